@@ -1,0 +1,23 @@
+"""How do mask, pooling, dimensions and layers trade against one another?
+
+Explores 2 masks x 3 poolings. Every cell is trained once by a loss that serves each dimension and
+each layer, so that quality against size is read off one model a cell instead of a model a size.
+
+Run      jaxemb run pooling_attention_grid       # small: 6 arms x 2 seeds, about 15 min on 2 cores
+"""
+
+from jaxemb import Experiment, experiment, grid, recipes
+from jaxemb.nn import Bidirectional, Causal
+from jaxemb.pooling import LastToken, LatentOverTokens, Mean
+
+
+@experiment(papers=())
+def pooling_attention_grid() -> Experiment:
+    return Experiment(
+        base=recipes.elastic_retriever(layers=2),
+        arms=grid(
+            mask=(Bidirectional(), Causal()),
+            pooling=(Mean(), LastToken(), LatentOverTokens()),
+        ),
+        seeds=(0, 1),
+    )

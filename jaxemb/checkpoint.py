@@ -1,0 +1,293 @@
+"""Checkpoints: the only orbax import. Saved on any number of devices, restored on any other.
+
+A checkpoint is a folder named by its step. It holds the arrays of a tree under flat names
+(`params.encoder.block_0.kernel`), and a JSON page with the format, the arrays' shapes and digests,
+and whatever the caller wants back. Orbax writes under another name and renames when all is there,
+so that a half-written checkpoint is no checkpoint. The digests find what was damaged later.
+"""
+
+import contextlib
+import functools
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Shaped, UInt32
+
+from jaxemb.config import UsageError
+
+FORMAT = 1
+
+
+class DamagedCheckpoint(UsageError):
+    """A checkpoint that was written whole and is not whole any more.
+
+    Attributes:
+        step: its step; None for parameters saved by themselves.
+        previous: the step of the checkpoint before it, or None.
+    """
+
+    def __init__(self, folder: Path, reason: str, step: int | None, previous: int | None):
+        advice = "there is no earlier one: delete it to start again."
+        if previous is not None:
+            advice = f"delete that folder to go on from step {previous}."
+        if step is None:
+            advice = "save it again."
+        super().__init__(f"The checkpoint {folder} is damaged ({reason}); {advice}")
+        self.step, self.previous = step, previous
+
+
+class Checkpoints:
+    """States of one training run, saved in the background, the last `keep` of them kept.
+
+    Args:
+        folder: made if it does not exist; on several machines, one that they share.
+        every: steps between saves, for the loop to read.
+        keep: how many stay.
+
+    Raises:
+        UsageError: the folder cannot be written (no permission, no space).
+
+    Example:
+        >>> with contextlib.closing(Checkpoints("run/checkpoints", every=100)) as checkpoints:
+        ...     model = train(model, stage, key=key, seed=0, checkpoints=checkpoints)
+    """
+
+    def __init__(self, folder: str | os.PathLike, every: int = 100, keep: int = 2):
+        if every < 1 or keep < 1:
+            raise UsageError(f"every={every} and keep={keep} must be at least 1.")
+        self.folder, self.every = Path(folder).absolute(), every
+        ocp = _orbax()
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep, create=True, cleanup_tmp_directories=True, save_interval_steps=1
+        )
+        with _writing(self.folder):
+            self._manager = ocp.CheckpointManager(self.folder, options=options)
+
+    def latest(self) -> int | None:
+        """The last step that was saved whole, or None."""
+        return self._manager.latest_step()
+
+    def save(self, step: int, state: Any, extra: dict[str, Any]) -> None:
+        """Copies the state off the devices and writes it in the background.
+
+        Args:
+            step: must be later than every step saved before.
+            state: a tree of arrays, sharded in any way.
+            extra: JSON to be given back with it.
+        """
+        with _writing(self.folder):
+            self._manager.save(step, args=_contents(state, extra))
+
+    def restore(self, step: int, like: Any) -> tuple[Any, dict[str, Any]]:
+        """`(state, extra)` of a step, each array on the devices that `like` asks for.
+
+        Args:
+            like: a tree of arrays, or of `jax.ShapeDtypeStruct` with shardings.
+
+        Raises:
+            DamagedCheckpoint: it cannot be read, or an array is not the one that was saved.
+            UsageError: a newer format, or a tree of other arrays.
+        """
+        args = _orbax().args
+        folder = self.folder / str(step)
+
+        def read(item: str, how: Any) -> Any:
+            return self._manager.restore(step, args=args.Composite(**{item: how}))[item]
+
+        earlier = [other for other in self._manager.all_steps() if other < step]
+        return _read(folder, like, read, step, max(earlier, default=None))
+
+    def wait(self) -> None:
+        """Until what was saved is on disk."""
+        with _writing(self.folder):
+            self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        """Wait, and end the threads that write."""
+        with _writing(self.folder):
+            self._manager.close()
+
+
+def save_params(folder: str | os.PathLike, params: Any) -> None:
+    """Writes parameters by themselves; returns when they are on disk.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    folder = Path(folder).absolute()
+    with _writing(folder), contextlib.closing(_checkpointer()) as checkpointer:
+        checkpointer.save(folder, args=_contents(params, {}), force=True)
+
+
+def load_params(folder: str | os.PathLike, like: Any) -> Any:
+    """Parameters that `save_params` wrote, on this process's first device or where `like` says.
+
+    Args:
+        like: a tree of arrays or `jax.ShapeDtypeStruct`, such as `embedder.shapes()`.
+
+    Raises:
+        DamagedCheckpoint: they cannot be read, or an array is not the one that was saved.
+        UsageError: nothing there, a newer format, or a tree of other arrays.
+    """
+    args = _orbax().args
+    folder = Path(folder).absolute()
+    if not folder.is_dir():
+        raise UsageError(f"There are no parameters at {folder}.")
+    with contextlib.closing(_checkpointer()) as checkpointer:
+
+        def read(item: str, how: Any) -> Any:
+            return checkpointer.restore(folder, args=args.Composite(**{item: how}))[item]
+
+        return _read(folder, like, read, None, None)[0]
+
+
+# --- contents
+
+
+def _contents(tree: Any, extra: dict[str, Any]) -> Any:
+    args = _orbax().args
+    arrays = _flat(tree)
+    page = {
+        "format": FORMAT,
+        "arrays": {name: _kind(x) for name, x in arrays.items()},
+        "digests": {name: int(x) for name, x in jax.device_get(_digests(arrays)).items()},
+        "extra": extra,
+    }
+    return args.Composite(state=args.StandardSave(arrays), page=args.JsonSave(page))
+
+
+def _read(folder: Path, like: Any, read: Any, step: int | None, previous: int | None) -> Any:
+    args = _orbax().args
+    try:
+        page = read("page", args.JsonRestore())
+        if page["format"] > FORMAT:
+            raise UsageError(
+                f"{folder} has the format {page['format']}, and this jaxemb reads up to {FORMAT}: "
+                "install a newer jaxemb."
+            )
+        wanted = {name: _target(x) for name, x in _flat(like).items()}
+        _check_same(folder, page["arrays"], wanted)
+        arrays = read("state", args.StandardRestore(wanted))
+        digests = jax.device_get(_digests(arrays))
+    except UsageError:
+        raise
+    except Exception as error:  # Orbax and TensorStore raise many kinds for one broken file.
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise DamagedCheckpoint(folder, reason, step, previous) from error
+    changed = [name for name, digest in digests.items() if int(digest) != page["digests"][name]]
+    if changed:
+        reason = f"the array {changed[0]} is not what was saved"
+        raise DamagedCheckpoint(folder, reason, step, previous)
+    leaves = [arrays[name] for name in _flat(like)]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves), page["extra"]
+
+
+def _check_same(folder: Path, saved: dict[str, str], wanted: dict[str, Any]) -> None:
+    expected = {name: _kind(x) for name, x in wanted.items()}
+    names = [name for name in expected | saved if expected.get(name) != saved.get(name)]
+    if names:
+        raise UsageError(
+            f"{folder} belongs to another recipe: {names[0]} is {saved.get(names[0], 'absent')} "
+            f"there and {expected.get(names[0], 'absent')} here."
+        )
+
+
+def _flat(tree: Any) -> dict[str, Any]:
+    """Arrays by flat name: empty branches and kinds of containers are no part of a checkpoint."""
+    return {_name(keys): x for keys, x in jax.tree.leaves_with_path(tree)}
+
+
+def _name(keys: tuple) -> str:
+    return ".".join(str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in keys)
+
+
+def _kind(x: Any) -> str:
+    return f"{jnp.dtype(x.dtype).name}{list(x.shape)}"
+
+
+def _target(x: Any) -> jax.ShapeDtypeStruct:
+    sharding = getattr(x, "sharding", None)
+    if sharding is None:
+        sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
+
+
+@jax.jit
+def _digests(arrays: dict[str, Shaped[Array, "..."]]) -> dict[str, UInt32[Array, ""]]:
+    """A number an array: its words, each multiplied by an odd number of its place, summed.
+
+    Sums of integers do not depend on order, so the digest is the same on any sharding.
+    """
+    return {name: _digest(x) for name, x in arrays.items()}
+
+
+def _digest(x: Shaped[Array, "..."]) -> UInt32[Array, ""]:
+    if x.dtype == jnp.bool_:
+        x = x.astype(jnp.uint8)
+    words = {1: jnp.uint8, 2: jnp.uint16, 4: jnp.uint32, 8: jnp.uint32}[x.dtype.itemsize]
+    words = jax.lax.bitcast_convert_type(x, words).astype(jnp.uint32)
+    place = jnp.zeros(words.shape, jnp.uint32)
+    for axis, size in enumerate(words.shape):
+        place = place * jnp.uint32(size) + jax.lax.broadcasted_iota(jnp.uint32, words.shape, axis)
+    odd = place * jnp.uint32(2 * 0x9E3779B1 % 2**32) + jnp.uint32(0x85EBCA6B)
+    return jnp.sum(words * odd, dtype=jnp.uint32)
+
+
+# --- orbax
+
+
+@functools.cache
+def _orbax() -> Any:
+    import orbax.checkpoint
+
+    return orbax.checkpoint
+
+
+def _checkpointer() -> Any:
+    ocp = _orbax()
+    return ocp.Checkpointer(ocp.CompositeCheckpointHandler("state", "page"))
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """A full or forbidden disk as one sentence; every other error as it is."""
+    try:
+        yield
+    except Exception as error:
+        reason = _disk_reason(error)
+        if reason is None:
+            raise
+        free = _free(folder)
+        raise UsageError(
+            f"The checkpoint in {folder} cannot be written: {reason}{free}."
+        ) from error
+
+
+_DISK_REASONS = (
+    "No space left on device", "Permission denied", "Operation not permitted", "Not a directory",
+    "Read-only file system", "Disk quota exceeded", "File too large", "File exists",
+)  # fmt: skip
+
+
+def _disk_reason(error: BaseException | None) -> str | None:
+    """What the system said, wherever in the chain of errors it said it."""
+    while error is not None:
+        if isinstance(error, OSError) and error.strerror:
+            return error.strerror
+        for reason in _DISK_REASONS:
+            if reason.lower() in str(error).lower():
+                return reason
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _free(folder: Path) -> str:
+    with contextlib.suppress(OSError):
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        return f" ({shutil.disk_usage(existing).free / 1e6:.0f} MB are free)"
+    return ""

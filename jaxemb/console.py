@@ -1,0 +1,173 @@
+"""What a person sees of a run: live bars in a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+EVERY_SECONDS = 10.0
+"""How often a running seed is mentioned where the output is not a terminal."""
+
+
+def watch(stream: TextIO | None = None) -> "Bars | Lines":
+    """Bars if the stream is a terminal, otherwise a line an event. Standard error by default."""
+    stream = stream or sys.stderr
+    return Bars(stream) if stream.isatty() else Lines(stream)
+
+
+def described(event: Mapping[str, Any]) -> str | None:
+    """An event as a line of text; None for those that come many times a second."""
+    who = _who(event)
+    match event["event"]:
+        case "preparing":
+            return f"{len(event['arms'])} arms x {len(event['seeds'])} seeds"
+        case "control":
+            return f"{who}: control"
+        case "control_done":
+            return f"{who}: {_scores(event['scores'])}"
+        case "tuned":
+            rate, score = event["learning_rate"], event["score"]
+            return f"{who}: learning rate {rate:g} scores {score:.3f} on dev"
+        case "scoring":
+            return f"{who}: scoring"
+        case "done":
+            return f"{who}: {_scores(event['scores'])}, {_clock(event['seconds'])}"
+        case "skipped":
+            other = event.get("other_code")
+            note = f", made by other code ({other}); --again reruns it" if other else ""
+            return f"{who}: finished before{note}"
+        case "failed":
+            return f"{who}: FAILED, {event['error']}"
+        case "refused":
+            return f"{who}: refused, {event['error']}"
+    return None
+
+
+def _who(event: Mapping[str, Any]) -> str:
+    seed = event.get("seed")
+    arm = event.get("arm", "")
+    return arm if seed is None else f"{arm} seed {seed}"
+
+
+def _scores(scores: Mapping[str, float], most: int = 3) -> str:
+    return ", ".join(f"{name} {value:.3f}" for name, value in list(scores.items())[:most])
+
+
+def _clock(seconds: float) -> str:
+    seconds = int(seconds)
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    return f"{hours}:{minutes:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
+
+
+def pace(step: Mapping[str, Any]) -> str:
+    """Loss, speed in real tokens, padding efficiency and time left, as far as a step tells them."""
+    parts = [f"loss {step['loss']:.3f}"] if "loss" in step else []
+    if "tokens_per_second" in step:
+        parts.append(f"{step['tokens_per_second']:,.0f} tokens/s")
+    if "padding_efficiency" in step:
+        parts.append(f"{step['padding_efficiency']:.0%} real")
+    if "seconds_left" in step:
+        parts.append(f"{_clock(step['seconds_left'])} left")
+    return "  ".join(parts)
+
+
+class Lines:
+    """A line an event, and one every few seconds for a seed that trains."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._mentioned = stream, {}
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        line = described(event)
+        if event["event"] == "step" and self._is_due(_who(event)):
+            line = f"{_who(event)}: step {event['step']}  {pace(event)}"
+        if line is not None:
+            print(line, file=self._stream, flush=True)
+
+    def _is_due(self, who: str) -> bool:
+        now = time.monotonic()
+        if now - self._mentioned.get(who, -EVERY_SECONDS) < EVERY_SECONDS:
+            return False
+        self._mentioned[who] = now
+        return True
+
+
+class Bars:
+    """One bar for all seeds, and one for each that trains."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[pace]}", style="dim"),
+            console=Console(file=stream),
+        )
+        self._all: Any = None
+        self._running: dict[str, Any] = {}
+
+    def __enter__(self) -> "Bars":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        kind = event["event"]
+        if kind == "preparing":
+            total = len(event["arms"]) * len(event["seeds"])
+            self._all = self._progress.add_task("all seeds", total=total, pace="")
+        elif kind == "step":
+            self._step(event)
+        else:
+            self._message(event)
+        if kind in ("done", "skipped", "failed") and self._all is not None:
+            self._progress.advance(self._all)
+
+    def _step(self, event: Mapping[str, Any]) -> None:
+        who = _who(event)
+        if who not in self._running:
+            total = event.get("steps")
+            self._running[who] = self._progress.add_task(who, total=total, pace="")
+        self._progress.update(self._running[who], completed=event["step"], pace=pace(event))
+
+    def _message(self, event: Mapping[str, Any]) -> None:
+        bar = self._running.pop(_who(event), None)
+        if bar is not None:
+            self._progress.remove_task(bar)
+        style = "red" if event["event"] in ("failed", "refused") else None
+        line = described(event)
+        if line is not None:
+            self._progress.console.print(line, style=style, markup=False, highlight=False)
+
+
+def columns(rows: Sequence[Sequence[str]], gap: str = "  ") -> str:
+    """Rows of text as aligned columns; the last column is not padded."""
+    if not rows:
+        return ""
+    widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]) - 1)]
+    lines = (
+        gap.join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def amount(value: float | None) -> str:
+    """A count with a unit prefix: 1.4M, 41T."""
+    if value is None:
+        return "-"
+    for unit, size in (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.0f}"

@@ -1,0 +1,93 @@
+"""Rows that stand in every table: what a method has to beat before its score means anything."""
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxemb.config import Part, snake_case
+from jaxemb.encoders import Bag
+from jaxemb.evaluation import Result, Retrieval, Task, evaluate
+from jaxemb.heads import Normalize
+from jaxemb.model import Embedding, Model
+from jaxemb.pooling import Mean
+from jaxemb.retrieval import lexical
+
+
+class Control(Part):
+    """Slot: a row of the table that is not trained by the experiment."""
+
+    @property
+    def name(self) -> str:
+        """The row's name."""
+        return snake_case(type(self))
+
+    def score(self, fitted: Model | None, tasks: Sequence[Task]) -> dict[str, Result]:
+        """Results by task's name; a task that the control cannot do is left out.
+
+        Args:
+            fitted: the model after the recipe's closed-form stages, before any training.
+            tasks: what the arms are scored on.
+        """
+        raise TypeError(f"{type(self).__name__} must define score(fitted, tasks)")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BM25(Control):
+    """Lexical ranking by BM25, for the retrieval tasks.
+
+    Reference: Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond, 2009.
+    """
+
+    k1: float = 1.2
+    b: float = 0.75
+
+    def score(self, fitted: Model | None, tasks: Sequence[Task]) -> dict[str, Result]:
+        """Only retrieval has a lexical row; the other tasks show none."""
+        ranker = lexical.BM25(k1=self.k1, b=self.b)
+        return {task.name: task.score_run(ranker) for task in tasks if isinstance(task, Retrieval)}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RandomVectors(Control):
+    """A random direction for each distinct text: what chance scores."""
+
+    dim: int = 128
+
+    def score(self, fitted: Model | None, tasks: Sequence[Task]) -> dict[str, Result]:
+        """Equal texts get equal vectors, so exact copies are still found."""
+        return evaluate(self._embed, tasks)
+
+    def _embed(self, texts: Sequence[str], role: str = "document") -> np.ndarray:
+        vectors = np.empty((len(texts), self.dim), np.float32)
+        for row, text in enumerate(texts):
+            digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+            draws = np.random.default_rng(int.from_bytes(digest, "little"))
+            vectors[row] = draws.standard_normal(self.dim)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Untrained(Control):
+    """The base model with its fitted token table and random weights everywhere else."""
+
+    def score(self, fitted: Model | None, tasks: Sequence[Task]) -> dict[str, Result]:
+        """What the architecture scores before its first step."""
+        return {} if fitted is None else evaluate(Embedding(fitted), tasks)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StaticBag(Control):
+    """The mean of the fitted token vectors: no encoder, no training."""
+
+    def score(self, fitted: Model | None, tasks: Sequence[Task]) -> dict[str, Result]:
+        """The bag reads the same token table that the arms start from."""
+        if fitted is None:
+            return {}
+        width = fitted.embedder.encoder.width
+        bag = dataclasses.replace(
+            fitted.embedder, encoder=Bag(width=width), pooling=Mean(), head=Normalize()
+        )
+        params = {"tokens": fitted.params["tokens"], "encoder": {}, "pooling": {}, "head": {}}
+        return evaluate(Embedding(dataclasses.replace(fitted, embedder=bag, params=params)), tasks)

@@ -1,0 +1,45 @@
+"""Data: sources of records, views that make examples of them, and datasets that batch those."""
+
+from jaxemb.data.base import SPLITS, Dataset, Source, View
+from jaxemb.data.duplicates import normalise
+from jaxemb.data.pairs import Pairs, Texts
+from jaxemb.data.pipeline import BatchIterator, BatchStats
+from jaxemb.data.pydocs import PyDocs, cache_folder
+from jaxemb.data.views import (
+    Columns,
+    HardNegatives,
+    Labels,
+    NameRemoved,
+    Neighbour,
+    SeeAlso,
+    ShuffledPositives,
+    SummaryToBody,
+    SummaryToCode,
+    document,
+    lexical_overlap,
+)
+
+__all__ = [
+    "SPLITS",
+    "BatchIterator",
+    "BatchStats",
+    "Columns",
+    "Dataset",
+    "HardNegatives",
+    "Labels",
+    "NameRemoved",
+    "Neighbour",
+    "Pairs",
+    "PyDocs",
+    "SeeAlso",
+    "ShuffledPositives",
+    "Source",
+    "SummaryToBody",
+    "SummaryToCode",
+    "Texts",
+    "View",
+    "cache_folder",
+    "document",
+    "lexical_overlap",
+    "normalise",
+]

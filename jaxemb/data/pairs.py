@@ -1,0 +1,107 @@
+"""Datasets: a source seen through a view and cut into batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jaxemb.config import UsageError, fingerprint
+from jaxemb.data.base import Dataset, Source, View
+from jaxemb.data.pipeline import BatchIterator, batches
+from jaxemb.data.pydocs import PyDocs
+from jaxemb.data.views import SummaryToBody
+from jaxemb.text import Tokenizer
+
+_TEXTS = ("query", "positive", "negatives")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs(Dataset):
+    """Examples of a view over a source, `batch_size` at a time.
+
+    Raises:
+        UsageError: what the source and the view raise; fewer examples than a batch holds.
+
+    Example:
+        >>> Pairs().columns
+        ('query', 'positive', 'query_id', 'positive_id')
+    """
+
+    source: Source = PyDocs()
+    view: View = SummaryToBody()
+    split: str = "train"
+    batch_size: int = 128
+
+    def __post_init__(self):
+        if self.batch_size < 1:
+            raise UsageError(f"batch_size={self.batch_size} must be at least 1")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.view.columns
+
+    def examples(self) -> list[dict[str, Any]]:
+        """The examples in the order of the source."""
+        return self.view(self.source.records(self.split))
+
+    def __len__(self) -> int:
+        return len(self.examples())
+
+    def texts(self) -> Iterator[str]:
+        for example in self.examples():
+            yield from (example[role] for role in _TEXTS[:2] if role in example)
+
+    def batches(self, tokenizer: Tokenizer, *, seed: int) -> BatchIterator:
+        return batches(
+            self.examples(), self.columns, tokenizer, batch_size=self.batch_size, seed=seed
+        )
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, [self.source.fingerprint()])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts(Dataset):
+    """Texts by themselves, for what is fitted or trained without pairs.
+
+    A text is the named fields of a record that are not empty, joined by line breaks.
+
+    Raises:
+        UsageError: a record has none of the fields.
+    """
+
+    source: Source = PyDocs()
+    fields: tuple[str, ...] = ("summary", "body")
+    split: str = "train"
+    batch_size: int = 128
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("query", "query_id")
+
+    def examples(self) -> list[dict[str, Any]]:
+        """The texts with their numbers, in the order of the source."""
+        from jaxemb.data.duplicates import numbers
+
+        texts = list(self.texts())
+        (ids,) = numbers(texts)
+        return [{"query": t, "query_id": i} for t, i in zip(texts, ids.tolist(), strict=True)]
+
+    def __len__(self) -> int:
+        return len(self.source.records(self.split))
+
+    def texts(self) -> Iterator[str]:
+        for i, record in enumerate(self.source.records(self.split)):
+            if not any(field in record for field in self.fields):
+                raise UsageError(
+                    f"record {i + 1} has none of the fields {', '.join(self.fields)}; "
+                    f"it has {', '.join(record)}"
+                )
+            yield "\n".join(str(record[f]) for f in self.fields if record.get(f))
+
+    def batches(self, tokenizer: Tokenizer, *, seed: int) -> BatchIterator:
+        return batches(
+            self.examples(), self.columns, tokenizer, batch_size=self.batch_size, seed=seed
+        )
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, [self.source.fingerprint()])

@@ -1,0 +1,137 @@
+"""Examples → shuffled, tokenised, padded batches, with a state that resumes exactly."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jaxemb.config import UsageError
+from jaxemb.text import TextBatch, Tokenizer, bucket, pad
+
+Batch = dict[str, TextBatch | np.ndarray]
+
+_AHEAD = 4  # batches prepared before they are asked for
+_DTYPES = {"score": np.float32}
+_ROLES = {"query": "query"}  # every other text is a document
+
+
+@dataclass(frozen=True)
+class BatchStats:
+    """How full a batch is: real tokens, and the tokens of its padded shapes."""
+
+    tokens: int
+    padded: int
+
+    @property
+    def efficiency(self) -> float:
+        """Share of the padded tokens that are real."""
+        return self.tokens / self.padded if self.padded else 0.0
+
+
+class BatchIterator:
+    """An endless iterator of batches, each epoch in its own order.
+
+    A batch is a dict of columns: `TextBatch` `[batch, tokens]` (`[batch, k, tokens]` for
+    negatives) at one of a few lengths, and numpy arrays. `stats` tells of the last batch.
+
+    Example:
+        >>> batches = Pairs(batch_size=2).batches(tokenizer, seed=0)  # doctest: +SKIP
+        >>> next(batches)["query"].ids.shape                          # doctest: +SKIP
+        (2, 16)
+    """
+
+    def __init__(self, make: Callable[[np.ndarray], Batch], *, size: int, batch: int, seed: int):
+        import grain
+
+        options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
+        # Batching comes before repeating: no example is twice in a batch, and an epoch leaves
+        # out the remainder, another one each time.
+        indices = grain.MapDataset.range(size).seed(seed).shuffle()
+        batches = indices.batch(batch, drop_remainder=True).repeat().map(make)
+        self._iterator = iter(batches.to_iter_dataset(options))
+        self._about = {"size": size, "batch": batch, "seed": seed}
+        self.stats = BatchStats(0, 0)
+
+    def __iter__(self) -> "BatchIterator":
+        return self
+
+    def __next__(self) -> Batch:
+        batch = next(self._iterator)
+        self.stats = _stats(batch)
+        return batch
+
+    def get_state(self) -> dict[str, Any]:
+        """Where the iterator stands: JSON, the same whatever was prefetched."""
+        return {**self._about, "grain": self._iterator.get_state()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state: the batches that follow are those that followed then.
+
+        Raises:
+            UsageError: the state is of other data, another batch size or another seed.
+        """
+        for key, value in self._about.items():
+            if state.get(key) != value:
+                raise UsageError(
+                    f"the saved position is of data with {key}={state.get(key)}, "
+                    f"this has {key}={value}"
+                )
+        self._iterator.set_state(state["grain"])
+
+    def close(self) -> None:
+        """Stop preparing batches; the iterator cannot be used afterwards."""
+        self._iterator.close()
+
+
+def batches(
+    examples: Sequence[dict[str, Any]],
+    columns: Sequence[str],
+    tokenizer: Tokenizer,
+    *,
+    batch_size: int,
+    seed: int,
+) -> BatchIterator:
+    """Batches of examples.
+
+    Raises:
+        UsageError: there are fewer examples than a batch holds.
+    """
+    if len(examples) < batch_size:
+        raise UsageError(
+            f"the data has {len(examples)} examples, fewer than batch_size={batch_size}"
+        )
+
+    def make(indices: np.ndarray) -> Batch:
+        return collate([examples[i] for i in indices.tolist()], columns, tokenizer)
+
+    return BatchIterator(make, size=len(examples), batch=batch_size, seed=seed)
+
+
+def collate(
+    examples: Sequence[dict[str, Any]], columns: Sequence[str], tokenizer: Tokenizer
+) -> Batch:
+    """One batch of the examples: texts tokenised by role and padded, numbers stacked."""
+    return {column: _column(column, [e[column] for e in examples], tokenizer) for column in columns}
+
+
+def _column(name: str, values: list[Any], tokenizer: Tokenizer) -> TextBatch | np.ndarray:
+    role = _ROLES.get(name, "document")
+    if isinstance(values[0], str):
+        return _padded(tokenizer.encode(values, role=role), tokenizer)
+    if isinstance(values[0], tuple) and isinstance(values[0][0], str):
+        texts = [text for several in values for text in several]
+        flat = _padded(tokenizer.encode(texts, role=role), tokenizer)
+        shape = (len(values), len(values[0]), -1)
+        return TextBatch(flat.ids.reshape(shape), flat.mask.reshape(shape))
+    return np.asarray(values, _DTYPES.get(name, np.int32))
+
+
+def _padded(ids: list[np.ndarray], tokenizer: Tokenizer) -> TextBatch:
+    return pad(ids, bucket(max(map(len, ids)), tokenizer.text.max_tokens))
+
+
+def _stats(batch: Batch) -> BatchStats:
+    texts = [column for column in batch.values() if isinstance(column, TextBatch)]
+    tokens = sum(int(text.mask.sum()) for text in texts)
+    return BatchStats(tokens, sum(text.mask.size for text in texts))

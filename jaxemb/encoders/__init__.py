@@ -1,0 +1,7 @@
+"""Whole networks: token vectors and a mask to the hidden states of every depth."""
+
+from jaxemb.encoders.bag import Bag
+from jaxemb.encoders.base import Encoder
+from jaxemb.encoders.transformer import Transformer
+
+__all__ = ["Bag", "Encoder", "Transformer"]

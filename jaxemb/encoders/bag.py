@@ -1,0 +1,42 @@
+"""No network at all: the token vectors themselves."""
+
+from jaxtyping import Array, Bool, Float, Key
+
+from jaxemb.config import UsageError
+from jaxemb.encoders.base import Encoder
+
+
+class Bag(Encoder, kw_only=True):
+    """Returns the token vectors as the only hidden state, `states[0] = x`; no parameters.
+
+    With a mean over tokens this is a static bag of words: the baseline a network has to beat.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> Bag(width=2).apply({}, jnp.ones((1, 3, 2)), jnp.ones((1, 3), bool)).shape
+        (1, 1, 3, 2)
+    """
+
+    width: int = 128
+
+    @property
+    def depth(self) -> int:
+        return 1
+
+    def __call__(
+        self,
+        x: Float[Array, "batch tokens width"],
+        mask: Bool[Array, "batch tokens"],
+        keys: Key[Array, " batch"] | None = None,
+    ) -> Float[Array, "1 batch tokens width"]:
+        return x[None]
+
+    def truncated(self, layers: int) -> "Bag":
+        """Returns itself: a bag has one depth.
+
+        Raises:
+            UsageError: if `layers` is not 1.
+        """
+        if layers != 1:
+            raise UsageError(f"A Bag has 1 layer to keep, not {layers}.")
+        return self

@@ -1,0 +1,106 @@
+"""A transformer encoder whose mask, positions and activation are slots."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+from jaxemb.config import UsageError
+from jaxemb.encoders.base import Encoder
+from jaxemb.nn import (
+    GELU,
+    Activation,
+    AttentionMask,
+    Bidirectional,
+    Dropout,
+    LayerNorm,
+    Learned,
+    PositionEncoding,
+    PreNormBlock,
+)
+
+
+class Transformer(Encoder, kw_only=True):
+    """Pre-norm blocks; every depth is read through one shared final norm.
+
+    `h₀ = x + positions`, `hₙ = block_n(hₙ₋₁)`, `states[n-1] = norm(hₙ)` for `n = 1 .. layers`. The
+    embedding layer is not among the states. The kernels that write to the residual stream start
+    `1/√(2·layers)` small, so an untrained network is near the bag of its token vectors.
+
+    Attributes:
+        layers: blocks.
+        width: of the token vectors and the states.
+        heads: of each attention.
+        hidden: of each feed-forward network; None is four times the width.
+        mask: which positions a token may attend to.
+        position: how order is told.
+        activation: of the feed-forward networks.
+        dropout: rate on token vectors, attention weights and both residual branches.
+        dtype: of products and activations by name; parameters, norms and softmax are float32.
+
+    Raises:
+        UsageError: if `width` is not a multiple of `heads`.
+
+    Example:
+        >>> import jax
+        >>> encoder = Transformer(layers=3, width=8, heads=2)
+        >>> x, mask = jnp.ones((2, 5, 8)), jnp.ones((2, 5), bool)
+        >>> states, variables = encoder.init_with_output(jax.random.key(0), x, mask)
+        >>> states.shape, sorted(variables["params"])
+        ((3, 2, 5, 8), ['block_0', 'block_1', 'block_2', 'norm', 'position'])
+
+    Reference: Vaswani et al., Attention Is All You Need, arXiv:1706.03762.
+    """
+
+    layers: int = 2
+    width: int = 128
+    heads: int = 4
+    hidden: int | None = None
+    mask: AttentionMask = Bidirectional()
+    position: PositionEncoding = dataclasses.field(default_factory=Learned)
+    activation: Activation = GELU()
+    dropout: float = 0.1
+    dtype: str = "float32"
+
+    @property
+    def depth(self) -> int:
+        return self.layers
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, "batch tokens width"],
+        mask: Bool[Array, "batch tokens"],
+        keys: Key[Array, " batch"] | None = None,
+    ) -> Float[Array, "depth batch tokens width"]:
+        allowed = self.mask(mask)
+        norm = LayerNorm(name="norm")
+        x = self.position.embed(x.astype(jnp.dtype(self.dtype)))
+        x = Dropout(rate=self.dropout, name="dropout")(x, keys)
+        states = []
+        for n in range(self.layers):
+            x = self._block(n)(x, allowed, rotate=self.position.rotate, keys=keys)
+            states.append(norm(x))
+        return jnp.stack(states)
+
+    def _block(self, n: int) -> PreNormBlock:
+        return PreNormBlock(
+            heads=self.heads,
+            hidden=self.hidden or 4 * self.width,
+            activation=self.activation,
+            dropout=self.dropout,
+            dtype=self.dtype,
+            residual_scale=(2 * self.layers) ** -0.5,
+            name=f"block_{n}",
+        )
+
+    def truncated(self, layers: int) -> "Transformer":
+        """Returns the first `layers` blocks; with the same parameters, state `layers` exactly.
+
+        Raises:
+            UsageError: if there are not so many layers.
+        """
+        if not 1 <= layers <= self.layers:
+            raise UsageError(f"Cannot keep {layers} of {self.layers} layers; keep 1 to {self.layers}.")
+        return dataclasses.replace(self, layers=layers)

@@ -1,0 +1,53 @@
+"""A model and labelled data to numbers: tasks by type, their data, statistics and verdicts."""
+
+from jaxemb.evaluation import statistics
+from jaxemb.evaluation.base import (
+    EmbeddingCache,
+    Result,
+    Task,
+    evaluate,
+    evaluate_run,
+    flatten,
+)
+from jaxemb.evaluation.classification import Classification
+from jaxemb.evaluation.clustering import Clustering
+from jaxemb.evaluation.files import AllLabelled, LabelFile, PairFile, RetrievalFolder
+from jaxemb.evaluation.pair_classification import PairClassification
+from jaxemb.evaluation.problems import LabelData, PairData, RetrievalData, TaskData
+from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
+from jaxemb.evaluation.retrieval import Retrieval
+from jaxemb.evaluation.sts import STS
+from jaxemb.evaluation.suites import folder_tasks, pydocs_tasks
+from jaxemb.evaluation.truncation import At, reaches, surface
+
+__all__ = [
+    "STS",
+    "AllLabelled",
+    "At",
+    "Classification",
+    "Clustering",
+    "EmbeddingCache",
+    "LabelData",
+    "LabelFile",
+    "PairClassification",
+    "PairData",
+    "PairFile",
+    "PyDocsGrades",
+    "PyDocsLabels",
+    "PyDocsLinks",
+    "PyDocsRetrieval",
+    "Result",
+    "Retrieval",
+    "RetrievalData",
+    "RetrievalFolder",
+    "Task",
+    "TaskData",
+    "evaluate",
+    "evaluate_run",
+    "flatten",
+    "folder_tasks",
+    "pydocs_tasks",
+    "reaches",
+    "statistics",
+    "surface",
+]

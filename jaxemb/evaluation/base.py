@@ -1,0 +1,196 @@
+"""Tasks, their results with a record for every example, and the embedding cache they share."""
+
+import abc
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float32
+
+from jaxemb.config import Part, UsageError
+from jaxemb.evaluation.problems import TaskData
+
+Embed = Callable[[Sequence[str], str], Float32[np.ndarray, "texts width"]]
+"""Texts and their role ("query" or "document") to one vector a text, in order."""
+
+
+@dataclass(eq=False)
+class Result:
+    """What one model scored in one task, and the records that make the scores checkable.
+
+    `metrics` maps names such as `"ndcg@10"` to the score. `examples` holds arrays with one entry an
+    example: the metric itself under its own name where the score is a mean over examples, otherwise
+    what the score is computed from (`prediction` and `gold`, `assignment` and `label`); always
+    `cluster`, the number of the group of examples that vary together. `data` is the fingerprint of
+    the texts and gold values: results of different data refuse to be compared.
+
+    Example:
+        >>> result = Result(metrics={"accuracy": 0.5}, examples={
+        ...     "accuracy": np.array([1.0, 0.0]), "cluster": np.array([0, 1])})
+        >>> result.metrics["accuracy"]
+        0.5
+    """
+
+    metrics: dict[str, float]
+    examples: dict[str, np.ndarray] = field(default_factory=dict)
+    data: str = ""
+
+    def save(self, path: str | Path) -> None:
+        """Writes one `.npz` file that `Result.load` reads."""
+        header = json.dumps({"metrics": self.metrics, "data": self.data})
+        with open(path, "wb") as file:
+            np.savez_compressed(file, header=np.array(header), **self.examples)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Result":
+        """Reads what `save` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            header = json.loads(str(stored["header"]))
+            examples = {name: stored[name] for name in stored.files if name != "header"}
+        return cls(metrics=header["metrics"], examples=examples, data=header["data"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(Part, abc.ABC):
+    """Slot base: a model and labelled data to numbers.
+
+    Every task has a `name`, which stands before the metric in every table (`"sts/spearman"`), and
+    `data`, a part that says where its texts come from.
+    """
+
+    name: ClassVar[str]
+    data: ClassVar[TaskData]
+
+    @property
+    @abc.abstractmethod
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics, the first one being the task's main one."""
+
+    @abc.abstractmethod
+    def run(self, embed: Embed) -> Result:
+        """Scores the model behind `embed`."""
+
+    def score_run(self, searcher: Any) -> Result | None:
+        """Scores a searcher that gives rankings instead of vectors; None where that has no meaning.
+
+        A searcher has `index(documents)`, which gives an object with `search(queries, k)`, as
+        `jaxemb.retrieval.BM25` has. Only retrieval tasks can score one.
+        """
+        return None
+
+    def on(self, split: str) -> "Task":
+        """The same task on another split of its data, for choosing settings on `"dev"`."""
+        return dataclasses.replace(self, data=self.data.on(split))
+
+    def fingerprint(self) -> str:
+        """Changes whenever the texts, the gold values or their order could."""
+        return self.data.fingerprint()
+
+
+class EmbeddingCache:
+    """Embeds every different text once a role, and keeps the vectors in memory.
+
+    Example:
+        >>> calls = []
+        >>> def embed(texts, role):
+        ...     calls.extend(texts)
+        ...     return np.ones((len(texts), 2), np.float32)
+        >>> cache = EmbeddingCache(embed)
+        >>> cache(["a", "b", "a"], "query").shape, cache(["b"], "query").shape, calls
+        ((3, 2), (1, 2), ['a', 'b'])
+    """
+
+    def __init__(self, embed: Embed):
+        self._embed = embed
+        self._rows: dict[str, dict[str, int]] = {}
+        self._vectors: dict[str, np.ndarray] = {}
+        self._depths: dict[int, EmbeddingCache] = {}
+
+    def __call__(self, texts: Sequence[str], role: str) -> Float32[np.ndarray, "texts width"]:
+        rows = self._rows.setdefault(role, {})
+        fresh = [text for text in dict.fromkeys(texts) if text not in rows]
+        if fresh:
+            self._add(fresh, role)
+        return self._vectors[role][[rows[text] for text in texts]]
+
+    def at(self, layers: int | None) -> "EmbeddingCache":
+        """The cache of the same model cut after `layers` layers.
+
+        What embeds without layers, such as random vectors, is the same at every depth.
+        """
+        cut = getattr(self._embed, "at", None)
+        if layers is None or cut is None:
+            return self
+        if layers not in self._depths:
+            self._depths[layers] = EmbeddingCache(cut(layers))
+        return self._depths[layers]
+
+    def _add(self, texts: list[str], role: str) -> None:
+        vectors = np.asarray(self._embed(texts, role), np.float32)
+        _check_vectors(vectors, texts)
+        rows = self._rows[role]
+        if role in self._vectors:
+            vectors = np.concatenate([self._vectors[role], vectors])
+        self._vectors[role] = vectors
+        rows.update({text: len(rows) + place for place, text in enumerate(texts)})
+
+
+def _check_vectors(vectors: np.ndarray, texts: Sequence[str]) -> None:
+    if vectors.ndim != 2 or len(vectors) != len(texts):
+        raise ValueError(f"{len(texts)} texts gave vectors of shape {vectors.shape}")
+    bad = int(np.sum(~np.isfinite(vectors).all(axis=1)))
+    if bad:
+        raise FloatingPointError(f"{bad} of {len(texts)} vectors are not finite")
+
+
+def evaluate(embed: Embed, tasks: Iterable[Task]) -> dict[str, Result]:
+    """Runs the tasks on one model; a text that several tasks use is embedded once a role.
+
+    Args:
+        embed: texts and their role ("query" or "document") to `[texts, width]` vectors.
+        tasks: tasks with different names.
+
+    Raises:
+        UsageError: if two different tasks have the same name, or a name holds `/` or `|`.
+        FloatingPointError: if a vector is not finite.
+
+    Example:
+        >>> from jaxemb.evaluation import evaluate
+        >>> evaluate(lambda texts, role: np.ones((len(texts), 2), np.float32), tasks=[])
+        {}
+    """
+    tasks = list(tasks)
+    _check_names(tasks)
+    cache = EmbeddingCache(embed)
+    return {task.name: task.run(cache) for task in dict.fromkeys(tasks)}
+
+
+def evaluate_run(searcher: Any, tasks: Iterable[Task]) -> dict[str, Result | None]:
+    """As `evaluate`, for a searcher without vectors: None for every task that is not retrieval."""
+    tasks = list(tasks)
+    _check_names(tasks)
+    return {task.name: task.score_run(searcher) for task in tasks}
+
+
+def flatten(results: Mapping[str, Result | None]) -> dict[str, float]:
+    """Results to one table: `{"retrieval/ndcg@10": 0.41, ...}`; tasks without result left out."""
+    return {
+        f"{task}/{metric}": value
+        for task, result in results.items()
+        if result is not None
+        for metric, value in result.metrics.items()
+    }
+
+
+def _check_names(tasks: Sequence[Task]) -> None:
+    """Names are columns of tables, `task/metric`, and keys of files."""
+    named: dict[str, Task] = {}
+    for task in tasks:
+        if "/" in task.name or "|" in task.name:
+            raise UsageError(f"a task cannot be named {task.name!r}: '/' and '|' part names in tables")
+        if named.setdefault(task.name, task) != task:
+            raise UsageError(f"two tasks are named {task.name!r}; give each its own name")

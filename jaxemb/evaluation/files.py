@@ -1,0 +1,340 @@
+"""Task data in files: tables of pairs or labels (TSV or JSONL), retrieval folders in BEIR's layout.
+
+TSV is UTF-8 with one header line, one tab between fields and no quoting; JSONL is one object a line;
+any file may be gzipped. A folder of `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv` is a
+retrieval set.
+"""
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jaxemb.config import UsageError
+from jaxemb.evaluation.problems import (
+    LabelData,
+    LabelProblem,
+    PairData,
+    PairProblem,
+    RetrievalData,
+    RetrievalProblem,
+)
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairFile(PairData):
+    """Pairs with a gold value from a table.
+
+    The texts are columns `sentence1` and `sentence2` (or `text1`, `text2`), the gold value is
+    `score` (or `label`). `split=None` takes the test rows, else the dev rows, else all. `where` keeps
+    the rows that hold each `column=value`. Every pair is its own cluster.
+
+    Raises:
+        UsageError: if the file is missing, empty, binary, not UTF-8 or lacks a column.
+    """
+
+    path: str
+    split: str | None = None
+    where: tuple[str, ...] = ()
+
+    def load(self) -> PairProblem:
+        rows = select(read_rows(self.path), self.split, self.where, self.path)
+        first = column(rows, ("sentence1", "text1"), self.path)
+        second = column(rows, ("sentence2", "text2"), self.path)
+        gold = numbers(column(rows, ("score", "label"), self.path), self.path)
+        return PairProblem(first, second, gold, np.arange(len(rows), dtype=np.int32))
+
+    def fingerprint(self) -> str:
+        return _digest([self.path], repr((self.split, self.where)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFile(LabelData):
+    """Labelled texts (columns `text` and `label`) from a table.
+
+    The probe is fitted on the rows of split `train` and judged on those of `split` (None: test, else
+    dev). Where there is no split column, or one of the two parts is missing, the rows are parted by
+    a hash of their text, four fifths to the training part; the judged part is then the other fifth
+    of what `split` leaves. `where` keeps the rows that hold each `column=value`.
+
+    Raises:
+        UsageError: if the file is missing, empty, binary, not UTF-8 or lacks a column.
+    """
+
+    path: str
+    split: str | None = None
+    where: tuple[str, ...] = ()
+
+    def load(self) -> LabelProblem:
+        rows = select(read_rows(self.path), "", self.where, self.path)
+        train, test = _two_parts(rows, self.split, self.path)
+        texts = column(train + test, ("text",), self.path)
+        names, labels = np.unique(column(train + test, ("label",), self.path), return_inverse=True)
+        cut = len(train)
+        return LabelProblem(
+            train_texts=texts[:cut],
+            train_labels=labels[:cut].astype(np.int32),
+            texts=texts[cut:],
+            labels=labels[cut:].astype(np.int32),
+            clusters=np.arange(len(test), dtype=np.int32),
+            names=tuple(names.tolist()),
+        )
+
+    def fingerprint(self) -> str:
+        return _digest([self.path], repr((self.split, self.where)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllLabelled(LabelData):
+    """Every row of a table to be judged and none to fit on: what a clustering set is."""
+
+    path: str
+    where: tuple[str, ...] = ()
+
+    def load(self) -> LabelProblem:
+        rows = select(read_rows(self.path), "", self.where, self.path)
+        texts = column(rows, ("text",), self.path)
+        names, labels = np.unique(column(rows, ("label",), self.path), return_inverse=True)
+        return LabelProblem(
+            train_texts=[],
+            train_labels=np.zeros(0, np.int32),
+            texts=texts,
+            labels=labels.astype(np.int32),
+            clusters=np.arange(len(rows), dtype=np.int32),
+            names=tuple(names.tolist()),
+        )
+
+    def fingerprint(self) -> str:
+        return _digest([self.path], repr(self.where))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrievalFolder(RetrievalData):
+    """A retrieval set in BEIR's layout.
+
+    A document is its title and its text with a space between. Only queries with a relevant document
+    in the corpus are asked. `queries_in_corpus` takes a query's own document (the one with the same
+    id) out of its ranking, as ArguAna and Quora want it. Every query is its own cluster.
+
+    Reference: Thakur et al., BEIR (arXiv:2104.08663).
+
+    Raises:
+        UsageError: if a file is missing, empty, binary, not UTF-8 or of another form.
+    """
+
+    path: str
+    split: str = "test"
+    queries_in_corpus: bool = False
+
+    def load(self) -> RetrievalProblem:
+        corpus, queries, judgements = (read_rows(file) for file in self._files())
+        numbers_of = {row["_id"]: n for n, row in enumerate(_with_id(corpus, self.path))}
+        texts = {row["_id"]: row.get("text", "") for row in _with_id(queries, self.path)}
+        relevant = _relevant(judgements, numbers_of, texts, self.path)
+        asked = list(relevant)
+        return RetrievalProblem(
+            queries=[texts[query] for query in asked],
+            documents=[_document(row) for row in corpus],
+            relevant=[relevant[query] for query in asked],
+            clusters=np.arange(len(asked), dtype=np.int32),
+            excluded=self._excluded(asked, numbers_of),
+        )
+
+    def fingerprint(self) -> str:
+        return _digest(self._files(), repr((self.split, self.queries_in_corpus)))
+
+    def _files(self) -> list[Path]:
+        folder = Path(self.path)
+        if not folder.is_dir():
+            raise UsageError(f"no folder {self.path}: a retrieval set is a folder in BEIR's layout")
+        return [
+            plain_or_gzipped(folder / "corpus.jsonl"),
+            plain_or_gzipped(folder / "queries.jsonl"),
+            plain_or_gzipped(folder / "qrels" / f"{self.split}.tsv"),
+        ]
+
+    def _excluded(self, asked: Sequence[str], numbers_of: dict[str, int]):
+        if not self.queries_in_corpus:
+            return None
+        return np.array([numbers_of.get(query, -1) for query in asked], np.int32)
+
+
+def plain_or_gzipped(path: Path) -> Path:
+    """The path itself, or with `.gz` where only that exists."""
+    zipped = path.with_name(path.name + ".gz")
+    return zipped if zipped.exists() and not path.exists() else path
+
+
+def read_rows(path: str | Path) -> list[Row]:
+    """The rows of a TSV or JSONL file, plain or gzipped.
+
+    Raises:
+        UsageError: if the file is missing, empty, binary, not UTF-8 or of another form.
+    """
+    name = Path(path).name.removesuffix(".gz")
+    if name.endswith(".tsv"):
+        rows = _tsv(read_text(path), path)
+    elif name.endswith((".jsonl", ".json")):
+        rows = _jsonl(read_text(path), path)
+    else:
+        raise UsageError(f"cannot read {path}: the name must end in .tsv or .jsonl, or that and .gz")
+    if not rows:
+        raise UsageError(f"{path} has no rows")
+    return rows
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file, plain or gzipped; a byte-order mark is dropped.
+
+    Raises:
+        UsageError: if the file is missing, empty, binary or not UTF-8.
+    """
+    try:
+        data = Path(path).read_bytes()
+        if data[:2] == b"\x1f\x8b":
+            data = gzip.decompress(data)
+    except FileNotFoundError:
+        raise UsageError(f"no file {path}") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"cannot read {path}: {error}") from None
+    if not data.strip():
+        raise UsageError(f"{path} is empty")
+    if b"\0" in data:
+        raise UsageError(f"{path} is a binary file, not text")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8: byte {error.start} cannot be decoded") from None
+
+
+def _tsv(text: str, path: str | Path) -> list[Row]:
+    # Not str.splitlines: it also breaks at form feeds and other marks that stand inside texts.
+    lines = text.rstrip("\r\n").split("\n")
+    header = lines[0].rstrip("\r").split("\t")
+    rows = []
+    for number, line in enumerate(lines[1:], start=2):
+        fields = line.rstrip("\r").split("\t")
+        if len(fields) != len(header):
+            raise UsageError(
+                f"{path}, line {number}: {len(fields)} fields where the header has {len(header)}"
+            )
+        rows.append(dict(zip(header, fields, strict=True)))
+    return rows
+
+
+def _jsonl(text: str, path: str | Path) -> list[Row]:
+    rows = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UsageError(f"{path}, line {number}: not JSON ({error.msg})") from None
+        if not isinstance(row, dict):
+            raise UsageError(f"{path}, line {number}: not a JSON object")
+        rows.append(row)
+    return rows
+
+
+def column(rows: Sequence[Row], names: Sequence[str], path: str | Path) -> list[str]:
+    """The first of the named columns that the rows have, as strings."""
+    for name in names:
+        if name in rows[0]:
+            return [str(row[name]) for row in rows if name in row or _missing(name, path)]
+    has = ", ".join(rows[0])
+    raise UsageError(f"{path} has no column {' or '.join(names)}; its columns are {has}")
+
+
+def _missing(name: str, path: str | Path) -> bool:
+    raise UsageError(f"{path}: a row lacks the column {name}, which the first row has")
+
+
+def numbers(values: Sequence[str], path: str | Path) -> np.ndarray:
+    """The values as float64."""
+    try:
+        return np.array([float(value) for value in values], np.float64)
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}; gold values must be numbers") from None
+
+
+def select(
+    rows: Sequence[Row], split: str | None, where: Sequence[str], path: str | Path
+) -> list[Row]:
+    """Rows of one split that hold every `column=value`.
+
+    A split of None means test, else dev, else all; an empty one means all.
+    """
+    kept = list(rows)
+    for condition in where:
+        name, equals, value = condition.partition("=")
+        if not equals or name not in rows[0]:
+            raise UsageError(f"{path} has no column for {condition!r}; it has {', '.join(rows[0])}")
+        kept = [row for row in kept if row[name] == value]
+    present = {row["split"] for row in kept} if "split" in rows[0] else set()
+    if split is None:
+        split = next((name for name in ("test", "dev") if name in present), "")
+    if split:
+        kept = [row for row in kept if row.get("split") == split]
+    if not kept:
+        known = ", ".join(sorted(present)) or "none"
+        raise UsageError(f"{path} has no rows for split {split!r} and {list(where)}; splits: {known}")
+    return kept
+
+
+def _two_parts(rows: list[Row], split: str | None, path: str) -> tuple[list[Row], list[Row]]:
+    judged = select(rows, split, (), path)
+    train = [row for row in rows if row.get("split") == "train"]
+    if train and judged[0].get("split") != "train":
+        return train, judged
+    in_fifth = [zlib.crc32(row.get("text", "").encode()) % 5 == 0 for row in judged]
+    parts = [[row for row, last in zip(judged, in_fifth, strict=True) if last == t] for t in (0, 1)]
+    if not all(parts):
+        raise UsageError(f"{path} has too few rows ({len(judged)}) to part into training and test")
+    return parts[0], parts[1]
+
+
+def _with_id(rows: list[Row], path: str) -> list[Row]:
+    for place, row in enumerate(rows, start=1):
+        if "_id" not in row:
+            raise UsageError(f"{path}: row {place} of the corpus or the queries has no _id")
+        row["_id"] = str(row["_id"])
+    return rows
+
+
+def _relevant(
+    judgements: list[Row], documents: dict[str, int], queries: dict[str, str], path: str
+) -> dict[str, dict[int, int]]:
+    """Query id to document number to grade, for grades above zero."""
+    found: dict[str, dict[int, int]] = {}
+    query_ids = column(judgements, ("query-id",), path)
+    document_ids = column(judgements, ("corpus-id",), path)
+    grades = numbers(column(judgements, ("score",), path), path)
+    for query, document, grade in zip(query_ids, document_ids, grades.tolist(), strict=True):
+        if grade > 0 and query in queries and document in documents:
+            found.setdefault(query, {})[documents[document]] = int(grade)
+    if not found:
+        raise UsageError(f"{path}: no judgement names a query and a document that are there")
+    return found
+
+
+def _document(row: Row) -> str:
+    return f"{row.get('title') or ''} {row.get('text') or ''}".strip()
+
+
+def _digest(paths: Sequence[str | Path], settings: str) -> str:
+    """Hash of the files' bytes and the settings that choose among their rows."""
+    digest = hashlib.sha256(settings.encode())
+    for path in paths:
+        try:
+            digest.update(Path(path).read_bytes())
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    return digest.hexdigest()[:16]

@@ -1,0 +1,102 @@
+"""What tasks are judged on: the slot bases for task data, and the plain sets they load.
+
+A task never cares where its texts come from. `RetrievalData`, `PairData` and `LabelData` are slots;
+`jaxemb.evaluation.pydocs` fills them from Python's documentation, `jaxemb.evaluation.files` from files.
+"""
+
+import abc
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Int32
+
+from jaxemb.config import Part, UsageError
+
+
+class RetrievalProblem(NamedTuple):
+    """Queries, a corpus, and which documents answer which query.
+
+    `relevant[q]` maps document numbers to a grade above zero; `excluded[q]`, where given, is a
+    document number that query `q` must not get back (itself, where queries come from the corpus),
+    or -1.
+    """
+
+    queries: list[str]
+    documents: list[str]
+    relevant: list[dict[int, int]]
+    clusters: Int32[np.ndarray, " queries"]
+    excluded: Int32[np.ndarray, " queries"] | None = None
+
+
+class PairProblem(NamedTuple):
+    """Pairs of texts with a gold value: a grade of similarity, or 1 for a match and 0 for none."""
+
+    first: list[str]
+    second: list[str]
+    gold: Float64[np.ndarray, " pairs"]
+    clusters: Int32[np.ndarray, " pairs"]
+
+
+class LabelProblem(NamedTuple):
+    """Labelled texts: a part to fit a probe on, and a part to judge. Clustering reads the latter."""
+
+    train_texts: list[str]
+    train_labels: Int32[np.ndarray, " train"]
+    texts: list[str]
+    labels: Int32[np.ndarray, " texts"]
+    clusters: Int32[np.ndarray, " texts"]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskData(Part, abc.ABC):
+    """Base of the data slots."""
+
+    def on(self, split: str) -> "TaskData":
+        """The same data's other split.
+
+        Raises:
+            UsageError: if the data has no splits.
+        """
+        if "split" not in {field.name for field in dataclasses.fields(self)}:
+            raise UsageError(f"{type(self).__name__} has no splits, so no {split}")
+        return dataclasses.replace(self, split=split)
+
+    @abc.abstractmethod
+    def fingerprint(self) -> str:
+        """Changes whenever the texts, the gold values or their order could."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrievalData(TaskData):
+    """Slot: where the queries, documents and judgements of a retrieval task come from."""
+
+    @abc.abstractmethod
+    def load(self) -> RetrievalProblem:
+        """The problem; the same one at every call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairData(TaskData):
+    """Slot: where pairs of texts with a gold value come from."""
+
+    @abc.abstractmethod
+    def load(self) -> PairProblem:
+        """The problem; the same one at every call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelData(TaskData):
+    """Slot: where labelled texts come from."""
+
+    @abc.abstractmethod
+    def load(self) -> LabelProblem:
+        """The problem; the same one at every call."""
+
+
+def cluster_numbers(clusters: Sequence[str]) -> Int32[np.ndarray, " examples"]:
+    """Equal names to equal numbers, from 0 in alphabetical order."""
+    return np.unique(np.asarray(clusters, dtype=str), return_inverse=True)[1].astype(np.int32)

@@ -1,0 +1,349 @@
+"""Task data read off the structure of Python's own documentation: held-out objects, no annotators.
+
+An object (a function, class, module, ...) has a summary (the docstring's first line), a body (the
+rest), links to other objects, a module and a package. The examples of one module vary together, so
+its name (the record's `cluster`) is the cluster of every example. Samples depend on the fields alone.
+"""
+
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from jaxemb.config import UsageError, fingerprint
+from jaxemb.data import PyDocs, Source
+from jaxemb.evaluation.problems import (
+    LabelData,
+    LabelProblem,
+    PairData,
+    PairProblem,
+    RetrievalData,
+    RetrievalProblem,
+    cluster_numbers,
+)
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PyDocsRetrieval(RetrievalData):
+    """Summary → body, over the different bodies of one split.
+
+    Objects with equal bodies share one document, and objects with equal summaries one query, to
+    which all their bodies are relevant (grade 1). `queries` and `documents` cap how many of either
+    are taken, at random by `seed`, answers before other documents; None takes all.
+
+    Raises:
+        UsageError: if the split has no object with both a summary and a body.
+    """
+
+    split: str = "test"
+    queries: int | None = 1000
+    documents: int | None = None
+    seed: int = 0
+    source: Source = field(default_factory=PyDocs)
+
+    def load(self) -> RetrievalProblem:
+        return _retrieval(self)
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, self.source.fingerprint())
+
+
+@dataclass(frozen=True, kw_only=True)
+class PyDocsGrades(PairData):
+    """Pairs graded by how near two objects stand in the documentation.
+
+    | grade | the pair |
+    |---|---|
+    | 4 | an object's summary and the first sentence of its own body |
+    | 3 | the summaries of two objects, one of which links to the other |
+    | 2 | the summaries of two objects of one module, not linked |
+    | 1 | the summaries of two objects of one package, in different modules, not linked |
+    | 0 | the summaries of two objects of different packages, not linked |
+
+    A fifth of `pairs` a grade, or as many as there are, drawn by `seed`; the texts of a pair differ.
+    The grades are ordered, not spaced: Spearman's correlation is the one to read.
+    """
+
+    split: str = "test"
+    pairs: int = 2000
+    seed: int = 0
+    source: Source = field(default_factory=PyDocs)
+
+    def load(self) -> PairProblem:
+        return _grades(self)
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, self.source.fingerprint())
+
+
+@dataclass(frozen=True, kw_only=True)
+class PyDocsLinks(PairData):
+    """Linked objects against unlinked ones of the same package, by their summaries.
+
+    Half of `pairs` (or as many as there are links) match: one object's documentation refers to the
+    other. Each has a counterpart with gold value 0: the same first object and an object of its
+    package that neither refers to it nor is referred to.
+    """
+
+    split: str = "test"
+    pairs: int = 1000
+    seed: int = 0
+    source: Source = field(default_factory=PyDocs)
+
+    def load(self) -> PairProblem:
+        return _links(self)
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, self.source.fingerprint())
+
+
+@dataclass(frozen=True, kw_only=True)
+class PyDocsLabels(LabelData):
+    """Text → a field of its record: `label="package"` or `"kind"` of each `text="body"` or `"summary"`.
+
+    The probe learns from `train` objects of the training split and is judged on `texts` objects of
+    `split`, drawn by `seed`. Labels with fewer than `least` objects in either sample are left out,
+    as are texts of one split that the other also holds.
+
+    Raises:
+        UsageError: if fewer than two labels remain, or the records have no such field.
+    """
+
+    split: str = "test"
+    label: str = "package"
+    text: str = "body"
+    train: int = 1500
+    texts: int = 1000
+    least: int = 5
+    seed: int = 0
+    source: Source = field(default_factory=PyDocs)
+
+    def load(self) -> LabelProblem:
+        return _labels(self)
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, self.source.fingerprint())
+
+
+# A run evaluates many models on the same data: the problems are kept, by the part that asks for them.
+_kept = functools.lru_cache(maxsize=16)
+
+
+@functools.lru_cache(maxsize=4)
+def _records(source: Source, split: str) -> tuple[Record, ...]:
+    return tuple(source.records(split))
+
+
+@_kept
+def _retrieval(data: PyDocsRetrieval) -> RetrievalProblem:
+    records = _with(("summary", "body"), data.source, data.split)
+    draw = np.random.default_rng(data.seed)
+    bodies: dict[str, set[str]] = defaultdict(set)
+    clusters: dict[str, str] = {}
+    for record in records:
+        bodies[record["summary"]].add(record["body"])
+        clusters.setdefault(record["summary"], record["cluster"])
+    asked = _some(sorted(bodies), data.queries, draw)
+    corpus = _corpus(records, {body for query in asked for body in bodies[query]}, data, draw)
+    place = {body: number for number, body in enumerate(corpus)}
+    return RetrievalProblem(
+        queries=asked,
+        documents=corpus,
+        relevant=[{place[body]: 1 for body in sorted(bodies[query])} for query in asked],
+        clusters=cluster_numbers([clusters[query] for query in asked]),
+    )
+
+
+def _corpus(
+    records: Sequence[Record],
+    answers: set[str],
+    data: PyDocsRetrieval,
+    draw: np.random.Generator,
+) -> list[str]:
+    """The different bodies in one fixed order: all answers, and others up to the cap."""
+    others = sorted({record["body"] for record in records} - answers)
+    room = None if data.documents is None else max(0, data.documents - len(answers))
+    return sorted(answers | set(_some(others, room, draw)))
+
+
+@_kept
+def _grades(data: PyDocsGrades) -> PairProblem:
+    objects = _Objects(_with(("summary",), data.source, data.split))
+    draw = np.random.default_rng(data.seed)
+    wanted = data.pairs // 5
+    linked = _some(sorted(objects.links), wanted, draw)
+    by_grade = {
+        2: objects.sample(lambda a, b: a["module"] == b["module"], "module", wanted, draw),
+        1: objects.sample(lambda a, b: a["module"] != b["module"], "package", wanted, draw),
+        0: objects.sample(lambda a, b: a["package"] != b["package"], None, wanted, draw),
+    }
+    own = [(n, sentence) for n, r in enumerate(objects.records) if (sentence := first_sentence(r))]
+    first, second, gold = [], [], []
+    for number, sentence in _some(own, wanted, draw):
+        first.append(number), second.append(sentence), gold.append(4)
+    for grade, pairs in {3: linked, **by_grade}.items():
+        for left, right in pairs:
+            first.append(left), second.append(objects.summary(right)), gold.append(grade)
+    return objects.problem(first, second, gold)
+
+
+@_kept
+def _links(data: PyDocsLinks) -> PairProblem:
+    objects = _Objects(_with(("summary",), data.source, data.split))
+    draw = np.random.default_rng(data.seed)
+    first, second, gold = [], [], []
+    for left, right in _some(sorted(objects.links), data.pairs // 2, draw):
+        other = objects.unlinked(left, "package", draw)
+        if other is None:
+            continue
+        first += [left, left]
+        second += [objects.summary(right), objects.summary(other)]
+        gold += [1, 0]
+    return objects.problem(first, second, gold)
+
+
+@_kept
+def _labels(data: PyDocsLabels) -> LabelProblem:
+    draw = np.random.default_rng(data.seed)
+    fields = (data.text, data.label)
+    train = _distinct(_with(fields, data.source, "train"), data.text)
+    test = _distinct(_with(fields, data.source, data.split), data.text)
+    shared = {record[data.text] for record in train} & {record[data.text] for record in test}
+    parts = [
+        _some([record for record in part if record[data.text] not in shared], count, draw)
+        for part, count in ((train, data.train), (test, data.texts))
+    ]
+    names = _common_labels(parts, data)
+    parts = [[record for record in part if record[data.label] in names] for part in parts]
+    number = {name: n for n, name in enumerate(names)}
+    train_labels, labels = (
+        np.array([number[record[data.label]] for record in part], np.int32) for part in parts
+    )
+    return LabelProblem(
+        train_texts=[record[data.text] for record in parts[0]],
+        train_labels=train_labels,
+        texts=[record[data.text] for record in parts[1]],
+        labels=labels,
+        clusters=cluster_numbers([record["cluster"] for record in parts[1]]),
+        names=tuple(names),
+    )
+
+
+def _common_labels(parts: Sequence[Sequence[Record]], data: PyDocsLabels) -> list[str]:
+    counts = [
+        dict(zip(*np.unique([record[data.label] for record in part], return_counts=True), strict=True))
+        for part in parts
+    ]
+    names = [str(name) for name in counts[0] if min(c.get(name, 0) for c in counts) >= data.least]
+    if len(names) < 2:
+        raise UsageError(
+            f"fewer than two values of {data.label} have {data.least} texts in both the training "
+            f"split and {data.split}"
+        )
+    return sorted(names)
+
+
+class _Objects:
+    """Objects of one split with different summaries, and who links to whom."""
+
+    def __init__(self, records: Sequence[Record]):
+        self.records = _distinct(records, "summary")
+        numbers = {record["name"]: n for n, record in enumerate(self.records)}
+        self.links = {
+            (min(n, m), max(n, m))
+            for n, record in enumerate(self.records)
+            for m in (numbers.get(name, n) for name in record["links"])
+            if m != n
+        }
+        self._groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for n, record in enumerate(self.records):
+            for by in ("module", "package"):
+                self._groups[by, record[by]].append(n)
+
+    def summary(self, number: int) -> str:
+        return self.records[number]["summary"]
+
+    def unlinked(self, left: int, by: str | None, draw: np.random.Generator) -> int | None:
+        """Another object of the same module or package (or any) without link; None if luck fails."""
+        group = self._groups[by, self.records[left][by]] if by else range(len(self.records))
+        for right in draw.choice(group, size=8).tolist():
+            if right != left and (min(left, right), max(left, right)) not in self.links:
+                return right
+        return None
+
+    def sample(
+        self,
+        accepts: Callable[[Record, Record], bool],
+        by: str | None,
+        wanted: int,
+        draw: np.random.Generator,
+    ) -> list[tuple[int, int]]:
+        """Up to `wanted` different unlinked pairs that `accepts` takes, first objects all alike likely."""
+        found: dict[tuple[int, int], None] = {}
+        for left in draw.integers(len(self.records), size=20 * wanted).tolist():
+            right = self.unlinked(left, by, draw)
+            if right is not None and accepts(self.records[left], self.records[right]):
+                found[min(left, right), max(left, right)] = None
+            if len(found) == wanted:
+                break
+        return list(found)
+
+    def problem(
+        self, first: Sequence[int], second: Sequence[str], gold: Sequence[int]
+    ) -> PairProblem:
+        if not first:
+            raise UsageError("no object of this split links to another: there are no pairs to judge")
+        return PairProblem(
+            first=[self.summary(number) for number in first],
+            second=list(second),
+            gold=np.array(gold, np.float64),
+            clusters=cluster_numbers([self.records[number]["cluster"] for number in first]),
+        )
+
+
+# A paragraph that opens a section or a directive is no prose: "Parameters x : int", "Returns: ...".
+_SECTION = re.compile(
+    r"(?:Parameters|Arguments|Args|Attributes|Notes|Examples|References|See Also)\b"
+    r"|(?:Returns|Yields|Raises|Usage|Note|Example)(?::| \S+ :)"
+    r"|\.\. "
+)
+_SENTENCE_END = re.compile(r"(?<=[.!?:])\s+(?=[A-Z`'\"(])")
+
+
+def first_sentence(record: Record, least: int = 5) -> str | None:
+    """First sentence of the body, whose paragraphs are lines.
+
+    None where the body opens with a section instead of prose, or where the sentence has fewer than
+    `least` words or repeats the summary.
+    """
+    paragraph = (record.get("body") or "").partition("\n")[0].strip()
+    sentence = _SENTENCE_END.split(paragraph, maxsplit=1)[0]
+    long_enough = len(sentence.split()) >= least and not _SECTION.match(paragraph)
+    return sentence if long_enough and sentence != record["summary"] else None
+
+
+def _with(fields: Sequence[str], source: Source, split: str) -> list[Record]:
+    """Records of the split that hold a text in every field, in the order of their names."""
+    records = _records(source, split)
+    kept = [record for record in records if all(record.get(name) for name in fields)]
+    if not kept:
+        raise UsageError(f"no object of split {split!r} has {' and '.join(fields)}")
+    return sorted(kept, key=lambda record: record["name"])
+
+
+def _distinct(records: Sequence[Record], name: str) -> list[Record]:
+    """The first record of every different value of a field."""
+    return list({record[name]: record for record in reversed(records)}.values())[::-1]
+
+
+def _some(items: Sequence[Any], count: int | None, draw: np.random.Generator) -> list[Any]:
+    """At most `count` of the items, drawn without replacement, in their order."""
+    if count is None or count >= len(items):
+        return list(items)
+    return [items[place] for place in np.sort(draw.choice(len(items), count, replace=False))]

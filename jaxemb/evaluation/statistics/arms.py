@@ -1,0 +1,214 @@
+"""Scores of arms over paired seeds and the same examples, put together into one comparison."""
+
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from jaxtyping import Float64, Num
+
+from jaxemb.config import UsageError
+from jaxemb.evaluation.base import Result
+from jaxemb.evaluation.metrics import STATISTICS
+from jaxemb.evaluation.statistics.comparison import Comparison
+from jaxemb.evaluation.statistics.resampling import (
+    grouped,
+    jackknife,
+    jackknife_mean,
+    jackknife_variance,
+)
+
+GROUPS = 64
+"""Most groups of clusters left out in turn, for scores that are no mean over examples."""
+
+
+def compare(
+    a: Sequence[Result],
+    b: Sequence[Result],
+    metric: str,
+    *,
+    trained: bool = True,
+    confidence: float = 0.95,
+) -> Comparison:
+    """How much higher arm `a` scores than arm `b`.
+
+    `a[s]` and `b[s]` are one seed's results on the same examples; an arm with one result (a control
+    that is not trained) is paired with every seed of the other. See `contrast` for the variances.
+
+    Raises:
+        UsageError: if the numbers of seeds, the examples or the data differ.
+
+    Example:
+        >>> def arm(*scores):
+        ...     return [Result(metrics={"accuracy": np.mean(s)}, examples={
+        ...         "accuracy": np.array(s), "cluster": np.arange(len(s))}) for s in scores]
+        >>> a = arm([1., 1., 0., 1.], [1., 1., 1., 0.])
+        >>> b = arm([1., 0., 0., 0.], [0., 1., 0., 0.])
+        >>> compare(a, b, "accuracy").effect
+        0.5
+    """
+    return contrast((a, b), (1.0, -1.0), metric, trained=trained, confidence=confidence)
+
+
+def level(
+    arm: Sequence[Result], metric: str, *, trained: bool = True, confidence: float = 0.95
+) -> Comparison:
+    """The mean score of one arm over its seeds; `.shifted(-x)` compares it with a constant."""
+    return contrast((arm,), (1.0,), metric, trained=trained, confidence=confidence)
+
+
+def trend(
+    arms: Sequence[Sequence[Result]],
+    positions: Sequence[float | int],
+    metric: str,
+    *,
+    trained: bool = True,
+    confidence: float = 0.95,
+) -> Comparison:
+    """Least-squares slope of the score over the arms' positions (layers, dimensions, ...).
+
+    Raises:
+        UsageError: if no two positions differ, or as `compare` does.
+    """
+    centred = np.asarray(positions, np.float64) - np.mean(positions)
+    if not np.any(centred):
+        raise UsageError("a trend needs at least two arms at different positions")
+    weights = centred / (centred @ centred)
+    return contrast(arms, weights.tolist(), metric, trained=trained, confidence=confidence)
+
+
+def contrast(
+    arms: Sequence[Sequence[Result]],
+    weights: Sequence[float],
+    metric: str,
+    *,
+    trained: bool = True,
+    confidence: float = 0.95,
+) -> Comparison:
+    """Σ_arms weight · score, over paired seeds and the same examples.
+
+        D_s = Σ_a w_a T(results of arm a, seed s),  effect = mean_s D_s
+        seed part    = var_s(D_s) / S
+        example part = jackknife variance of mean_s D_s over clusters of examples, less the
+                       seed × cluster interaction that the seed part already holds, at least 0
+
+    with S - 1 degrees of freedom. Where nothing is trained, the seed part is 0, and the degrees of
+    freedom are clusters - 1. A metric without per-example records has no example part.
+
+    Reference: Cameron, Gelbach and Miller, Robust Inference with Multiway Clustering (2011).
+
+    Raises:
+        UsageError: if the numbers of seeds, the examples or the data differ, or if trained arms have
+            one seed.
+    """
+    seeds = _paired_seeds(arms, metric)
+    _same_examples([result for arm in arms for result in arm], metric)
+    scores, influence = np.zeros(seeds), np.zeros((seeds, 1))  # broadcast over clusters
+    for arm, weight in zip(arms, weights, strict=True):
+        scores = scores + weight * np.array([result.metrics[metric] for result in arm])
+        influence = influence + weight * np.stack([_influence(result, metric) for result in arm])
+    if not trained:
+        scores, influence = scores.mean(keepdims=True), influence.mean(axis=0, keepdims=True)
+    return _comparison(scores, influence, confidence, trained, metric)
+
+
+def over_seeds(
+    values: Sequence[float] | Float64[np.ndarray, " seeds"], *, confidence: float = 0.95
+) -> Comparison:
+    """The mean of one number a seed, where no per-example records exist.
+
+    Raises:
+        UsageError: if there is only one seed.
+    """
+    scores = np.asarray(values, np.float64)
+    return _comparison(scores, np.zeros((len(scores), 0)), confidence, True, "this statistic")
+
+
+def _comparison(
+    scores: Float64[np.ndarray, " seeds"],
+    influence: Float64[np.ndarray, "seeds clusters"],
+    confidence: float,
+    trained: bool,
+    metric: str,
+) -> Comparison:
+    seeds, clusters = influence.shape
+    if trained and seeds < 2:
+        raise UsageError(f"{metric}: trained arms need at least two seeds to be judged")
+    if not trained and clusters < 2:
+        raise UsageError(f"{metric}: without training, judging needs records of two clusters")
+    known = [count - 1 for count in (seeds, clusters) if count > 1]
+    return Comparison(
+        effect=float(scores.mean()),
+        seed_variance=float(scores.var(ddof=1) / seeds) if trained else 0.0,
+        example_variance=_example_part(influence),
+        degrees=min(known),
+        seeds=seeds,
+        clusters=clusters,
+        confidence=confidence,
+    )
+
+
+def _example_part(influence: Float64[np.ndarray, "seeds clusters"]) -> float:
+    """Variance over clusters of the seeds' mean, less what differs from seed to seed.
+
+    The interaction also moves the scores from seed to seed: counted here as well it would be counted
+    twice, and a claim would need up to twice the seeds.
+    """
+    seeds, clusters = influence.shape
+    if clusters < 2:
+        return 0.0
+    mean = influence.mean(axis=0)
+    whole = float(jackknife_variance(mean))
+    if seeds == 1:
+        return whole
+    interaction = float(np.sum(jackknife_variance(influence - mean))) / (seeds * (seeds - 1))
+    return max(0.0, whole - interaction)
+
+
+def _paired_seeds(arms: Sequence[Sequence[Result]], metric: str) -> int:
+    counts = sorted({len(arm) for arm in arms})
+    if counts[0] == 0:
+        raise UsageError(f"{metric}: an arm has no results to compare")
+    if len([count for count in counts if count > 1]) > 1:
+        several = " and ".join(map(str, counts))
+        raise UsageError(f"{metric}: the arms have {several} seeds; seeds are compared in pairs")
+    return counts[-1]
+
+
+def _same_examples(results: Sequence[Result], metric: str) -> None:
+    """Refuses to compare scores of different data, and names what differs."""
+    first = results[0]
+    for other in results:
+        if metric not in other.metrics:
+            raise UsageError(f"no metric {metric}; there are {', '.join(sorted(other.metrics))}")
+        if other.data != first.data:
+            raise UsageError(f"{metric} was measured on different data: {first.data}, {other.data}")
+        for name in ("cluster", "gold", "label"):
+            if not np.array_equal(first.examples.get(name, ()), other.examples.get(name, ())):
+                raise UsageError(f"{metric}: the results have different examples ({name} differs)")
+
+
+_influences: WeakKeyDictionary[Result, dict[str, np.ndarray]] = WeakKeyDictionary()
+
+
+def _influence(result: Result, metric: str) -> Float64[np.ndarray, " clusters"]:
+    """Jackknife influence of every cluster on the metric; empty without records.
+
+    Kept as long as the result is: a table and several claims ask for the same ones.
+    """
+    kept = _influences.setdefault(result, {})
+    if metric not in kept:
+        kept[metric] = _leave_out(result.examples, metric)
+    return kept[metric]
+
+
+def _leave_out(
+    examples: dict[str, Num[np.ndarray, "..."]], metric: str
+) -> Float64[np.ndarray, " clusters"]:
+    if "cluster" not in examples:
+        return np.zeros(0)
+    if metric in examples:
+        return jackknife_mean(examples[metric], examples["cluster"])
+    if metric not in STATISTICS:
+        return np.zeros(0)
+    records = {name: examples[name] for name in STATISTICS[metric].records}
+    return jackknife(STATISTICS[metric], records, grouped(examples["cluster"], GROUPS))

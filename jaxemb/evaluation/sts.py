@@ -1,0 +1,58 @@
+"""Semantic textual similarity: does the cosine order pairs as the gold grades do?"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float32
+
+from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.metrics import STATISTICS
+from jaxemb.evaluation.problems import PairData, PairProblem
+from jaxemb.evaluation.pydocs import PyDocsGrades
+from jaxemb.retrieval.exact import unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class STS(Task):
+    """Rank and linear correlation of the cosine with graded similarity.
+
+    Metrics: `spearman`, `pearson`. Records: `prediction` (cosine), `gold`. Both texts take the same
+    role, since neither is asked for the other.
+
+    Reference: Cer et al., SemEval-2017 Task 1 (arXiv:1708.00055).
+
+    Example:
+        >>> STS(name="sts").metrics
+        ('spearman', 'pearson')
+    """
+
+    name: str = "sts"
+    data: PairData = field(default_factory=PyDocsGrades)
+    role: str = "query"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("spearman", "pearson")
+
+    def run(self, embed: Embed) -> Result:
+        return judge_pairs(self, self.data.load(), embed)
+
+
+def judge_pairs(task: Task, problem: PairProblem, embed: Embed) -> Result:
+    """Cosine of every pair against its gold value, by the task's metrics."""
+    vectors = embed(problem.first + problem.second, task.role)
+    count = len(problem.first)
+    examples = {
+        "prediction": pairwise_cosine(vectors[:count], vectors[count:]),
+        "gold": problem.gold,
+        "cluster": problem.clusters,
+    }
+    metrics = {name: STATISTICS[name](examples) for name in task.metrics}
+    return Result(metrics=metrics, examples=examples, data=task.fingerprint())
+
+
+def pairwise_cosine(
+    first: Float32[np.ndarray, "pairs width"], second: Float32[np.ndarray, "pairs width"]
+) -> Float32[np.ndarray, " pairs"]:
+    """Cosine of row i with row i; 0 where a vector is zero."""
+    return np.einsum("pw,pw->p", unit(first), unit(second))

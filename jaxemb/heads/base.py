@@ -1,0 +1,75 @@
+"""What every head is, and those that need nothing else."""
+
+import abc
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float32
+
+from jaxemb.config import Part
+
+
+class Head(nn.Module, Part, abc.ABC):
+    """Slot: pooled vectors to the vectors the model returns, in float32."""
+
+    @abc.abstractmethod
+    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch dim"]:
+        """Maps each vector by itself."""
+
+
+class Identity(Head, kw_only=True):
+    """Leaves the vectors as they are."""
+
+    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch width"]:
+        return vectors
+
+
+class Normalize(Head, kw_only=True):
+    """Scales to unit length: `y = v / max(‖v‖₂, epsilon)`; a zero vector stays zero.
+
+    Example:
+        >>> Normalize().apply({}, jnp.array([[3.0, 4.0]])).round(2).tolist()
+        [[0.6000000238418579, 0.800000011920929]]
+    """
+
+    epsilon: float = 1e-12
+
+    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch width"]:
+        # The bound is on the square: the root's gradient at 0 is infinite.
+        square = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
+        return vectors * jax.lax.rsqrt(jnp.maximum(square, self.epsilon**2))
+
+
+class Linear(Head, kw_only=True):
+    """`y = v W + b`; parameters `kernel [width, dim]` and `bias [dim]`.
+
+    Attributes:
+        dim: features of the result.
+    """
+
+    dim: int = 128
+
+    @nn.compact
+    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch dim"]:
+        shape = (vectors.shape[-1], self.dim)
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
+        return vectors @ kernel + self.param("bias", nn.initializers.zeros, (self.dim,))
+
+
+class Chain(Head, kw_only=True):
+    """Heads one after the other, `y = headₙ(… head₁(v))`.
+
+    Example:
+        >>> head = Chain(heads=(Linear(dim=3), Normalize()))
+        >>> y, _ = head.init_with_output(jax.random.key(0), jnp.ones((2, 5)))
+        >>> y.shape, jnp.linalg.norm(y, axis=1).round(3).tolist()
+        ((2, 3), [1.0, 1.0])
+    """
+
+    heads: tuple[Head, ...] = ()
+
+    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch dim"]:
+        for head in self.heads:
+            vectors = head(vectors)
+        return vectors

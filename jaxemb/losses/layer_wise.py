@@ -1,0 +1,99 @@
+"""A wrapper that trains shallower layers too, so that an encoder can be cut after training."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32, Int, Key
+
+from jaxemb.config import UsageError
+from jaxemb.losses.base import Columns, Loss, Term, row_weights, scaled
+from jaxemb.losses.matryoshka import Wrapper
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LayerWise(Wrapper):
+    r"""The inner loss on the last layer and one shallower layer drawn a step, and their alignment.
+
+    $$L = L_{\mathrm{inner}}(x^L) + L_{\mathrm{inner}}(x^n) + \alpha\,
+    \mathrm{KL}\big(\mathrm{sg}\,\sigma(x^L / \tau) \,\Vert\, \sigma(x^n / \tau)\big), \quad
+    n \sim U\{1, \dots, L-1\}$$
+
+    $\sigma$ is a softmax over a vector's own numbers, sg stops the gradient: the last layer teaches
+    and is not pulled towards the shallow one. The KL is averaged over a row's texts. A wrapper
+    inside sees the same key for both layers, so that it draws the same prefix for both.
+
+    Args:
+        inner: any loss over vectors.
+        alignment: $\alpha$; 0 leaves the alignment out.
+        temperature: $\tau$.
+
+    Raises:
+        UsageError: the encoder has one layer only, or `temperature` is not positive.
+
+    Example:
+        >>> LayerWise(inner=SampledDimension(inner=InfoNCE(), dims=(16, 32, 64)))
+
+    Reference: Li et al., 2D Matryoshka Sentence Embeddings, arXiv:2402.14776.
+    """
+
+    inner: Loss
+    alignment: float = 1.0
+    temperature: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0:
+            raise UsageError(f"temperature={self.temperature} must be positive.")
+        if self.inner.reads_depths:
+            raise UsageError("LayerWise lies inside LayerWise; use it once.")
+
+    @property
+    def reads_depths(self) -> bool:
+        """True: vectors arrive as `[rows, layers, dim]`."""
+        return True
+
+    def __call__(
+        self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
+    ) -> dict[str, Term]:
+        """The inner terms, named `last/<term>` and `shallow/<term>`, and `alignment`."""
+        draw, inner_key = jax.random.split(key)
+        chosen = jax.random.randint(draw, (), 0, self._layers(columns) - 1)
+        last = self.changed(columns, lambda x: x[..., -1, :])
+        shallow = self.changed(columns, lambda x: _layer(x, chosen))
+        terms = scaled(self.inner(last, key=inner_key, axis=axis), 1.0, "last")
+        terms |= scaled(self.inner(shallow, key=inner_key, axis=axis), 1.0, "shallow")
+        if self.alignment:
+            terms["alignment"] = self._alignment(last, shallow)
+        return terms
+
+    def _layers(self, columns: Columns) -> int:
+        name = next(name for name in self.vectors if name in columns)
+        array = columns[name]
+        if array.ndim < 3:
+            raise UsageError(
+                f"The column {name!r} has the shape {array.shape}; "
+                "LayerWise reads [rows layers dim] there."
+            )
+        if array.shape[-2] < 2:
+            raise UsageError("LayerWise needs an encoder of at least 2 layers.")
+        return array.shape[-2]
+
+    def _alignment(self, last: Columns, shallow: Columns) -> Term:
+        names = [name for name in self.vectors if name in last]
+        texts = [_divergence(last[name], shallow[name], self.temperature) for name in names]
+        rows = len(texts[0])
+        value = jnp.mean(jnp.concatenate([x.reshape(rows, -1) for x in texts], axis=1), axis=1)
+        return Term(value * self.alignment, row_weights(last, rows))
+
+
+def _layer(x: Float[Array, "*rows layers dim"], n: Int[Array, ""]) -> Float[Array, "*rows dim"]:
+    # A dynamic index: drawing n in Python would compile one program a layer.
+    return jax.lax.dynamic_index_in_dim(x, n, axis=x.ndim - 2, keepdims=False)
+
+
+def _divergence(
+    teacher: Float[Array, "*rows dim"], student: Float[Array, "*rows dim"], temperature: float
+) -> Float32[Array, "*rows"]:
+    target = jax.nn.log_softmax(jax.lax.stop_gradient(teacher) / temperature)
+    guess = jax.nn.log_softmax(student / temperature)
+    return jnp.sum(jnp.exp(target) * (target - guess), axis=-1)

@@ -1,0 +1,378 @@
+"""An Embedder bound to its parameters: encode, similarity, save, load."""
+
+import dataclasses
+import functools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32
+
+from jaxemb.config import Part, UsageError, from_json, to_json
+from jaxemb.encoders import Encoder
+from jaxemb.heads import Head, Normalize
+from jaxemb.pooling import Pooling
+from jaxemb.text import Text, TextBatch, Tokenizer, bucket, pad
+from jaxemb.tokens import TokenEmbedding
+
+FORMAT = 1
+Params = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Embedder(Part):
+    """Text to one vector: `head(pooling(encoder(tokens(text))))`; parameters are passed in.
+
+    Example:
+        >>> params = embedder.init(jax.random.key(0))
+        >>> vectors = embedder.apply(params, batch)          # [batch, dim]
+    """
+
+    text: Text
+    tokens: TokenEmbedding
+    encoder: Encoder
+    pooling: Pooling
+    head: Head = dataclasses.field(default_factory=Normalize)
+
+    def init(self, key: Array) -> Params:
+        """Random parameters, a plain nested dict with one entry a part."""
+        keys = dict(
+            zip(("tokens", "encoder", "pooling", "head"), jax.random.split(key, 4), strict=True)
+        )
+        ids, mask = jnp.ones((1, 4), jnp.int32), jnp.ones((1, 4), bool)
+        x, tokens = self.tokens.init_with_output(keys["tokens"], ids, **self._table)
+        states, encoder = self.encoder.init_with_output(keys["encoder"], x, mask, None)
+        vectors, pooling = self.pooling.init_with_output(keys["pooling"], states, mask)
+        head = self.head.init(keys["head"], vectors)
+        parts = {"tokens": tokens, "encoder": encoder, "pooling": pooling, "head": head}
+        return {name: variables.get("params", {}) for name, variables in parts.items()}
+
+    @property
+    def _table(self) -> dict[str, int]:
+        return {"vocabulary": self.text.vocabulary, "width": self.encoder.width}
+
+    def states(
+        self, params: Params, batch: TextBatch, *, keys: Array | None = None
+    ) -> Float[Array, "layers batch tokens width"]:
+        """Every hidden state. `keys`, one a text, switch dropout on."""
+        x = self.tokens.apply({"params": params["tokens"]}, batch.ids, **self._table)
+        return self.encoder.apply({"params": params["encoder"]}, x, batch.mask, keys)
+
+    def read(
+        self, params: Params, states: Float[Array, "layers batch tokens width"], mask: Array
+    ) -> Float32[Array, "batch dim"]:
+        """Hidden states to vectors: pooling, then the head."""
+        vectors = self.pooling.apply({"params": params["pooling"]}, states, mask)
+        return self.head.apply({"params": params["head"]}, vectors).astype(jnp.float32)
+
+    def apply(
+        self, params: Params, batch: TextBatch, *, keys: Array | None = None
+    ) -> Float32[Array, "batch dim"]:
+        """Vectors of a batch of texts, `[batch, dim]`."""
+        return self.read(params, self.states(params, batch, keys=keys), batch.mask)
+
+    def depths(
+        self, params: Params, batch: TextBatch, *, keys: Array | None = None
+    ) -> Float32[Array, "batch layers dim"]:
+        """The vectors that the model would give if it were cut after each of its layers."""
+        states = self.states(params, batch, keys=keys)
+        cuts = [self.read(params, states[: n + 1], batch.mask) for n in range(len(states))]
+        return jnp.stack(cuts, axis=1)
+
+    def truncated(self, layers: int) -> "Embedder":
+        """The same embedder with only its first `layers` layers; it reads the same parameters."""
+        depth = self.layers
+        if not 1 <= layers <= depth:
+            raise UsageError(
+                f"layers={layers} is out of range: this model has layers 1 to {depth}."
+            )
+        if layers == depth:
+            return self
+        return dataclasses.replace(self, encoder=self.encoder.truncated(layers))
+
+    @property
+    def layers(self) -> int:
+        """How many layers the encoder has; 1 for a bag."""
+        return getattr(self.encoder, "layers", 1)
+
+    def shapes(self) -> Params:
+        """The parameters' shapes and dtypes, without computing anything."""
+        return jax.eval_shape(self.init, jax.random.key(0))
+
+    @property
+    def dim(self) -> int:
+        """Width of the output vector."""
+        batch = TextBatch(
+            jax.ShapeDtypeStruct((1, 4), jnp.int32), jax.ShapeDtypeStruct((1, 4), jnp.bool_)
+        )
+        return jax.eval_shape(self.apply, self.shapes(), batch).shape[-1]
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(embedder: Embedder):
+    return jax.jit(embedder.apply)
+
+
+class Transform(Part):
+    """Slot: a change of finished vectors, `[texts, dim] -> [texts, dim']`, kept with the model."""
+
+    def __call__(self, vectors: np.ndarray) -> np.ndarray:
+        raise TypeError(f"{type(self).__name__} must define __call__(vectors)")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Model:
+    """An embedder, its parameters, the tokenizer trained for it, and transforms of its vectors.
+
+    Example:
+        >>> model = jaxemb.load("runs/pooling_and_attention/small/causal-last-1a2b3c4d/seed-0")
+        >>> model.encode("join a list of strings").shape
+        (128,)
+    """
+
+    embedder: Embedder | None
+    params: Params
+    tokenizer: Tokenizer | None = None
+    transforms: tuple[Transform, ...] = ()
+
+    @classmethod
+    def create(cls, embedder: Embedder | None, key: Array) -> "Model":
+        """A model with random parameters and no tokenizer yet."""
+        return cls(embedder=embedder, params={} if embedder is None else embedder.init(key))
+
+    @property
+    def dim(self) -> int:
+        """Width of the vectors that `encode` returns."""
+        return int(self._transformed(np.zeros((1, self.embedder.dim), np.float32)).shape[-1])
+
+    def encode(
+        self,
+        texts: str | Iterable[str],
+        *,
+        dim: int | None = None,
+        layers: int | None = None,
+        batch_size: int = 64,
+        prompt: str | None = None,
+        role: str = "document",
+        normalize: bool = True,
+        show_progress: bool = False,
+        strict: bool = False,
+    ) -> np.ndarray:
+        """Embed texts: `[texts, dim]` float32 in the order given; one string gives one vector `[dim]`.
+
+        Texts longer than the model's `max_tokens` are cut there; an empty text is embedded as its
+        marker tokens alone. Texts are sorted by length inside, padded to a few lengths, so that few
+        programs are compiled and a text's vector does not depend on its neighbours beyond rounding.
+
+        Args:
+            dim: keep the first `dim` numbers of each vector (before `normalize`).
+            layers: run only the first `layers` layers.
+            batch_size: texts a call.
+            prompt: a prefix for every text; by default the template's for `role`.
+            role: `"query"` or `"document"`: which of the template's prefixes is used.
+            normalize: scale each vector to unit length.
+            show_progress: draw a progress bar.
+            strict: one text a call, so that a vector is the same to the last bit whatever else is
+                in the list and whatever the batch size. Slower.
+
+        Raises:
+            UsageError: a text is not a string, or `dim`, `layers`, `batch_size` is out of range.
+        """
+        if isinstance(texts, str):
+            options = dict(dim=dim, layers=layers, prompt=prompt, role=role, normalize=normalize)
+            return self.encode([texts], strict=strict, batch_size=batch_size, **options)[0]
+        texts = _checked(texts)
+        if batch_size < 1:
+            raise UsageError(f"batch_size={batch_size} must be at least 1.")
+        if dim is not None and not 1 <= dim <= self.dim:
+            raise UsageError(
+                f"dim={dim} is out of range: this model's vectors have 1 to {self.dim}."
+            )
+        embedder = self.embedder if layers is None else self.embedder.truncated(layers)
+        sequences = self._tokenized(texts, prompt, role)
+        rows = 1 if strict else batch_size
+        vectors = _embed(embedder, self.params, sequences, rows, show_progress)
+        vectors = self._transformed(vectors)[:, :dim]
+        return _unit(vectors) if normalize else np.ascontiguousarray(vectors)
+
+    def _tokenized(self, texts: Sequence[str], prompt: str | None, role: str) -> list[np.ndarray]:
+        if self.tokenizer is None:
+            raise UsageError(
+                "This model has no tokenizer: fit one with Fit(estimator=Vocabulary())."
+            )
+        return self.tokenizer.encode(texts, role=role, prompt=prompt)
+
+    def _transformed(self, vectors: np.ndarray) -> np.ndarray:
+        for transform in self.transforms:
+            vectors = transform(vectors)
+        return vectors
+
+    @staticmethod
+    def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Cosine of every row of `a` `[n, dim]` with every row of `b` `[m, dim]`: `[n, m]`."""
+        return _unit(np.atleast_2d(a)) @ _unit(np.atleast_2d(b)).T
+
+    def save(self, folder: str | os.PathLike, *, overwrite: bool = False) -> Path:
+        """Write a folder that `jaxemb.load` reads: `model.json`, `tokenizer.json`, `params/`.
+
+        Raises:
+            UsageError: the folder exists and `overwrite` is false, or it cannot be written.
+        """
+        folder = Path(folder)
+        if folder.exists() and not overwrite:
+            raise UsageError(f"{folder} exists already; pass overwrite=True or another folder.")
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be written: {error.strerror or error}.") from error
+        try:
+            self._write(staging)
+            shutil.rmtree(folder, ignore_errors=True)
+            staging.rename(folder)
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+        return folder
+
+    def _write(self, folder: Path) -> None:
+        from jaxemb import checkpoint
+
+        folder.chmod(0o755)
+        description = {
+            "format": FORMAT,
+            "embedder": to_json(self.embedder),
+            "transforms": [to_json(transform) for transform in self.transforms],
+        }
+        (folder / "model.json").write_text(json.dumps(description, indent=1))
+        if self.tokenizer is not None:
+            (folder / "tokenizer.json").write_text(self.tokenizer.to_json())
+        checkpoint.save_params(folder / "params", self.params)
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedding:
+    """The function `embed(texts, role)` that tasks call, over a model; `at` cuts its layers."""
+
+    model: Model
+    layers: int | None = None
+
+    def __call__(self, texts: Sequence[str], role: str = "document") -> np.ndarray:
+        return self.model.encode(texts, role=role, layers=self.layers)
+
+    def at(self, layers: int) -> "Embedding":
+        """The same model after its first `layers` layers."""
+        return Embedding(self.model, layers)
+
+
+def load(path: str | os.PathLike) -> Model:
+    """A trained model, from a run's folder or from a folder that `Model.save` wrote.
+
+    Example:
+        >>> model = jaxemb.load("runs/pooling_and_attention/small/causal-last-1a2b3c4d/seed-0")
+
+    Raises:
+        UsageError: there is no model there, the run has not finished, or a newer jaxemb wrote it.
+    """
+    folder = _model_folder(Path(path))
+    try:
+        description = json.loads((folder / "model.json").read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise UsageError(f"{folder / 'model.json'} cannot be read: {error}.") from error
+    if description.get("format", 0) > FORMAT:
+        raise UsageError(
+            f"{folder} was written in format {description['format']}, and this jaxemb reads up to "
+            f"{FORMAT}: install a newer jaxemb."
+        )
+    return _read(folder, description)
+
+
+def _read(folder: Path, description: dict) -> Model:
+    from jaxemb import checkpoint
+
+    embedder = from_json(description["embedder"])
+    tokenizer = None
+    if (folder / "tokenizer.json").exists():
+        tokenizer = Tokenizer.from_json((folder / "tokenizer.json").read_text(), embedder.text)
+    return Model(
+        embedder=embedder,
+        params=checkpoint.load_params(folder / "params", embedder.shapes()),
+        tokenizer=tokenizer,
+        transforms=tuple(from_json(transform) for transform in description["transforms"]),
+    )
+
+
+def _model_folder(path: Path) -> Path:
+    if (path / "model.json").exists():
+        return path
+    if (path / "model" / "model.json").exists():
+        return path / "model"
+    if not path.exists():
+        raise UsageError(f"There is no {path}; give a run's folder or a saved model's.")
+    if (path / "run.json").exists():
+        raise UsageError(
+            f"The run in {path} has not finished: run the same command again to go on."
+        )
+    runs = sorted(str(found.parent.parent) for found in path.glob("*/seed-*/model/model.json"))
+    hint = f" Did you mean {runs[0]}?" if runs else ""
+    raise UsageError(f"{path} holds neither a run nor a saved model.{hint}")
+
+
+def _checked(texts: Iterable[str]) -> list[str]:
+    if isinstance(texts, bytes):
+        raise UsageError("encode takes text, not bytes: decode them first.")
+    texts = list(texts)
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise UsageError(f"Text {position} is a {type(text).__name__}; encode takes strings.")
+    return texts
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
+
+
+def _embed(
+    embedder: Embedder, params: Params, sequences: list[np.ndarray], rows: int, show_progress: bool
+) -> np.ndarray:
+    """Vectors of tokenised texts, longest first, at most two batches in flight."""
+    if not sequences:
+        return np.zeros((0, embedder.dim), np.float32)
+    apply = _compiled(embedder)
+    order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
+    batches = [order[start : start + rows] for start in range(0, len(order), rows)]
+    vectors, waiting = None, []
+    for indices in [*_progress(batches, show_progress), None, None]:
+        if indices is not None:
+            length = bucket(len(sequences[indices[0]]), embedder.text.max_tokens)
+            waiting.append((indices, apply(params, _padded(sequences, indices, length, rows))))
+        if len(waiting) > 1 or (indices is None and waiting):
+            done, computed = waiting.pop(0)
+            computed = np.asarray(computed)[: len(done)]
+            if vectors is None:
+                vectors = np.empty((len(sequences), computed.shape[1]), np.float32)
+            vectors[done] = computed
+    return vectors
+
+
+def _padded(sequences: list, indices: list[int], length: int, rows: int) -> TextBatch:
+    """A batch whose row count is `rows` or, for a last short batch, the next power of two."""
+    count = min(rows, 1 << (len(indices) - 1).bit_length())
+    filler = [sequences[indices[-1]]] * (count - len(indices))
+    return pad([sequences[i] for i in indices] + filler, length)
+
+
+def _progress(batches: list, show: bool) -> Iterable:
+    if not show:
+        return batches
+    from rich.progress import track
+
+    return track(batches, description="encode")

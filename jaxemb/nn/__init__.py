@@ -1,0 +1,34 @@
+"""Layers that networks are built from: masks, positions, activations, attention, dropout, norms."""
+
+from jaxemb.nn.activations import GELU, Activation, ExactGELU, ReLU, SiLU, Tanh
+from jaxemb.nn.attention import CrossAttention, SelfAttention
+from jaxemb.nn.block import PreNormBlock
+from jaxemb.nn.dropout import Dropout
+from jaxemb.nn.feedforward import FeedForward, GatedFeedForward
+from jaxemb.nn.masks import AttentionMask, Bidirectional, Causal
+from jaxemb.nn.norm import LayerNorm
+from jaxemb.nn.positions import Learned, NoPosition, PositionEncoding, Rotary, Sinusoidal
+
+__all__ = [
+    "GELU",
+    "Activation",
+    "AttentionMask",
+    "Bidirectional",
+    "Causal",
+    "CrossAttention",
+    "Dropout",
+    "ExactGELU",
+    "FeedForward",
+    "GatedFeedForward",
+    "LayerNorm",
+    "Learned",
+    "NoPosition",
+    "PositionEncoding",
+    "PreNormBlock",
+    "ReLU",
+    "Rotary",
+    "SelfAttention",
+    "SiLU",
+    "Sinusoidal",
+    "Tanh",
+]

@@ -1,0 +1,124 @@
+"""Multi-head attention: of a sequence to itself, and of queries to another set of states."""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+from jaxemb.config import UsageError
+from jaxemb.nn.dropout import Dropout
+
+
+class SelfAttention(nn.Module, kw_only=True):
+    """Each token reads the tokens it is allowed to: `softmax(Q Kᵀ / √k) V`, heads side by side.
+
+    Attributes:
+        heads: parts of the width, each with its own attention.
+        dropout: rate on the attention weights.
+        dtype: of the products; parameters are float32 and the softmax is taken in float32.
+        residual_scale: standard deviation of the output kernel, relative to one that keeps variance.
+
+    Raises:
+        UsageError: if the width is not a multiple of `heads`.
+
+    Reference: Vaswani et al., Attention Is All You Need, arXiv:1706.03762.
+    """
+
+    heads: int
+    dropout: float = 0.0
+    dtype: str = "float32"
+    residual_scale: float = 1.0
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, "batch tokens width"],
+        allowed: Bool[Array, "batch 1 queries tokens"],
+        *,
+        rotate: Callable = lambda x: x,
+        keys: Key[Array, " batch"] | None = None,
+    ) -> Float[Array, "batch tokens width"]:
+        width = x.shape[-1]
+        query = split_heads(dense(width, "query", self.dtype)(x), self.heads)
+        key = split_heads(dense(width, "key", self.dtype)(x), self.heads)
+        value = split_heads(dense(width, "value", self.dtype)(x), self.heads)
+        weights = attention_weights(rotate(query), rotate(key), allowed)
+        weights = Dropout(rate=self.dropout, name="dropout")(weights, keys).astype(value.dtype)
+        y = merge_heads(jnp.einsum("bhqs,bhsk->bhqk", weights, value))
+        return dense(width, "output", self.dtype, self.residual_scale)(y)
+
+
+class CrossAttention(nn.Module, kw_only=True):
+    """Queries read a set of states: `softmax(Q Kᵀ / √k) V`, heads side by side.
+
+    The result has the width of the queries. The value and output kernels start as identities, so
+    that what is read first is the states themselves.
+
+    Raises:
+        UsageError: if the width is not a multiple of `heads`.
+
+    Reference: Vaswani et al., Attention Is All You Need, arXiv:1706.03762.
+    """
+
+    heads: int
+
+    @nn.compact
+    def __call__(
+        self,
+        queries: Float[Array, "batch queries width"],
+        states: Float[Array, "batch states features"],
+        mask: Bool[Array, "batch states"],
+    ) -> Float[Array, "batch queries width"]:
+        width = queries.shape[-1]
+        query = split_heads(dense(width, "query")(queries), self.heads)
+        key = split_heads(dense(width, "key")(states), self.heads)
+        value = split_heads(nn.Dense(width, name="value", kernel_init=_identity)(states), self.heads)
+        weights = attention_weights(query, key, mask[:, None, None, :])
+        y = merge_heads(jnp.einsum("bhqs,bhsk->bhqk", weights, value))
+        return nn.Dense(width, name="output", kernel_init=_identity)(y)
+
+
+def dense(features: int, name: str, dtype: str = "float32", scale: float = 1.0) -> nn.Dense:
+    """A linear map whose kernel keeps variance times `scale²`, with float32 parameters."""
+    kernel = nn.initializers.variance_scaling(scale**2, "fan_in", "truncated_normal")
+    if scale == 0.0:
+        kernel = nn.initializers.zeros
+    return nn.Dense(features, name=name, dtype=jnp.dtype(dtype), kernel_init=kernel)
+
+
+def _identity(key: Array, shape: tuple[int, int], dtype: jnp.dtype) -> Float[Array, "..."]:
+    return jnp.eye(*shape, dtype=dtype)
+
+
+def split_heads(
+    x: Float[Array, "batch tokens width"], heads: int
+) -> Float[Array, "batch {heads} tokens head_width"]:
+    """Cuts the width into heads and moves them before the tokens."""
+    batch, tokens, width = x.shape
+    if width % heads:
+        raise UsageError(f"A width of {width} cannot be cut into {heads} heads of equal size.")
+    return x.reshape(batch, tokens, heads, width // heads).swapaxes(1, 2)
+
+
+def merge_heads(
+    x: Float[Array, "batch heads tokens head_width"],
+) -> Float[Array, "batch tokens width"]:
+    """Undoes `split_heads`."""
+    batch, heads, tokens, head_width = x.shape
+    return x.swapaxes(1, 2).reshape(batch, tokens, heads * head_width)
+
+
+def attention_weights(
+    query: Float[Array, "batch heads queries head_width"],
+    key: Float[Array, "batch heads states head_width"],
+    allowed: Bool[Array, "batch 1 #queries states"],
+) -> Float[Array, "batch heads queries states"]:
+    """`softmax(Q Kᵀ / √k)` over the allowed states, in float32.
+
+    Where nothing is allowed (a row of padding) the weights are equal, hence finite.
+    """
+    scores = jnp.einsum("bhqk,bhsk->bhqs", query, key).astype(jnp.float32)
+    scores = scores * query.shape[-1] ** -0.5
+    return jax.nn.softmax(jnp.where(allowed, scores, jnp.finfo(jnp.float32).min))

@@ -1,0 +1,52 @@
+"""One transformer block."""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+from jax.ad_checkpoint import checkpoint_name
+from jaxtyping import Array, Bool, Float, Key
+
+from jaxemb.nn.activations import GELU, Activation
+from jaxemb.nn.attention import SelfAttention
+from jaxemb.nn.dropout import Dropout
+from jaxemb.nn.feedforward import FeedForward
+from jaxemb.nn.norm import LayerNorm
+
+
+class PreNormBlock(nn.Module, kw_only=True):
+    """`x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
+
+    The result is named "block" for rematerialisation policies: saving only what has that name
+    recomputes one block at a time in the backward pass.
+
+    Reference: Xiong et al., On Layer Normalization in the Transformer Architecture, arXiv:2002.04745.
+    """
+
+    heads: int
+    hidden: int
+    activation: Activation = GELU()
+    dropout: float = 0.0
+    dtype: str = "float32"
+    residual_scale: float = 1.0
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, "batch tokens width"],
+        allowed: Bool[Array, "batch 1 queries tokens"],
+        *,
+        rotate: Callable = lambda x: x,
+        keys: Key[Array, " batch"] | None = None,
+    ) -> Float[Array, "batch tokens width"]:
+        shared = {"dtype": self.dtype, "residual_scale": self.residual_scale}
+        attention = SelfAttention(
+            heads=self.heads, dropout=self.dropout, name="attention", **shared
+        )
+        feed_forward = FeedForward(
+            hidden=self.hidden, activation=self.activation, name="feed_forward", **shared
+        )
+        y = attention(LayerNorm(name="attention_norm")(x), allowed, rotate=rotate, keys=keys)
+        x = x + Dropout(rate=self.dropout, name="attention_dropout")(y, keys)
+        y = feed_forward(LayerNorm(name="feed_forward_norm")(x))
+        x = x + Dropout(rate=self.dropout, name="feed_forward_dropout")(y, keys)
+        return checkpoint_name(x, "block")

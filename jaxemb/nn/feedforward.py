@@ -1,0 +1,52 @@
+"""The two-layer networks inside blocks, plain and gated."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxemb.nn.activations import GELU, Activation
+from jaxemb.nn.attention import dense
+
+
+class FeedForward(nn.Module, kw_only=True):
+    """`W₂ a(W₁ x + b₁) + b₂` at every position, `[..., width] -> [..., width]`.
+
+    Attributes:
+        hidden: features between the two maps.
+        activation: `a`.
+        dtype: of the products.
+        residual_scale: standard deviation of `W₂`, relative to one that keeps variance.
+    """
+
+    hidden: int
+    activation: Activation = GELU()
+    dtype: str = "float32"
+    residual_scale: float = 1.0
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
+        hidden = self.activation(dense(self.hidden, "expand", self.dtype)(x))
+        return dense(x.shape[-1], "output", self.dtype, self.residual_scale)(hidden)
+
+
+class GatedFeedForward(nn.Module, kw_only=True):
+    """`W₃ (a(W₁ x) ⊙ W₂ x)` at every position, `[..., width] -> [..., width]`.
+
+    Attributes:
+        hidden: features between the maps.
+        activation: `a`; with GELU this is GEGLU.
+        residual_scale: standard deviation of `W₃`, relative to one that keeps variance.
+
+    Reference: Shazeer, GLU Variants Improve Transformer, arXiv:2002.05202.
+    """
+
+    hidden: int
+    activation: Activation = GELU()
+    residual_scale: float = 1.0
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
+        gate, value = jnp.split(dense(2 * self.hidden, "expand")(x), 2, axis=-1)
+        return dense(x.shape[-1], "output", scale=self.residual_scale)(
+            self.activation(gate) * value
+        )

@@ -1,0 +1,240 @@
+"""Devices: the only place that makes meshes. One step function runs under jit, pmap and fsdp.
+
+`gather`, `mean` and `own_rows` are what a loss and a step say about devices. With `axis=None` (one
+device, or `jit` with `NamedSharding`, where arrays are global) they are the identity; inside `pmap`
+they are collectives over the named axis.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Int, Shaped
+
+from jaxemb.config import Part, UsageError
+
+DATA_AXIS = "data"
+SMALLEST_SHARDED = 1024  # elements; splitting less than this costs more than it saves
+
+
+def gather(x: Shaped[Array, "rows *rest"], axis: str | None) -> Shaped[Array, "all_rows *rest"]:
+    """Rows of every device, in the order of the global batch."""
+    return x if axis is None else jax.lax.all_gather(x, axis, tiled=True)
+
+
+def mean(x: Any, axis: str | None) -> Any:
+    """Mean over devices of every array in a tree."""
+    return x if axis is None else jax.lax.pmean(x, axis)
+
+
+def own_rows(rows: int, axis: str | None) -> Int[Array, " rows"]:
+    """Where this device's rows sit in the global batch."""
+    first = 0 if axis is None else jax.lax.axis_index(axis) * rows
+    return first + jnp.arange(rows)
+
+
+class Devices(Part):
+    """Slot: how a step is laid out over devices.
+
+    `limit=None` takes every device of every process; a number takes the first so many.
+    """
+
+    axis: ClassVar[str | None] = None
+    limit: int | None
+
+    @property
+    def mesh(self) -> Mesh:
+        """One axis, `data`, over the chosen devices."""
+        available = jax.devices()
+        count = len(available) if self.limit is None else self.limit
+        if not 1 <= count <= len(available):
+            raise UsageError(f"limit={count}: this machine has {len(available)} device(s).")
+        types = (AxisType.Auto,)
+        return jax.make_mesh((count,), (DATA_AXIS,), types, devices=available[:count])
+
+    @property
+    def count(self) -> int:
+        """How many devices share a batch."""
+        return self.mesh.size
+
+    def check_rows(self, rows: int) -> None:
+        """Raises UsageError unless the batch divides evenly over the devices."""
+        if rows % self.count:
+            raise UsageError(
+                f"A batch of {rows} rows does not divide over {self.count} devices; "
+                f"the nearest batch sizes are {_multiples(rows, self.count)}."
+            )
+
+    def shardings(self, tree: Any, parameters: str) -> Any:
+        """Where each array of a training state lives."""
+        raise TypeError(f"{type(self).__name__} must define shardings(tree, parameters)")
+
+    def place_batch(self, batch: Any) -> Any:
+        """Puts a host batch (the same, whole, on every process) on the devices."""
+        raise TypeError(f"{type(self).__name__} must define place_batch(batch)")
+
+    def mapped(self, step: Callable, state_shardings: Any) -> Callable:
+        """`step(state, batch) -> (state, metrics)` over the devices; the state is donated."""
+        raise TypeError(f"{type(self).__name__} must define mapped(step, state_shardings)")
+
+    def place(self, tree: Any, parameters: str = "replicate") -> Any:
+        """A copy of a state's arrays on these devices; the caller's arrays stay valid."""
+        return _copy(tree, self.shardings(tree, parameters))
+
+    def collect(self, tree: Any) -> Any:
+        """A copy of the whole arrays on this process's first device, whatever their sharding."""
+        whole = NamedSharding(self.mesh, PartitionSpec())
+        gathered = _copy(tree, jax.tree.map(lambda _: whole, tree))
+        return jax.tree.map(lambda x: jnp.array(np.asarray(x.addressable_data(0))), gathered)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Jit(Devices):
+    """`jax.jit` over global arrays with `NamedSharding`; the compiler inserts the collectives.
+
+    The only strategy that can shard parameters (`Runtime(parameters="fsdp")`).
+
+    Example:
+        >>> Runtime(devices=Jit(), parameters="fsdp")
+    """
+
+    limit: int | None = None
+
+    def shardings(self, tree: Any, parameters: str) -> Any:
+        """Replicated, or split as `fsdp_spec` says."""
+        mesh = self.mesh
+        if parameters == "replicate":
+            return jax.tree.map(lambda _: NamedSharding(mesh, PartitionSpec()), tree)
+        return jax.tree.map(lambda x: NamedSharding(mesh, fsdp_spec(x.shape, mesh.size)), tree)
+
+    def place_batch(self, batch: Any) -> Any:
+        """Rows are split over the devices; each process contributes its own."""
+        sharding = NamedSharding(self.mesh, PartitionSpec(DATA_AXIS))
+        return jax.tree.map(
+            lambda x: jax.make_array_from_process_local_data(sharding, _own_part(x), x.shape), batch
+        )
+
+    def mapped(self, step: Callable, state_shardings: Any) -> Callable:
+        """The step, compiled for these shardings."""
+        mesh = self.mesh
+        replicated = NamedSharding(mesh, PartitionSpec())
+        return jax.jit(
+            step,
+            in_shardings=(state_shardings, NamedSharding(mesh, PartitionSpec(DATA_AXIS))),
+            out_shardings=(state_shardings, replicated),
+            donate_argnums=0,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pmap(Devices):
+    """`jax.pmap`: one program a device, parameters on each of them.
+
+    The state goes in and comes out as plain replicated arrays (`in_axes=None`, `out_axes=None`), so
+    nothing is ever stacked or unstacked by a leading device axis.
+
+    Example:
+        >>> Runtime(devices=Pmap())
+    """
+
+    axis: ClassVar[str | None] = DATA_AXIS
+    limit: int | None = None
+
+    def shardings(self, tree: Any, parameters: str) -> Any:
+        """Replicated; pmap cannot do anything else."""
+        if parameters != "replicate":
+            raise UsageError('Pmap keeps every parameter on every device; "fsdp" needs Jit().')
+        mesh = self.mesh
+        return jax.tree.map(lambda _: NamedSharding(mesh, PartitionSpec()), tree)
+
+    def place_batch(self, batch: Any) -> Any:
+        """Rows `[b, ...]` become `[local devices, b / devices, ...]`."""
+        local = len(self.mesh.local_devices)
+        return jax.tree.map(lambda x: _split(_own_part(x), local), batch)
+
+    def mapped(self, step: Callable, state_shardings: Any) -> Callable:
+        """The step, one replica a device."""
+        return jax.pmap(
+            step,
+            axis_name=DATA_AXIS,
+            in_axes=(None, 0),
+            out_axes=None,
+            devices=list(self.mesh.devices.flat),
+            donate_argnums=0,
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Runtime(Part):
+    """Where and how a recipe is computed; no field changes a number beyond rounding except `dtype`.
+
+    Args:
+        devices: `Jit()` or `Pmap()`.
+        parameters: `"replicate"`, or `"fsdp"` to split every large array over the devices.
+        dtype: what activations are computed in; parameters and losses stay float32. `"float32"`
+            leaves what the embedder's own parts say.
+        checkpoint_every: steps between checkpoints.
+    """
+
+    devices: Devices = Jit()
+    parameters: Literal["replicate", "fsdp"] = "replicate"
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    checkpoint_every: int = 100
+
+    def __post_init__(self) -> None:
+        if self.parameters not in ("replicate", "fsdp"):
+            raise UsageError(f'parameters={self.parameters!r}: allowed are "replicate" and "fsdp".')
+        if self.dtype not in ("float32", "bfloat16"):
+            raise UsageError(f'dtype={self.dtype!r}: allowed are "float32" and "bfloat16".')
+        if self.checkpoint_every < 1:
+            raise UsageError(f"checkpoint_every={self.checkpoint_every} must be at least 1.")
+
+    def place(self, tree: Any) -> Any:
+        """A copy of a training state on the devices, by the rule of `parameters`."""
+        return self.devices.place(tree, self.parameters)
+
+    def shardings(self, tree: Any) -> Any:
+        """Where each array (or `jax.ShapeDtypeStruct`) of a training state lives."""
+        return self.devices.shardings(tree, self.parameters)
+
+
+def fsdp_spec(shape: tuple[int, ...], devices: int) -> PartitionSpec:
+    """The largest dimension that divides over the devices is split; small arrays are replicated."""
+    divisible = [d for d, size in enumerate(shape) if size % devices == 0 and size >= devices]
+    if math.prod(shape) < SMALLEST_SHARDED or not divisible:
+        return PartitionSpec()
+    split = max(divisible, key=lambda d: shape[d])
+    return PartitionSpec(*(DATA_AXIS if d == split else None for d in range(len(shape))))
+
+
+def _copy(tree: Any, shardings: Any) -> Any:
+    # jnp.copy, because jit hands an untouched input through and the step then donates it away.
+    return jax.jit(lambda t: jax.tree.map(jnp.copy, t), out_shardings=shardings)(_host(tree))
+
+
+def _host(tree: Any) -> Any:
+    """Arrays of one process's device as numpy, which jit accepts beside arrays of any mesh."""
+
+    def plain(x):
+        return np.asarray(x) if getattr(x, "is_fully_addressable", True) else x
+
+    return jax.tree.map(plain, tree)
+
+
+def _own_part(x: np.ndarray) -> np.ndarray:
+    rows = len(x) // jax.process_count()
+    return x[jax.process_index() * rows : (jax.process_index() + 1) * rows]
+
+
+def _split(x: np.ndarray, parts: int) -> np.ndarray:
+    return x.reshape(parts, len(x) // parts, *x.shape[1:])
+
+
+def _multiples(rows: int, count: int) -> str:
+    below, above = rows // count * count, -(-rows // count) * count
+    return f"{below} and {above}" if below else str(above)

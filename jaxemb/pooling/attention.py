@@ -1,0 +1,131 @@
+"""Poolings with parameters: learned queries that read tokens, or layers."""
+
+import dataclasses
+from typing import ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Float32
+
+from jaxemb.config import UsageError
+from jaxemb.nn import CrossAttention, GatedFeedForward, LayerNorm
+from jaxemb.pooling.base import Pooling, last_layer, weighted_mean
+from jaxemb.pooling.basic import Mean
+
+
+class AttentionPooling(Pooling, kw_only=True):
+    """A mean weighted by one learned query: `v = Σ_t softmax_t(q·h[t] / √width) h[t]`.
+
+    Parameter `query [width]`, initially 0: the plain mean.
+
+    Reference: Yang et al., Hierarchical Attention Networks for Document Classification, NAACL 2016.
+    """
+
+    aliases: ClassVar[tuple[str, ...]] = ("attention",)
+
+    @nn.compact
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch width"]:
+        h = jnp.where(mask[..., None], last_layer(states), 0.0)
+        query = self.param("query", nn.initializers.zeros, h.shape[-1:])
+        scores = h @ query * h.shape[-1] ** -0.5
+        weights = jax.nn.softmax(jnp.where(mask, scores, jnp.finfo(jnp.float32).min))
+        return weighted_mean(h, weights, mask)
+
+
+class LatentBlock(nn.Module, kw_only=True):
+    """Learned latents read a set of states; the mean of what they make of it.
+
+    `z = q + attention(norm(q), norm(S))`, `v = mean_r (z + geglu(norm(z)))`, where the latents
+    `q [latents, width]` are the queries and the states `S` keys and values. Values and output start
+    as identities, so that an untrained block gives about the mean of the normalised states.
+    """
+
+    latents: int
+    heads: int
+
+    @nn.compact
+    def __call__(
+        self, states: Float32[Array, "batch states width"], mask: Bool[Array, "batch states"]
+    ) -> Float32[Array, "batch width"]:
+        batch, _, width = states.shape
+        queries = self.param("latents", nn.initializers.normal(0.02), (self.latents, width))
+        read = CrossAttention(heads=self.heads, name="attention")(
+            LayerNorm(name="latent_norm")(jnp.broadcast_to(queries, (batch, *queries.shape))),
+            LayerNorm(name="state_norm")(states),
+            mask,
+        )
+        z = queries + read
+        feed_forward = GatedFeedForward(hidden=4 * width, residual_scale=0.1, name="feed_forward")
+        return jnp.mean(z + feed_forward(LayerNorm(name="feed_forward_norm")(z)), axis=1)
+
+
+class LatentOverTokens(Pooling, kw_only=True):
+    """A latent attention block over the last layer's real tokens.
+
+    Attributes:
+        latents: learned queries.
+        heads: of their attention.
+
+    Raises:
+        UsageError: if the width is not a multiple of `heads`.
+
+    Reference: Tang and Yang, Pooling And Attention: What Are Effective Designs For LLM-Based
+    Embedding Models?, arXiv:2409.02727.
+    """
+
+    latents: int = 16
+    heads: int = 4
+
+    @nn.compact
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch width"]:
+        tokens = jnp.where(mask[..., None], last_layer(states), 0.0)
+        return LatentBlock(latents=self.latents, heads=self.heads, name="block")(tokens, mask)
+
+
+class LatentOverLayers(Pooling, kw_only=True):
+    """A latent attention block over one vector a layer, each marked by a learned layer position.
+
+    `S[n] = summary(h_n) + position[n]` for the layers `n`, then the block over `S [layers, width]`.
+    Called with the first layers only, it reads the first rows of `position`.
+
+    Attributes:
+        latents: learned queries.
+        heads: of their attention.
+        summary: tokens of one layer to its vector: `Mean` under a bidirectional mask, `LastToken`
+            under a causal one.
+
+    Raises:
+        UsageError: if the width is not a multiple of `heads`, or more layers come than were
+            initialised.
+
+    Reference: Tang and Yang, Pooling And Attention: What Are Effective Designs For LLM-Based
+    Embedding Models?, arXiv:2409.02727.
+    """
+
+    latents: int = 16
+    heads: int = 4
+    summary: Pooling = dataclasses.field(default_factory=Mean)
+
+    @nn.compact
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch width"]:
+        depth, batch = states.shape[:2]
+        layers = jnp.stack([self.summary(states[n : n + 1], mask) for n in range(depth)], axis=1)
+        layers = layers + self._positions(depth, layers.shape[-1])
+        every = jnp.ones((batch, depth), bool)
+        return LatentBlock(latents=self.latents, heads=self.heads, name="block")(layers, every)
+
+    def _positions(self, depth: int, width: int) -> Float32[Array, "depth width"]:
+        if not self.has_variable("params", "position"):
+            return self.param("position", nn.initializers.normal(0.02), (depth, width))
+        # Not `self.param`, which refuses any depth but the one that was initialised.
+        table = self.get_variable("params", "position")
+        if depth > table.shape[0]:
+            raise UsageError(f"LatentOverLayers knows {table.shape[0]} layers, not {depth}.")
+        return table[:depth]

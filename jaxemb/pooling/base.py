@@ -1,0 +1,47 @@
+"""What every pooling is, and the reductions over real tokens that they share."""
+
+import abc
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Float32
+
+from jaxemb.config import Part
+
+
+class Pooling(nn.Module, Part, abc.ABC):
+    """Slot: hidden states of every depth to one float32 vector an example.
+
+    Padding never matters, whatever the states hold there; a row without a real token gives a
+    finite vector.
+    """
+
+    @abc.abstractmethod
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch dim"]:
+        """Pools `states`; `mask` is True on real tokens."""
+
+
+def last_layer(
+    states: Float[Array, "depth batch tokens width"],
+) -> Float32[Array, "batch tokens width"]:
+    """The deepest states in float32.
+
+    A static slice, so that the compiler drops the norms of the depths that are not read.
+    """
+    deepest = jax.lax.index_in_dim(states, states.shape[0] - 1, axis=0, keepdims=False)
+    return deepest.astype(jnp.float32)
+
+
+def weighted_mean(
+    x: Float32[Array, "batch tokens width"],
+    weights: Float32[Array, "batch tokens"],
+    mask: Bool[Array, "batch tokens"],
+) -> Float32[Array, "batch width"]:
+    """`Σ w x / Σ w` over the real tokens; 0 where there is none."""
+    weights = jnp.where(mask, weights, 0.0)
+    total = jnp.maximum(weights.sum(1, keepdims=True), jnp.finfo(jnp.float32).tiny)
+    clean = jnp.where(mask[..., None], x, 0.0)
+    return jnp.sum(clean * (weights / total)[..., None], axis=1)

@@ -1,0 +1,108 @@
+"""Poolings without parameters; all read the last layer."""
+
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Float32
+
+from jaxemb.pooling.base import Pooling, last_layer, weighted_mean
+
+
+class FirstToken(Pooling, kw_only=True):
+    """The state of the first token, `[CLS]` in BERT's convention: `v = h[0]`.
+
+    Example:
+        >>> states = jnp.arange(6.0).reshape(1, 1, 3, 2)
+        >>> FirstToken().apply({}, states, jnp.array([[True, True, False]])).tolist()
+        [[0.0, 1.0]]
+
+    Reference: Devlin et al., BERT, arXiv:1810.04805.
+    """
+
+    aliases: ClassVar[tuple[str, ...]] = ("cls", "first")
+
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch width"]:
+        return jnp.where(mask[:, :1], last_layer(states)[:, 0], 0.0)
+
+
+class LastToken(Pooling, kw_only=True):
+    """The state of the last real token, the only one that has read the whole text when causal.
+
+    `v = h[max {t : mask[t]}]`.
+
+    Example:
+        >>> states = jnp.arange(6.0).reshape(1, 1, 3, 2)
+        >>> LastToken().apply({}, states, jnp.array([[True, True, False]])).tolist()
+        [[2.0, 3.0]]
+
+    Reference: Neelakantan et al., Text and Code Embeddings by Contrastive Pre-Training,
+    arXiv:2201.10005.
+    """
+
+    aliases: ClassVar[tuple[str, ...]] = ("last", "eos")
+
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch width"]:
+        tokens = jnp.arange(mask.shape[1])
+        last = jnp.max(jnp.where(mask, tokens, 0), axis=1, keepdims=True)
+        here = (tokens == last) & mask
+        return jnp.sum(jnp.where(here[..., None], last_layer(states), 0.0), axis=1)
+
+
+class Mean(Pooling, kw_only=True):
+    """The mean over real tokens: `v = Σ_t mask[t] h[t] / Σ_t mask[t]`.
+
+    Example:
+        >>> states = jnp.arange(6.0).reshape(1, 1, 3, 2)
+        >>> Mean().apply({}, states, jnp.array([[True, True, False]])).tolist()
+        [[1.0, 2.0]]
+
+    Reference: Reimers and Gurevych, Sentence-BERT, arXiv:1908.10084.
+    """
+
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch width"]:
+        return weighted_mean(last_layer(states), mask.astype(jnp.float32), mask)
+
+
+class Max(Pooling, kw_only=True):
+    """The largest value of each feature over real tokens: `v[i] = max_t h[t, i]`.
+
+    Example:
+        >>> states = jnp.arange(6.0).reshape(1, 1, 3, 2)
+        >>> Max().apply({}, states, jnp.array([[True, True, False]])).tolist()
+        [[2.0, 3.0]]
+
+    Reference: Reimers and Gurevych, Sentence-BERT, arXiv:1908.10084.
+    """
+
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch width"]:
+        real = jnp.where(mask[..., None], last_layer(states), jnp.finfo(jnp.float32).min)
+        return jnp.where(mask.any(1, keepdims=True), real.max(1), 0.0)
+
+
+class PositionWeightedMean(Pooling, kw_only=True):
+    """A mean that trusts later tokens more: `v = Σ_t (t+1) h[t] / Σ_t (t+1)` over real tokens.
+
+    Under a causal mask later tokens have read more of the text.
+
+    Example:
+        >>> states = jnp.arange(6.0).reshape(1, 1, 3, 2)
+        >>> v = PositionWeightedMean().apply({}, states, jnp.array([[True, True, False]]))
+        >>> v.round(3).tolist()
+        [[1.3329999446868896, 2.3329999446868896]]
+
+    Reference: Muennighoff, SGPT, arXiv:2202.08904.
+    """
+
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch width"]:
+        rank = jnp.cumsum(mask, axis=1).astype(jnp.float32)
+        return weighted_mean(last_layer(states), rank, mask)

@@ -1,0 +1,5 @@
+"""Changes of finished vectors: `[texts, dim] -> [texts, dim']`, kept with the model."""
+
+from jaxemb.postprocessing.linear import Slice
+
+__all__ = ["Slice"]

@@ -1,0 +1,105 @@
+"""Base recipes that experiments share; each is a function without arguments that returns a Recipe."""
+
+import dataclasses
+
+from jaxemb.data import Pairs, PyDocs, SummaryToBody, Texts
+from jaxemb.encoders import Bag, Transformer
+from jaxemb.evaluation import (
+    STS,
+    Classification,
+    Clustering,
+    PairClassification,
+    Retrieval,
+    surface,
+)
+from jaxemb.experiment import Fit, Recipe
+from jaxemb.heads import Normalize
+from jaxemb.losses import InfoNCE, LayerWise, SampledDimension
+from jaxemb.model import Embedder
+from jaxemb.nn import Bidirectional
+from jaxemb.pooling import Mean
+from jaxemb.text import WordPiece
+from jaxemb.tokens import PPMISVD, TokenTable, Vocabulary
+from jaxemb.training import AdamW, Steps, Train
+
+
+def _embedder(encoder: Transformer | Bag) -> Embedder:
+    return Embedder(
+        text=WordPiece(vocabulary=8192, max_tokens=64),
+        tokens=TokenTable(),
+        encoder=encoder,
+        pooling=Mean(),
+        head=Normalize(),
+    )
+
+
+def _fitted_tokens() -> tuple[Fit, Fit]:
+    """A vocabulary, and a token table whose rows are PPMI-SVD word vectors of the training text."""
+    texts = Texts(source=PyDocs(), split="train")
+    return (
+        Fit(name="vocabulary", estimator=Vocabulary(), data=texts),
+        Fit(name="table", estimator=PPMISVD(), data=texts),
+    )
+
+
+def _tasks() -> tuple:
+    return Retrieval(), STS(), Classification(), Clustering(), PairClassification()
+
+
+def pair_retriever() -> Recipe:
+    """Summary to body on pydocs: 2 layers of 128 over a fitted token table, InfoNCE in the batch."""
+    return Recipe(
+        embedder=_embedder(Transformer(layers=2, width=128, heads=4, mask=Bidirectional())),
+        stages=(
+            *_fitted_tokens(),
+            Train(
+                name="train",
+                data=Pairs(source=PyDocs(), view=SummaryToBody(), split="train", batch_size=128),
+                loss=InfoNCE(temperature=0.05),
+                optimizer=AdamW(learning_rate=1e-3),
+                budget=Steps(steps=200),
+            ),
+        ),
+        evaluation=_tasks(),
+    )
+
+
+def static_bag() -> Recipe:
+    """The mean of fitted token vectors; nothing is trained."""
+    return Recipe(
+        embedder=_embedder(Bag(width=128)),
+        stages=_fitted_tokens(),
+        evaluation=_tasks(),
+    )
+
+
+def elastic_retriever(layers: int = 2) -> Recipe:
+    """`pair_retriever` trained for every dimension and depth at once, and scored at each of them."""
+    base = pair_retriever()
+    dims = (16, 32, 64, 128)
+    train = dataclasses.replace(
+        base.stages[-1],
+        loss=LayerWise(inner=SampledDimension(inner=InfoNCE(temperature=0.05), dims=dims[:-1])),
+    )
+    encoder = dataclasses.replace(base.embedder.encoder, layers=layers)
+    depths = tuple(range(1, layers)) if layers <= 2 else (1, layers // 2)
+    cuts = surface((Retrieval(), STS()), layers=(*depths, layers), dims=dims)
+    return dataclasses.replace(
+        base,
+        embedder=dataclasses.replace(base.embedder, encoder=encoder),
+        stages=(*base.stages[:-1], train),
+        evaluation=(*base.evaluation, *cuts),
+    )
+
+
+LANGUAGE_MODEL_SIZES = {
+    "embedder.text.vocabulary": 32000,
+    "embedder.text.max_tokens": 512,
+    "embedder.encoder.layers": 32,
+    "embedder.encoder.width": 4096,
+    "embedder.encoder.heads": 32,
+    "stages.train.data.batch_size": 2048,
+    "stages.train.optimizer.learning_rate": 1e-5,
+    "stages.train.budget.steps": 1000,
+}
+"""Overrides to the sizes of a 7B language model: what `--scale paper` prices and a pod runs."""

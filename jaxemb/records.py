@@ -1,0 +1,189 @@
+"""An experiment's record: scores of arms and controls, verdicts, and all that rebuilds them."""
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxemb import provenance
+from jaxemb.claims import Judgement, Table, judge_all, overall
+from jaxemb.config import UsageError, fingerprint, from_json, to_json
+from jaxemb.evaluation import Result, flatten
+from jaxemb.evaluation.statistics import level
+from jaxemb.experiment import Experiment, Recipe, Train
+from jaxemb.runs import Job, data_fingerprints, read_results, read_scores, write_results
+
+FORMAT = 1
+
+
+def score_controls(
+    experiment: Experiment, base: Recipe, folder: Path, again: bool, emit: Callable[[dict], None]
+) -> dict[str, dict[str, Result]]:
+    """Results of every control by its name, computed once for a base and kept in the run folder."""
+    from jaxemb.stages import run_stages
+
+    fitted, rows = None, {}
+    for control in experiment.controls:
+        mark = fingerprint(base, to_json(control), data_fingerprints(base))[:8]
+        place = folder / "controls" / f"{control.name}-{mark}"
+        if again or not (place / "scores.json").exists():
+            emit({"event": "control", "arm": control.name})
+            if fitted is None and base.embedder is not None:
+                fitted = run_stages(base, until_training=True)
+            place.mkdir(parents=True, exist_ok=True)
+            write_results(place, control.score(fitted, base.evaluation))
+        rows[control.name] = read_results(place)
+        emit({"event": "control_done", "arm": control.name, "scores": flatten(rows[control.name])})
+    return rows
+
+
+def write(
+    named, experiment: Experiment, scale: str, jobs: Sequence[Job],
+    controls: Mapping[str, Mapping[str, Result]], folder: Path,
+) -> dict:  # fmt: skip
+    """Judge what the jobs left in their folders, and write `record.json` beside them."""
+    done = {job.arm: _done(job) for job in jobs}
+    failed = [failure for job in jobs for failure in _failures(job)]
+    judgements = _judge(experiment, jobs, done, controls)
+    verdict = overall([judgement.verdict for judgement in judgements])
+    record = {
+        "format": FORMAT,
+        "experiment": named.name,
+        "papers": list(named.papers),
+        "scale": scale,
+        "date": datetime.date.today().isoformat(),
+        "commit": provenance.commit(),
+        "versions": provenance.versions(),
+        "data": data_fingerprints(experiment.base),
+        "arms": {job.arm: _arm(job, done[job.arm]) for job in jobs},
+        "controls": {name: _row([results]) for name, results in controls.items()},
+        "claims": [dataclasses.asdict(judgement) for judgement in judgements],
+        "verdict": verdict if scale != "smoke" else None,
+        "failed": failed,
+    }
+    staging = folder / ".record.json"
+    staging.write_text(json.dumps(record, indent=1, default=float) + "\n")
+    os.replace(staging, folder / "record.json")
+    return record
+
+
+def _run(job: Job, seed: int) -> dict | None:
+    with contextlib.suppress(OSError, json.JSONDecodeError):
+        return json.loads((Path(job.folder) / f"seed-{seed}" / "run.json").read_text())
+    return None
+
+
+def _done(job: Job) -> list[int]:
+    runs = {seed: _run(job, seed) for seed in job.seeds}
+    return [seed for seed, run in runs.items() if run is not None and run["status"] == "done"]
+
+
+def _failures(job: Job) -> list[dict]:
+    """Seeds of an arm that did not finish, with the reason."""
+    found = []
+    for seed in job.seeds:
+        run = _run(job, seed) or {}
+        if run.get("status") != "done":
+            reason = run.get("error", "did not finish")
+            found.append({"arm": job.arm, "seed": seed, "error": reason})
+    return found
+
+
+def _arm(job: Job, seeds: Sequence[int]) -> dict:
+    from jaxemb.analysis import costs
+
+    recipe = from_json(job.recipe)
+    entry = {
+        "overrides": job.overrides,
+        "fingerprint": Path(job.folder).name.rpartition("-")[2],
+        **costs.of_recipe(recipe),
+        "learning_rate": _learning_rate(job),
+        "seeds": [
+            {"seed": seed, "metrics": read_scores(Path(job.folder) / f"seed-{seed}")}
+            for seed in seeds
+        ],
+    }
+    entry["summary"] = _row([read_results(Path(job.folder) / f"seed-{seed}") for seed in seeds])
+    return entry
+
+
+def _learning_rate(job: Job) -> float | None:
+    with contextlib.suppress(OSError, json.JSONDecodeError):
+        return json.loads((Path(job.folder) / "tuning.json").read_text())["learning_rate"]
+    return None
+
+
+def _row(seeds: Sequence[Mapping[str, Result]]) -> dict[str, dict[str, float]]:
+    """`{"task/metric": {mean, low, high}}` over seeds and examples together."""
+    if not seeds:
+        return {}
+    row = {}
+    for task, first in seeds[0].items():
+        for metric in first.metrics:
+            score = level([seed[task] for seed in seeds], metric, trained=len(seeds) > 1)
+            low, high = score.interval
+            row[f"{task}/{metric}"] = {"mean": score.effect, "low": low, "high": high}
+    return row
+
+
+def _judge(
+    experiment: Experiment, jobs: Sequence[Job], done: Mapping[str, Sequence[int]],
+    controls: Mapping[str, Mapping[str, Result]],
+) -> list[Judgement]:  # fmt: skip
+    """The claims over the seeds that the arms have in common; a claim about a failed arm is left out."""
+    live = [job for job in jobs if done[job.arm]]
+    shared = sorted(set.intersection(*(set(done[job.arm]) for job in live))) if live else []
+    claims = [claim for claim in experiment.claims if all(done.get(arm) for arm in claim.arms)]
+    if not shared or not claims:
+        return []
+    arms = {
+        job.arm: [read_results(Path(job.folder) / f"seed-{seed}") for seed in shared]
+        for job in live
+    }
+    trained = any(isinstance(stage, Train) for stage in experiment.base.stages)
+    table = Table(arms=arms, settings=_settings(live), trained=trained)
+    floors = flatten(controls.get("static_bag", {}))
+    return judge_all(claims, table, experiment.margin, floors)
+
+
+def _settings(jobs: Sequence[Job]) -> dict[str, dict[str, float]]:
+    """Arms' numeric overrides by key, for claims about trends."""
+    settings: dict[str, dict[str, float]] = {}
+    for job in jobs:
+        for key, value in job.overrides.items():
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                settings.setdefault(key, {})[job.arm] = float(value)
+    return settings
+
+
+def commit_record(record: dict, file: str) -> Path:
+    """Put a record beside its experiment file, where the table of papers is made from.
+
+    Raises:
+        UsageError: the code that made it differs from the commit it names, or runs failed.
+    """
+    if record["commit"] is None or record["commit"].endswith("+changes"):
+        raise UsageError(
+            "A record is kept only from a clean checkout: commit the code, then run again."
+        )
+    if record["failed"]:
+        raise UsageError(f"{len(record['failed'])} runs failed; a record needs every run.")
+    path = Path(file).with_suffix(".json")
+    path.write_text(json.dumps(rounded(record), indent=1) + "\n")
+    return path
+
+
+def rounded(value):
+    """Floats to six digits, so that a record is readable and its diffs are small."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(item) for item in value]
+    if isinstance(value, float | np.floating):
+        return float(f"{value:.6g}")
+    return value

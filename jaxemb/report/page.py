@@ -1,0 +1,282 @@
+"""The report as one HTML page that refers to nothing outside itself, and as Markdown."""
+
+import json
+from collections.abc import Callable, Mapping
+from html import escape
+from importlib import resources
+
+from jaxemb.report import plots, tables, theme, words
+from jaxemb.report.findings import Findings, axes
+from jaxemb.report.tables import Cell, Table
+
+JUDGED = (
+    "Effects are paired over the same seeds and examples, and positive where the claim holds; 95 % "
+    "intervals count both. Supported: the interval lies above 0, and p is below 0.05 "
+    "after Holm's correction over the claims. Contradicted: the interval ends below the margin. "
+    "Undecided: neither; the detectable effect is the smallest that these seeds could have shown. "
+    "Not testable: no arm of the claim beats the static bag. A verdict holds at its scale only."
+)
+SCORED = (
+    "Means over seeds with 95 % intervals over seeds and examples; the best arm of a column is "
+    "bold. Controls stand below the line: a method has to beat them before its score means much."
+)
+
+
+def page(findings: Findings) -> str:
+    """The whole page; inline styles and drawings only."""
+    record = findings.record
+    sections = [
+        _header(record),
+        _claims(findings),
+        _scores(findings),
+        _ablation(findings),
+        _curves(findings),
+        _sizes(findings),
+        _failures(findings),
+        _rebuild(findings),
+    ]
+    name = escape(str(record["experiment"]))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{name} · report</title>\n<style>\n{_styles()}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(filter(None, sections))
+        + "\n</main>\n</body>\n</html>\n"
+    )
+
+
+def markdown_page(findings: Findings) -> str:
+    """The report's tables and commands as Markdown."""
+    record = findings.record
+    parts = [f"# {record['experiment']}", words.summary(record)]
+    if record.get("claims"):
+        parts += ["## Claims", tables.markdown(tables.claims(findings)), JUDGED]
+    parts += ["## Scores", tables.markdown(tables.scores(findings)), SCORED]
+    more = (tables.other_scores(findings), tables.sizes(findings))
+    parts += [tables.markdown(table) for table in more if table]
+    if findings.failures:
+        parts += ["## Failed runs", tables.markdown(tables.failures(findings))]
+    parts += ["## Rebuild", f"```\n{tables.command(record)}\n```"]
+    parts += [tables.markdown(table(findings)) for table in (tables.arms, tables.settings)]
+    return "\n\n".join([*parts, "## Every seed", tables.markdown(tables.seeds(findings))]) + "\n"
+
+
+def html(table: Table, kind: str = "") -> str:
+    """A table that scrolls inside itself on a narrow screen."""
+    head = "".join(
+        f'<th scope="col"{_side(i, table)}>{escape(name)}</th>'
+        for i, name in enumerate(table.header)
+    )
+    first_control = len(table.rows) - table.controls
+    groups = (table.rows[:first_control], table.rows[first_control:])
+    bodies = "".join(
+        f"<tbody{mark}>{''.join(_row(row, table) for row in rows)}</tbody>"
+        for rows, mark in zip(groups, ("", ' class="controls"'), strict=True)
+        if rows
+    )
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.caption)}">'
+        f'<table class="{kind}"><caption>{escape(table.caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead>{bodies}</table></div>"
+    )
+
+
+def _row(cells: tuple[Cell, ...], table: Table) -> str:
+    first, *rest = cells
+    others = "".join(f"<td{_side(i, table)}>{_cell(c)}</td>" for i, c in enumerate(rest, 1))
+    return f'<tr><th scope="row">{_cell(first)}</th>{others}</tr>'
+
+
+def _cell(cell: Cell) -> str:
+    text = f"<b>{escape(cell.text)}</b>" if cell.best else escape(cell.text)
+    return f"{text}<small>{escape(cell.note)}</small>" if cell.note else text
+
+
+def _side(position: int, table: Table) -> str:
+    return "" if position < table.texts else ' class="number"'
+
+
+def _header(record: Mapping) -> str:
+    verdict = str(record.get("verdict") or "")
+    papers = ", ".join(f"paper {number}" for number in record.get("papers") or ())
+    facts = [papers, record.get("date"), f"commit {str(record['commit'])[:10]}"
+             if record.get("commit") else None]  # fmt: skip
+    title = record.get("title") or record.get("description")
+    lines = [
+        f'<p class="kicker">{escape(" · ".join(str(f) for f in facts if f))}</p>',
+        f"<h1>{escape(str(record['experiment']))}</h1>",
+        f'<p class="lead">{escape(str(title))}</p>' if title else "",
+        f'<p class="facts">{_badge(verdict, "Verdict: ") if verdict else ""} '
+        f"{escape(words.compared(record))}</p>",
+    ]
+    return f"<header>{''.join(lines)}</header>"
+
+
+def _badge(verdict: str, before: str = "") -> str:
+    text = f"{words.mark(verdict)} {verdict}" if words.tone(verdict) != "none" else verdict
+    return f'<span class="badge {words.tone(verdict)}">{escape(before + text)}</span>'
+
+
+def _claims(findings: Findings) -> str:
+    claims = findings.record.get("claims") or ()
+    if not claims:
+        return ""
+    reach = max((abs(x) for claim in claims for x in _ends(claim)), default=0.0) * 1.08
+    margin = findings.record.get("margin")
+    cards = "".join(_claim(claim, reach, margin) for claim in claims)
+    return _section("Claims", JUDGED, f'<ol class="claims">{cards}</ol>')
+
+
+def _claim(claim: Mapping, reach: float, margin: float | None) -> str:
+    low, high = claim.get("interval") or (None, None)
+    facts = {
+        "interval": words.interval(low, high, sign=True) or "–",
+        "p corrected": words.chance(claim.get("p_corrected")),
+        "detectable": words.score(claim.get("detectable")),
+    }
+    if claim.get("seeds_needed"):
+        facts["seeds needed"] = str(claim["seeds_needed"])
+    listed = "".join(
+        f"<div><dt>{name}</dt> <dd>{escape(fact)}</dd></div>" for name, fact in facts.items()
+    )
+    verdict = str(claim.get("verdict") or "not judged")
+    return (
+        f'<li class="{words.tone(verdict)}"><div>{_badge(verdict)}'
+        f"<p>{escape(str(claim.get('text', '')))}</p></div>"
+        f'<div class="effect">{words.signed(claim.get("effect"))}</div>'
+        f"<div>{_strip(claim, reach, margin)}<dl>{listed}</dl></div></li>"
+    )
+
+
+def _ends(claim: Mapping) -> list[float]:
+    return [x for x in (claim.get("effect"), *(claim.get("interval") or ())) if x is not None]
+
+
+def _strip(claim: Mapping, reach: float, margin: float | None) -> str:
+    """The effect and its interval beside 0, on one scale for all claims."""
+    ends = _ends(claim)
+    if len(ends) < 3 or not reach:
+        return ""
+    effect, low, high = (50 + 48 * x / reach for x in ends)
+    said = f"effect {words.signed(ends[0])}, interval {words.interval(*ends[1:], sign=True)}"
+    edge = ""
+    if margin and margin < reach:
+        at = 50 + 48 * margin / reach
+        edge = f'<line class="edge" x1="{at:.2f}%" x2="{at:.2f}%" y1="4" y2="20"/>'
+    return (
+        f'<svg class="strip" role="img" aria-label="{said}" height="24" width="100%">'
+        '<line class="axis" x1="0" x2="100%" y1="12" y2="12"/>'
+        f'<line class="zero" x1="50%" x2="50%" y1="2" y2="22"/>{edge}'
+        f'<line class="reach" x1="{low:.2f}%" x2="{high:.2f}%" y1="12" y2="12"/>'
+        f'<circle cx="{effect:.2f}%" cy="12" r="5"/></svg>'
+    )
+
+
+def _section(title: str, note: str, *content: str) -> str:
+    said = f'<p class="note">{escape(note)}</p>' if note else ""
+    return f"<section><h2>{escape(title)}</h2>{said}{''.join(content)}</section>"
+
+
+TOLD: dict[str, tuple[Callable, str, str]] = {
+    "scores": (
+        plots.scores,
+        "Scores of arms and controls",
+        "Dots are means, thick lines intervals, ticks single seeds; controls are hollow. "
+        "An arrow at the edge stands for a control that lies outside the arms' range.",
+    ),
+    "ablation": (plots.heat_map, "Scores over the two main axes", "Mean score in every cell."),
+    "curves": (
+        plots.curves,
+        "Learning curves",
+        "Lines are means over seeds; bands reach from the lowest seed to the highest.",
+    ),
+    "sizes": (
+        plots.sizes,
+        "Quality against size",
+        "Score against the vector's dimensions, a line for every depth.",
+    ),
+}
+
+
+def _figure(findings: Findings, name: str) -> str:
+    draw, title, description = TOLD[name]
+    figure = draw(findings)
+    if figure is None:
+        return ""
+    drawing = theme.svg(figure, name, title, description)
+    return (
+        f'<figure><div class="scroll" tabindex="0" role="region" aria-label="{title}">{drawing}'
+        f"</div><figcaption>{description}</figcaption></figure>"
+    )
+
+
+def _scores(findings: Findings) -> str:
+    others = tables.other_scores(findings)
+    folded = _folded("Other metrics", html(others)) if others else ""
+    drawn = _figure(findings, "scores")
+    return _section("Scores", SCORED, drawn, html(tables.scores(findings)), folded)
+
+
+def _folded(title: str, content: str) -> str:
+    return f"<details><summary>{escape(title)}</summary>{content}</details>"
+
+
+def _ablation(findings: Findings) -> str:
+    drawn = _figure(findings, "ablation")
+    others = [words.last(key) for key in axes(findings.arms)[2:]]
+    note = f"Averaged over {', '.join(others)}." if others else ""
+    return _section("Ablation", note, drawn) if drawn else ""
+
+
+def _curves(findings: Findings) -> str:
+    drawn = _figure(findings, "curves")
+    left_out = len(findings.arms) - plots.SHOWN
+    note = f"The first {plots.SHOWN} arms; {left_out} more are in the table." * (left_out > 0)
+    return _section("Learning curves", note, drawn) if drawn else ""
+
+
+def _sizes(findings: Findings) -> str:
+    drawn = _figure(findings, "sizes")
+    note = "Read off the trained models: the first numbers of a vector, the first layers."
+    table = tables.sizes(findings)
+    folded = _folded(table.caption, html(table)) if table else ""
+    return _section("Quality against size", note, drawn, folded) if drawn else ""
+
+
+def _failures(findings: Findings) -> str:
+    if not findings.failures:
+        return ""
+    note = "These are left out of every number on this page."
+    return _section("Failed runs", note, html(tables.failures(findings), "words"))
+
+
+def _rebuild(findings: Findings) -> str:
+    recipes: dict[str, dict] = {}
+    for run in findings.runs:
+        if run.recipe and not run.error:
+            recipes.setdefault(run.arm, run.recipe)
+    folded = "".join(
+        _folded(f"Recipe of {arm}", f"<pre>{escape(_pretty(recipe))}</pre>")
+        for arm, recipe in recipes.items()
+    )
+    return _section(
+        "Rebuild these numbers",
+        "",
+        f"<pre>{escape(tables.command(findings.record))}</pre>",
+        html(tables.arms(findings), "words"),
+        html(tables.settings(findings), "words"),
+        _folded("Every seed", html(tables.seeds(findings))),
+        folded,
+    )
+
+
+def _pretty(recipe: dict) -> str:
+    return json.dumps(recipe, indent=1, ensure_ascii=False)
+
+
+def _styles() -> str:
+    sheet = resources.files("jaxemb.report").joinpath("page.css").read_text(encoding="utf-8")
+    return sheet.replace("/*light*/", theme.css_variables(theme.LIGHT)).replace(
+        "/*dark*/", theme.css_variables(theme.DARK)
+    )

@@ -1,0 +1,270 @@
+"""The tables of a report, once, for the terminal, Markdown and the page alike."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jaxemb.report import words
+from jaxemb.report.findings import Estimate, Findings, Row, cut
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a table: the text, a smaller note, whether it is the best of its column."""
+
+    text: str
+    note: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A header, rows of cells, and how many of the last rows are controls."""
+
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    controls: int = 0
+    texts: int = 1  # how many of the first columns hold words; the others hold numbers
+
+
+def scores(findings: Findings) -> Table:
+    """Arms, then controls: headline metrics with intervals, parameters and training FLOPs."""
+    best = {metric: _best(findings.arms, metric) for metric in findings.headlines}
+    return Table(
+        caption="Scores",
+        header=("arm", *map(words.metric, findings.headlines), "parameters", "training FLOPs"),
+        rows=tuple(
+            (*_score_row(row, findings.headlines, best), *_costs(row)) for row in findings.rows
+        ),
+        controls=len(findings.controls),
+    )
+
+
+def other_scores(findings: Findings) -> Table | None:
+    """The metrics that are no headlines; None where there are no others."""
+    others = findings.metrics[len(findings.headlines) :]
+    return _of_metrics("Other metrics", findings, [m for m in others if not cut(m)[1]])
+
+
+def sizes(findings: Findings) -> Table | None:
+    """Scores of every arm at every size that was read; None where none was."""
+    metrics = [metric for metric in findings.metrics if cut(metric)[1]]
+    rows = tuple(
+        (Cell(words.metric(m)), *(_score_cell(arm, m, None) for arm in findings.arms))
+        for m in sorted(metrics, key=lambda m: (cut(m)[0], *cut(m)[1].values()))
+    )
+    header = ("metric", *(arm.name for arm in findings.arms))
+    return Table("Scores at every size", header, rows) if rows else None
+
+
+def _of_metrics(caption: str, findings: Findings, metrics: Sequence[str]) -> Table | None:
+    if not metrics:
+        return None
+    best = {metric: _best(findings.arms, metric) for metric in metrics}
+    return Table(
+        caption=caption,
+        header=("arm", *map(words.metric, metrics)),
+        rows=tuple(_score_row(row, metrics, best) for row in findings.rows),
+        controls=len(findings.controls),
+    )
+
+
+def claims(findings: Findings) -> Table:
+    """What was claimed, and what came of it."""
+    header = ("claim", "verdict", "effect", "interval", "p corrected", "detectable")
+    rows = tuple(_claim_row(claim) for claim in findings.record.get("claims") or ())
+    return Table("Claims", header, rows, texts=2)
+
+
+def arms(findings: Findings) -> Table:
+    """How each arm differs from the base, its learning rate, and what its folder is named by."""
+    rows = tuple(
+        (
+            Cell(arm.name),
+            Cell(words.overrides(arm.overrides) or "the base as it is"),
+            Cell("–" if arm.learning_rate is None else f"{arm.learning_rate:g}"),
+            Cell(arm.fingerprint or "–"),
+        )
+        for arm in findings.arms
+    )
+    return Table("Arms", ("arm", "overrides", "learning rate", "fingerprint"), rows, texts=4)
+
+
+def seeds(findings: Findings) -> Table:
+    """Every score of every seed, but those of a model cut to a size."""
+    metrics = [metric for metric in findings.metrics if not cut(metric)[1]]
+    rows = tuple(
+        (Cell(name), Cell(str(entry["seed"])), *_values(entry["metrics"], metrics))
+        for name, arm in findings.record["arms"].items()
+        for entry in arm.get("seeds") or ()
+    )
+    return Table("Every seed", ("arm", "seed", *map(words.metric, metrics)), rows)
+
+
+def failures(findings: Findings) -> Table:
+    """Runs that did not finish: they are left out of every number above."""
+    rows = tuple(
+        (Cell(failure.arm), Cell(str(failure.seed)), Cell(failure.reason))
+        for failure in findings.failures
+    )
+    return Table("Failed runs", ("arm", "seed", "what happened"), rows, texts=3)
+
+
+def settings(findings: Findings) -> Table:
+    """What the numbers were made with: commit, versions, data."""
+    record = findings.record
+    facts = {"commit": record.get("commit"), "date": record.get("date")}
+    facts |= {"scale": record.get("scale"), "record format": record.get("format")}
+    facts |= _named("data", record.get("data")) | _named("version", record.get("versions"))
+    rows = tuple((Cell(name), Cell(str(fact))) for name, fact in facts.items() if fact is not None)
+    return Table("Settings", ("setting", "value"), rows, texts=2)
+
+
+def command(record: Mapping) -> str:
+    """The shell lines that make these numbers again."""
+    seeds = max((len(arm.get("seeds") or ()) for arm in record["arms"].values()), default=1)
+    run = f"jaxemb run {record['experiment']} --scale {record.get('scale') or 'small'}"
+    commit, _, changes = str(record.get("commit") or "").partition("+")
+    note = "  # and then changes that no commit holds" if changes else ""
+    lines = [f"git checkout {commit}{note}"] if commit else []
+    return "\n".join([*lines, "pip install -e .", f"{run} --seeds {seeds}"])
+
+
+def markdown(table: Table) -> str:
+    """A table in Markdown; the best arm's score is bold."""
+    sides = [":--"] * table.texts + ["--:"] * (len(table.header) - table.texts)
+    lines = [_markdown_line(table.header), _markdown_line(sides)]
+    lines += [_markdown_line(map(_markdown_cell, row)) for row in table.rows]
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """What rich prints of a record: as many headline metrics as the width holds, and the claims."""
+
+    findings: Findings
+
+    def __rich_console__(self, console, options):
+        from rich.text import Text
+
+        record = self.findings.record
+        yield Text.assemble((str(record["experiment"]), "bold"), "  ", words.compared(record))
+        yield _terminal_scores(self.findings, options.max_width)
+        if record.get("claims"):
+            yield _terminal_claims(record["claims"])
+        for failure in self.findings.failures:
+            yield Text(f"✗ {failure.arm} seed {failure.seed} failed: {failure.reason}", "red")
+
+
+def _terminal_scores(findings: Findings, width: int):
+    from rich import box
+    from rich.table import Table as RichTable
+
+    names = [_row_name(row) for row in findings.rows]
+    room = (width - max(map(len, names), default=0)) // 16
+    metrics = findings.headlines[: max(1, room)]
+    best = {metric: _best(findings.arms, metric) for metric in metrics}
+    drawn = RichTable("arm", box=box.SIMPLE_HEAD, pad_edge=False)
+    for metric in metrics:
+        drawn.add_column("\n".join(_two_lines(words.metric(metric))), justify="right")
+    for row in findings.rows:
+        cells = (_terminal_cell(row, metric, best[metric]) for metric in metrics)
+        drawn.add_row(words.shortened(_row_name(row)), *cells, style="dim" if row.control else None)
+        if findings.controls and row is findings.arms[-1]:
+            drawn.add_section()
+    return drawn
+
+
+def _two_lines(name: str) -> tuple[str, ...]:
+    """`retrieval nDCG@10 (layers=2)`: the task, the measure, and the cut if there is one."""
+    name, bracket, settings = name.partition(" (")
+    task, _, measure = name.rpartition(" ")
+    return (task, measure, f"({settings}") if bracket else (task, measure)
+
+
+def _terminal_cell(row: Row, metric: str, best: float | None):
+    from rich.text import Text
+
+    found = row.scores.get(metric)
+    if found is None:
+        return Text("–")
+    style = "bold green" if not row.control and found.mean == best else ""
+    reach = "" if found.low is None else f" ±{(found.high - found.low) / 2:.3f}"
+    return Text.assemble((words.score(found.mean), style), (reach, "dim"))
+
+
+def _terminal_claims(claims: Sequence[Mapping]):
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    colours = {"good": "green", "bad": "red", "open": "yellow", "none": "dim"}
+    drawn = RichTable.grid(padding=(0, 2, 0, 0))
+    for claim in claims:
+        verdict = str(claim.get("verdict") or "not judged")
+        mark = Text(f"{words.mark(verdict)} {verdict}", colours[words.tone(verdict)])
+        drawn.add_row(mark, Text(f"{claim.get('text', '')}\n{_effect(claim)}"))
+    return drawn
+
+
+def _effect(claim: Mapping) -> str:
+    low, high = claim.get("interval") or (None, None)
+    effect = f"{words.signed(claim.get('effect'))} {words.interval(low, high, sign=True)}"
+    return f"{effect}, p corrected {words.chance(claim.get('p_corrected'))}"
+
+
+def _score_row(
+    row: Row, metrics: Sequence[str], best: Mapping[str, float | None]
+) -> tuple[Cell, ...]:
+    return (Cell(_row_name(row)), *(_score_cell(row, metric, best[metric]) for metric in metrics))
+
+
+def _row_name(row: Row) -> str:
+    return words.control(row.name) if row.control else row.name
+
+
+def _costs(row: Row) -> tuple[Cell, Cell]:
+    return Cell(words.amount(row.parameters)), Cell(words.amount(row.flops))
+
+
+def _score_cell(row: Row, metric: str, best: float | None) -> Cell:
+    found: Estimate | None = row.scores.get(metric)
+    if found is None:
+        return Cell("–")
+    is_best = not row.control and found.mean == best
+    return Cell(words.score(found.mean), words.interval(found.low, found.high), is_best)
+
+
+def _best(arms: Sequence[Row], metric: str) -> float | None:
+    return max((arm.scores[metric].mean for arm in arms if metric in arm.scores), default=None)
+
+
+def _claim_row(claim: Mapping) -> tuple[Cell, ...]:
+    low, high = claim.get("interval") or (None, None)
+    verdict = str(claim.get("verdict") or "not judged")
+    return (
+        Cell(str(claim.get("text", ""))),
+        Cell(f"{words.mark(verdict)} {verdict}"),
+        Cell(words.signed(claim.get("effect"))),
+        Cell(words.interval(low, high, sign=True) or "–"),
+        Cell(words.chance(claim.get("p_corrected"))),
+        Cell(words.score(claim.get("detectable"))),
+    )
+
+
+def _values(metrics: Mapping[str, float], names: Sequence[str]) -> tuple[Cell, ...]:
+    return tuple(Cell(words.score(metrics.get(name), digits=4)) for name in names)
+
+
+def _named(what: str, facts: object) -> dict[str, object]:
+    if isinstance(facts, Mapping):
+        return {f"{what}: {name}": fact for name, fact in facts.items()}
+    return {what: facts}
+
+
+def _markdown_line(cells) -> str:
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _markdown_cell(cell: Cell) -> str:
+    text = f"**{cell.text}**" if cell.best else cell.text
+    return f"{text} {cell.note}".strip().replace("\n", " ")

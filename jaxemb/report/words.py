@@ -1,0 +1,169 @@
+"""How numbers, metrics and override values are spelled for people."""
+
+import ast
+from collections.abc import Mapping, Sequence
+
+NAMES = {
+    "ndcg": "nDCG", "ap": "AP", "map": "MAP", "mrr": "MRR", "sts": "STS", "bm25": "BM25",
+    "spearman": "Spearman", "pearson": "Pearson", "f1": "F1",
+}  # fmt: skip
+MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
+TONES = {"supported": "good", "contradicted": "bad", "undecided": "open"}
+
+
+def mark(verdict: str | None) -> str:
+    """A sign for a verdict, so that it is told by more than its colour."""
+    return MARKS.get(_first(verdict), "–")
+
+
+def tone(verdict: str | None) -> str:
+    """good, bad, open, or none: what a verdict's colour is chosen by."""
+    return TONES.get(_first(verdict), "none")
+
+
+def score(value: float | int | None, digits: int = 3) -> str:
+    """A score, `0.413`; a dash where there is none."""
+    return "–" if value is None or value != value else f"{value:.{digits}f}".replace("-", "−")
+
+
+def signed(value: float | int | None, digits: int = 3) -> str:
+    """A difference with its sign, `+0.021`."""
+    if value is None or value != value:
+        return "–"
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
+def interval(low: float | int | None, high: float | int | None, *, sign: bool = False) -> str:
+    """An interval, `[0.402, 0.431]`; empty where there is none."""
+    if low is None or high is None:
+        return ""
+    spell = signed if sign else score
+    return f"[{spell(low)}, {spell(high)}]"
+
+
+def chance(p: float | int | None) -> str:
+    """A p-value to two digits, never as a bare zero."""
+    if p is None or p != p:
+        return "–"
+    return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def amount(value: float | int | None) -> str:
+    """A count to three digits with its magnitude: 1.41 M."""
+    if value is None:
+        return "–"
+    for size, unit in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.3g}"
+
+
+def metric(name: str) -> str:
+    """A metric's key for reading: `pair_classification/ap` becomes `pair classification AP`."""
+    task, _, measure = name.rpartition("/")
+    task, _, settings = task.partition("@")
+    said = _spell(f"{task} {measure}".replace("/", " ").replace("v_measure", "V\u2011measure"))
+    return f"{said} ({settings.replace(',', ', ')})" if settings else said.strip()
+
+
+def control(name: str) -> str:
+    """A control's name for reading: `random_vectors` becomes `random vectors`."""
+    return _spell(name)
+
+
+def value(given: object) -> str:
+    """An override's value as it is typed: a part by its snake_case name, with its fields."""
+    if isinstance(given, Mapping) and "part" in given:
+        fields = ", ".join(f"{k}={value(v)}" for k, v in given.items() if k != "part")
+        name = _snake(str(given["part"]).rpartition(".")[2])
+        return f"{name}({fields})" if fields else name
+    if isinstance(given, list | tuple):
+        return "(" + ", ".join(map(value, given)) + ")"
+    if isinstance(given, str):
+        return _unquoted(given)
+    return str(given)
+
+
+def overrides(given: Mapping[str, object]) -> str:
+    """An arm's overrides on one line, each key by its last segment."""
+    return ", ".join(f"{key.rpartition('.')[2]}={value(v)}" for key, v in given.items())
+
+
+def short(values: Sequence[object]) -> list[str]:
+    """Labels of the values of one axis: a part's bare name where that tells them apart."""
+    full = ["base" if v is None else value(v) for v in values]
+    bare = [name.partition("(")[0] or name for name in full]
+    return [b if bare.count(b) == 1 else f for b, f in zip(bare, full, strict=True)]
+
+
+def shortened(name: str, letters: int = 34) -> str:
+    """A long arm's name cut in its middle, where grid arms differ least."""
+    if len(name) <= letters:
+        return name
+    keep = (letters - 1) // 2
+    return f"{name[:keep]}…{name[-keep:]}"
+
+
+def wrapped(name: str) -> str:
+    """A snake_case label on two lines where it is long."""
+    if len(name) <= 11 or "_" not in name:
+        return name
+    cuts = [i for i, letter in enumerate(name) if letter == "_"]
+    middle = min(cuts, key=lambda i: abs(i - len(name) / 2))
+    return f"{name[: middle + 1]}\n{name[middle + 1 :]}"
+
+
+def last(key: str) -> str:
+    """The last segment of a dotted key."""
+    return key.rpartition(".")[2]
+
+
+def compared(record: Mapping) -> str:
+    """How many arms and seeds, at which scale."""
+    arms = record["arms"]
+    seeds = max((len(arm.get("seeds") or ()) for arm in arms.values()), default=0)
+    return f"{_many(len(arms), 'arm')} × {_many(seeds, 'seed')}, scale {record.get('scale')}"
+
+
+def summary(record: Mapping) -> str:
+    """One line on what was compared and what came of it."""
+    verdict = record.get("verdict")
+    return compared(record) + (f"; verdict: {verdict}" if verdict else "")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _first(verdict: str | None) -> str:
+    return (verdict or "").strip().partition(" ")[0].strip(",;:")
+
+
+def _spell(name: str) -> str:
+    words = name.replace("_", " ").split()
+    return " ".join(NAMES.get(w.partition("@")[0], w.partition("@")[0]) + _at(w) for w in words)
+
+
+def _at(word: str) -> str:
+    _, at, depth = word.partition("@")
+    return at + depth
+
+
+def _snake(name: str) -> str:
+    pieces = []
+    for i, letter in enumerate(name):
+        before = name[i - 1 : i]
+        after = name[i + 1 : i + 2]
+        if letter.isupper() and i and (before.islower() or after.islower()):
+            pieces.append("_")
+        pieces.append(letter.lower())
+    return "".join(pieces)
+
+
+def _unquoted(text: str) -> str:
+    """Strings may arrive as typed, with their quotes."""
+    try:
+        found = ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
+    return found if isinstance(found, str) else text

@@ -1,0 +1,6 @@
+"""Queries and a corpus to document numbers and scores: exact search and word matching."""
+
+from jaxemb.retrieval.exact import cosine_top_k, top_k
+from jaxemb.retrieval.lexical import BM25, LexicalIndex
+
+__all__ = ["BM25", "LexicalIndex", "cosine_top_k", "top_k"]

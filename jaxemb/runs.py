@@ -1,0 +1,305 @@
+"""Run one arm of an experiment: pick its learning rate, then train and score each of its seeds.
+
+A run is a folder that describes itself: `run.json` (the recipe and what made it), `metrics.jsonl`
+(the training curve), `scores.json`, `examples/` (a record for every example, a file a task), `model/`.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxemb import provenance
+from jaxemb.config import UsageError, fingerprint, from_json, override, to_json
+from jaxemb.evaluation import Result, Task, evaluate, flatten, reaches
+from jaxemb.experiment import Recipe, Tuning
+from jaxemb.model import Embedding, Model
+
+FORMAT = 1
+Emit = Callable[[dict], None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """One arm of an experiment, its seeds, and where its runs go; JSON so that a process can take it."""
+
+    experiment: str
+    file: str
+    scale: str
+    arm: str
+    overrides: dict
+    recipe: dict
+    seeds: tuple[int, ...]
+    tuning: dict | None
+    folder: str
+    again: bool = False
+    cores: tuple[int, ...] = ()
+
+
+def run_arm(job: Job, emit: Emit) -> None:
+    """Run every seed of an arm that has not been run; a failed seed is recorded, the others go on."""
+    folder = Path(job.folder)
+    recipe = from_json(job.recipe)
+    todo = [seed for seed in job.seeds if job.again or not _finished(job, recipe, seed)]
+    for seed in set(job.seeds) - set(todo):
+        emit({"event": "skipped", "seed": seed, **_made_by_other_code(folder / f"seed-{seed}")})
+    if not todo:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    if job.tuning is not None:
+        try:
+            recipe = _tuned(job, recipe, emit)
+        except _FAILURES as error:
+            for seed in todo:
+                _quarantine(job, folder / f"seed-{seed}", seed, recipe, error, emit)
+            return
+    for seed in todo:
+        _run_seed(job, dataclasses.replace(recipe, seed=seed), emit)
+
+
+_FAILURES = (ArithmeticError, RuntimeError, MemoryError, ValueError, TypeError, KeyError)
+
+
+def arm_fingerprint(recipe: Recipe, tuning: dict | None) -> str:
+    """Names an arm's folder: the recipe without its seed, how it is tuned, and the data it reads."""
+    return fingerprint(dataclasses.replace(recipe, seed=0), tuning, data_fingerprints(recipe))
+
+
+def data_fingerprints(recipe: Recipe) -> dict[str, str]:
+    """The fingerprint of every dataset that a stage or a task reads, by its name."""
+    read = {stage.name: getattr(stage, "data", None) for stage in recipe.stages}
+    stages = {name: data.fingerprint() for name, data in read.items() if data is not None}
+    return stages | {task.name: task.fingerprint() for task in recipe.evaluation}
+
+
+def _finished(job: Job, recipe: Recipe, seed: int) -> bool:
+    """Whether this seed is done; refuses a folder that holds another recipe's run."""
+    folder = Path(job.folder) / f"seed-{seed}"
+    with contextlib.suppress(OSError, json.JSONDecodeError):
+        found = json.loads((folder / "run.json").read_text())
+        expected = arm_fingerprint(recipe, job.tuning)
+        if found["fingerprint"] != expected:
+            raise UsageError(
+                f"{folder} holds a run of another recipe (fingerprint {found['fingerprint'][:8]}, "
+                f"not {expected[:8]}); move it away or use another --runs folder."
+            )
+        return found["status"] == "done" and (folder / "scores.json").exists()
+    return False
+
+
+def _made_by_other_code(folder: Path) -> dict:
+    made = json.loads((folder / "run.json").read_text())["commit"]
+    return {"other_code": made} if made != provenance.commit() else {}
+
+
+def _tuned(job: Job, recipe: Recipe, emit: Emit) -> Recipe:
+    """The recipe at the learning rate that does best on dev at a fraction of the budget."""
+    tuning: Tuning = from_json(job.tuning)
+    path = Path(job.folder) / "tuning.json"
+    key = "train.optimizer.learning_rate"
+    if path.exists() and not job.again:
+        return override(recipe, key, json.loads(path.read_text())["learning_rate"])
+    trials = []
+    for rate in tuning.learning_rates:
+        short = _at_fraction(override(recipe, key, rate), tuning)
+        scores = [_dev_score(short, seed, tuning, emit) for seed in tuning.seeds]
+        trials.append({"learning_rate": rate, "score": float(np.mean(scores))})
+        emit({"event": "tuned", **trials[-1]})
+    best = max(trials, key=lambda trial: trial["score"])["learning_rate"]
+    _write_json(path, {"learning_rate": best, "trials": trials, "metrics": tuning.metrics})
+    return override(recipe, key, best)
+
+
+def _at_fraction(recipe: Recipe, tuning: Tuning) -> Recipe:
+    last = recipe.stages[-1]
+    budget = last.budget.scaled(tuning.fraction)
+    stages = (*recipe.stages[:-1], dataclasses.replace(last, budget=budget))
+    wanted = {metric.split("/")[0] for metric in tuning.metrics}
+    tasks = tuple(on_split(task, "dev") for task in recipe.evaluation if task.name in wanted)
+    return dataclasses.replace(recipe, stages=stages, evaluation=tasks)
+
+
+def on_split(task: Task, split: str) -> Task:
+    """The same task on another split of its data."""
+    return dataclasses.replace(task, data=dataclasses.replace(task.data, split=split))
+
+
+def scores_of(model: Model, tasks: Sequence[Task]) -> dict[str, Result]:
+    """Results in the tasks that the model has the layers for."""
+    layers = None if model.embedder is None else model.embedder.layers
+    return evaluate(Embedding(model), [task for task in tasks if reaches(task, layers)])
+
+
+def _dev_score(recipe: Recipe, seed: int, tuning: Tuning, emit: Emit) -> float:
+    from jaxemb.stages import run_stages
+    from jaxemb.training import Diverged
+
+    recipe = dataclasses.replace(recipe, seed=seed)
+    try:
+        model = run_stages(recipe, report=lambda m: emit({"event": "step", "seed": "tuning", **m}))
+    except Diverged:
+        return -np.inf
+    scores = flatten(scores_of(model, recipe.evaluation))
+    return float(np.mean([scores[metric] for metric in tuning.metrics if metric in scores]))
+
+
+def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
+    from jaxemb.training import Diverged
+
+    folder = Path(job.folder) / f"seed-{recipe.seed}"
+    if job.again:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    started = time.time()
+    _describe(job, folder, recipe, "running")
+    try:
+        _train_and_score(recipe, folder, emit)
+    except UsageError:
+        raise
+    except (Diverged, *_FAILURES) as error:
+        _quarantine(job, folder, recipe.seed, recipe, error, emit)
+        return
+    seconds = time.time() - started
+    _describe(job, folder, recipe, "done", seconds=round(seconds, 1))
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    emit({"event": "done", "seed": recipe.seed, "seconds": seconds, "scores": read_scores(folder)})
+
+
+def _train_and_score(recipe: Recipe, folder: Path, emit: Emit) -> None:
+    from jaxemb.checkpoint import Checkpoints
+    from jaxemb.stages import run_stages
+
+    checkpoints = Checkpoints(folder / "checkpoints", every=recipe.runtime.checkpoint_every)
+    curve = _Curve(folder / "metrics.jsonl", recipe.seed, emit)
+    with contextlib.closing(checkpoints):
+        model = run_stages(recipe, checkpoints=checkpoints, report=curve)
+    emit({"event": "scoring", "seed": recipe.seed})
+    results = scores_of(model, recipe.evaluation)
+    if recipe.embedder is not None:
+        model.save(folder / "model", overwrite=True)
+    write_results(folder, results)
+
+
+class _Curve:
+    """Appends a line a step to `metrics.jsonl`; a resumed run drops the lines it computes again."""
+
+    def __init__(self, path: Path, seed: int, emit: Emit) -> None:
+        self.path, self.seed, self.emit, self.started = path, seed, emit, False
+
+    def __call__(self, metrics: dict) -> None:
+        if not self.started:
+            self._keep_before(metrics["step"])
+        with self.path.open("a") as lines:
+            lines.write(json.dumps(metrics) + "\n")
+        self.emit({"event": "step", "seed": self.seed, **metrics})
+
+    def _keep_before(self, step: int) -> None:
+        self.started = True
+        kept = [line for line in read_curve(self.path.parent) if line["step"] < step]
+        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+
+
+def _describe(job: Job, folder: Path, recipe: Recipe, status: str, **more: object) -> None:
+    declared = from_json(job.recipe)
+    _write_json(
+        folder / "run.json",
+        {
+            "format": FORMAT,
+            "experiment": job.experiment,
+            "file": job.file,
+            "scale": job.scale,
+            "arm": job.arm,
+            "overrides": job.overrides,
+            "seed": recipe.seed,
+            "status": status,
+            "fingerprint": arm_fingerprint(declared, job.tuning),
+            "recipe": to_json(recipe),
+            "data": data_fingerprints(declared),
+            "commit": provenance.commit(),
+            "versions": provenance.versions(),
+            **more,
+        },
+    )
+
+
+def _quarantine(
+    job: Job, folder: Path, seed: int, recipe: Recipe, error: Exception, emit: Emit
+) -> None:
+    """Set a failed run apart: it is reported, never averaged, and tried again by the next command."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "error.txt").write_text("".join(traceback.format_exception(error)))
+    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    _describe(job, folder, dataclasses.replace(recipe, seed=seed), "failed", error=reason)
+    emit({"event": "failed", "seed": seed, "error": reason})
+
+
+def write_results(folder: Path, results: dict[str, Result]) -> None:
+    """Store a record for every example, a file a task, and then the scores."""
+    (folder / "examples").mkdir(exist_ok=True)
+    for task, result in results.items():
+        result.save(folder / "examples" / f"{task}.npz")
+    _write_json(folder / "scores.json", flatten(results))
+
+
+def read_results(folder: Path) -> dict[str, Result]:
+    """Results of a finished run by task's name, with their per-example records."""
+    tasks = dict.fromkeys(key.rpartition("/")[0] for key in read_scores(folder))
+    return {task: Result.load(Path(folder) / "examples" / f"{task}.npz") for task in tasks}
+
+
+def read_scores(folder: Path) -> dict[str, float]:
+    """`{"task/metric": x}` of a finished run."""
+    return json.loads((Path(folder) / "scores.json").read_text())
+
+
+def read_curve(folder: Path) -> list[dict]:
+    """The training curve of a run: an object a step; a line cut short by a kill is left out."""
+    path, lines = Path(folder) / "metrics.jsonl", []
+    if path.exists():
+        for line in path.read_text().splitlines():
+            with contextlib.suppress(json.JSONDecodeError):
+                lines.append(json.loads(line))
+    return lines
+
+
+def _write_json(path: Path, content: object) -> None:
+    staging = path.with_name(f".{path.name}")
+    staging.write_text(json.dumps(content, indent=1))
+    os.replace(staging, path)
+
+
+def main(argv: list[str]) -> int:
+    """A worker process: take a job from a file, write an event a line to standard output."""
+    job = Job(**json.loads(Path(argv[0]).read_text()))
+    if job.cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, job.cores)
+    out = sys.stdout
+    sys.stdout = sys.stderr
+
+    def emit(event: dict) -> None:
+        out.write(json.dumps({"arm": job.arm, **event}, default=float) + "\n")
+        out.flush()
+
+    from jaxemb import registry
+
+    try:
+        registry.load_file(job.file)
+        run_arm(job, emit)
+    except UsageError as error:
+        emit({"event": "refused", "error": str(error)})
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,152 @@
+"""Run a recipe's stages; a stage that others share is computed once and kept by content."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxemb.checkpoint import Checkpoints
+from jaxemb.config import from_json, to_json
+from jaxemb.data import cache_folder
+from jaxemb.experiment import Fit, Recipe
+from jaxemb.model import Model
+from jaxemb.text import Tokenizer
+from jaxemb.training import Stage, Train, train
+
+FORMAT = 1
+
+
+def run_stages(
+    recipe: Recipe,
+    *,
+    checkpoints: Checkpoints | None = None,
+    evaluate: Callable | None = None,
+    report: Callable[[dict], None] | None = None,
+    until_training: bool = False,
+) -> Model:
+    """`Model -> Model` through every stage of the recipe, from one root key.
+
+    Every stage but the last is looked up in, and added to, the content-addressed store; the last
+    one belongs to the run and may be resumed from `checkpoints`.
+
+    Args:
+        until_training: stop before the first `Train`, as the untrained controls need.
+    """
+    key = jax.random.key(recipe.seed)
+    model = Model.create(recipe.embedder, jax.random.fold_in(key, 0))
+    chain = ""
+    for position, stage in enumerate(recipe.stages):
+        if until_training and isinstance(stage, Train):
+            break
+        chain = address(recipe, stage, chain)
+        stage_key = jax.random.fold_in(key, position + 1)
+        last = position == len(recipe.stages) - 1
+        own = dict(checkpoints=checkpoints, evaluate=evaluate, report=report) if last else {}
+        run = _runner(stage, recipe, stage_key, own)
+        model = run(model) if last and isinstance(stage, Train) else _stored(chain, run, model)
+    return model
+
+
+def _runner(stage: Stage, recipe: Recipe, key: jax.Array, own: dict) -> Callable[[Model], Model]:
+    if isinstance(stage, Train):
+        return lambda model: train(
+            model, stage, key=key, seed=recipe.seed, runtime=recipe.runtime, **own
+        )
+    return lambda model: stage.run(model, key)
+
+
+def address(recipe: Recipe, stage: Stage, before: str) -> str:
+    """What a stage's result depends on, hashed: itself, the parts it reads, its data, the seed
+    if it draws at random, and the stages before it."""
+    reads, stochastic = ("",), True
+    if isinstance(stage, Fit):
+        reads, stochastic = stage.estimator.reads, stage.estimator.stochastic
+    parts = {path: _plain(_field(recipe.embedder, path)) for path in reads}
+    data = getattr(stage, "data", None)
+    content = {
+        "format": FORMAT,
+        "before": before,
+        "stage": to_json(stage),
+        "parts": parts,
+        "data": data.fingerprint() if data is not None else None,
+        "seed": recipe.seed if stochastic else None,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _field(embedder: Any, path: str) -> Any:
+    for name in filter(None, path.split(".")):
+        embedder = getattr(embedder, name)
+    return embedder
+
+
+def _plain(value: Any) -> Any:
+    return to_json(value) if dataclasses.is_dataclass(value) else value
+
+
+def _stored(key: str, run: Callable[[Model], Model], model: Model) -> Model:
+    """The stage's result, read from the store or computed and put there."""
+    folder = cache_folder() / "stages" / key[:32]
+    if not folder.exists():
+        _write_change(folder, model, run(model))
+    return _read_change(folder, model)
+
+
+def _write_change(folder: Path, before: Model, after: Model) -> None:
+    """Store what the stage changed; atomic, and safe when two processes do it at once."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".stage-", dir=folder.parent))
+    try:
+        old = dict(_leaves(before.params))
+        changed = {path: x for path, x in _leaves(after.params) if old.get(path) is not x}
+        np.savez(staging / "params.npz", **{path: np.asarray(x) for path, x in changed.items()})
+        if after.tokenizer is not before.tokenizer:
+            (staging / "tokenizer.json").write_text(after.tokenizer.to_json())
+        transforms = [to_json(transform) for transform in after.transforms]
+        (staging / "transforms.json").write_text(json.dumps(transforms))
+        try:
+            os.rename(staging, folder)
+        except OSError:
+            if not folder.exists():
+                raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _read_change(folder: Path, model: Model) -> Model:
+    with np.load(folder / "params.npz") as changed:
+        params = _replaced(model.params, {path: changed[path] for path in changed.files})
+    tokenizer = model.tokenizer
+    if (folder / "tokenizer.json").exists():
+        tokenizer = Tokenizer.from_json(
+            (folder / "tokenizer.json").read_text(), model.embedder.text
+        )
+    transforms = json.loads((folder / "transforms.json").read_text())
+    return dataclasses.replace(
+        model, params=params, tokenizer=tokenizer, transforms=tuple(map(from_json, transforms))
+    )
+
+
+def _leaves(params: dict, prefix: str = ""):
+    for name, value in params.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}/")
+        else:
+            yield prefix + name, value
+
+
+def _replaced(params: dict, changed: dict[str, np.ndarray], prefix: str = "") -> dict:
+    return {
+        name: _replaced(value, changed, f"{prefix}{name}/")
+        if isinstance(value, dict)
+        else jax.numpy.asarray(changed.get(prefix + name, value))
+        for name, value in params.items()
+    }

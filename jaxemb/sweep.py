@@ -1,0 +1,342 @@
+"""Arms as data: `arm`, `grid`, `zip_`, `chain`; their expansion over a base recipe; SLURM text."""
+
+import hashlib
+import itertools
+import re
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jaxemb.config import UsageError, expression, is_part, override, paths, resolve, to_json
+
+LONGEST_NAME = 80
+
+Override = tuple[str, Any]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A named set of overrides of an experiment's base recipe, applied from left to right."""
+
+    name: str
+    overrides: tuple[Override, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.name or path_safe(self.name) != self.name:
+            raise UsageError(
+                f"{self.name!r} cannot be an arm's name: it names a folder, so letters, digits and "
+                f"._=,+- only, and at most {LONGEST_NAME} characters."
+            )
+
+    def sets(self, field: str) -> bool:
+        """Whether an override is of a field of this name, under whatever path."""
+        return any(key.rpartition(".")[2] == field for key, _ in self.overrides)
+
+    def mapped(self, change: Callable[[str, Any], Any]) -> "Arm":
+        """The arm with every value replaced by `change(key, value)`."""
+        return Arm(self.name, tuple((key, change(key, value)) for key, value in self.overrides))
+
+    def described(self) -> dict[str, str | int | float | bool | None]:
+        """The overrides for JSON, `{"mask": "causal", "layers": 4}`: parts as they are typed."""
+        return {key: _described(value) for key, value in self.overrides}
+
+
+def _described(value: Any) -> str | int | float | bool | None:
+    return expression(value) if is_part(value) or isinstance(value, tuple) else value
+
+
+def arm(name: str, overrides: Mapping[str, Any] | None = None, /, **suffixes: Any) -> Arm:
+    """A named arm. Keys are dotted suffixes of recipe paths; those with a dot come in a mapping.
+
+    Example:
+        >>> arm("causal-last", mask=Causal(), pooling=LastToken())
+        >>> arm("cold", {"train.loss.temperature": 0.5}, pooling=Mean())
+    """
+    return Arm(name, (*(overrides or {}).items(), *suffixes.items()))
+
+
+def grid(*factors: Mapping[str, Any] | Iterable[Arm], **axes: Any) -> tuple[Arm, ...]:
+    """Arms for every combination of the axes' values, the last axis changing fastest.
+
+    An axis is a key and its values, or a key and a mapping of labels to values; keys with a dot
+    come in a mapping. A factor may also be arms already made, as by `zip_`. An arm is called
+    `axis=value,...` in declared order.
+
+    Example:
+        >>> [a.name for a in grid(mask=(Causal(), Bidirectional()), dim=(32, 64))]
+        ['mask=causal,dim=32', 'mask=causal,dim=64', 'mask=bidirectional,dim=32', ...]
+    """
+    columns = _columns(factors, axes)
+    return tuple(_joined(arms) for arms in itertools.product(*columns)) if columns else ()
+
+
+def zip_(*factors: Mapping[str, Any] | Iterable[Arm], **axes: Any) -> tuple[Arm, ...]:
+    """Arms that take the axes' values side by side: the first of each, the second of each, ...
+
+    Example:
+        >>> [a.name for a in zip_(layers=(2, 4), width=(128, 64))]
+        ['layers=2,width=128', 'layers=4,width=64']
+
+    Raises:
+        UsageError: the axes have different numbers of values.
+    """
+    columns = _columns(factors, axes)
+    if len({len(column) for column in columns}) > 1:
+        sizes = ", ".join(str(len(column)) for column in columns)
+        raise UsageError(f"zip_ pairs values one by one, and its axes have {sizes} of them.")
+    return tuple(_joined(arms) for arms in zip(*columns, strict=True))
+
+
+def chain(*groups: Iterable[Arm] | Arm) -> tuple[Arm, ...]:
+    """The arms of several groups, one after the other.
+
+    Raises:
+        UsageError: two arms have the same name.
+    """
+    arms = [a for group in groups for a in ((group,) if isinstance(group, Arm) else group)]
+    _distinct(arms)
+    return tuple(arms)
+
+
+def _distinct(arms: Iterable[Arm]) -> None:
+    seen = set()
+    for one in arms:
+        if one.name in seen:
+            raise UsageError(f"Two arms are named {one.name!r}; every arm needs a name of its own.")
+        seen.add(one.name)
+
+
+def _columns(
+    factors: Sequence[Mapping[str, Any] | Iterable[Arm]], axes: Mapping[str, Any]
+) -> list[tuple[Arm, ...]]:
+    columns = []
+    for factor in (*factors, axes):
+        if isinstance(factor, Mapping):
+            columns += [_axis(key, values) for key, values in factor.items()]
+        else:
+            columns.append(tuple(factor))
+    return columns
+
+
+def _axis(key: str, values: Any) -> tuple[Arm, ...]:
+    if is_part(values) or not isinstance(values, Iterable | Mapping) or isinstance(values, str):
+        raise UsageError(f"The axis {key} needs a tuple of values, not {expression(values)}.")
+    labelled = values.items() if isinstance(values, Mapping) else ((_label(v), v) for v in values)
+    arms = tuple(Arm(path_safe(f"{key}={label}"), ((key, value),)) for label, value in labelled)
+    if not arms:
+        raise UsageError(f"The axis {key} has no values.")
+    return arms if len({a.name for a in arms}) == len(arms) else _told_apart(key, values)
+
+
+def _told_apart(key: str, values: Iterable[Any]) -> tuple[Arm, ...]:
+    """Arms of values that read alike; equal values are a mistake."""
+    arms = tuple(Arm(path_safe(f"{key}={_label(v)}-{_mark(v)}"), ((key, v),)) for v in values)
+    _distinct(arms)
+    return arms
+
+
+def _label(value: Any) -> str:
+    """A value's name in an arm's: the part's own `label` if it has one, else its expression."""
+    label = getattr(value, "label", None) if is_part(value) else None
+    return label if isinstance(label, str) else expression(value)
+
+
+def _mark(value: Any) -> str:
+    content = repr(to_json(value)) if is_part(value) else repr(value)
+    return hashlib.sha256(content.encode()).hexdigest()[:8]
+
+
+def _joined(arms: Sequence[Arm]) -> Arm:
+    overrides = tuple(pair for one in arms for pair in one.overrides)
+    keys = [key for key, _ in overrides]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UsageError(f"Two axes set {key}.")
+    return Arm(path_safe(",".join(one.name for one in arms)), overrides)
+
+
+def path_safe(name: str) -> str:
+    """A name that can be a folder's: other characters than A-Z a-z 0-9 ._=,+- are replaced, and a
+    long name is cut and ends in a hash of the whole."""
+    safe = re.sub(r"[^A-Za-z0-9._=,+-]+", "-", re.sub(r"[\s'\")\]]", "", name)).lstrip(".-")
+    if len(safe) <= LONGEST_NAME:
+        return safe
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{safe[: LONGEST_NAME - 9]}-{digest}"
+
+
+# --- expansion over a base
+
+
+def expand(
+    base: Any, arms: Iterable[Arm], overrides: Iterable[Override] = ()
+) -> list[tuple[Arm, Any]]:
+    """Every arm with its recipe: `base`, then `overrides` of all arms, then the arm's own.
+
+    An override of a field inside a slot that an arm replaces refines the arm's part.
+
+    Raises:
+        UsageError: an unknown key or value, or an override of a key that an arm sets.
+    """
+    arms, overrides = list(arms), list(overrides)
+    _distinct(arms)
+    return [(one, _recipe(base, one, overrides)) for one in arms]
+
+
+def _recipe(base: Any, one: Arm, overrides: Sequence[Override]) -> Any:
+    own = _own_paths(base, one)
+    later = []
+    for key, value in overrides:
+        path = _path_or_none(base, key)
+        if path in own:
+            raise UsageError(
+                f"{key} is what the arm {one.name} sets; "
+                f"to try other values, use: jaxemb sweep NAME {key}=..."
+            )
+        inside = path is None or any(path.startswith(f"{slot}.") for slot in own)
+        if inside and own:
+            later.append((key, value))
+        else:
+            base = override(base, key, value)
+    try:
+        for key, value in (*one.overrides, *later):
+            base = override(base, key, value)
+    except UsageError as error:
+        raise UsageError(f"Arm {one.name}: {error}") from None
+    return base
+
+
+def _own_paths(base: Any, one: Arm) -> set[str]:
+    """The full paths that an arm sets."""
+    found = set()
+    for key, value in one.overrides:
+        try:
+            found.add(resolve(base, key))
+            base = override(base, key, value)
+        except UsageError as error:
+            raise UsageError(f"Arm {one.name}: {error}") from None
+    return found
+
+
+def _path_or_none(base: Any, key: str) -> str | None:
+    try:
+        return resolve(base, key)
+    except UsageError:
+        return None
+
+
+# --- overrides as typed
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """`("pooling", "mean")` of `pooling=mean`.
+
+    Raises:
+        UsageError: there is no `=`, or nothing on one side of it.
+    """
+    key, equals, value = text.partition("=")
+    if not (equals and key.strip() and value.strip()):
+        raise UsageError(f"{text!r} is no override; write key=value.")
+    return key.strip(), value.strip()
+
+
+def split_values(text: str) -> list[str]:
+    """The values of `a,b(c=1,d=2),(3,4)`: cut at commas outside brackets and quotes.
+
+    Raises:
+        UsageError: a bracket or a quote is not closed, or a value is empty.
+    """
+    values, depth, quote, start = [], 0, "", 0
+    for position, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character == "," and depth == 0:
+            values.append(text[start:position])
+            start = position + 1
+        depth += 0 if quote else (character in "([{") - (character in ")]}")
+        if depth < 0:
+            break
+    values = [value.strip() for value in (*values, text[start:])]
+    if quote or depth:
+        raise UsageError(f"{text!r}: a bracket or a quote is not closed.")
+    if not all(values):
+        raise UsageError(f"{text!r}: there is an empty value between commas.")
+    return values
+
+
+def fixed(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The overrides of `run`: one value a key.
+
+    Raises:
+        UsageError: a value is a list; the message suggests `sweep`.
+    """
+    pairs = []
+    for key, value in map(assignment, texts):
+        if len(split_values(value)) > 1:
+            raise UsageError(
+                f"{key}={value} lists several values; to run each of them, use: "
+                f"jaxemb sweep NAME {key}={value} (for one tuple, put it in parentheses)"
+            )
+        pairs.append((key, value))
+    return tuple(pairs)
+
+
+def swept(base: Any, texts: Iterable[str]) -> tuple[Arm, ...]:
+    """The arms of `sweep`: every combination of the values typed for each key.
+
+    Values are read against `base` first, so that an arm is named the same however it was typed.
+    """
+    axes: dict[str, tuple[Any, ...]] = {}
+    for key, text in map(assignment, texts):
+        path = resolve(base, key)
+        if key in axes:
+            raise UsageError(f"{key} is given twice; write {key}=a,b.")
+        axes[key] = tuple(paths(override(base, path, v))[path] for v in split_values(text))
+    return grid(axes)
+
+
+# --- SLURM
+
+
+def slurm_script(
+    commands: Sequence[Sequence[str]],
+    *,
+    name: str,
+    hours: float = 4.0,
+    cores: int = 4,
+    memory_gb: int = 16,
+    gpus: int = 0,
+    at_once: int | None = None,
+    logs: str = "logs",
+) -> str:
+    """Text for `sbatch`: an array job with one task a command, at most `at_once` at a time.
+
+    A task that is requeued goes on where it stopped, since finished seeds are skipped.
+    """
+    if not commands:
+        raise UsageError("There is nothing to run: the sweep has no arms.")
+    limit = f"%{at_once}" if at_once else ""
+    minutes = max(1, round(hours * 60))
+    gpu_lines = [f"#SBATCH --gpus={gpus}"] if gpus else []
+    cases = [f"  {n}) exec {shlex.join(command)} ;;" for n, command in enumerate(commands)]
+    return "\n".join(
+        [
+            "#!/bin/bash",
+            f"#SBATCH --job-name={name}",
+            f"#SBATCH --array=0-{len(commands) - 1}{limit}",
+            f"#SBATCH --time={minutes // 60:02d}:{minutes % 60:02d}:00",
+            f"#SBATCH --cpus-per-task={cores}",
+            f"#SBATCH --mem={memory_gb}G",
+            *gpu_lines,
+            "#SBATCH --requeue",
+            "#SBATCH --signal=B:INT@60",
+            f"#SBATCH --output={logs}/%A_%a.txt",
+            'case "$SLURM_ARRAY_TASK_ID" in',
+            *cases,
+            "esac",
+            "",
+        ]
+    )

@@ -1,0 +1,22 @@
+"""How text becomes token ids: tokenizers, role templates and padded batches."""
+
+from jaxemb.text.base import CLS, MASK, PAD, SEP, SPECIALS, UNK, Text, Tokenizer
+from jaxemb.text.batch import TextBatch, bucket, pad
+from jaxemb.text.templates import Template
+from jaxemb.text.wordpiece import WordPiece
+
+__all__ = [
+    "CLS",
+    "MASK",
+    "PAD",
+    "SEP",
+    "SPECIALS",
+    "UNK",
+    "Template",
+    "Text",
+    "TextBatch",
+    "Tokenizer",
+    "WordPiece",
+    "bucket",
+    "pad",
+]

@@ -1,0 +1,146 @@
+"""The slot "how text becomes ids", and the fitted tokenizer that fills it."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jaxemb.config import Part, UsageError
+from jaxemb.text.templates import Template
+
+# The tokenizers library warns (and may hang) when a process forks after it used its own threads.
+# Batches are tokenised in the loader's threads, so its threads are off unless the user says so.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+PAD, UNK, CLS, SEP, MASK = range(5)
+SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+# A text is cut before it is tokenised where it has far more words than can be kept.
+_WORD = re.compile(r"[^ \t\n\r]+")
+_LONG = 8  # characters a kept token; a longer text is cut first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text(Part):
+    """How text becomes ids: `train` fits a tokenizer of at most `vocabulary` pieces to texts.
+
+    A text becomes at most `max_tokens` ids, the special ones at its ends included.
+    """
+
+    vocabulary: int = 8192
+    max_tokens: int = 64
+    template: Template = Template()
+
+    def __post_init__(self):
+        if self.max_tokens < 3:
+            raise UsageError(
+                f"max_tokens={self.max_tokens} leaves no room for text: it must be at least 3"
+            )
+        if self.vocabulary <= len(SPECIALS):
+            raise UsageError(
+                f"vocabulary={self.vocabulary} holds no pieces beside the "
+                f"{len(SPECIALS)} special ones"
+            )
+
+    def train(self, texts: Iterable[str]) -> "Tokenizer":
+        """Fit a tokenizer to texts; equal texts in equal order give an equal tokenizer."""
+        raise NotImplementedError
+
+
+class Tokenizer:
+    """A fitted tokenizer: `encode` gives `[CLS] pieces [SEP]`, cut to the text's `max_tokens`.
+
+    Example:
+        >>> tokenizer = WordPiece(max_tokens=8).train(["sort an array", "sort a list"])
+        >>> [len(ids) for ids in tokenizer.encode(["sort", ""])]
+        [3, 2]
+
+    Built by `Text.train` or `Tokenizer.from_json`; `backend` is a `tokenizers.Tokenizer`.
+    """
+
+    def __init__(self, backend: Any, text: Text):
+        backend.enable_truncation(max_length=text.max_tokens)
+        self._backend = backend
+        self.text = text
+
+    @property
+    def size(self) -> int:
+        """Number of pieces, the special ones included; at most `text.vocabulary`."""
+        return self._backend.get_vocab_size()
+
+    def pieces(self) -> list[str]:
+        """The pieces in the order of their ids."""
+        vocabulary = self._backend.get_vocab()
+        return sorted(vocabulary, key=vocabulary.get)
+
+    def encode(
+        self, texts: Sequence[str], *, role: str = "document", prompt: str | None = None
+    ) -> list[np.ndarray]:
+        """Token ids of each text: int32 arrays `[tokens]`, 2 <= tokens <= max_tokens.
+
+        An empty text gives `[CLS] [SEP]`. `prompt`, where given, replaces the role's prefix.
+
+        Raises:
+            UsageError: a text is not a string (its position is named), or the role is unknown.
+        """
+        _check_strings(texts)
+        prefix = self.text.template.prefix(role) if prompt is None else prompt
+        limit = self.text.max_tokens
+        heads = [_head(prefix + text, limit) for text in texts]
+        encoded = [np.asarray(ids, np.int32) for ids in self._ids(heads)]
+        for i, (text, head) in enumerate(zip(texts, heads, strict=True)):
+            # Characters that vanish in normalisation can leave a cut text short: encode it whole.
+            if len(encoded[i]) < limit and len(head) < len(prefix) + len(text):
+                encoded[i] = np.asarray(self._ids([prefix + text])[0], np.int32)
+        return encoded
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        try:
+            return [encoding.ids for encoding in self._backend.encode_batch_fast(texts)]
+        except (UnicodeEncodeError, TypeError):  # lone surrogates have no UTF-8 form
+            clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+            return [encoding.ids for encoding in self._backend.encode_batch_fast(clean)]
+
+    def to_json(self) -> str:
+        """The whole tokenizer as JSON, in the `tokenizers` library's own format."""
+        return self._backend.to_str()
+
+    @classmethod
+    def from_json(cls, json: str, text: Text) -> "Tokenizer":
+        """The inverse of `to_json`.
+
+        Raises:
+            UsageError: the JSON is not that of a tokenizer.
+        """
+        import tokenizers
+
+        try:
+            backend = tokenizers.Tokenizer.from_str(json)
+        except Exception as error:  # the library raises plain Exception
+            raise UsageError(f"this is not the JSON of a tokenizer: {error}") from None
+        return cls(backend, text)
+
+
+def _check_strings(texts: Sequence[str]) -> None:
+    if isinstance(texts, (str, bytes)):
+        raise UsageError("texts must be a sequence of strings, not one string")
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise UsageError(
+                f"text number {position} (from 0) is a {type(text).__name__}, not a string"
+            )
+
+
+def _head(text: str, words: int) -> str:
+    """The first words of a long text: a word has at least one piece, nearly always."""
+    if len(text) <= _LONG * words:
+        return text
+    end = len(text)
+    for count, match in enumerate(_WORD.finditer(text), start=1):
+        if count > words:
+            end = match.start()
+            break
+    return text[:end]

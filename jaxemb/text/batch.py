@@ -1,0 +1,62 @@
+"""Padded batches of token ids, at a few static lengths."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Bool, Int32
+
+# Each length is one compiled program, so there are few: powers of two and the points half-way.
+_SMALLEST = 16
+
+
+class TextBatch(NamedTuple):
+    """Token ids with padding (id 0) on the right, and the mask of the real tokens.
+
+    Shapes: both `[batch, tokens]`, or `[batch, k, tokens]` for k texts a row. A JAX pytree.
+    """
+
+    ids: Int32[Array, "*batch tokens"] | Int32[np.ndarray, "*batch tokens"]
+    mask: Bool[Array, "*batch tokens"] | Bool[np.ndarray, "*batch tokens"]
+
+
+def bucket(length: int, max_tokens: int) -> int:
+    """The smallest static length that holds `length` tokens: 16, 32, 48, 64, 96, 128, 192, …
+
+    The last bucket is `max_tokens` itself, whatever its value.
+
+    Raises:
+        ValueError: `length` exceeds `max_tokens`.
+
+    Example:
+        >>> bucket(33, 64), bucket(100, 100)
+        (48, 100)
+    """
+    if length > max_tokens:
+        raise ValueError(f"a text of {length} tokens is longer than the limit of {max_tokens}")
+    size = _SMALLEST
+    while size < length:
+        halfway = size + size // 2
+        size = halfway if size > _SMALLEST and halfway >= length else 2 * size
+    return min(size, max_tokens)
+
+
+def pad(sequences: Sequence[np.ndarray], length: int) -> TextBatch:
+    """Stack token ids of unequal lengths into one batch `[len(sequences), length]`.
+
+    Raises:
+        ValueError: a sequence is longer than `length`.
+
+    Example:
+        >>> pad([np.array([2, 9, 3], np.int32), np.array([2, 3], np.int32)], 4).ids
+        array([[2, 9, 3, 0],
+               [2, 3, 0, 0]], dtype=int32)
+    """
+    lengths = np.fromiter((len(ids) for ids in sequences), np.int64, count=len(sequences))
+    if lengths.size and lengths.max() > length:
+        raise ValueError(f"a text of {lengths.max()} tokens does not fit in {length}")
+    mask = np.arange(length) < lengths[:, None]
+    ids = np.zeros((len(sequences), length), np.int32)
+    if lengths.sum():
+        ids[mask] = np.concatenate(sequences)
+    return TextBatch(ids, mask)

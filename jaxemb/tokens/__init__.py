@@ -1,0 +1,7 @@
+"""Token ids to vectors, and tables of token vectors fitted without gradients."""
+
+from jaxemb.tokens.counts import PPMISVD
+from jaxemb.tokens.embedding import TokenEmbedding, TokenTable
+from jaxemb.tokens.estimator import Estimator, Vocabulary
+
+__all__ = ["PPMISVD", "Estimator", "TokenEmbedding", "TokenTable", "Vocabulary"]

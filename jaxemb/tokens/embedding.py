@@ -1,0 +1,40 @@
+"""Token ids to vectors: the slot, and the plain table."""
+
+import abc
+import flax.linen as nn
+from jaxtyping import Array, Float, Int
+
+from jaxemb.config import Part
+
+
+class TokenEmbedding(nn.Module, Part, abc.ABC):
+    """Slot: maps token ids to vectors, `ids [batch, tokens] -> [batch, tokens, width]`."""
+
+    @abc.abstractmethod
+    def __call__(
+        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
+    ) -> Float[Array, "batch tokens width"]:
+        """Embeds `ids`, which lie in `[0, vocabulary)`."""
+
+
+class TokenTable(TokenEmbedding, kw_only=True):
+    """One row a token: `x[b, t] = table[ids[b, t]]`.
+
+    Parameter `embedding [vocabulary, width]`, drawn from N(0, 1) so that a row has root mean square
+    1, the scale at which residual branches are added to it.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> ids = jnp.array([[2, 7, 3, 0]])
+        >>> x, variables = TokenTable().init_with_output(
+        ...     jax.random.key(0), ids, vocabulary=10, width=4)
+        >>> x.shape, variables["params"]["embedding"].shape
+        ((1, 4, 4), (10, 4))
+    """
+
+    @nn.compact
+    def __call__(
+        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
+    ) -> Float[Array, "batch tokens width"]:
+        table = self.param("embedding", nn.initializers.normal(1.0), (vocabulary, width))
+        return table.at[ids].get(mode="clip")

@@ -1,0 +1,35 @@
+"""Training: the stage, the step, gradient methods, optimizers and the loop that runs them."""
+
+from jaxemb.losses import check_columns
+from jaxemb.training.gradients import Full, GradCache, GradientMethod, Microbatch, Rematerialize
+from jaxemb.training.loop import Diverged, train
+from jaxemb.training.objective import Objective
+from jaxemb.training.optimizers import SGD, AdamW, Optimizer
+from jaxemb.training.schedules import Constant, Schedule, WarmupCosine, WarmupLinear
+from jaxemb.training.stage import Budget, Stage, Steps, Train, check_rows
+from jaxemb.training.state import TrainState
+
+__all__ = [
+    "SGD",
+    "AdamW",
+    "Budget",
+    "Constant",
+    "Diverged",
+    "Full",
+    "GradCache",
+    "GradientMethod",
+    "Microbatch",
+    "Objective",
+    "Optimizer",
+    "Rematerialize",
+    "Schedule",
+    "Stage",
+    "Steps",
+    "Train",
+    "TrainState",
+    "WarmupCosine",
+    "WarmupLinear",
+    "check_columns",
+    "check_rows",
+    "train",
+]

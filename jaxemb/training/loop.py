@@ -1,0 +1,205 @@
+"""The training loop: batches in, a trained model out. New behaviour enters by a slot of Train."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+import jax
+from jaxtyping import Array, Key
+
+from jaxemb.config import UsageError
+from jaxemb.losses import check_columns
+from jaxemb.parallel import Runtime
+from jaxemb.training.interrupt import Interrupt
+from jaxemb.training.objective import Objective
+from jaxemb.training.progress import Meter, count_tokens, fetch
+from jaxemb.training.stage import Train, check_rows
+from jaxemb.training.state import create
+from jaxemb.training.step import Program, make_step
+
+Model = TypeVar("Model")
+Report = Callable[[dict[str, float]], None]
+
+
+class Evaluate(Protocol):
+    """Called after every step; decides itself whether this one is worth an evaluation."""
+
+    def __call__(self, step: int, model: Callable[[], Any]) -> Mapping[str, float] | None:
+        """Metrics, or None. `model()` copies the model at this step off the devices."""
+
+
+class Checkpoints(Protocol):
+    """Where states are kept; `jaxemb.checkpoint.Checkpoints` is one."""
+
+    every: int
+
+    def latest(self) -> int | None: ...
+    def save(self, step: int, state: Any, extra: dict) -> None: ...
+    def restore(self, step: int, like: Any) -> tuple[Any, dict]: ...
+    def wait(self) -> None: ...
+
+
+class Diverged(FloatingPointError):
+    """The loss or the gradient is not a finite number.
+
+    Attributes:
+        step: the first step that was so.
+    """
+
+    def __init__(self, step: int, name: str, value: float):
+        super().__init__(f"Training diverged: {name} became {value} at step {step}.")
+        self.step = step
+
+
+def train(
+    model: Model,
+    stage: Train,
+    *,
+    key: Key[Array, ""],
+    seed: int,
+    runtime: Runtime | None = None,
+    checkpoints: Checkpoints | None = None,
+    evaluate: Evaluate | None = None,
+    report: Report | None = None,
+) -> Model:
+    """The model with parameters trained as the stage says.
+
+    With `checkpoints`, goes on from the latest one, and the result is bit for bit that of a run
+    which was never interrupted (on the same devices).
+
+    Args:
+        model: has `embedder`, `params` and `tokenizer`; it is not changed.
+        key: root of all randomness on devices (dropout, sampled dimensions and layers).
+        seed: of the data's order.
+        runtime: devices, sharding and dtype.
+        checkpoints: saved to every `checkpoints.every` steps and at the end.
+        evaluate: see `Evaluate`.
+        report: called with each step's metrics: `step`, `loss`, `loss/<term>`, `gradient_norm`,
+            `learning_rate`, `tokens_per_second` (padding not counted), `padding_efficiency`,
+            `steps_per_second`, `seconds_left`, `compilations`; and with what `evaluate` returns.
+
+    Raises:
+        UsageError: the data lacks a column, a batch does not divide over the devices, a pattern
+            matches no parameter, or there is no tokenizer; all of them before the first step.
+        Diverged: the loss or the gradient became infinite or NaN.
+        KeyboardInterrupt: Ctrl-C; the step under way is finished and saved first.
+    """
+    runtime = runtime or Runtime()
+    check_columns(stage.loss, stage.data)
+    check_rows(stage, runtime)
+    if model.tokenizer is None:
+        raise UsageError(f"The stage {stage.name!r} needs a tokenizer: fit one on its texts first.")
+    run = _Run(model, stage, runtime, key, seed, report or (lambda metrics: None))
+    try:
+        with Interrupt() as interrupt:
+            run.resume(checkpoints)
+            run.steps(interrupt, checkpoints, evaluate)
+    finally:
+        run.batches.close()
+    return run.model()
+
+
+class _Run:
+    """One call of `train`: the state on the devices, the data, the step in flight."""
+
+    def __init__(
+        self,
+        model: Any,
+        stage: Train,
+        runtime: Runtime,
+        key: Key[Array, ""],
+        seed: int,
+        report: Report,
+    ):
+        self.start, self.stage, self.runtime, self.report = model, stage, runtime, report
+        self.total = stage.budget.count(stage.data)
+        embedder = computed_in(model.embedder, runtime.dtype)
+        objective = Objective(embedder, stage.loss, runtime.devices.axis)
+        transform = stage.optimizer.transform(model.params, self.total)
+        self.state = runtime.place(create(model.params, transform, key))
+        shapes = jax.eval_shape(lambda state: state, self.state)
+        step = make_step(objective, stage.gradients, stage.optimizer, transform, self.total)
+        self.program = Program(step, runtime, shapes)
+        self.batches = stage.data.batches(model.tokenizer, seed=seed)
+        self.meter = Meter(self.total)
+        self.done = 0
+        self.unread: tuple[int, Any, tuple[int, int]] | None = None
+
+    def resume(self, checkpoints: Checkpoints | None) -> None:
+        """Go on from the latest checkpoint, if there is one."""
+        step = checkpoints.latest() if checkpoints else None
+        if step is None:
+            return
+        shardings = self.runtime.shardings(self.state)
+        like = jax.tree.map(
+            lambda x, where: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
+            self.state,
+            shardings,
+        )
+        self.state, extra = checkpoints.restore(step, like)
+        self.state = self.runtime.place(self.state)
+        self.batches.set_state(extra["data"])
+        self.done = step
+
+    def steps(
+        self, interrupt: Interrupt, checkpoints: Checkpoints | None, evaluate: Evaluate | None
+    ) -> None:
+        """Every step that is left."""
+        while self.done < self.total:
+            self.dispatch(next(self.batches))
+            last = self.done == self.total or interrupt.asked
+            if checkpoints and (last or self.done % checkpoints.every == 0):
+                self.read()
+                checkpoints.save(self.done, self.state, {"data": self.batches.get_state()})
+                self.meter.skip()
+            if interrupt.asked:
+                raise KeyboardInterrupt
+            if evaluate and (metrics := evaluate(self.done, self.model)):
+                self.read()
+                self.report({"step": self.done, **metrics})
+                self.meter.skip()
+        self.read()
+
+    def dispatch(self, batch: dict[str, Any]) -> None:
+        """Start one step, then read the one before it: at most one step is in flight."""
+        check_rows(self.stage, self.runtime, len(jax.tree.leaves(batch)[0]))
+        programs = self.program.compilations
+        self.state, metrics = self.program(self.state, batch)
+        self.done += 1
+        self.read()
+        if self.program.compilations > programs:
+            self.meter.skip()
+        self.unread = (self.done, metrics, count_tokens(batch))
+
+    def read(self) -> None:
+        """Wait for the step in flight and report it."""
+        if self.unread is None:
+            return
+        step, metrics, (tokens, slots) = self.unread
+        self.unread = None
+        values = fetch(metrics)
+        for name in ("loss", "gradient_norm"):
+            if not math.isfinite(values[name]):
+                raise Diverged(step, name, values[name])
+        values |= self.meter.measure(step, tokens, slots)
+        self.report({"step": step, **values, "compilations": self.program.compilations})
+
+    def model(self) -> Any:
+        """The model with the parameters as they are now, copied off the devices."""
+        params = self.runtime.devices.collect(self.state.params)
+        return dataclasses.replace(self.start, params=params)
+
+
+def computed_in(part: Any, dtype: str) -> Any:
+    """A part whose fields named `dtype`, at any depth, say `dtype`; `float32` changes nothing."""
+    if dtype == "float32" or not dataclasses.is_dataclass(part):
+        return part
+    changes = {}
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name, None)
+        if field.name == "dtype":
+            changes["dtype"] = dtype
+        elif field.name not in ("parent", "name") and dataclasses.is_dataclass(value):
+            changes[field.name] = computed_in(value, dtype)
+    return dataclasses.replace(part, **changes)

@@ -1,0 +1,50 @@
+"""What a person watching wants to know of a step: speed in real tokens, padding, time left."""
+
+import collections
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxemb.text import TextBatch
+
+WINDOW = 20  # steps that rates are averaged over
+
+
+class Meter:
+    """Rates over the last steps; time spent compiling, evaluating or saving is left out."""
+
+    def __init__(self, steps: int):
+        self.steps = steps
+        self._recent: collections.deque = collections.deque(maxlen=WINDOW)
+        self._last = time.perf_counter()
+
+    def skip(self) -> None:
+        """The time since the last step was spent on something else."""
+        self._last = time.perf_counter()
+
+    def measure(self, step: int, tokens: int, slots: int) -> dict[str, float]:
+        """Rates once `step` is done, which embedded `tokens` real tokens in `slots` positions."""
+        now = time.perf_counter()
+        self._recent.append((now - self._last, tokens, slots))
+        self._last = now
+        seconds, tokens, slots = (sum(column) for column in zip(*self._recent, strict=True))
+        pace = len(self._recent) / max(seconds, 1e-9)
+        return {
+            "steps_per_second": pace,
+            "tokens_per_second": tokens / max(seconds, 1e-9),
+            "padding_efficiency": tokens / max(slots, 1),
+            "seconds_left": (self.steps - step) / pace,
+        }
+
+
+def count_tokens(batch: dict[str, Any]) -> tuple[int, int]:
+    """Real tokens and positions of a host batch."""
+    masks = [x.mask for x in batch.values() if isinstance(x, TextBatch)]
+    return sum(int(np.sum(mask)) for mask in masks), sum(mask.size for mask in masks)
+
+
+def fetch(metrics: dict[str, Any]) -> dict[str, float]:
+    """Device scalars as floats; waits for the step that makes them."""
+    return {name: float(value) for name, value in jax.device_get(metrics).items()}

@@ -1,0 +1,143 @@
+"""Numbers as words, and the table in the terminal."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from jaxemb.report import plots, terminal_table, words
+from jaxemb.report.findings import findings
+
+
+def printed(record: dict, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(terminal_table(record))
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_terminal_table_fits_its_width(record, width):
+    text = printed(record, width)
+    assert max(map(len, text.splitlines())) <= width
+    for name in record["arms"]:
+        assert name in text
+    assert "BM25" in text and "0.415" in text and "✓ supported" in text
+    assert "causal-layers seed 7 failed" in text
+
+
+def test_wider_terminals_show_more_metrics(record):
+    assert "classification" not in printed(record, 60)
+    assert "V‑measure" in printed(record, 200)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("retrieval/ndcg@10", "retrieval nDCG@10"),
+        ("pair_classification/ap", "pair classification AP"),
+        ("sts/spearman", "STS Spearman"),
+        ("loss", "loss"),
+        ("retrieval@layers=2,dim=32/ndcg@10", "retrieval nDCG@10 (layers=2, dim=32)"),
+    ],
+)
+def test_metrics_are_spelled(given, said):
+    assert words.metric(given) == said
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(None, "–"), (0.0, "0"), (999, "999"), (1_447_424, "1.45 M"), (4e13, "40 T")],
+)
+def test_amounts_are_spelled(given, said):
+    assert words.amount(given) == said
+
+
+@pytest.mark.parametrize(
+    ("p", "said"), [(None, "–"), (0.0, "<0.001"), (0.0424, "0.042"), (0.121, "0.12"), (1.0, "1.00")]
+)
+def test_chances_are_never_a_bare_zero(p, said):
+    assert words.chance(p) == said
+
+
+def test_numbers_have_signs_and_dashes():
+    assert words.signed(-0.0213) == "−0.021"
+    assert words.signed(0.02) == "+0.020"
+    assert words.score(None) == words.score(float("nan")) == "–"
+    assert words.interval(None, 1.0) == ""
+
+
+def test_axis_labels_are_as_short_as_tells_them_apart():
+    values = ["mean", "latent_over_tokens(latents=8)", "latent_over_tokens(latents=16)", None]
+    assert words.short(values) == [
+        "mean",
+        "latent_over_tokens(latents=8)",
+        "latent_over_tokens(latents=16)",
+        "base",
+    ]
+    assert words.short(["latent_over_layers(latents=8)", "mean"]) == ["latent_over_layers", "mean"]
+
+
+def test_long_names_keep_both_ends():
+    name = "mask=causal,pooling=latent_over_layers,dim=64"
+    assert words.shortened(name).startswith("mask=causal") and words.shortened(name).endswith("=64")
+    assert len(words.shortened(name)) <= 34
+
+
+@pytest.mark.parametrize(
+    ("verdict", "mark", "tone"),
+    [
+        ("supported", "✓", "good"),
+        ("contradicted", "✗", "bad"),
+        ("undecided", "?", "open"),
+        ("not testable at small", "–", "none"),
+        (None, "–", "none"),
+    ],
+)
+def test_verdicts_have_a_mark_and_a_tone(verdict, mark, tone):
+    assert (words.mark(verdict), words.tone(verdict)) == (mark, tone)
+
+
+def test_a_far_control_does_not_flatten_the_arms(record):
+    panel = plots.scores(findings(record)).axes[0]
+    low, high = panel.get_xlim()
+    assert low > 0.2 and high < 0.5
+    assert {"0.566 ▸", "◂ 0.020"} <= {text.get_text() for text in panel.texts}
+
+
+def test_heat_map_needs_two_axes_and_averages_the_others(record):
+    found = findings(record)
+    assert plots.heat_map(found).axes[0].get_xlabel() == "pooling"
+    for arm in record["arms"].values():
+        del arm["overrides"]["mask"]
+    assert plots.heat_map(findings(record)) is None
+
+
+def test_more_arms_than_colours_are_drawn(record):
+    arm = record["arms"]["causal-last"]
+    record["arms"] = {
+        f"mask={mask},width={width}": arm | {"overrides": {"mask": mask, "width": width}}
+        for mask in ("causal", "bidirectional")
+        for width in range(8, 15)
+    }
+    found = findings(record)
+    assert len(plots.arm_colours(found)) == 14
+    assert plots.scores(found) is not None and plots.heat_map(found) is not None
+
+
+def test_sizes_run_along_layers_where_only_those_are_cut(record):
+    for arm in record["arms"].values():
+        for holder in (arm["summary"], *(seed["metrics"] for seed in arm["seeds"])):
+            for name in [name for name in holder if "dim=" in name]:
+                value = holder.pop(name)
+                holder[name.replace(",dim=128", "")] = value if "dim=128" in name else None
+            for name in [name for name in holder if "dim=" in name]:
+                del holder[name]
+    figure = plots.sizes(findings(record))
+    assert {panel.get_xlabel() for panel in figure.axes} == {"", "layers"}
+    assert len(figure.axes) == 10
+
+
+def test_sizes_draw_a_line_a_depth(record):
+    panel = plots.sizes(findings(record)).axes[0]
+    assert [line.get_label() for line in panel.lines] == ["1 layer", "2 layers"]
+    assert list(panel.lines[0].get_xdata()) == [16, 32, 64, 128]

@@ -1,0 +1,67 @@
+"""Exact search against sorting the whole score matrix."""
+
+import numpy as np
+import pytest
+
+from jaxemb.retrieval import cosine_top_k, top_k
+
+
+def by_sorting(queries, documents, k):
+    scores = queries @ documents.T
+    ids = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return ids, np.take_along_axis(scores, ids, axis=1)
+
+
+@pytest.mark.parametrize(("count", "total", "k"), [(1, 1, 1), (3, 200, 10), (70, 513, 100), (2, 5, 9)])
+@pytest.mark.parametrize("block", [16, 4096])
+def test_same_as_sorting_every_score(count, total, k, block):
+    draw = np.random.default_rng(total)
+    queries = draw.normal(size=(count, 24)).astype("float32")
+    documents = draw.normal(size=(total, 24)).astype("float32")
+    ids, scores = top_k(queries, documents, k, block=block)
+    expected_ids, expected_scores = by_sorting(queries, documents, k)
+    assert ids.shape == scores.shape == (count, min(k, total))
+    np.testing.assert_array_equal(ids, expected_ids)
+    np.testing.assert_allclose(scores, expected_scores, rtol=1e-5, atol=1e-6)
+
+
+def test_ties_keep_the_lower_document_within_and_across_blocks():
+    draw = np.random.default_rng(0)
+    # Small whole numbers: products are exact, so equal scores are equal bits.
+    queries = draw.integers(-1, 2, size=(20, 3)).astype("float32")
+    documents = draw.integers(-1, 2, size=(150, 3)).astype("float32")
+    ids, _ = top_k(queries, documents, 40, block=7)
+    np.testing.assert_array_equal(ids, by_sorting(queries, documents, 40)[0])
+
+
+def test_padding_is_never_returned_even_below_zero():
+    ids, scores = top_k(np.ones((1, 2), "float32"), -np.ones((3, 2), "float32"), 3)
+    assert sorted(ids[0].tolist()) == [0, 1, 2]
+    np.testing.assert_array_equal(scores, -2)
+
+
+def test_cosine_ignores_length_and_survives_zero_vectors():
+    queries = np.array([[2.0, 0.0], [0.0, 0.0]])
+    documents = np.array([[1.0, 1.0], [100.0, 0.0], [0.0, 0.0]])
+    ids, scores = cosine_top_k(queries, documents, 3)
+    assert ids[0].tolist() == [1, 0, 2]
+    np.testing.assert_allclose(scores[0], [1, np.sqrt(0.5), 0], atol=1e-6)
+    np.testing.assert_array_equal(scores[1], 0)
+
+
+def test_empty_sides():
+    ids, scores = top_k(np.zeros((0, 4), "float32"), np.ones((3, 4), "float32"), 2)
+    assert ids.shape == scores.shape == (0, 2)
+    ids, _ = top_k(np.ones((2, 4), "float32"), np.zeros((0, 4), "float32"), 2)
+    assert ids.shape == (2, 0)
+
+
+@pytest.mark.parametrize("bad", [{"k": 0}, {"k": 1, "block": 0}])
+def test_sizes_below_one_are_refused(bad):
+    with pytest.raises(ValueError, match="at least 1"):
+        top_k(np.ones((1, 2), "float32"), np.ones((1, 2), "float32"), **bad)
+
+
+def test_widths_must_agree():
+    with pytest.raises(ValueError, match="2 wide"):
+        top_k(np.ones((1, 2), "float32"), np.ones((1, 3), "float32"), 1)

@@ -1,0 +1,145 @@
+"""What the README and the pages say is so: commands parse, code runs, links lead somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from jaxemb import registry
+from jaxemb.__main__ import main, parser
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OWN = ("README.md", "experiments.md", "extending.md", "python.md", "command_line.md", "index.md")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[tuple[str, str]]:
+    """Every `jaxemb ...` in a shell block, without what stands before it."""
+    return [
+        (page.name, piece[piece.index("jaxemb ") :])
+        for page in PAGES
+        for block in blocks(page, "sh")
+        for line in block.splitlines()
+        for piece in line.split(" && ")
+        if re.match(r"(\w+=\S* )*jaxemb ", piece)
+    ]
+
+
+def defined() -> set[str]:
+    """Experiments that a page writes out."""
+    text = "".join(block for page in PAGES for block in blocks(page, "python"))
+    return set(re.findall(r"@experiment\([^)]*\)+\ndef (\w+)", text))
+
+
+@pytest.mark.parametrize(("page", "command"), commands())
+def test_commands_are_accepted(page, command):
+    words = shlex.split(command)[1:]
+    runs = [word for word in words if word.startswith("runs/")]
+    options, rest = parser().parse_known_args(words)
+    assert not [word for word in rest if word.startswith("-")]
+    name = getattr(options, "name", None)
+    if name and name != "NAME":
+        assert name in registry.discover().entries or name in defined()
+    assert all(len(Path(run).parts) in (4, 5) for run in runs), "runs/<experiment>/<scale>/<arm>"
+
+
+def test_the_readme_has_its_two_commands():
+    text = (ROOT / "README.md").read_text()
+    assert "\npip install -e . && jaxemb run pooling_and_attention\n" in text
+    assert '\npip install -e ".[test]" && pytest\n' in text
+    assert '\npip install --quiet --disable-pip-version-check -e ".[test]"\n' in (
+        (ROOT / ".ci/run").read_text()
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        file, _, section = target.partition("#")
+        if "://" in file:
+            continue
+        found = page.parent / file if file else page
+        assert found.exists(), target
+        assert not section or section in sections(found), target
+
+
+def sections(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+def test_the_table_of_papers_is_what_the_command_prints(capsys):
+    assert main(["papers", "--markdown"]) == 0
+    assert (ROOT / "docs/papers.md").read_text() == "# Papers\n\n" + capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/experiments.md"])
+def test_experiments_on_the_pages_are_sound(page, tmp_path, capsys):
+    """Each is found in a folder of the reader's own, and its arms are built and checked."""
+    found = [block for block in blocks(ROOT / page, "python") if "@experiment" in block]
+    for block in found:
+        name = re.search(r"\ndef (\w+)", block)[1]
+        (tmp_path / f"{name}.py").write_text(block)
+        assert main(["show", name, "--experiments", str(tmp_path)]) == 0
+        assert "Claims" in capsys.readouterr().out
+    assert found
+
+
+def test_other_code_on_the_experiments_page_runs():
+    for block in blocks(ROOT / "docs/experiments.md", "python"):
+        if "@experiment" not in block:
+            exec(compile(block, "experiments.md", "exec"), {})
+
+
+def test_the_part_on_the_page_works(tmp_path, monkeypatch, capsys):
+    part, use = blocks(ROOT / "docs/extending.md", "python")
+    (tmp_path / "my_parts.py").write_text(part)
+    (tmp_path / "my_experiments").mkdir()
+    (tmp_path / "my_experiments/norm_pooling.py").write_text(use)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    folder = ["--experiments", str(tmp_path / "my_experiments")]
+    assert main(["show", "norm_pooling", *folder]) == 0
+    assert "norm_weighted_mean(power=2.0)" in capsys.readouterr().out
+    axis = "pooling=mean,norm_weighted_mean(power=3.0)"
+    assert main(["sweep", "norm_pooling", axis, "--dry-run", *folder]) == 0
+    assert "norm_weighted_mean(power=3.0)" in capsys.readouterr().out
+
+
+def test_the_part_on_the_page_pools_as_it_says(tmp_path):
+    import jax.numpy as jnp
+    import numpy as np
+
+    space = {}
+    exec(compile(blocks(ROOT / "docs/extending.md", "python")[0], "extending.md", "exec"), space)
+    states = np.random.default_rng(0).normal(size=(2, 1, 4, 3)).astype(np.float32)
+    mask = np.array([[True, True, True, False]])
+    pooled = space["NormWeightedMean"](power=2.0).apply({}, jnp.array(states), jnp.array(mask))
+    tokens = states[-1, 0, :3]
+    weights = np.linalg.norm(tokens, axis=1) ** 2
+    np.testing.assert_allclose(pooled[0], weights @ tokens / weights.sum(), rtol=1e-5)
+
+
+def test_the_pages_on_python_run(tmp_path, monkeypatch):
+    """Word for word, on a toy-sized recipe in the place of the real one."""
+    from jaxemb import recipes
+    from jaxemb.smoke import shrunk
+    from jaxemb.stages import run_stages
+
+    toy = shrunk(recipes.pair_retriever())
+    monkeypatch.setattr(recipes, "pair_retriever", lambda: toy)
+    monkeypatch.chdir(tmp_path)
+    model = run_stages(toy)
+    model.save("my-model")
+    space = {}
+    for block in blocks(ROOT / "docs/python.md", "python"):
+        exec(compile(block, "python.md", "exec"), space)
+    model.save("runs/pooling_and_attention/small/bidirectional-layers-00000000/seed-0/model")
+    Path("my-model").rename("other")
+    first = blocks(ROOT / "README.md", "python")[0].replace("dim=32", "dim=8")
+    exec(compile(first, "README.md", "exec"), {})

@@ -1,0 +1,217 @@
+"""Imports flow one way, and the light commands import nothing heavy; read off the syntax."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import jaxemb
+
+PACKAGE = Path(jaxemb.__file__).parent
+ROOT = PACKAGE.parent
+
+# Earlier layers know nothing of later ones. What stands in one set is one layer.
+LAYERS = (
+    {"parts"},
+    {"config"},
+    {"parallel"},
+    {"text"},
+    {"nn"},
+    {"tokens"},
+    {"encoders"},
+    {"pooling"},
+    {"heads"},
+    {"losses"},
+    {"retrieval"},
+    {"data"},
+    {"training"},
+    {"checkpoint"},
+    {"model"},
+    {"interop", "adaptation", "postprocessing", "analysis"},
+    {"provenance", "sweep", "registry", "console"},
+    {"papers"},
+    {"evaluation"},
+    {"claims", "controls"},
+    {"experiment"},
+    {"recipes", "smoke", "planning", "stages"},
+    {"report", "runs"},
+    {"scoring", "encoding", "records", "comparison"},
+    {"execution"},
+    {"commands"},
+    {"__main__"},
+)
+LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names}
+FLAX = {"tokens", "nn", "encoders", "pooling", "heads", "adaptation"}
+HEAVY = ("jax", "jaxlib", "flax", "numpy", "optax", "orbax", "rich", "scipy", "sklearn")
+
+
+def sources() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if "_experiments" not in path.parts)
+
+
+def room(path: Path) -> str:
+    """The first part of a module's name below jaxemb: its folder, or the file itself."""
+    relative = path.relative_to(PACKAGE)
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+
+
+def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
+    """Every module that a file imports, with the line and whether that happens at import time."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node, at_import in walk(tree, True):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno, at_import) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: write the whole path"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if node.module == "jaxemb" else node.module, node.lineno, at_import
+
+
+def walk(node: ast.AST, at_import: bool) -> Iterator[tuple[ast.AST, bool]]:
+    yield node, at_import
+    for child in ast.iter_child_nodes(node):
+        lazy = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        yield from walk(child, at_import and not lazy and not typing_only)
+
+
+def test_every_module_has_a_layer():
+    rooms = {room(path) for path in sources()} - {"__init__"}
+    assert not rooms - set(LAYER), "say in LAYERS where these stand"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_flow_one_way(path):
+    own = room(path)
+    if own == "__init__":
+        return
+    wrong = [
+        f"line {line}: {name}"
+        for name, line, at_import in imports(path)
+        if name.startswith("jaxemb.")
+        and at_import
+        and (other := name.split(".")[1]) != own
+        and LAYER.get(other, -1) >= LAYER[own]
+    ]
+    assert not wrong, f"{own} may not import what comes at or after it: {wrong}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_libraries_stay_in_their_rooms(path):
+    own = room(path)
+    names = {name.split(".")[0]: line for name, line, _ in imports(path)}
+    assert "orbax" not in names or own == "checkpoint", f"line {names.get('orbax')}"
+    assert "flax" not in names or own in FLAX, f"line {names.get('flax')}"
+    assert "experiments" not in names
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_parallel_makes_meshes(path):
+    made = [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).rpartition(".")[2] in {"make_mesh", "Mesh"}
+    ]
+    assert not made or path == PACKAGE / "parallel.py"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_text_is_run_as_code(path):
+    called = {
+        node.func.id
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not called & {"eval", "exec", "compile", "__import__"}
+
+
+def test_the_training_loop_is_given_evaluators_and_miners():
+    names = {name for path in (PACKAGE / "training").rglob("*.py") for name, *_ in imports(path)}
+    assert not {
+        name for name in names if name.startswith(("jaxemb.evaluation", "jaxemb.retrieval"))
+    }
+
+
+# --- what a command imports, and what it takes
+
+PROBE = """
+import sys, time
+from jaxemb.__main__ import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as end:
+    code = end.code
+heavy = {heavy!r}
+found = sorted(set(heavy) & set(name.partition(".")[0] for name in sys.modules))
+print(code, time.process_time(), *found, file=sys.stderr)
+"""
+
+
+def probe(*arguments: str) -> tuple[str, float, list[str]]:
+    """Exit code, CPU seconds from the interpreter's start on, and the heavy modules imported."""
+    command = [sys.executable, "-c", PROBE.format(heavy=HEAVY), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    code, seconds, *found = done.stderr.splitlines()[-1].split()
+    return code, float(seconds), found
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("run", "--help"), ("list",), ("list", "--json"), ("papers", "--json"), ()],
+    ids=" ".join,
+)
+def test_light_commands_import_nothing_heavy_and_start_at_once(arguments):
+    code, seconds, found = probe(*arguments)
+    assert code in ("0", "None")
+    assert found == []
+    # The least of three: other processes on the machine only ever add.
+    assert min(seconds, *(probe(*arguments)[1] for _ in range(2))) < 0.3
+
+
+def test_the_package_alone_imports_nothing_heavy():
+    code = (
+        "import sys, jaxemb; from jaxemb import experiment, grid, arm, UsageError; "
+        f"print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_a_mistyped_name_is_told_before_anything_heavy_is_imported():
+    assert probe("run", "poling_and_attention")[::2] == ("2", [])
+    assert probe("run", "pooling_and_attention", "mask=causal,bidirectional")[::2] == ("2", [])
+
+
+# --- public names
+
+
+@pytest.mark.parametrize("name", jaxemb.__all__)
+def test_public_names_are_there(name):
+    assert getattr(jaxemb, name) is not None
+    assert name in dir(jaxemb)
+
+
+def test_the_decorator_is_not_hidden_by_the_module_of_its_name():
+    import jaxemb.experiment
+    from jaxemb.registry import experiment
+
+    assert jaxemb.experiment is experiment
+    assert sys.modules["jaxemb.experiment"].Recipe is jaxemb.Recipe
+
+
+def test_unknown_names_are_no_attributes():
+    with pytest.raises(AttributeError, match="no attribute 'Exprmnt'"):
+        jaxemb.Exprmnt  # noqa: B018
+
+
+def test_names_for_type_checkers_are_the_public_ones():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    told = {alias.name for node in block.body for alias in node.names}
+    assert told == set(jaxemb.__all__)
