@@ -70,9 +70,9 @@ def _list(commands: argparse._SubParsersAction) -> None:
 
 
 def _show(commands: argparse._SubParsersAction) -> None:
-    _name(
-        _command(commands, "show", "show an experiment: base, arms, claims, parameters and FLOPs")
-    )
+    added = _command(commands, "show", "show an experiment: base, arms, claims, what it takes")
+    _name(added)
+    added.add_argument("--fields", action="store_true", help="list every field of the base")
 
 
 def _run(commands: argparse._SubParsersAction) -> None:

@@ -270,7 +270,7 @@ def _unlearned(claim: Claim, table: Table, floors: Mapping[str, float]) -> bool:
     floor = floors.get(claim.metric)
     if floor is None or not claim.arms:
         return False
-    return max(_scores(table, claim.metric, claim.arms).mean(axis=0)) <= floor
+    return bool(_scores(table, claim.metric, claim.arms).mean(axis=0).max() <= floor)
 
 
 def overall(verdicts: Sequence[str]) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxemb import console, registry, sweep
-from jaxemb.config import UsageError, expression, is_part, paths
+from jaxemb.config import UsageError, expression, is_part, outline, paths, snake_case
 
 if TYPE_CHECKING:
     from jaxemb.execution import Named, Options
@@ -73,9 +73,12 @@ def show(options: argparse.Namespace) -> int:
     experiment, arms = prepare(named, _options(options, overrides))
     numbers = ", ".join(map(str, entry.papers)) or "none"
     _print(f"{entry.name}    theme {entry.theme}; papers {numbers}; {entry.path}\n\n{entry.doc}\n")
-    _print(f"Base, at scale {options.scale} (any end of a path is a key for overrides)")
-    _print(_indented(console.columns(_fields(experiment.base))))
-    _print("\nArms")
+    more = "" if options.fields else "; --fields lists every field"
+    _print(f"Base, at scale {options.scale} (any end of a path is a key for overrides{more})")
+    rows = _fields(experiment.base) if options.fields else _base(experiment.base)
+    _print(_indented(console.columns(rows)))
+    shared = f", each with {' '.join(options.overrides)}" if options.overrides else ""
+    _print(f"\nArms{shared}")
     _print(_indented(_arms(arms)))
     for title, lines in _facts(experiment).items():
         _print(f"\n{title}")
@@ -83,10 +86,21 @@ def show(options: argparse.Namespace) -> int:
     return 0
 
 
+def _base(base: "Recipe") -> list[tuple[str, str]]:
+    """The parts of a recipe two levels down, each with its fields."""
+    rows = []
+    for path, value in paths(base).items():
+        # A stage's parts are worth a line each; a path such as stages.train.loss has three names.
+        depth = 3 if path.startswith("stages.") else 2
+        if path.count(".") == depth - 1 and is_part(value):
+            rows.append((path, outline(value)))
+    return rows
+
+
 def _fields(base: "Recipe") -> list[tuple[str, str]]:
     """Every path with its value; a part by its name alone, since its fields follow."""
     return [
-        (path, expression(value).partition("(")[0] if is_part(value) else expression(value))
+        (path, snake_case(type(value)) if is_part(value) else expression(value))
         for path, value in paths(base).items()
         if not (isinstance(value, tuple) and any(map(is_part, value)))
     ]

@@ -31,6 +31,7 @@ from jaxemb.parts import (
     members,
     near_miss,
     no_field,
+    outline,
     slots,
     snake_case,
     tag,
@@ -38,8 +39,8 @@ from jaxemb.parts import (
 
 __all__ = [
     "RENAMED", "Part", "UsageError", "choices", "diff", "expression", "fingerprint", "from_json",
-    "is_part", "near_miss", "override", "override_all", "parse", "paths", "resolve", "snake_case",
-    "tag", "to_json",
+    "is_part", "near_miss", "outline", "override", "override_all", "parse", "paths", "resolve",
+    "snake_case", "tag", "to_json",
 ]  # fmt: skip
 
 # Old name -> new name, so that what was written before a move still loads. A part's tag
@@ -150,6 +151,9 @@ def fingerprint(obj: Any, *extra: Any) -> str:
 # --- paths
 
 
+_MOST_LISTED = 12
+
+
 class _Node(NamedTuple):
     path: str
     steps: tuple[str | int, ...]  # field names and tuple indices
@@ -207,8 +211,10 @@ def _find(obj: Any, key: str) -> _Node:
     if len(found) == 1:
         return found[0]
     if found:
-        listed = ", ".join(node.path for node in found)
-        raise UsageError(f"'{key}' is ambiguous; write one of: {listed}.")
+        listed = ", ".join(node.path for node in found[:_MOST_LISTED])
+        more = len(found) - _MOST_LISTED
+        rest = f", and {more} more" if more > 0 else ""
+        raise UsageError(f"'{key}' is ambiguous; write one of: {listed}{rest}.")
     raise UsageError(_unknown(obj, key, nodes))
 
 

@@ -3,13 +3,14 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, TextIO
+from io import TextIOBase
+from typing import Any
 
 EVERY_SECONDS = 10.0
 """How often a running seed is mentioned where the output is not a terminal."""
 
 
-def watch(stream: TextIO | None = None) -> "Bars | Lines":
+def watch(stream: TextIOBase | None = None) -> "Bars | Lines":
     """Bars if the stream is a terminal, otherwise a line an event. Standard error by default."""
     stream = stream or sys.stderr
     return Bars(stream) if stream.isatty() else Lines(stream)
@@ -53,7 +54,7 @@ def _scores(scores: Mapping[str, float], most: int = 3) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in list(scores.items())[:most])
 
 
-def _clock(seconds: float) -> str:
+def _clock(seconds: int | float) -> str:
     seconds = int(seconds)
     hours, minutes = seconds // 3600, seconds // 60 % 60
     return f"{hours}:{minutes:02d}:{seconds % 60:02d}" if hours else f"{minutes}:{seconds % 60:02d}"
@@ -74,7 +75,7 @@ def pace(step: Mapping[str, Any]) -> str:
 class Lines:
     """A line an event, and one every few seconds for a seed that trains."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIOBase) -> None:
         self._stream, self._mentioned = stream, {}
 
     def __enter__(self) -> "Lines":
@@ -101,7 +102,7 @@ class Lines:
 class Bars:
     """One bar for all seeds, and one for each that trains."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIOBase) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -163,11 +164,11 @@ def columns(rows: Sequence[Sequence[str]], gap: str = "  ") -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def amount(value: float | None) -> str:
+def amount(value: int | float | None) -> str:
     """A count with a unit prefix: 1.4M, 41T."""
     if value is None:
         return "-"
-    for unit, size in (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+    for unit, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if abs(value) >= size:
             return f"{value / size:.3g}{unit}"
     return f"{value:.0f}"

@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from jaxemb import records
 from jaxemb.config import UsageError, to_json
@@ -27,7 +28,7 @@ class Options:
 
     scale: str = "small"
     seeds: int | None = None
-    overrides: tuple[tuple[str, str], ...] = ()
+    overrides: tuple[tuple[str, Any], ...] = ()
     runs: Path = Path("runs")
     jobs: int | None = None
     again: bool = False
@@ -221,10 +222,12 @@ class _Pool:
         task, log = folder / "job.json", folder / "log.txt"
         task.write_text(json.dumps(dataclasses.asdict(job)))
         command = [sys.executable, "-m", "jaxemb.runs", str(task)]
-        with log.open("w") as errors:
-            process = subprocess.Popen(
+        with (
+            log.open("w") as errors,
+            subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
-            )
+            ) as process,
+        ):
             self._processes.add(process)
             for line in process.stdout:
                 event = json.loads(line)
@@ -232,7 +235,7 @@ class _Pool:
                     self.refusals.append(event["error"])
                 self.emit(event)
             code = process.wait()
-        self._processes.discard(process)
+            self._processes.discard(process)
         if code not in (0, 2, 130) and not self._stopped:
             error = f"the worker process ended with code {code}; see {log}"
             self.emit({"event": "failed", "arm": job.arm, "seed": None, "error": error})

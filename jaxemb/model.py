@@ -24,6 +24,8 @@ from jaxemb.tokens import TokenEmbedding
 
 FORMAT = 1
 Params = dict[str, Any]
+Texts = Any
+"""A string, or an iterable of strings; anything else is refused in a sentence."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,14 +64,15 @@ class Embedder(Part):
         self, params: Params, batch: TextBatch, *, keys: Array | None = None
     ) -> Float[Array, "layers batch tokens width"]:
         """Every hidden state. `keys`, one a text, switch dropout on."""
-        x = self.tokens.apply({"params": params["tokens"]}, batch.ids, **self._table)
-        return self.encoder.apply({"params": params["encoder"]}, x, batch.mask, keys)
+        ids, mask = jnp.asarray(batch.ids), jnp.asarray(batch.mask)
+        x = self.tokens.apply({"params": params["tokens"]}, ids, **self._table)
+        return self.encoder.apply({"params": params["encoder"]}, x, mask, keys)
 
     def read(
         self, params: Params, states: Float[Array, "layers batch tokens width"], mask: Array
     ) -> Float32[Array, "batch dim"]:
         """Hidden states to vectors: pooling, then the head."""
-        vectors = self.pooling.apply({"params": params["pooling"]}, states, mask)
+        vectors = self.pooling.apply({"params": params["pooling"]}, states, jnp.asarray(mask))
         return self.head.apply({"params": params["head"]}, vectors).astype(jnp.float32)
 
     def apply(
@@ -120,6 +123,12 @@ def _compiled(embedder: Embedder):
     return jax.jit(embedder.apply)
 
 
+@functools.lru_cache(maxsize=64)
+def _initialiser(embedder: Embedder):
+    # One compiled program instead of one for each parameter's shape.
+    return jax.jit(embedder.init)
+
+
 class Transform(Part):
     """Slot: a change of finished vectors, `[texts, dim] -> [texts, dim']`, kept with the model."""
 
@@ -145,7 +154,7 @@ class Model:
     @classmethod
     def create(cls, embedder: Embedder | None, key: Array) -> "Model":
         """A model with random parameters and no tokenizer yet."""
-        return cls(embedder=embedder, params={} if embedder is None else embedder.init(key))
+        return cls(embedder=embedder, params={} if embedder is None else _initialiser(embedder)(key))
 
     @property
     def dim(self) -> int:
@@ -154,7 +163,7 @@ class Model:
 
     def encode(
         self,
-        texts: str | Iterable[str],
+        texts: Texts,
         *,
         dim: int | None = None,
         layers: int | None = None,
@@ -325,7 +334,7 @@ def _model_folder(path: Path) -> Path:
     raise UsageError(f"{path} holds neither a run nor a saved model.{hint}")
 
 
-def _checked(texts: Iterable[str]) -> list[str]:
+def _checked(texts: Texts) -> list[str]:
     if isinstance(texts, bytes):
         raise UsageError("encode takes text, not bytes: decode them first.")
     texts = list(texts)

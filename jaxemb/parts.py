@@ -290,7 +290,7 @@ def expression(value: Any, *, nested: bool = False) -> str:
         inner = ", ".join(expression(item, nested=True) for item in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if not is_part(value):
-        return value if isinstance(value, str) and not nested else repr(value)
+        return value if value and isinstance(value, str) and not nested else repr(value)
     defaults = _defaults(type(value))
     given = {name: getattr(value, name) for name in slots(type(value))}
     changed = [
@@ -299,6 +299,17 @@ def expression(value: Any, *, nested: bool = False) -> str:
         if name not in defaults or defaults[name] != v
     ]
     return snake_case(type(value)) + (f"({', '.join(changed)})" if changed else "")
+
+
+def outline(part: Any) -> str:
+    """A part with all its fields, and the parts in them by name: for reading, not for overrides."""
+    named = {
+        name: snake_case(type(value)) if is_part(value) else expression(value)
+        for name, value in ((name, getattr(part, name)) for name in slots(type(part)))
+        if not (name == "name" and isinstance(value, str))
+    }
+    fields = ", ".join(f"{name}={value}" for name, value in named.items())
+    return f"{snake_case(type(part))}({fields})" if fields else snake_case(type(part))
 
 
 def _defaults(cls: type) -> dict[str, Any]:

@@ -31,14 +31,6 @@ class Need:
         return self.parameters + self.optimizer + self.gradients + self.activations
 
 
-def parameter_counts(embedder: Embedder) -> dict[str, int]:
-    """How many numbers each part of an embedder learns."""
-    return {
-        part: sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))
-        for part, tree in embedder.shapes().items()
-    }
-
-
 def need(recipe: Recipe, devices: int = 1, parameters: str = "replicate") -> Need:
     """Bytes a device, from shapes alone: nothing is computed, so any size can be asked about.
 

@@ -135,17 +135,22 @@ def _judge(
     experiment: Experiment, jobs: Sequence[Job], done: Mapping[str, Sequence[int]],
     controls: Mapping[str, Mapping[str, Result]],
 ) -> list[Judgement]:  # fmt: skip
-    """The claims over the seeds that the arms have in common; a claim about a failed arm is left out."""
+    """The claims over the seeds that the arms have in common, where those are two or more.
+
+    A claim about an arm without a finished run is left out.
+    """
     live = [job for job in jobs if done[job.arm]]
     shared = sorted(set.intersection(*(set(done[job.arm]) for job in live))) if live else []
     claims = [claim for claim in experiment.claims if all(done.get(arm) for arm in claim.arms)]
     if not shared or not claims:
         return []
+    trained = any(isinstance(stage, Train) for stage in experiment.base.stages)
+    if trained and len(shared) < 2:
+        return []
     arms = {
         job.arm: [read_results(Path(job.folder) / f"seed-{seed}") for seed in shared]
         for job in live
     }
-    trained = any(isinstance(stage, Train) for stage in experiment.base.stages)
     table = Table(arms=arms, settings=_settings(live), trained=trained)
     floors = flatten(controls.get("static_bag", {}))
     return judge_all(claims, table, experiment.margin, floors)

@@ -13,7 +13,7 @@ CAPS = {
 }  # fmt: skip
 """No field of one of these names is larger than this in a smoke run."""
 
-PACKAGES = ("json", "email")
+PACKAGES = ("email", "optax")
 """The packages whose documentation a smoke run reads."""
 
 

@@ -40,6 +40,7 @@ def run_stages(
     Args:
         until_training: stop before the first `Train`, as the untrained controls need.
     """
+    keep_programs()
     key = jax.random.key(recipe.seed)
     model = Model.create(recipe.embedder, jax.random.fold_in(key, 0))
     chain = ""
@@ -53,6 +54,14 @@ def run_stages(
         run = _runner(stage, recipe, stage_key, own)
         model = run(model) if last and isinstance(stage, Train) else _stored(chain, run, model)
     return model
+
+
+def keep_programs() -> None:
+    """Keep compiled programs in the cache folder, for the next process that needs the same ones."""
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "programs"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
 
 def _runner(stage: Stage, recipe: Recipe, key: jax.Array, own: dict) -> Callable[[Model], Model]:

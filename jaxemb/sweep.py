@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jaxemb.config import UsageError, expression, is_part, override, paths, resolve, to_json
+from jaxemb.config import (
+    UsageError,
+    expression,
+    is_part,
+    override,
+    override_all,
+    paths,
+    resolve,
+    to_json,
+)
 
 LONGEST_NAME = 80
 
@@ -185,41 +194,40 @@ def expand(
 
 
 def _recipe(base: Any, one: Arm, overrides: Sequence[Override]) -> Any:
-    own = _own_paths(base, one)
+    own, armed = _armed(base, one)
     later = []
     for key, value in overrides:
-        path = _path_or_none(base, key)
+        path = _path(base, key) or _path(armed, key)
         if path in own:
             raise UsageError(
                 f"{key} is what the arm {one.name} sets; "
                 f"to try other values, use: jaxemb sweep NAME {key}=..."
             )
-        inside = path is None or any(path.startswith(f"{slot}.") for slot in own)
-        if inside and own:
+        path = path or _path(armed, key.rpartition(".")[0])
+        if path and any(f"{path}.".startswith(f"{slot}.") for slot in own):
             later.append((key, value))
         else:
             base = override(base, key, value)
+    return _applied(one, base, (*one.overrides, *later))
+
+
+def _armed(base: Any, one: Arm) -> tuple[set[str], Any]:
+    """The full paths that an arm sets, and the base with them set."""
+    own = set()
+    for pair in one.overrides:
+        own.add(_path(base, pair[0]))
+        base = _applied(one, base, [pair])
+    return own, base
+
+
+def _applied(one: Arm, base: Any, overrides: Iterable[Override]) -> Any:
     try:
-        for key, value in (*one.overrides, *later):
-            base = override(base, key, value)
+        return override_all(base, overrides)
     except UsageError as error:
         raise UsageError(f"Arm {one.name}: {error}") from None
-    return base
 
 
-def _own_paths(base: Any, one: Arm) -> set[str]:
-    """The full paths that an arm sets."""
-    found = set()
-    for key, value in one.overrides:
-        try:
-            found.add(resolve(base, key))
-            base = override(base, key, value)
-        except UsageError as error:
-            raise UsageError(f"Arm {one.name}: {error}") from None
-    return found
-
-
-def _path_or_none(base: Any, key: str) -> str | None:
+def _path(base: Any, key: str) -> str | None:
     try:
         return resolve(base, key)
     except UsageError:

@@ -2,22 +2,22 @@
 
 from jaxemb.data.base import SPLITS, Dataset, Source, View
 from jaxemb.data.duplicates import normalise
+from jaxemb.data.files import TextFile
 from jaxemb.data.pairs import Pairs, Texts
 from jaxemb.data.pipeline import BatchIterator, BatchStats
 from jaxemb.data.pydocs import PyDocs, cache_folder
 from jaxemb.data.views import (
     Columns,
-    HardNegatives,
     Labels,
-    NameRemoved,
     Neighbour,
     SeeAlso,
-    ShuffledPositives,
     SummaryToBody,
     SummaryToCode,
     document,
     lexical_overlap,
+    numbered,
 )
+from jaxemb.data.wrappers import HardNegatives, NameRemoved, ShuffledPositives
 
 __all__ = [
     "SPLITS",
@@ -36,10 +36,12 @@ __all__ = [
     "Source",
     "SummaryToBody",
     "SummaryToCode",
+    "TextFile",
     "Texts",
     "View",
     "cache_folder",
     "document",
     "lexical_overlap",
     "normalise",
+    "numbered",
 ]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from jaxtyping import Int, UInt64
+from jaxtyping import UInt64
 
 _SHINGLE = 4  # words a shingle
 _BANDS, _ROWS = 16, 4  # texts of Jaccard similarity s share a band with 1 - (1 - s^4)^16
@@ -104,17 +104,3 @@ def _signature(shingles: UInt64[np.ndarray, " shingles"]) -> UInt64[np.ndarray, 
 def _jaccard(a: UInt64[np.ndarray, " a"], b: UInt64[np.ndarray, " b"]) -> float:
     both = np.intersect1d(a, b, assume_unique=True).size
     return both / (a.size + b.size - both)
-
-
-def numbers(*columns: Sequence[str]) -> list[Int[np.ndarray, " n"]]:
-    """One int32 array a column in which equal texts have equal numbers, across columns too.
-
-    Example:
-        >>> numbers(["a", "B"], ["b", "c"])
-        [array([0, 1], dtype=int32), array([1, 2], dtype=int32)]
-    """
-    seen: dict[str, int] = {}
-    return [
-        np.array([seen.setdefault(normalise(t), len(seen)) for t in column], np.int32)
-        for column in columns
-    ]

@@ -6,9 +6,10 @@ from typing import Any
 
 from jaxemb.config import UsageError, fingerprint
 from jaxemb.data.base import Dataset, Source, View
+from jaxemb.data.duplicates import normalise
 from jaxemb.data.pipeline import BatchIterator, batches
 from jaxemb.data.pydocs import PyDocs
-from jaxemb.data.views import SummaryToBody
+from jaxemb.data.views import DOCUMENT, SummaryToBody, document
 from jaxemb.text import Tokenizer
 
 _TEXTS = ("query", "positive", "negatives")
@@ -70,7 +71,7 @@ class Texts(Dataset):
     """
 
     source: Source = PyDocs()
-    fields: tuple[str, ...] = ("summary", "body")
+    fields: tuple[str, ...] = DOCUMENT
     split: str = "train"
     batch_size: int = 128
 
@@ -80,23 +81,18 @@ class Texts(Dataset):
 
     def examples(self) -> list[dict[str, Any]]:
         """The texts with their numbers, in the order of the source."""
-        from jaxemb.data.duplicates import numbers
-
-        texts = list(self.texts())
-        (ids,) = numbers(texts)
-        return [{"query": t, "query_id": i} for t, i in zip(texts, ids.tolist(), strict=True)]
+        seen: dict[str, int] = {}
+        return [
+            {"query": text, "query_id": seen.setdefault(normalise(text), len(seen))}
+            for text in self.texts()
+        ]
 
     def __len__(self) -> int:
         return len(self.source.records(self.split))
 
     def texts(self) -> Iterator[str]:
         for i, record in enumerate(self.source.records(self.split)):
-            if not any(field in record for field in self.fields):
-                raise UsageError(
-                    f"record {i + 1} has none of the fields {', '.join(self.fields)}; "
-                    f"it has {', '.join(record)}"
-                )
-            yield "\n".join(str(record[f]) for f in self.fields if record.get(f))
+            yield document(record, self.fields, i)
 
     def batches(self, tokenizer: Tokenizer, *, seed: int) -> BatchIterator:
         return batches(

@@ -12,6 +12,7 @@ from jaxemb.text import TextBatch, Tokenizer, bucket, pad
 Batch = dict[str, TextBatch | np.ndarray]
 
 _AHEAD = 4  # batches prepared before they are asked for
+_REMEMBERED = 200_000  # examples; the ids of larger data are not kept in memory
 _DTYPES = {"score": np.float32}
 _ROLES = {"query": "query"}  # every other text is a document
 
@@ -102,33 +103,50 @@ def batches(
             f"the data has {len(examples)} examples, fewer than batch_size={batch_size}"
         )
 
+    encode = _Encoder(tokenizer, remember=len(examples) <= _REMEMBERED)
+
     def make(indices: np.ndarray) -> Batch:
-        return collate([examples[i] for i in indices.tolist()], columns, tokenizer)
+        chosen = [examples[i] for i in indices.tolist()]
+        return {name: _column(name, [e[name] for e in chosen], encode) for name in columns}
 
     return BatchIterator(make, size=len(examples), batch=batch_size, seed=seed)
 
 
-def collate(
-    examples: Sequence[dict[str, Any]], columns: Sequence[str], tokenizer: Tokenizer
-) -> Batch:
-    """One batch of the examples: texts tokenised by role and padded, numbers stacked."""
-    return {column: _column(column, [e[column] for e in examples], tokenizer) for column in columns}
+class _Encoder:
+    """Token ids of texts by role; texts of small data are tokenised once, not once an epoch."""
+
+    def __init__(self, tokenizer: Tokenizer, *, remember: bool):
+        self.max_tokens = tokenizer.text.max_tokens
+        self._tokenizer = tokenizer
+        self._remember = remember
+        self._known: dict[tuple[str, str], np.ndarray] = {}
+
+    def __call__(self, texts: Sequence[str], role: str) -> list[np.ndarray]:
+        if not self._remember:
+            return self._tokenizer.encode(texts, role=role)
+        new = [text for text in dict.fromkeys(texts) if (role, text) not in self._known]
+        # Ids fit in 16 bits for nearly every vocabulary; the memory of an epoch is halved.
+        ids = self._tokenizer.encode(new, role=role)
+        small = np.uint16 if self._tokenizer.size <= 1 << 16 else np.int32
+        known = {(role, text): i.astype(small) for text, i in zip(new, ids, strict=True)}
+        self._known.update(known)
+        return [self._known[role, text] for text in texts]
 
 
-def _column(name: str, values: list[Any], tokenizer: Tokenizer) -> TextBatch | np.ndarray:
+def _column(name: str, values: list[Any], encode: _Encoder) -> TextBatch | np.ndarray:
     role = _ROLES.get(name, "document")
     if isinstance(values[0], str):
-        return _padded(tokenizer.encode(values, role=role), tokenizer)
+        return _padded(encode(values, role), encode.max_tokens)
     if isinstance(values[0], tuple) and isinstance(values[0][0], str):
         texts = [text for several in values for text in several]
-        flat = _padded(tokenizer.encode(texts, role=role), tokenizer)
+        flat = _padded(encode(texts, role), encode.max_tokens)
         shape = (len(values), len(values[0]), -1)
         return TextBatch(flat.ids.reshape(shape), flat.mask.reshape(shape))
     return np.asarray(values, _DTYPES.get(name, np.int32))
 
 
-def _padded(ids: list[np.ndarray], tokenizer: Tokenizer) -> TextBatch:
-    return pad(ids, bucket(max(map(len, ids)), tokenizer.text.max_tokens))
+def _padded(ids: list[np.ndarray], max_tokens: int) -> TextBatch:
+    return pad(ids, bucket(max(map(len, ids)), max_tokens))
 
 
 def _stats(batch: Batch) -> BatchStats:

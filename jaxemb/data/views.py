@@ -7,8 +7,9 @@ from typing import Any
 
 from jaxemb.config import UsageError
 from jaxemb.data.base import View
-from jaxemb.data.duplicates import normalise, numbers
+from jaxemb.data.duplicates import normalise
 
+DOCUMENT = ("summary", "body")
 _PAIR = ("query", "positive", "query_id", "positive_id")
 Record = dict[str, Any]
 
@@ -78,7 +79,7 @@ class Labels(View):
     """The documentation of an object → the value of a field of it, as a class number.
 
     `classes` lists the values that are kept, in the order of their numbers; empty: those that
-    occur, sorted. Name them where two splits must agree.
+    occur, sorted. Name them where two splits must agree. `fields` are the text.
 
     Raises:
         UsageError: the records have no such field.
@@ -86,6 +87,7 @@ class Labels(View):
 
     field: str = "package"
     classes: tuple[str, ...] = ()
+    fields: tuple[str, ...] = DOCUMENT
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -95,21 +97,22 @@ class Labels(View):
         values = [str(_field(r, self.field, i)) for i, r in enumerate(records)]
         order = {value: n for n, value in enumerate(self.classes or sorted(set(values)))}
         examples = [
-            {"query": document(r), "label": order[value], **_provenance(r)}
-            for r, value in zip(records, values, strict=True)
+            {"query": document(r, self.fields, i), "label": order[value], **_provenance(r)}
+            for i, (r, value) in enumerate(zip(records, values, strict=True))
             if value in order
         ]
-        return _numbered(examples, "query")
+        return numbered(examples, "query")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns(View):
     """Fields of the records, as they are: which field plays which role.
 
-    For files that users bring. A role without a field (None) is not a column.
+    For files that users bring. A role without a field (None) is not a column; `negatives` is a
+    field that holds a list of texts, equally many in every record.
 
     Raises:
-        UsageError: a record lacks the field, or a label or score is not a number.
+        UsageError: a record lacks the field, or it is of another type than the role needs.
 
     Example:
         >>> Columns(query="question", positive="answer").columns
@@ -118,137 +121,67 @@ class Columns(View):
 
     query: str = "query"
     positive: str | None = "positive"
+    negatives: str | None = None
     score: str | None = None
     label: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
-        texts = tuple(role for role in ("query", "positive") if getattr(self, role))
-        values = tuple(role for role in ("score", "label") if getattr(self, role))
+        texts = [role for role in ("query", "positive", "negatives") if getattr(self, role)]
+        values = [role for role in ("score", "label") if getattr(self, role)]
         return (*texts, *(f"{role}_id" for role in texts), *values)
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
-        texts = [role for role in ("query", "positive") if getattr(self, role)]
-        examples = []
-        for i, record in enumerate(records):
-            example = {role: str(_field(record, getattr(self, role), i)) for role in texts}
-            if self.score:
-                example["score"] = _number(record, self.score, i)
-            if self.label:
-                example["label"] = int(_number(record, self.label, i))
-            examples.append({**example, **_provenance(record)})
-        return _numbered(examples, *texts)
-
-
-# --- wrappers
-
-
-@dataclass(frozen=True, kw_only=True)
-class NameRemoved(View):
-    """The inner view over records from whose texts the object's own name is removed.
-
-    Without it a query can often be answered by matching one rare word.
-    """
-
-    inner: View = SummaryToBody()
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.inner.columns
-
-    def __call__(self, records: Sequence[Record]) -> list[Record]:
-        return self.inner([_without_name(record) for record in records])
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShuffledPositives(View):
-    """The inner view with the positives dealt out at random: a control that nothing can learn."""
-
-    inner: View = SummaryToBody()
-    seed: int = 0
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.inner.columns
-
-    def __call__(self, records: Sequence[Record]) -> list[Record]:
-        import numpy as np
-
-        examples = self.inner(records)
-        order = np.random.default_rng(self.seed).permutation(len(examples)).tolist()
-        moved = [{k: examples[j][k] for k in ("positive", "positive_id")} for j in order]
-        return [{**example, **other} for example, other in zip(examples, moved, strict=True)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class HardNegatives(View):
-    """The inner view with `count` negatives an example: positives that stand near it.
-
-    They are taken from the same group (module) in order of distance, then from the examples that
-    follow; never one whose text equals the example's query or positive, nor any positive of an
-    equal query.
-
-    Raises:
-        UsageError: there are fewer than `count` other texts.
-    """
-
-    inner: View = SummaryToBody()
-    count: int = 1
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return (*self.inner.columns, "negatives", "negatives_id")
-
-    def __call__(self, records: Sequence[Record]) -> list[Record]:
-        examples = self.inner(records)
-        groups: dict[str, list[int]] = {}
-        for i, example in enumerate(examples):
-            groups.setdefault(example["group"], []).append(i)
-        places = {i: place for group in groups.values() for place, i in enumerate(group)}
-        known: dict[int, set[int]] = {}
-        for example in examples:
-            known.setdefault(example["query_id"], set()).add(example["positive_id"])
-        return [
-            {**example, **self._negatives(i, examples, groups[example["group"]], places[i], known)}
-            for i, example in enumerate(examples)
+        readers = {
+            "query": _text, "positive": _text, "negatives": _texts, "score": _number,
+            "label": _whole,
+        }  # fmt: skip
+        fields = {role: name for role in readers if (name := getattr(self, role))}
+        examples = [
+            {role: readers[role](record, field, i) for role, field in fields.items()}
+            | _provenance(record)
+            for i, record in enumerate(records)
         ]
-
-    def _negatives(
-        self,
-        i: int,
-        examples: list[Record],
-        group: list[int],
-        place: int,
-        known: dict[int, set[int]],
-    ) -> Record:
-        near = sorted(range(len(group)), key=lambda other: abs(other - place))
-        order = [group[other] for other in near] if len(group) > 1 else []
-        far = (j % len(examples) for j in range(i + 1, i + len(examples)))
-        query = examples[i]["query_id"]
-        seen = {query, *known[query]}
-        found: list[Record] = []
-        for j in _chain(order, far):
-            if len(found) == self.count:
-                break
-            if examples[j]["positive_id"] not in seen:
-                seen.add(examples[j]["positive_id"])
-                found.append(examples[j])
-        if len(found) < self.count:
-            raise UsageError(
-                f"there are only {len(found)} other texts to be negatives, count={self.count}"
-            )
-        return {
-            "negatives": tuple(example["positive"] for example in found),
-            "negatives_id": tuple(example["positive_id"] for example in found),
-        }
+        if len({len(example.get("negatives", ())) for example in examples}) > 1:
+            raise UsageError(f"field {self.negatives!r} must hold equally many texts everywhere")
+        return numbered(examples, *(r for r in fields if r in ("query", "positive", "negatives")))
 
 
 # --- what views share
 
 
-def document(record: Record) -> str:
-    """The documentation of a record as one text: summary and body."""
-    return f"{record['summary']}\n{record['body']}" if record["body"] else record["summary"]
+def document(record: Record, fields: Sequence[str] = DOCUMENT, position: int = 0) -> str:
+    """Some fields of a record as one text: those that are not empty, a line each.
+
+    Raises:
+        UsageError: the record has none of the fields; `position` is its place, from 0.
+
+    Example:
+        >>> document({"summary": "Sort.", "body": ""})
+        'Sort.'
+    """
+    if not any(field in record for field in fields):
+        raise UsageError(_lacks(record, " or ".join(map(repr, fields)), position))
+    return "\n".join(str(record[field]) for field in fields if record.get(field))
+
+
+def numbered(examples: list[Record], *roles: str) -> list[Record]:
+    """Add `<role>_id` to the examples: equal texts have equal numbers, across roles too.
+
+    Example:
+        >>> numbered([{"query": "Sort"}, {"query": "sort "}], "query")[1]["query_id"]
+        0
+    """
+    seen: dict[str, int] = {}
+
+    def number(text: str | tuple[str, ...]) -> int | tuple[int, ...]:
+        if isinstance(text, tuple):
+            return tuple(map(number, text))
+        return seen.setdefault(normalise(text), len(seen))
+
+    for example in examples:
+        example.update({f"{role}_id": number(example[role]) for role in roles})
+    return examples
 
 
 def lexical_overlap(examples: Iterable[Record]) -> float:
@@ -270,19 +203,18 @@ def lexical_overlap(examples: Iterable[Record]) -> float:
 _WORD = re.compile(r"\w+")
 
 
-def _chain(*parts: Iterable[int]) -> Iterable[int]:
-    for part in parts:
-        yield from part
-
-
 def _pairs(found: Iterable[tuple[Record, str, str]]) -> list[Record]:
     """Examples of a query and a positive text, where both are there and differ."""
-    examples = [
-        {"query": query, "positive": positive, **_provenance(record)}
-        for record, query, positive in found
-        if query and positive and normalise(query) != normalise(positive)
-    ]
-    return _numbered(examples, "query", "positive")
+    examples = numbered(
+        [
+            {"query": query, "positive": positive, **_provenance(record)}
+            for record, query, positive in found
+            if query and positive
+        ],
+        "query",
+        "positive",
+    )
+    return [example for example in examples if example["query_id"] != example["positive_id"]]
 
 
 def _linked(
@@ -297,34 +229,39 @@ def _linked(
     )
 
 
-def _numbered(examples: list[Record], *roles: str) -> list[Record]:
-    """Add `<role>_id`: equal texts have equal numbers, across roles too."""
-    columns = numbers(*([example[role] for example in examples] for role in roles))
-    for role, ids in zip(roles, columns, strict=True):
-        for example, number in zip(examples, ids.tolist(), strict=True):
-            example[f"{role}_id"] = number
-    return examples
-
-
 def _provenance(record: Record) -> Record:
-    return {k: record.get(f, "") for k, f in (("group", "module"), ("name", "name"))}
+    return {"group": record.get("module", ""), "name": record.get("name", "")}
 
 
-def _without_name(record: Record) -> Record:
-    name = record["name"].rpartition(".")[2]
-    pattern = re.compile(rf"(?<!\w)(?:[A-Za-z_]\w*\.)*{re.escape(name)}(?!\w)", re.IGNORECASE)
-    texts = {f: pattern.sub("", record[f]) for f in ("summary", "body", "code")}
-    tidy = {f: re.sub(r"[ \t]{2,}", " ", text).strip() for f, text in texts.items()}
-    return {**record, **tidy, "code": texts["code"]}
+# --- fields of records that people bring
+
+
+def _lacks(record: Record, fields: str, position: int) -> str:
+    return f"record {position + 1} has no field {fields}; it has {', '.join(map(str, record))}"
 
 
 def _field(record: Record, field: str, position: int) -> Any:
-    value = record.get(field)
-    if value is None:
-        raise UsageError(
-            f"record {position + 1} has no field {field!r}; it has {', '.join(map(str, record))}"
-        )
-    return value
+    if record.get(field) is None:
+        raise UsageError(_lacks(record, repr(field), position))
+    return record[field]
+
+
+def _wrong(field: str, position: int, value: Any, wanted: str) -> UsageError:
+    return UsageError(f"field {field!r} of record {position + 1} is {value!r:.60}, not {wanted}")
+
+
+def _text(record: Record, field: str, position: int) -> str:
+    value = _field(record, field, position)
+    if not isinstance(value, (str, int, float)):
+        raise _wrong(field, position, value, "text")
+    return str(value)
+
+
+def _texts(record: Record, field: str, position: int) -> tuple[str, ...]:
+    value = _field(record, field, position)
+    if not (isinstance(value, (list, tuple)) and value and all(isinstance(t, str) for t in value)):
+        raise _wrong(field, position, value, "a list of texts")
+    return tuple(value)
 
 
 def _number(record: Record, field: str, position: int) -> float:
@@ -332,6 +269,11 @@ def _number(record: Record, field: str, position: int) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise UsageError(
-            f"field {field!r} of record {position + 1} is {value!r}, not a number"
-        ) from None
+        raise _wrong(field, position, value, "a number") from None
+
+
+def _whole(record: Record, field: str, position: int) -> int:
+    value = _number(record, field, position)
+    if not value.is_integer():
+        raise _wrong(field, position, value, "a whole number")
+    return int(value)

@@ -191,6 +191,8 @@ def _check_names(tasks: Sequence[Task]) -> None:
     named: dict[str, Task] = {}
     for task in tasks:
         if "/" in task.name or "|" in task.name:
-            raise UsageError(f"a task cannot be named {task.name!r}: '/' and '|' part names in tables")
+            raise UsageError(
+                f"a task cannot be named {task.name!r}: '/' and '|' part names in tables"
+            )
         if named.setdefault(task.name, task) != task:
             raise UsageError(f"two tasks are named {task.name!r}; give each its own name")

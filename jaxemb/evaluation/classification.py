@@ -18,10 +18,12 @@ class Classification(Task):
 
     Every dimension is first scaled to mean 0 and variance 1 over the training part, so that
     `penalty` (the weight of ½‖w‖² beside the summed log loss) means the same for every model,
-    whatever the length of its vectors. Metrics: `accuracy`, `macro_f1`. Records: `accuracy` (1 or 0),
-    `assignment` (predicted class), `label`.
+    whatever the length of its vectors.
 
-    Reference: Conneau and Kiela, SentEval (arXiv:1803.05449); sklearn.linear_model.LogisticRegression.
+    Metrics: `accuracy`, `macro_f1`. Records: `accuracy` (1 or 0), `assignment` (predicted class),
+    `label`.
+
+    Reference: Conneau and Kiela, SentEval (arXiv:1803.05449).
 
     Example:
         >>> Classification().metrics
@@ -40,7 +42,9 @@ class Classification(Task):
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
         if len(np.unique(problem.train_labels)) < 2:
-            raise UsageError(f"task {self.name} needs two classes in its training part to tell apart")
+            raise UsageError(
+                f"task {self.name} needs two classes in its training part to tell apart"
+            )
         vectors = embed(problem.train_texts + problem.texts, self.role)
         train, test = np.split(vectors, [len(problem.train_texts)])
         predicted = probe(train, problem.train_labels, test, self.penalty)
@@ -56,17 +60,23 @@ def probe(
     """The class that logistic regression on standardised vectors gives each test row."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     scaler = StandardScaler().fit(train)
     model = LogisticRegression(C=1 / penalty, max_iter=1000)
-    model.fit(scaler.transform(train), labels)
+    # The products are small: several threads would spend their time waiting for one another.
+    with threadpool_limits(limits=1):
+        model.fit(scaler.transform(train), labels)
     return model.predict(scaler.transform(test)).astype(np.int32)
 
 
 def _judge(task: Task, problem: LabelProblem, predicted: Int32[np.ndarray, " texts"]) -> Result:
     correct = (predicted == problem.labels).astype(np.float64)
     return Result(
-        metrics={"accuracy": float(correct.mean()), "macro_f1": macro_f1(predicted, problem.labels)},
+        metrics={
+            "accuracy": float(correct.mean()),
+            "macro_f1": macro_f1(predicted, problem.labels),
+        },
         examples={
             "accuracy": correct,
             "assignment": predicted,

@@ -1,8 +1,8 @@
 """Task data in files: tables of pairs or labels (TSV or JSONL), retrieval folders in BEIR's layout.
 
-TSV is UTF-8 with one header line, one tab between fields and no quoting; JSONL is one object a line;
-any file may be gzipped. A folder of `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv` is a
-retrieval set.
+TSV is UTF-8 with one header line, one tab between fields and no quoting; JSONL is one object a
+line; any file may be gzipped. A retrieval set is a folder of `corpus.jsonl`, `queries.jsonl` and
+`qrels/<split>.tsv`.
 """
 
 import gzip
@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from jaxemb.evaluation.problems import (
     RetrievalProblem,
 )
 
-Row = dict[str, str]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +34,8 @@ class PairFile(PairData):
     """Pairs with a gold value from a table.
 
     The texts are columns `sentence1` and `sentence2` (or `text1`, `text2`), the gold value is
-    `score` (or `label`). `split=None` takes the test rows, else the dev rows, else all. `where` keeps
-    the rows that hold each `column=value`. Every pair is its own cluster.
+    `score` (or `label`). `split=None` takes the test rows, else the dev rows, else all. `where`
+    keeps the rows that hold each `column=value`. Every pair is its own cluster.
 
     Raises:
         UsageError: if the file is missing, empty, binary, not UTF-8 or lacks a column.
@@ -59,10 +60,10 @@ class PairFile(PairData):
 class LabelFile(LabelData):
     """Labelled texts (columns `text` and `label`) from a table.
 
-    The probe is fitted on the rows of split `train` and judged on those of `split` (None: test, else
-    dev). Where there is no split column, or one of the two parts is missing, the rows are parted by
-    a hash of their text, four fifths to the training part; the judged part is then the other fifth
-    of what `split` leaves. `where` keeps the rows that hold each `column=value`.
+    The probe is fitted on the rows of split `train` and judged on those of `split` (None: test,
+    else dev). Where there are no training rows, the rows of `split` (None: test, else dev, else
+    all) are parted by a hash of their text: four fifths to fit on, one fifth to judge. `where`
+    keeps the rows that hold each `column=value`.
 
     Raises:
         UsageError: if the file is missing, empty, binary, not UTF-8 or lacks a column.
@@ -184,7 +185,9 @@ def read_rows(path: str | Path) -> list[Row]:
     elif name.endswith((".jsonl", ".json")):
         rows = _jsonl(read_text(path), path)
     else:
-        raise UsageError(f"cannot read {path}: the name must end in .tsv or .jsonl, or that and .gz")
+        raise UsageError(
+            f"cannot read {path}: the name must end in .tsv or .jsonl, or that and .gz"
+        )
     if not rows:
         raise UsageError(f"{path} has no rows")
     return rows
@@ -246,15 +249,13 @@ def _jsonl(text: str, path: str | Path) -> list[Row]:
 
 def column(rows: Sequence[Row], names: Sequence[str], path: str | Path) -> list[str]:
     """The first of the named columns that the rows have, as strings."""
-    for name in names:
-        if name in rows[0]:
-            return [str(row[name]) for row in rows if name in row or _missing(name, path)]
-    has = ", ".join(rows[0])
-    raise UsageError(f"{path} has no column {' or '.join(names)}; its columns are {has}")
-
-
-def _missing(name: str, path: str | Path) -> bool:
-    raise UsageError(f"{path}: a row lacks the column {name}, which the first row has")
+    found = next((name for name in names if name in rows[0]), None)
+    if found is None:
+        has = ", ".join(rows[0])
+        raise UsageError(f"{path} has no column {' or '.join(names)}; its columns are {has}")
+    if any(row.get(found) is None for row in rows):
+        raise UsageError(f"{path}: a row lacks the column {found}, which the first row has")
+    return [str(row[found]) for row in rows]
 
 
 def numbers(values: Sequence[str], path: str | Path) -> np.ndarray:
@@ -285,7 +286,9 @@ def select(
         kept = [row for row in kept if row.get("split") == split]
     if not kept:
         known = ", ".join(sorted(present)) or "none"
-        raise UsageError(f"{path} has no rows for split {split!r} and {list(where)}; splits: {known}")
+        raise UsageError(
+            f"{path} has no rows for split {split!r} and {list(where)}; splits: {known}"
+        )
     return kept
 
 

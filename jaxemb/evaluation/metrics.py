@@ -49,7 +49,9 @@ def average_precision(
     return float(average_precision_score(gold > 0, prediction))
 
 
-def macro_f1(assignment: Int[np.ndarray, " examples"], label: Int[np.ndarray, " examples"]) -> float:
+def macro_f1(
+    assignment: Int[np.ndarray, " examples"], label: Int[np.ndarray, " examples"]
+) -> float:
     """Mean over the classes of 2 hits / (predicted + true), each class counting the same.
 
     Reference: sklearn.metrics.f1_score(average="macro").

@@ -12,8 +12,8 @@ from jaxemb.evaluation.sts import judge_pairs
 class PairClassification(Task):
     """Average precision of the cosine over pairs whose gold value is 1 (a match) or 0.
 
-    Metric: `ap`. Records: `prediction` (cosine), `gold`. A model that knows nothing scores the share
-    of matches, one half on the default data.
+    Metric: `ap`. Records: `prediction` (cosine), `gold`. A model that knows nothing scores the
+    share of matches, one half on the default data.
 
     Example:
         >>> PairClassification().metrics

@@ -1,7 +1,8 @@
 """What tasks are judged on: the slot bases for task data, and the plain sets they load.
 
-A task never cares where its texts come from. `RetrievalData`, `PairData` and `LabelData` are slots;
-`jaxemb.evaluation.pydocs` fills them from Python's documentation, `jaxemb.evaluation.files` from files.
+A task never cares where its texts come from. `RetrievalData`, `PairData` and `LabelData` are
+slots; `jaxemb.evaluation.pydocs` fills them from Python's documentation, `jaxemb.evaluation.files`
+from files.
 """
 
 import abc
@@ -41,7 +42,7 @@ class PairProblem(NamedTuple):
 
 
 class LabelProblem(NamedTuple):
-    """Labelled texts: a part to fit a probe on, and a part to judge. Clustering reads the latter."""
+    """Labelled texts: a part to fit a probe on and a part to judge; clustering reads the latter."""
 
     train_texts: list[str]
     train_labels: Int32[np.ndarray, " train"]

@@ -1,8 +1,8 @@
 """Task data read off the structure of Python's own documentation: held-out objects, no annotators.
 
 An object (a function, class, module, ...) has a summary (the docstring's first line), a body (the
-rest), links to other objects, a module and a package. The examples of one module vary together, so
-its name (the record's `cluster`) is the cluster of every example. Samples depend on the fields alone.
+rest), links to other objects, a module and a package. The examples of one module vary together:
+the record's `cluster` is the cluster of every example. Samples depend on the fields alone.
 """
 
 import functools
@@ -66,8 +66,9 @@ class PyDocsGrades(PairData):
     | 1 | the summaries of two objects of one package, in different modules, not linked |
     | 0 | the summaries of two objects of different packages, not linked |
 
-    A fifth of `pairs` a grade, or as many as there are, drawn by `seed`; the texts of a pair differ.
-    The grades are ordered, not spaced: Spearman's correlation is the one to read.
+    A fifth of `pairs` a grade, or as many as there are, drawn by `seed`; a pair's texts differ. Its
+    cluster is that of its first object. The grades are ordered, not spaced: Spearman's correlation
+    is the one to read.
     """
 
     split: str = "test"
@@ -105,7 +106,7 @@ class PyDocsLinks(PairData):
 
 @dataclass(frozen=True, kw_only=True)
 class PyDocsLabels(LabelData):
-    """Text → a field of its record: `label="package"` or `"kind"` of each `text="body"` or `"summary"`.
+    """Text → a field of its record, such as the `package` or `kind` of each `body` or `summary`.
 
     The probe learns from `train` objects of the training split and is judged on `texts` objects of
     `split`, drawn by `seed`. Labels with fewer than `least` objects in either sample are left out,
@@ -118,7 +119,7 @@ class PyDocsLabels(LabelData):
     split: str = "test"
     label: str = "package"
     text: str = "body"
-    train: int = 1500
+    train: int = 1000
     texts: int = 1000
     least: int = 5
     seed: int = 0
@@ -131,7 +132,7 @@ class PyDocsLabels(LabelData):
         return fingerprint(self, self.source.fingerprint())
 
 
-# A run evaluates many models on the same data: the problems are kept, by the part that asks for them.
+# A run evaluates many models on the same data: problems are kept, by the part that asks for them.
 _kept = functools.lru_cache(maxsize=16)
 
 
@@ -237,7 +238,11 @@ def _labels(data: PyDocsLabels) -> LabelProblem:
 
 def _common_labels(parts: Sequence[Sequence[Record]], data: PyDocsLabels) -> list[str]:
     counts = [
-        dict(zip(*np.unique([record[data.label] for record in part], return_counts=True), strict=True))
+        dict(
+            zip(
+                *np.unique([record[data.label] for record in part], return_counts=True), strict=True
+            )
+        )
         for part in parts
     ]
     names = [str(name) for name in counts[0] if min(c.get(name, 0) for c in counts) >= data.least]
@@ -270,7 +275,7 @@ class _Objects:
         return self.records[number]["summary"]
 
     def unlinked(self, left: int, by: str | None, draw: np.random.Generator) -> int | None:
-        """Another object of the same module or package (or any) without link; None if luck fails."""
+        """Another object without link, of the same module or package or any; None if luck fails."""
         group = self._groups[by, self.records[left][by]] if by else range(len(self.records))
         for right in draw.choice(group, size=8).tolist():
             if right != left and (min(left, right), max(left, right)) not in self.links:
@@ -284,7 +289,7 @@ class _Objects:
         wanted: int,
         draw: np.random.Generator,
     ) -> list[tuple[int, int]]:
-        """Up to `wanted` different unlinked pairs that `accepts` takes, first objects all alike likely."""
+        """Up to `wanted` different unlinked pairs that `accepts` takes."""
         found: dict[tuple[int, int], None] = {}
         for left in draw.integers(len(self.records), size=20 * wanted).tolist():
             right = self.unlinked(left, by, draw)
@@ -298,7 +303,9 @@ class _Objects:
         self, first: Sequence[int], second: Sequence[str], gold: Sequence[int]
     ) -> PairProblem:
         if not first:
-            raise UsageError("no object of this split links to another: there are no pairs to judge")
+            raise UsageError(
+                "no object of this split links to another: there are no pairs to judge"
+            )
         return PairProblem(
             first=[self.summary(number) for number in first],
             second=list(second),

@@ -17,8 +17,8 @@ from jaxemb.retrieval.exact import cosine_top_k
 class Retrieval(Task):
     """Ranks all documents for every query by cosine and scores the rankings.
 
-    Metrics, each a mean over the queries: `ndcg@k`, `mrr@k`, `recall@k`, `recall@depth`. Computed by
-    trec_eval: documents are ordered by score, those with equal scores by their id, descending.
+    Metrics, each a mean over the queries: `ndcg@k`, `mrr@k`, `recall@k`, `recall@depth`. Computed
+    by trec_eval: documents are ordered by score, those with equal scores by their id, descending.
 
         nDCG@k = Σ_{r≤k} g_r / log2(r + 1), over the same sum for the best possible order
 
@@ -84,7 +84,9 @@ def _without_excluded(
 ) -> list[Ranking]:
     excluded = problem.excluded if problem.excluded is not None else np.full(len(ids), -1)
     return [
-        dict([pair for pair in zip(row.tolist(), of.tolist(), strict=True) if pair[0] != out][:depth])
+        dict(
+            [pair for pair in zip(row.tolist(), of.tolist(), strict=True) if pair[0] != out][:depth]
+        )
         for row, of, out in zip(ids, scores, excluded, strict=True)
     ]
 

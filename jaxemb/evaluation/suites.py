@@ -34,7 +34,7 @@ def folder_tasks(folder: str | Path, families: Sequence[str] = ()) -> tuple[Task
     """A task for every set that a folder's `manifest.jsonl` lists, named family-set.
 
     A manifest row has `family` (sts, retrieval, classification, clustering or pairs; other families
-    are passed over), `path` and `columns`. A set with a `language` column gives one task a language.
+    are passed over), `path` and `columns`. A set with a `language` column gives a task a language.
     `families` keeps only those. Nothing but the manifest is read, save for sets with languages.
 
     Raises:
@@ -51,7 +51,9 @@ def folder_tasks(folder: str | Path, families: Sequence[str] = ()) -> tuple[Task
     wanted = [row for row in rows if row["family"] in (families or _MAKERS)]
     tasks = [task for row in wanted for task in _tasks(folder, row)]
     if not tasks:
-        raise UsageError(f"the manifest of {folder} lists no set of {', '.join(families or _MAKERS)}")
+        raise UsageError(
+            f"the manifest of {folder} lists no set of {', '.join(families or _MAKERS)}"
+        )
     return tuple(tasks)
 
 

@@ -63,9 +63,7 @@ class At(Task):
         return At(task=self.task.on(split), layers=self.layers, dim=self.dim)
 
 
-def surface(
-    tasks: Sequence[Task], *, layers: Sequence[int], dims: Sequence[int]
-) -> tuple[At, ...]:
+def surface(tasks: Sequence[Task], *, layers: Sequence[int], dims: Sequence[int]) -> tuple[At, ...]:
     """Every task at every pair of depth and dimension.
 
     Example:

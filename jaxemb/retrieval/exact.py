@@ -1,4 +1,4 @@
-"""Exact nearest neighbours: every document is scored, block by block, and only the best are kept."""
+"""Exact nearest neighbours: every document is scored, block by block, and the best are kept."""
 
 import functools
 
@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Float32, Int32
 
 BLOCK = 4096
-
 
 
 def top_k(
@@ -63,9 +62,10 @@ def cosine_top_k(
 
     Example:
         >>> import numpy as np
-        >>> ids, scores = cosine_top_k(np.array([[3.0, 4.0]]), np.array([[6.0, 8.0], [9.0, 0.0]]), 2)
+        >>> documents = np.array([[9.0, 0.0], [6.0, 8.0]])
+        >>> ids, scores = cosine_top_k(np.array([[3.0, 4.0]]), documents, 2)
         >>> ids.tolist()
-        [[0, 1]]
+        [[1, 0]]
     """
     return top_k(unit(np.asarray(queries)), unit(np.asarray(documents)), k, block=block)
 

@@ -10,11 +10,14 @@ from jaxtyping import Float32, Int32
 
 from jaxemb.config import Part, UsageError
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 def words(text: str) -> list[str]:
-    """Lower-cased runs of letters, digits and underscores: `"Read a CSV."` gives read, a, csv."""
+    """Lower-cased runs of letters and digits: `"Call read_csv."` gives call, read, csv.
+
+    Languages written without spaces come out as long runs, which BM25 cannot match.
+    """
     return _WORD.findall(text.lower())
 
 
@@ -22,7 +25,8 @@ def words(text: str) -> list[str]:
 class BM25(Part):
     """Okapi BM25 over lower-cased words, without stemming or stop words.
 
-        score(q, d) = Σ_{w in q} ln(1 + (N - n_w + .5) / (n_w + .5)) · f / (f + k1 (1 - b + b |d| / mean |d|))
+        score(q, d) = Σ_{w in q} idf(w) · f / (f + k1 (1 - b + b |d| / mean |d|))
+        idf(w)      = ln(1 + (N - n_w + .5) / (n_w + .5))
 
     where `f` counts `w` in `d`, `n_w` the documents that hold `w`, and `N` all documents. A word
     that stands twice in the query counts twice.

@@ -2,6 +2,7 @@
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ _LONG = 8  # characters a kept token; a longer text is cut first
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text(Part):
+class Text(Part, ABC):
     """How text becomes ids: `train` fits a tokenizer of at most `vocabulary` pieces to texts.
 
     A text becomes at most `max_tokens` ids, the special ones at its ends included.
@@ -39,15 +40,15 @@ class Text(Part):
             raise UsageError(
                 f"max_tokens={self.max_tokens} leaves no room for text: it must be at least 3"
             )
-        if self.vocabulary <= len(SPECIALS):
+        if self.vocabulary < len(SPECIALS) + 2:
             raise UsageError(
-                f"vocabulary={self.vocabulary} holds no pieces beside the "
-                f"{len(SPECIALS)} special ones"
+                f"vocabulary={self.vocabulary} leaves no room beside the {len(SPECIALS)} special "
+                f"pieces: it must be at least {len(SPECIALS) + 2}"
             )
 
+    @abstractmethod
     def train(self, texts: Iterable[str]) -> "Tokenizer":
         """Fit a tokenizer to texts; equal texts in equal order give an equal tokenizer."""
-        raise NotImplementedError
 
 
 class Tokenizer:
@@ -77,9 +78,9 @@ class Tokenizer:
         return sorted(vocabulary, key=vocabulary.get)
 
     def encode(
-        self, texts: Sequence[str], *, role: str = "document", prompt: str | None = None
+        self, texts: Sequence, *, role: str = "document", prompt: str | None = None
     ) -> list[np.ndarray]:
-        """Token ids of each text: int32 arrays `[tokens]`, 2 <= tokens <= max_tokens.
+        """Token ids of each string: int32 arrays `[tokens]`, 2 <= tokens <= max_tokens.
 
         An empty text gives `[CLS] [SEP]`. `prompt`, where given, replaces the role's prefix.
 
@@ -124,7 +125,7 @@ class Tokenizer:
         return cls(backend, text)
 
 
-def _check_strings(texts: Sequence[str]) -> None:
+def _check_strings(texts: Sequence) -> None:
     if isinstance(texts, (str, bytes)):
         raise UsageError("texts must be a sequence of strings, not one string")
     for position, text in enumerate(texts):

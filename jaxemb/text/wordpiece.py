@@ -67,9 +67,12 @@ class WordPiece(Text):
 
     def _alphabet(self, backend: "tokenizers.Tokenizer", texts: list[str]) -> list[str]:
         """The characters that get pieces of their own: the most frequent, ties by code point."""
-        counts = Counter()
+        raw = Counter()
         for text in texts:
-            counts.update(backend.normalizer.normalize_str(text))
+            raw.update(text)
+        counts = Counter()
+        for character, count in raw.items():  # far fewer than the texts to normalise
+            counts.update(dict.fromkeys(backend.normalizer.normalize_str(character), count))
         most = min(_MOST_CHARACTERS, (self.vocabulary - len(SPECIALS)) // 2)
         found = sorted((c for c in counts if not c.isspace()), key=lambda c: (-counts[c], c))
         return sorted(found[:most])

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import jax
 from jaxtyping import Array, Key
@@ -22,6 +22,7 @@ Model = TypeVar("Model")
 Report = Callable[[dict[str, float]], None]
 
 
+@runtime_checkable
 class Evaluate(Protocol):
     """Called after every step; decides itself whether this one is worth an evaluation."""
 
@@ -29,6 +30,7 @@ class Evaluate(Protocol):
         """Metrics, or None. `model()` copies the model at this step off the devices."""
 
 
+@runtime_checkable
 class Checkpoints(Protocol):
     """Where states are kept; `jaxemb.checkpoint.Checkpoints` is one."""
 
@@ -154,12 +156,16 @@ class _Run:
                 checkpoints.save(self.done, self.state, {"data": self.batches.get_state()})
                 self.meter.skip()
             if interrupt.asked:
+                if checkpoints:
+                    checkpoints.wait()
                 raise KeyboardInterrupt
             if evaluate and (metrics := evaluate(self.done, self.model)):
                 self.read()
                 self.report({"step": self.done, **metrics})
                 self.meter.skip()
         self.read()
+        if checkpoints:
+            checkpoints.wait()
 
     def dispatch(self, batch: dict[str, Any]) -> None:
         """Start one step, then read the one before it: at most one step is in flight."""

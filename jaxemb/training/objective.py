@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float32, Key, Shaped
 
 from jaxemb.losses import Loss, reduce
@@ -67,14 +68,29 @@ class Objective:
         return embed(params, examples.texts, examples.keys)
 
     def _embed(self, params: Any, texts: dict[str, TextBatch], keys: dict[str, Any]) -> Vectors:
-        return {name: self._column(params, text, keys[name]) for name, text in texts.items()}
+        lengths = dict.fromkeys(text.ids.shape[-1] for text in texts.values())
+        groups = [[n for n, x in texts.items() if x.ids.shape[-1] == size] for size in lengths]
+        vectors: Vectors = {}
+        for names in groups:
+            vectors |= self._together(params, [(n, texts[n], keys[n]) for n in names])
+        return vectors
 
-    def _column(self, params: Any, text: TextBatch, keys: Key[Array, "rows ..."]) -> Array:
-        rows = text.ids.shape[:-1]
-        flat = TextBatch(*(x.reshape(-1, x.shape[-1]) for x in text))
+    def _together(self, params: Any, columns: list[tuple[str, TextBatch, Any]]) -> Vectors:
+        """Columns of one token length in one call, `[rows, texts, tokens]` flattened.
+
+        A row's texts stand side by side, so that a sharded row stays on its device.
+        """
+        names, texts, keys = zip(*columns, strict=True)
+        wide = [TextBatch(*(_by_row(x, 1) for x in text)) for text in texts]
+        joined = jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), *wide)
+        keys = jnp.concatenate([_by_row(k, 0) for k in keys], axis=1)
+        flat = TextBatch(*(x.reshape(-1, x.shape[-1]) for x in joined))
         apply = self.embedder.depths if self.loss.reads_depths else self.embedder.apply
-        vectors = apply(params, flat, keys=keys.reshape(-1))
-        return vectors.reshape(*rows, *vectors.shape[1:]).astype(jnp.float32)
+        found = apply(params, flat, keys=keys.reshape(-1)).astype(jnp.float32)
+        found = found.reshape(*keys.shape, *found.shape[1:])
+        ends = np.cumsum([text.ids.shape[1] for text in wide])[:-1]
+        parts = zip(names, texts, jnp.split(found, ends, axis=1), strict=True)
+        return {n: x.reshape(*text.ids.shape[:-1], *x.shape[2:]) for n, text, x in parts}
 
     def value(
         self, vectors: Vectors, examples: Examples, key: Key[Array, ""]
@@ -82,3 +98,8 @@ class Objective:
         """The loss over all devices' rows, and its terms."""
         terms = self.loss({**examples.labels, **vectors}, key=key, axis=self.axis)
         return reduce(terms, self.axis)
+
+
+def _by_row(x: Shaped[Array, "rows ..."], own: int) -> Shaped[Array, "rows texts ..."]:
+    """`[rows, ...]` to `[rows, texts, ...]`, where the last `own` axes belong to a text."""
+    return x.reshape(x.shape[0], -1, *x.shape[x.ndim - own :])

@@ -65,4 +65,3 @@ def docs() -> SmallDocs:
 @pytest.fixture
 def embed():
     return hashed_words
-

@@ -37,7 +37,7 @@ def results(scores, clusters=CLUSTERS):
 
 
 def simulate(draw, seeds=5, seed_noise=0.01, cluster_noise=0.1, noise=0.2, effect=0.0):
-    """Scores of two arms: difficulty is shared; both arms differ by seed, by cluster and by chance."""
+    """Scores of two arms: difficulty is shared; both differ by seed, by cluster and by chance."""
     difficulty = draw.normal(0.5, 0.2, size=len(CLUSTERS))
     arms = []
     for gain in (effect, 0.0):
@@ -54,7 +54,9 @@ def test_seeds_alone_are_a_paired_t_test(draw):
     expected = scipy.stats.ttest_rel(a, b)
     assert found.p == pytest.approx(expected.pvalue)
     assert found.interval == pytest.approx(tuple(expected.confidence_interval()))
-    assert found.p_greater == pytest.approx(scipy.stats.ttest_rel(a, b, alternative="greater").pvalue)
+    assert found.p_greater == pytest.approx(
+        scipy.stats.ttest_rel(a, b, alternative="greater").pvalue
+    )
     assert (found.degrees, found.example_variance, found.clusters) == (5, 0, 0)
 
 
@@ -137,7 +139,10 @@ def test_seeds_needed_make_the_difference_detectable():
         assert (detectable_difference(error, seeds - 1) <= 0.01) == enough
     assert seeds_needed(1e-4, found) is None
     assert seeds_needed(-0.01, found) == needed
-    assert Comparison(effect=1.0, seed_variance=0.0, example_variance=1.0, degrees=9).seeds_needed is None
+    assert (
+        Comparison(effect=1.0, seed_variance=0.0, example_variance=1.0, degrees=9).seeds_needed
+        is None
+    )
 
 
 def judged(low, high, **more):
@@ -145,7 +150,8 @@ def judged(low, high, **more):
     half = (high - low) / 2
     error = half / scipy.stats.t.ppf(0.975, 4)
     return verdict(
-        Comparison(effect=low + half, seed_variance=error**2, example_variance=0.0, degrees=4), **more
+        Comparison(effect=low + half, seed_variance=error**2, example_variance=0.0, degrees=4),
+        **more,
     )
 
 
@@ -163,7 +169,9 @@ def test_p_falls_below_the_level_where_the_interval_leaves_zero_out(draw):
         outside = found.interval.low > 0 or found.interval.high < 0
         assert outside == (found.p < 0.05)
         assert found.flipped().p == pytest.approx(found.p)
-        assert found.flipped().interval == pytest.approx((-found.interval.high, -found.interval.low))
+        assert found.flipped().interval == pytest.approx(
+            (-found.interval.high, -found.interval.low)
+        )
         assert found.shifted(-found.effect).p == pytest.approx(1)
 
 
@@ -186,7 +194,9 @@ def test_level_and_trend(draw):
     arms = [results(draw.normal(0.1 * step, 0.01, size=(5, 120))) for step in range(4)]
     assert level(arms[2], "x").effect == pytest.approx(0.2, abs=0.01)
     slope = trend(arms, [1, 2, 3, 4], "x")
-    expected = [np.polyfit([1, 2, 3, 4], [arm[s].metrics["x"] for arm in arms], 1)[0] for s in range(5)]
+    expected = [
+        np.polyfit([1, 2, 3, 4], [arm[s].metrics["x"] for arm in arms], 1)[0] for s in range(5)
+    ]
     assert slope.effect == pytest.approx(np.mean(expected))
     assert slope.seed_variance == pytest.approx(np.var(expected, ddof=1) / 5)
     with pytest.raises(UsageError, match="different positions"):

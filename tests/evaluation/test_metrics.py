@@ -16,8 +16,12 @@ def draw():
 def test_correlations_with_ties(draw):
     prediction = draw.integers(0, 9, 300).astype("float32")
     gold = prediction + draw.integers(0, 9, 300).astype("float64")
-    assert spearman(prediction, gold) == pytest.approx(scipy.stats.spearmanr(prediction, gold).statistic)
-    assert pearson(prediction, gold) == pytest.approx(scipy.stats.pearsonr(prediction, gold).statistic)
+    assert spearman(prediction, gold) == pytest.approx(
+        scipy.stats.spearmanr(prediction, gold).statistic
+    )
+    assert pearson(prediction, gold) == pytest.approx(
+        scipy.stats.pearsonr(prediction, gold).statistic
+    )
 
 
 def test_a_constant_orders_nothing():
@@ -25,7 +29,10 @@ def test_a_constant_orders_nothing():
 
 
 def test_average_precision(draw):
-    prediction, gold = draw.integers(0, 20, 200).astype(float), draw.integers(0, 2, 200).astype(float)
+    prediction, gold = (
+        draw.integers(0, 20, 200).astype(float),
+        draw.integers(0, 2, 200).astype(float),
+    )
     expected = sklearn.metrics.average_precision_score(gold, prediction)
     assert average_precision(prediction, gold) == pytest.approx(expected)
     assert average_precision(prediction, np.zeros(200)) == 0

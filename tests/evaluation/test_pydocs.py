@@ -72,7 +72,9 @@ def test_rare_labels_are_left_out(docs):
     class Rare(type(docs)):
         def records(self, split):
             records = super().records(split)
-            return [{**record, "kind": "topic"} if n < 3 else record for n, record in enumerate(records)]
+            return [
+                {**record, "kind": "topic"} if n < 3 else record for n, record in enumerate(records)
+            ]
 
     data = PyDocsLabels(source=Rare(), label="kind", text="summary")
     assert data.load().names == ("class", "function")
@@ -101,7 +103,10 @@ def test_fingerprint_follows_fields_and_source(docs):
     [
         ("It adds two numbers up. Then rests.", "It adds two numbers up."),
         ("It keeps e.g. three of them\nMore.", "It keeps e.g. three of them"),
-        ("Returns the number of those that are there.", "Returns the number of those that are there."),
+        (
+            "Returns the number of those that are there.",
+            "Returns the number of those that are there.",
+        ),
         ("Returns number : the count of those", None),
         ("Parameters x : the number to be added", None),
         (".. versionadded:: 3.2 in this form", None),

@@ -153,7 +153,9 @@ def test_groups_keep_clusters_whole_and_are_always_the_same(draw):
     clusters = draw.integers(0, 500, 3000)
     groups = grouped(clusters, 64)
     assert len(np.unique(groups)) == 64
-    assert len(set(zip(clusters.tolist(), groups.tolist(), strict=True))) == len(np.unique(clusters))
+    assert len(set(zip(clusters.tolist(), groups.tolist(), strict=True))) == len(
+        np.unique(clusters)
+    )
     np.testing.assert_array_equal(groups, grouped(clusters, 64))
     np.testing.assert_array_equal(grouped(np.array([7, 3, 7]), 64), [1, 0, 1])
 

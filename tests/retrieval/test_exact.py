@@ -12,7 +12,9 @@ def by_sorting(queries, documents, k):
     return ids, np.take_along_axis(scores, ids, axis=1)
 
 
-@pytest.mark.parametrize(("count", "total", "k"), [(1, 1, 1), (3, 200, 10), (70, 513, 100), (2, 5, 9)])
+@pytest.mark.parametrize(
+    ("count", "total", "k"), [(1, 1, 1), (3, 200, 10), (70, 513, 100), (2, 5, 9)]
+)
 @pytest.mark.parametrize("block", [16, 4096])
 def test_same_as_sorting_every_score(count, total, k, block):
     draw = np.random.default_rng(total)

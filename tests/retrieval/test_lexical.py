@@ -33,7 +33,9 @@ def formula(query, documents, k1, b):
 
 
 @pytest.mark.parametrize(("k1", "b"), [(1.2, 0.75), (0.9, 0.4)])
-@pytest.mark.parametrize("query", ["a table", "file file the", "unheard-of words", "Draw_1 picture", ""])
+@pytest.mark.parametrize(
+    "query", ["a table", "file file the", "unheard-of words", "Draw_1 picture", ""]
+)
 def test_scores_follow_the_formula(query, k1, b):
     index = BM25(k1=k1, b=b).index(DOCUMENTS)
     np.testing.assert_allclose(index.scores(query), formula(query, DOCUMENTS, k1, b), atol=1e-6)

@@ -60,6 +60,8 @@ class PyDocs(Source):
         """The same records as a `tfds.data_source`: random access to bytes, as Grain reads them."""
         from jaxemb.data.pydocs.builder import builder
 
+        if not self.records(split):
+            raise UsageError(f"the split {split!r} of {self.configuration} is empty")
         return builder(str(self.prepare()), self.configuration).as_data_source(split=split)
 
     def fingerprint(self) -> str:

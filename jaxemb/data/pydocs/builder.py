@@ -1,6 +1,7 @@
 """The TFDS builder of pydocs: ArrayRecord files, no TensorFlow, nothing downloaded."""
 
 import contextlib
+import errno
 import io
 import os
 import shutil
@@ -13,7 +14,6 @@ from jaxemb.data.pydocs.store import FIELDS
 
 VERSION = "1.0.0"
 _LISTS = ("links", "neighbours")
-
 
 
 class PyDocsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -38,7 +38,8 @@ class PyDocsBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Iterable]:
-        return {split: self._generate_examples(split) for split in ("train", "dev", "test")}
+        splits = sorted({record["split"] for record in self.records})  # TFDS refuses empty ones
+        return {split: self._generate_examples(split) for split in splits}
 
     def _generate_examples(self, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
         chosen = (r for r in self.records if r["split"] == split)
@@ -60,6 +61,11 @@ def prepare(folder: str, configuration: str, records: Sequence[dict[str, Any]]) 
     chosen = builder(folder, configuration)
     chosen.records = records
     tfds.disable_progress_bar()
-    with contextlib.redirect_stdout(io.StringIO()):  # it announces a download
-        chosen.download_and_prepare()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # it announces a download
+            chosen.download_and_prepare()
+    except RuntimeError as error:  # what ArrayRecord makes of a full disk
+        if os.strerror(errno.ENOSPC) in str(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise
     shutil.rmtree(os.path.join(folder, "downloads"), ignore_errors=True)

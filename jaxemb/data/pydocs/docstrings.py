@@ -7,6 +7,7 @@ import re
 _LONGEST_SUMMARY = 200
 
 _ROLE = re.compile(r":(?:[a-zA-Z]\w*:)?[a-zA-Z]\w*:`([^`]+)`")
+_HYPERLINK = re.compile(r"`([^`<]+?)\s*<[^`>]+>`__?")
 _TITLED = re.compile(r"^(.*?)\s*<([^>]+)>$", re.DOTALL)
 _RULE = re.compile(r"^[\W_]{3,}$")  # under headings, around tables
 _PROMPT = re.compile(r"^\s*(?:>>>|\.\.\.|In \[\d+\]:)\s?")
@@ -50,21 +51,30 @@ def mentions(docstring: str) -> list[str]:
 
 
 def without_signature(name: str, docstring: str) -> str:
-    """Drop the call that compiled functions write first: `add(x1, x2, /, ...)`."""
-    lines = inspect.cleandoc(docstring).splitlines()
-    if not lines or not re.match(rf"^(?:[\w, ()\[\]]+ = )?{re.escape(name)}\s?\(", lines[0]):
-        return docstring
-    depth, used = 0, 0
-    for used, line in enumerate(lines, start=1):  # noqa: B007
+    """Drop the calls that compiled functions write first: `add(x1, x2, /, ...)`.
+
+    Where nothing else is there, the docstring stays.
+    """
+    text = inspect.cleandoc(docstring)
+    call = re.compile(rf"(?:[\w, ()\[\]]+ = )?{re.escape(name)}\s?\(")
+    while text and call.match(text):
+        text = _after_call(text.splitlines())
+    return text or docstring
+
+
+def _after_call(lines: list[str]) -> str:
+    """What follows a call that may go over several lines."""
+    depth = 0
+    for used, line in enumerate(lines, start=1):
         depth += line.count("(") - line.count(")")
         if depth <= 0:
-            break
-    return "\n".join(lines[used:]).strip() or docstring
+            return "\n".join(lines[used:]).strip()
+    return ""
 
 
 def _paragraphs(text: str) -> list[str]:
     paragraphs: list[list[str]] = [[]]
-    for line in _ROLE.sub(_shown, text).splitlines():
+    for line in _HYPERLINK.sub(r"\1", _ROLE.sub(_shown, text)).splitlines():
         if _RULE.match(line):
             continue
         words = _PROMPT.sub("", line).split()

@@ -31,7 +31,7 @@ PACKAGES = (LIBRARY, *DISTRIBUTIONS)
 
 # Tests, vendored documentation tools and demonstrations are not documentation.
 _SKIPPED_FOLDERS = {
-    "__pycache__", "_pytest_plugins", "conftest", "dist-packages", "ensurepip", "idlelib",
+    "__pycache__", "dist-packages", "ensurepip", "idlelib",
     "lib2to3", "pydoc_data", "site-packages", "test", "testdata", "tests", "turtledemo",
 }  # fmt: skip
 

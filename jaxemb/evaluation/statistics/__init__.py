@@ -9,8 +9,8 @@ from jaxemb.evaluation.statistics.comparison import (
     seeds_needed,
     verdict,
 )
-from jaxemb.evaluation.statistics.correlation import Correlation, rank_correlation
 from jaxemb.evaluation.statistics.corrections import benjamini_hochberg, holm
+from jaxemb.evaluation.statistics.correlation import Correlation, rank_correlation
 from jaxemb.evaluation.statistics.paired import (
     PairedTest,
     cluster_variance,

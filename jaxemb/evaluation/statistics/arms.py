@@ -97,8 +97,8 @@ def contrast(
     Reference: Cameron, Gelbach and Miller, Robust Inference with Multiway Clustering (2011).
 
     Raises:
-        UsageError: if the numbers of seeds, the examples or the data differ, or if trained arms have
-            one seed.
+        UsageError: if the numbers of seeds, the examples or the data differ, or if trained arms
+            have one seed.
     """
     seeds = _paired_seeds(arms, metric)
     _same_examples([result for arm in arms for result in arm], metric)
@@ -150,8 +150,8 @@ def _comparison(
 def _example_part(influence: Float64[np.ndarray, "seeds clusters"]) -> float:
     """Variance over clusters of the seeds' mean, less what differs from seed to seed.
 
-    The interaction also moves the scores from seed to seed: counted here as well it would be counted
-    twice, and a claim would need up to twice the seeds.
+    The interaction also moves the scores from seed to seed: counted here as well it would be
+    counted twice, and a claim would need up to twice the seeds.
     """
     seeds, clusters = influence.shape
     if clusters < 2:

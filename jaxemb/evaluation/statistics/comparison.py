@@ -77,9 +77,7 @@ class Comparison:
     @property
     def detectable(self) -> float:
         """The smallest true effect that a test like this one finds four times in five."""
-        return detectable_difference(
-            self.standard_error, self.degrees, confidence=self.confidence
-        )
+        return detectable_difference(self.standard_error, self.degrees, confidence=self.confidence)
 
     @property
     def seeds_needed(self) -> int | None:

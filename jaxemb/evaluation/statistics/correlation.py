@@ -38,8 +38,11 @@ def rank_correlation(
     ranks = rankdata(x), rankdata(y)
     value = pearson(*ranks)
     p = permutation_test(
-        (ranks[0],), lambda left: pearson(left, ranks[1]),
-        permutation_type="pairings", n_resamples=permutations, rng=np.random.default_rng(0),
+        (ranks[0],),
+        lambda left: pearson(left, ranks[1]),
+        permutation_type="pairings",
+        n_resamples=permutations,
+        rng=np.random.default_rng(0),
     ).pvalue
     if len(ranks[0]) < 4:
         return Correlation(value, -1.0, 1.0, float(p))

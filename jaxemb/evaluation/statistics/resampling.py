@@ -1,4 +1,4 @@
-"""Uncertainty of any statistic of per-example records, by leaving out or redrawing whole clusters."""
+"""Uncertainty of any statistic of per-example records: whole clusters left out or redrawn."""
 
 from collections.abc import Callable
 
@@ -41,10 +41,12 @@ def jackknife(
     Reference: Efron and Stein, The Jackknife Estimate of Variance (1981).
     """
     places = np.unique(clusters, return_inverse=True)[1]
-    left_out = np.array([
-        statistic({name: values[places != c] for name, values in records.items()})
-        for c in range(places.max() + 1)
-    ])
+    left_out = np.array(
+        [
+            statistic({name: values[places != c] for name, values in records.items()})
+            for c in range(places.max() + 1)
+        ]
+    )
     return left_out.mean() - left_out
 
 
@@ -55,7 +57,9 @@ def jackknife_mean(values: Values, clusters: Clusters) -> Float64[np.ndarray, " 
     return left_out.mean() - left_out
 
 
-def jackknife_variance(influence: Float[np.ndarray, "*arms clusters"]) -> Float64[np.ndarray, "*arms"]:
+def jackknife_variance(
+    influence: Float[np.ndarray, "*arms clusters"],
+) -> Float64[np.ndarray, "*arms"]:
     """(C - 1) / C · Σ_c u_c² along the last axis."""
     count = influence.shape[-1]
     return np.asarray((count - 1) / count * np.sum(influence**2, axis=-1), np.float64)

@@ -1,0 +1,118 @@
+"""What a recipe costs, from shapes alone: parameters, and the FLOPs of its matrix products."""
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxemb.model import Embedder
+from jaxemb.text import TextBatch
+from jaxemb.training import Train
+
+# The backward pass multiplies each matrix twice where the forward pass does once.
+PASSES = 3
+
+
+def of_recipe(recipe: Any) -> dict[str, int | None]:
+    """`{"parameters", "flops"}`; None where no model is involved.
+
+    FLOPs are those of training: forward and backward passes of every step at the full length of
+    the batch, `2 m n k` a product of `[m, k]` by `[k, n]`. Closed-form stages, evaluation, the
+    loss itself and recomputed activations are left out.
+
+    Example:
+        >>> of_recipe(recipes.static_bag())["flops"]
+        0
+    """
+    if recipe.embedder is None:
+        return {"parameters": None, "flops": None}
+    return {
+        "parameters": sum(parameters(recipe.embedder).values()),
+        "flops": sum(
+            training_flops(recipe.embedder, stage)
+            for stage in recipe.stages
+            if isinstance(stage, Train)
+        ),
+    }
+
+
+@functools.lru_cache(maxsize=64)
+def _shapes(embedder: Embedder) -> Any:
+    return embedder.shapes()
+
+
+def parameters(embedder: Embedder) -> dict[str, int]:
+    """How many numbers each part of an embedder learns, by the part's slot."""
+    return {
+        slot: sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))
+        for slot, tree in _shapes(embedder).items()
+    }
+
+
+def training_flops(embedder: Embedder, stage: Train) -> int:
+    """FLOPs of all steps of a training stage."""
+    columns = [name for name in stage.loss.vectors if name in stage.data.columns]
+    rows = getattr(stage.data, "batch_size", 1)
+    each = text_flops(embedder, depths=stage.loss.reads_depths)
+    return PASSES * stage.budget.count(stage.data) * rows * len(columns) * each
+
+
+def text_flops(embedder: Embedder, tokens: int | None = None, *, depths: bool = False) -> int:
+    """FLOPs of embedding one text of `tokens` tokens (by default the longest that is read)."""
+    length = embedder.text.max_tokens if tokens is None else tokens
+    batch = TextBatch(
+        jax.ShapeDtypeStruct((1, length), jnp.int32), jax.ShapeDtypeStruct((1, length), jnp.bool_)
+    )
+    return product_flops(embedder.depths if depths else embedder.apply, _shapes(embedder), batch)
+
+
+def product_flops(function: Callable, *shapes: Any) -> int:
+    """FLOPs of the matrix products and convolutions of a function of arrays of these shapes.
+
+    Example:
+        >>> x = jax.ShapeDtypeStruct((2, 3), jnp.float32)
+        >>> product_flops(lambda x: x @ x.T, x)
+        24
+    """
+    return _flops(jax.make_jaxpr(function)(*shapes).jaxpr)
+
+
+def _flops(jaxpr: Any) -> int:
+    total = 0
+    for equation in jaxpr.eqns:
+        match equation.primitive.name:
+            case "dot_general":
+                total += _dot(equation)
+            case "conv_general_dilated":
+                total += _convolution(equation)
+            case "cond":
+                total += max(_flops(branch.jaxpr) for branch in equation.params["branches"])
+            case _:
+                # A loop whose length is only known when it runs counts as one turn.
+                turns = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
+                total += turns * sum(map(_flops, _inner(equation.params)))
+    return total
+
+
+def _inner(params: dict[str, Any]) -> Iterator[Any]:
+    """The programs that an operation holds, such as the body of a scan."""
+    for value in params.values():
+        for item in value if isinstance(value, tuple | list) else (value,):
+            inner = getattr(item, "jaxpr", item)
+            if hasattr(inner, "eqns"):
+                yield inner
+
+
+def _dot(equation: Any) -> int:
+    (contracted, _), _ = equation.params["dimension_numbers"]
+    left = equation.invars[0].aval.shape
+    return 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(left[d] for d in contracted)
+
+
+def _convolution(equation: Any) -> int:
+    kernel = equation.invars[1].aval.shape
+    features = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
+    return 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(kernel) // features

@@ -1,0 +1,232 @@
+"""Task data from files, good and bad."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from jaxemb.config import UsageError
+from jaxemb.evaluation import (
+    AllLabelled,
+    Classification,
+    LabelFile,
+    PairFile,
+    Retrieval,
+    RetrievalFolder,
+    evaluate,
+    folder_tasks,
+)
+
+PAIRS = 'split\tsentence1\tsentence2\tscore\ntrain\ta\tb\t1\ntest\tc "d\td\t2.5\ntest\te\tf\t0\n'
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name, content):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = content if isinstance(content, bytes) else content.encode()
+        path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        return str(path)
+
+    return write
+
+
+def lines(*objects):
+    return "".join(json.dumps(each) + "\n" for each in objects)
+
+
+@pytest.mark.parametrize("name", ["pairs.tsv", "pairs.tsv.gz"])
+def test_pairs_from_a_table(write, name):
+    path = write(name, PAIRS)
+    problem = PairFile(path=path).load()
+    assert problem.first == ['c "d', "e"]
+    assert problem.second == ["d", "f"]
+    assert problem.gold.tolist() == [2.5, 0]
+    assert PairFile(path=path, split="train").load().first == ["a"]
+
+
+def test_pairs_from_json_with_other_names_and_line_marks_inside(write):
+    path = write(
+        "pairs.jsonl",
+        lines(
+            {"text1": "a\u2028b", "text2": "c", "label": 1}, {"text1": "", "text2": "d", "label": 0}
+        ),
+    )
+    problem = PairFile(path=path).load()
+    assert problem.first == ["a\u2028b", ""]
+    assert problem.gold.tolist() == [1, 0]
+
+
+def test_form_feed_does_not_end_a_row(write):
+    problem = PairFile(path=write("x.tsv", "text1\ttext2\tscore\r\na\x0cb\tc\t1\r\n")).load()
+    assert problem.first == ["a\x0cb"]
+
+
+def test_rows_of_one_language(write):
+    path = write("x.tsv", "language\ttext\tlabel\nde\tja\t1\nen\tyes\t1\nde\tnein\t0\n")
+    assert AllLabelled(path=path, where=("language=de",)).load().texts == ["ja", "nein"]
+
+
+def test_labels_by_split(write):
+    path = write(
+        "x.tsv", "split\ttext\tlabel\ntrain\ta\tno\ntest\tb\tyes\ntrain\tc\tyes\ndev\td\tno\n"
+    )
+    problem = LabelFile(path=path).load()
+    assert (problem.train_texts, problem.texts) == (["a", "c"], ["b"])
+    assert problem.names == ("no", "yes")
+    assert (problem.train_labels.tolist(), problem.labels.tolist()) == ([0, 1], [1])
+    assert LabelFile(path=path).on("dev").load().texts == ["d"]
+
+
+def test_labels_without_split_are_parted_by_text(write):
+    rows = [f"text {number}\t{number % 2}" for number in range(300)]
+    problem = LabelFile(path=write("x.tsv", "text\tlabel\n" + "\n".join(rows))).load()
+    assert 40 < len(problem.texts) < 80
+    assert not set(problem.texts) & set(problem.train_texts)
+    shuffled = LabelFile(path=write("y.tsv", "text\tlabel\n" + "\n".join(rows[::-1]))).load()
+    assert set(shuffled.texts) == set(problem.texts)
+
+
+def test_clustering_sets_have_no_split_to_change(write):
+    data = AllLabelled(path=write("x.tsv", "text\tlabel\na\t1\n"))
+    with pytest.raises(UsageError, match="AllLabelled has no splits"):
+        data.on("dev")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.tsv", "", "is empty"),
+        ("x.tsv", " \n", "is empty"),
+        ("x.tsv", b"\x00\x01", "binary"),
+        ("x.tsv", b"text1\ttext2\tscore\n\xff\tb\t1\n", "not UTF-8"),
+        ("x.tsv", "text1\ttext2\tscore\n", "no rows"),
+        ("x.tsv", "text1\ttext2\tscore\na\tb\n", "line 2: 2 fields"),
+        ("x.tsv", "text1\ttext2\tscore\na\tb\thigh\n", "must be numbers"),
+        ("x.tsv", "first\ttext2\tscore\na\tb\t1\n", "no column sentence1 or text1"),
+        ("x.tsv", "split\ttext1\ttext2\tscore\ntest\ta\tb\t1\n", "splits: test"),
+        ("x.jsonl", "{}\n[1]\n", "line 2: not a JSON object"),
+        ("x.jsonl", "{\n", "line 1: not JSON"),
+        ("x.jsonl", '{"text1": "a", "text2": "b", "score": 1}\n{"text1": "a"}\n', "lacks"),
+        ("x.csv", "a,b\n", "must end in .tsv or .jsonl"),
+        ("x.tsv.gz", None, "no file"),
+    ],
+)
+def test_bad_files_are_named(write, tmp_path, name, content, message):
+    path = str(tmp_path / name) if content is None else write(name, content)
+    split = "dev" if "splits:" in message else None
+    with pytest.raises(UsageError, match=message) as error:
+        PairFile(path=path, split=split).load()
+    assert name in str(error.value)
+
+
+def test_broken_gzip_is_named(tmp_path):
+    path = tmp_path / "x.tsv.gz"
+    path.write_bytes(gzip.compress(PAIRS.encode())[:-12])
+    with pytest.raises(UsageError, match="cannot read"):
+        PairFile(path=str(path)).load()
+
+
+def test_unknown_condition_names_the_columns(write):
+    path = write("x.tsv", "text\tlabel\na\t1\n")
+    with pytest.raises(UsageError, match="it has text, label"):
+        AllLabelled(path=path, where=("language=de",)).load()
+
+
+@pytest.fixture
+def folder(write, tmp_path):
+    write("set/corpus.jsonl", lines(
+        {"_id": 1, "title": "Red", "text": "apple"}, {"_id": "2", "title": "", "text": "pear"},
+        {"_id": "q1", "text": "red apple?"},
+    ))  # fmt: skip
+    write(
+        "set/queries.jsonl.gz",
+        lines({"_id": "q1", "text": "red apple?"}, {"_id": "q2", "text": "x"}),
+    )
+    write("set/qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\t1\t2\nq1\t2\t0\nq2\t9\t1\n")
+    return str(tmp_path / "set")
+
+
+def test_retrieval_folder(folder, embed):
+    data = RetrievalFolder(path=folder)
+    problem = data.load()
+    assert problem.queries == ["red apple?"]
+    assert problem.documents == ["Red apple", "pear", "red apple?"]
+    assert problem.relevant == [{0: 2}]
+    assert problem.excluded is None
+    within = RetrievalFolder(path=folder, queries_in_corpus=True)
+    assert within.load().excluded.tolist() == [2]
+    assert evaluate(embed, [Retrieval(data=within)])["retrieval"].metrics["ndcg@10"] == 1
+    assert data.fingerprint() != within.fingerprint()
+
+
+def test_retrieval_folder_that_is_none(folder, write, tmp_path):
+    with pytest.raises(UsageError, match="no folder"):
+        RetrievalFolder(path=str(tmp_path / "absent")).load()
+    with pytest.raises(UsageError, match="dev.tsv"):
+        RetrievalFolder(path=folder).on("dev").load()
+    write("set/qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\t77\t2\n")
+    with pytest.raises(UsageError, match="no judgement"):
+        RetrievalFolder(path=folder).load()
+    write("set/corpus.jsonl", lines({"text": "x"}))
+    with pytest.raises(UsageError, match="no _id"):
+        RetrievalFolder(path=folder).load()
+
+
+def test_fingerprint_follows_the_bytes(write):
+    data = PairFile(path=write("x.tsv", PAIRS))
+    before = data.fingerprint()
+    write("x.tsv", PAIRS.replace("2.5", "2.6"))
+    assert data.fingerprint() != before
+
+
+def test_manifest_gives_a_task_a_set(write, tmp_path):
+    rows = [
+        {"family": "sts", "path": "sts/a.tsv.gz", "columns": ["sentence1", "sentence2", "score"]},
+        {"family": "retrieval", "path": "retrieval/b", "columns": []},
+        {"family": "pairs", "path": "pairs/c.tsv", "columns": ["anchor", "positive"]},
+        {"family": "pairs", "path": "pairs/d.tsv", "columns": ["sentence1", "sentence2", "label"]},
+        {"family": "classification", "path": "classification/e.tsv",
+         "columns": ["language", "text", "label"]},
+        {"family": "words", "path": "words/f.tsv", "columns": ["word1", "word2", "score"]},
+    ]  # fmt: skip
+    write("manifest.jsonl", lines(*rows))
+    write("classification/e.tsv", "language\ttext\tlabel\nen\ta\t1\nde\tb\t1\n")
+    names = [task.name for task in folder_tasks(tmp_path)]
+    assert names == [
+        "sts-a", "retrieval-b", "pairs-d", "classification-e-de", "classification-e-en"
+    ]  # fmt: skip
+    assert [task.name for task in folder_tasks(tmp_path, families=("sts",))] == ["sts-a"]
+    with pytest.raises(UsageError, match="no family speech"):
+        folder_tasks(tmp_path, families=("speech",))
+    with pytest.raises(UsageError, match="lists no set of clustering"):
+        folder_tasks(tmp_path, families=("clustering",))
+    with pytest.raises(UsageError, match="no file"):
+        folder_tasks(tmp_path / "absent")
+    write("manifest.jsonl", lines({"family": "sts"}))
+    with pytest.raises(UsageError, match="row 1 has no path, columns"):
+        folder_tasks(tmp_path)
+
+
+def test_real_sets_all_load(shared_data):
+    tasks = folder_tasks(shared_data)
+    assert len({task.name for task in tasks}) == len(tasks) >= 80
+    for task in tasks:
+        problem = task.data.load()
+        assert len(problem.clusters) >= 20, task.name
+        if isinstance(task, Retrieval):
+            assert len(problem.queries) == len(problem.relevant)
+            assert all(problem.relevant)
+        if isinstance(task, Classification):
+            assert len(np.unique(problem.train_labels)) > 1, task.name
+
+
+def test_real_sets_order_models(shared_data, embed):
+    wanted = ("sts-stsb-en", "pairs-mrpc", "retrieval-cranfield")
+    tasks = [task for task in folder_tasks(shared_data) if task.name in wanted]
+    results = evaluate(embed, tasks)
+    assert results["sts-stsb-en"].metrics["spearman"] > 0.3
+    assert results["pairs-mrpc"].metrics["ap"] > 0.7
+    assert results["retrieval-cranfield"].metrics["ndcg@10"] > 0.05

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+
+from jaxemb.claims import (
+    Above, Below, Better, Correlates, NotWorse, Table, Trend, judge_all, overall,
+)  # fmt: skip
+from jaxemb.config import UsageError
+from jaxemb.evaluation import Result
+
+EXAMPLES, SEEDS = 400, 5
+
+
+def seeds(mean, rng, noise=0.01, task="retrieval", metric="ndcg@10", base=None):
+    """One result a seed: examples around `mean`, the same examples' difficulty in every arm."""
+    difficulty = np.zeros(EXAMPLES) if base is None else base
+    rows = []
+    for _ in range(SEEDS):
+        scores = mean + difficulty + rng.normal(0, noise) + rng.normal(0, 0.02, EXAMPLES)
+        rows.append({
+            task: Result(
+                metrics={metric: float(scores.mean())},
+                examples={metric: scores, "cluster": np.arange(EXAMPLES) // 4},
+            )
+        })  # fmt: skip
+    return rows
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng()
+    base = rng.normal(0, 0.2, EXAMPLES)
+    return Table(
+        arms={name: seeds(mean, rng, base=base) for name, mean in
+              {"low": 0.30, "middle": 0.40, "same": 0.40, "high": 0.50}.items()},
+        settings={"layers": {"low": 1.0, "middle": 2.0, "high": 3.0}},
+    )  # fmt: skip
+
+
+METRIC = "retrieval/ndcg@10"
+
+
+@pytest.mark.parametrize(
+    ("claim", "verdict"),
+    [
+        (Better(METRIC, "high", than="low"), "supported"),
+        (Better(METRIC, "low", than="high"), "contradicted"),
+        (NotWorse(METRIC, "same", than="middle", margin=0.05), "supported"),
+        (NotWorse(METRIC, "low", than="high"), "contradicted"),
+        (Above(METRIC, 0.2, "low"), "supported"),
+        (Above(METRIC, 0.9, "low"), "contradicted"),
+        (Below(METRIC, 0.9, "high"), "supported"),
+        (Below(METRIC, 0.1, "high"), "contradicted"),
+        (Trend(METRIC, along="layers"), "supported"),
+    ],
+)
+def test_clear_effects_are_judged(table, claim, verdict):
+    judgement = claim.judge(table)
+    assert judgement.verdict == verdict
+    low, high = judgement.interval
+    assert low < judgement.effect < high and claim.text == judgement.text
+
+
+def test_effects_are_differences_of_means(table):
+    def mean(arm):
+        return np.mean([seed["retrieval"].metrics["ndcg@10"] for seed in table.arms[arm]])
+
+    assert Better(METRIC, "high", than="low").judge(table).effect == pytest.approx(
+        mean("high") - mean("low")
+    )
+    assert Below(METRIC, 0.9, "high").judge(table).effect == pytest.approx(0.9 - mean("high"))
+    slope = np.polyfit([1, 2, 3], [mean("low"), mean("middle"), mean("high")], 1)[0]
+    assert Trend(METRIC, along="layers").judge(table).effect == pytest.approx(slope)
+
+
+def test_metrics_that_rank_the_arms_alike_correlate():
+    rng = np.random.default_rng()
+    arms = {}
+    for name, mean in {"a": 0.2, "b": 0.4, "c": 0.6, "d": 0.8}.items():
+        both = zip(seeds(mean, rng), seeds(mean, rng, task="sts", metric="spearman"), strict=True)
+        arms[name] = [one | other for one, other in both]
+    claim = Correlates(METRIC, with_metric="sts/spearman")
+    assert claim.judge(Table(arms=arms)).effect == pytest.approx(1.0)
+
+
+def test_holm_corrects_over_the_claims(table):
+    claims = [Better(METRIC, "high", than="low"), Better(METRIC, "middle", than="low")]
+    both = judge_all(claims, table, 0.01)
+    assert all(j.p_corrected >= j.p for j in both)
+    assert min(j.p_corrected for j in both) == pytest.approx(2 * min(j.p for j in both))
+
+
+def test_a_base_below_the_static_bag_is_not_testable(table):
+    claim = Better(METRIC, "high", than="low")
+    assert judge_all([claim], table, 0.01, {METRIC: 0.7})[0].verdict == "not testable at small"
+    assert judge_all([claim], table, 0.01, {METRIC: 0.45})[0].verdict == "supported"
+
+
+def test_unknown_arms_metrics_and_keys_are_told(table):
+    with pytest.raises(UsageError, match="no arm 'hihg'"):
+        Better(METRIC, "hihg", than="low").judge(table)
+    with pytest.raises(UsageError, match="retrieval/ndcg@10"):
+        Better("retrieval/ndgc@10", "high", than="low").judge(table)
+    with pytest.raises(UsageError, match="layers"):
+        Trend(METRIC, along="width").judge(table)
+
+
+def test_the_overall_verdict_is_the_least_favourable():
+    assert overall(["supported", "undecided"]) == "undecided"
+    assert overall(["supported", "contradicted", "undecided"]) == "contradicted"
+    assert overall(["supported"]) == "supported" and overall([]) is None

@@ -1,0 +1,214 @@
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxemb
+from jaxemb import arm, execution, recipes
+from jaxemb.claims import Better
+from jaxemb.config import UsageError, from_json
+from jaxemb.controls import RandomVectors
+from jaxemb.execution import Named, Options
+from jaxemb.experiment import Experiment, Tuning
+from jaxemb.runs import read_curve, read_results, read_scores, run_arm
+
+FILE = str(Path(__file__).with_name("toy_experiment.py"))
+
+
+def experiment(**changes):
+    """Two arms and two seeds of the smallest real recipe."""
+    from jaxemb.evaluation import STS, Retrieval
+
+    base = dataclasses.replace(recipes.pair_retriever(), evaluation=(Retrieval(), STS()))
+    given = dict(
+        base=base,
+        arms=(arm("mean", pooling="mean"), arm("max", pooling="max")),
+        claims=(Better("retrieval/ndcg@10", "mean", than="max"),),
+        controls=(RandomVectors(dim=8),),
+        seeds=(0, 1),
+        tuning=None,
+    )
+    return Experiment(**{**given, **changes})
+
+
+def named(**changes):
+    from jaxemb.smoke import smoke
+
+    small = experiment(**changes)
+    toy = dataclasses.replace(smoke(small), seeds=small.seeds, tuning=small.tuning)
+    return Named(name="toy", file=FILE, papers=(), experiment=toy)
+
+
+def run(folder, events=None, jobs=1, **changes):
+    keep = [] if events is None else events
+    options = Options(runs=folder, jobs=jobs, **changes.pop("options", {}))
+    return execution.run(named(**changes), options, keep.append)
+
+
+def folders(folder):
+    return sorted(path.parent for path in folder.glob("toy/small/*/seed-*/run.json"))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    events = []
+    return folder, run(folder, events), events
+
+
+def test_a_run_is_a_folder_that_describes_itself(finished):
+    folder, record, _ = finished
+    runs = folders(folder)
+    assert [path.parent.name[:-9] + "/" + path.name for path in runs] == [
+        "max/seed-0", "max/seed-1", "mean/seed-0", "mean/seed-1",
+    ]  # fmt: skip
+    described = json.loads((runs[0] / "run.json").read_text())
+    assert described["status"] == "done" and described["arm"] == "max" and described["seed"] == 0
+    assert from_json(described["recipe"]).embedder.pooling == jaxemb.pooling.Max()
+    assert runs[0].parent.name.endswith(described["fingerprint"][:8])
+    assert [line["step"] for line in read_curve(runs[0])] == [1, 2]
+    assert not (runs[0] / "checkpoints").exists()
+
+
+def test_a_run_loads_and_scores_as_recorded(finished):
+    from jaxemb.runs import scores_of
+
+    folder, record, _ = finished
+    run_folder = folders(folder)[0]
+    model = jaxemb.load(run_folder)
+    recipe = from_json(json.loads((run_folder / "run.json").read_text())["recipe"])
+    again = scores_of(model, recipe.evaluation)
+    stored = read_results(run_folder)
+    for task, result in again.items():
+        assert result.metrics == pytest.approx(stored[task].metrics)
+        np.testing.assert_array_equal(result.examples["cluster"], stored[task].examples["cluster"])
+
+
+def test_the_record_holds_what_the_design_says(finished):
+    folder, record, _ = finished
+    stored = json.loads((folder / "toy/small/record.json").read_text())
+    assert stored["arms"].keys() == {"mean", "max"} and stored["experiment"] == "toy"
+    one = stored["arms"]["mean"]
+    assert {"overrides", "fingerprint", "parameters", "flops", "seeds"} <= one.keys()
+    assert [seed["seed"] for seed in one["seeds"]] == [0, 1]
+    scores = read_scores(folders(folder)[2])
+    assert one["seeds"][0]["metrics"] == pytest.approx(scores)
+    claim = stored["claims"][0]
+    assert {"text", "effect", "interval", "p", "p_corrected", "detectable", "verdict"} <= claim.keys()
+    assert "random_vectors" in stored["controls"] and stored["failed"] == []
+
+
+def test_finished_runs_are_skipped(finished):
+    folder, record, _ = finished
+    before = {path: (path / "run.json").stat().st_mtime_ns for path in folders(folder)}
+    events = []
+    again = run(folder, events)
+    assert {path: (path / "run.json").stat().st_mtime_ns for path in folders(folder)} == before
+    assert sum(event["event"] == "skipped" for event in events) == 4
+    assert again["arms"] == record["arms"]
+
+
+def test_the_same_recipe_gives_the_same_numbers_in_worker_processes(finished, tmp_path):
+    _, record, _ = finished
+    events = []
+    again = run(tmp_path, events, jobs=2)
+    assert not [event for event in events if event["event"] in ("failed", "refused")]
+    for name, entry in record["arms"].items():
+        for one, other in zip(entry["seeds"], again["arms"][name]["seeds"], strict=True):
+            assert one["metrics"] == pytest.approx(other["metrics"], abs=2e-2)
+
+
+def test_a_folder_of_another_recipe_is_refused(finished, tmp_path):
+    folder, _, _ = finished
+    named_, options = named(), Options(runs=tmp_path, jobs=1)
+    toy, arms = execution.prepare(named_, options)
+    job = execution.jobs_of(named_, options, toy, arms)[0]
+    target = Path(job.folder) / "seed-0"
+    target.mkdir(parents=True)
+    other = json.loads((folders(folder)[0] / "run.json").read_text())
+    (target / "run.json").write_text(json.dumps(other | {"fingerprint": "0" * 64}))
+    with pytest.raises(UsageError, match="another recipe"):
+        run_arm(job, lambda event: None)
+
+
+def test_a_diverging_arm_is_set_apart_and_the_others_go_on(tmp_path):
+    arms = (arm("good"), arm("bad", learning_rate=1e38))
+    events = []
+    record = run(tmp_path, events, arms=arms, claims=(), options={"overrides": (("steps", 3),)})
+    assert {failure["arm"] for failure in record["failed"]} == {"bad"}
+    assert "Diverged" in record["failed"][0]["error"]
+    assert record["arms"]["bad"]["seeds"] == [] and len(record["arms"]["good"]["seeds"]) == 2
+    assert [event["seed"] for event in events if event["event"] == "failed"] == [0, 1]
+
+
+def test_the_learning_rate_is_picked_on_dev_with_another_seed(tmp_path):
+    tuning = Tuning(learning_rates=(1e-3, 1e38), metrics=("sts/spearman",))
+    options = {"overrides": (("steps", 8),)}
+    record = run(tmp_path, arms=(arm("one"),), claims=(), tuning=tuning, options=options)
+    assert record["arms"]["one"]["learning_rate"] == 1e-3
+    described = json.loads((folders(tmp_path)[0] / "run.json").read_text())
+    assert from_json(described["recipe"]).stages[-1].optimizer.learning_rate == 1e-3
+    trials = json.loads((folders(tmp_path)[0].parent / "tuning.json").read_text())["trials"]
+    assert [trial["learning_rate"] for trial in trials] == [1e-3, 1e38]
+
+
+def test_one_seed_is_not_judged(tmp_path):
+    record = run(tmp_path, seeds=(0,), arms=(arm("mean", pooling="mean"), arm("max", pooling="max")))
+    assert record["claims"] == [] and record["verdict"] is None
+
+
+def test_overrides_of_a_key_that_an_arm_sets_are_refused():
+    options = Options(overrides=(("pooling", "mean"),))
+    with pytest.raises(UsageError, match="sweep"):
+        execution.prepare(named(), options)
+
+
+def test_a_loss_whose_columns_the_data_lacks_is_found_before_training():
+    data = "texts"
+    with pytest.raises(UsageError, match="positive"):
+        execution.prepare(named(), Options(overrides=(("train.data", data),)))
+
+
+def test_a_folder_that_cannot_be_written_is_told():
+    with pytest.raises(UsageError, match="cannot be written"):
+        run(Path("/proc/nowhere"))
+
+
+def test_a_killed_experiment_goes_on_where_it_stopped(tmp_path):
+    """Kill -9 in the middle; the resumed runs equal runs that were never interrupted."""
+    script = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); import test_runs as t\n"
+        "t.run(Path(sys.argv[1]), jobs=1, claims=(), options={'overrides': (('steps', 40), "
+        "('runtime.checkpoint_every', 5))})"
+    )
+
+    def start(folder):
+        command = [sys.executable, "-c", script, str(folder), str(Path(__file__).parent)]
+        return subprocess.Popen(command, env={**os.environ, "JAX_NUM_CPU_DEVICES": "1"})
+
+    killed = start(tmp_path / "killed")
+    checkpoints = "toy/small/*/seed-0/checkpoints/*"
+    deadline = time.time() + 120
+    while time.time() < deadline and killed.poll() is None:
+        if any(path.name.isdigit() for path in (tmp_path / "killed").glob(checkpoints)):
+            break
+        time.sleep(0.05)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert not (folders(tmp_path / "killed")[-1] / "scores.json").exists()
+    assert start(tmp_path / "killed").wait(300) == 0
+    assert start(tmp_path / "whole").wait(300) == 0
+    pairs = zip(folders(tmp_path / "killed"), folders(tmp_path / "whole"), strict=True)
+    for one, other in pairs:
+        assert read_scores(one) == read_scores(other)
+        steps = [[line["step"] for line in read_curve(path)] for path in (one, other)]
+        assert steps[0] == steps[1] == list(range(1, 41))
+        losses = [[line["loss"] for line in read_curve(path)] for path in (one, other)]
+        assert losses[0] == losses[1]

@@ -1,0 +1,1 @@
+"""What the tests of runs run; worker processes load this file by its path."""

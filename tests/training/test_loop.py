@@ -1,0 +1,354 @@
+"""The loop: it learns, reports, compiles once a shape, refuses early, stops at once on NaN."""
+
+import dataclasses
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import toy
+
+from jaxemb.config import UsageError, from_json, to_json
+from jaxemb.losses import InfoNCE, LayerWise
+from jaxemb.parallel import Jit, Pmap, Runtime, fsdp_spec
+from jaxemb.training import (
+    SGD,
+    AdamW,
+    Diverged,
+    Full,
+    GradCache,
+    Microbatch,
+    Objective,
+    Rematerialize,
+    Steps,
+    Train,
+    train,
+)
+from jaxemb.training.gradients import joined, strided
+from jaxemb.training.loop import computed_in
+from jaxemb.training.objective import examples
+
+ONE = Runtime(devices=Jit(limit=1))
+
+
+def stage(**changes) -> Train:
+    options = {
+        "data": toy.RandomTexts(),
+        "loss": InfoNCE(),
+        "optimizer": AdamW(),
+        "budget": Steps(4),
+    }
+    return Train(**(options | changes))
+
+
+def run(stage: Train, model=None, **options) -> tuple:
+    """(trained model, reports)."""
+    reports: list[dict] = []
+    options = {
+        "runtime": ONE,
+        "seed": 0,
+        "key": jax.random.key(1),
+        "report": reports.append,
+    } | options
+    return train(model or toy.model(), stage, **options), reports
+
+
+def same(a, b) -> bool:
+    return all(map(np.array_equal, jax.tree.leaves(a.params), jax.tree.leaves(b.params)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OneBatch(toy.RandomTexts):
+    """The same batch for ever, which can be learned by heart."""
+
+    def batches(self, tokenizer, *, seed):
+        first = next(super().batches(tokenizer, seed=seed))
+        first |= {
+            n: np.arange(self.batch_size, dtype=np.int32) for n in ("query_id", "positive_id")
+        }
+        del first["negatives_id"], first["weight"]
+
+        class Batches(toy.RandomBatches):
+            def __next__(self):
+                self.position += 1
+                return first
+
+        return Batches(self.batch_size, seed)
+
+
+def test_it_learns_and_reports():
+    data = OneBatch()
+    before = toy.model()
+    kept = jax.tree.map(np.array, before.params)
+    model, reports = run(
+        stage(data=data, budget=Steps(40), optimizer=AdamW(learning_rate=1e-2)), before
+    )
+    assert reports[-1]["loss"] < 0.5 * reports[0]["loss"]
+    assert [r["step"] for r in reports] == list(range(1, 41))
+    last = reports[-1]
+    assert last["loss"] == pytest.approx(last["loss/query"]) and last["compilations"] == 1
+    assert 0 < last["padding_efficiency"] < 1 and last["seconds_left"] == 0
+    assert last["tokens_per_second"] > last["steps_per_second"] > 0
+    assert reports[0]["learning_rate"] == pytest.approx(1e-2 / 4)
+    # The model that was given is untouched, although the step donates its state.
+    assert all(map(np.array_equal, jax.tree.leaves(before.params), jax.tree.leaves(kept)))
+    assert not same(model, before)
+
+
+def test_the_same_key_and_seed_give_the_same_bits_and_others_do_not():
+    first, _ = run(stage())
+    assert same(first, run(stage())[0])
+    assert not same(first, run(stage(), key=jax.random.key(2))[0])
+    assert not same(first, run(stage(), seed=1)[0])
+
+
+def test_one_compilation_a_shape():
+    class Two(toy.RandomBatches):
+        def __next__(self):
+            batch = super().__next__()
+            if self.position % 2:
+                batch["positive"] = type(batch["positive"])(*(x[:, :4] for x in batch["positive"]))
+            return batch
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Data(toy.RandomTexts):
+        def batches(self, tokenizer, *, seed):
+            return Two(self.batch_size, seed)
+
+    _, reports = run(stage(data=Data(), budget=Steps(6)))
+    assert [r["compilations"] for r in reports] == [1, 2, 2, 2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "runtime", "message"),
+    [
+        ({}, Runtime(devices=Jit(limit=3)), "32 rows does not divide over 3 devices"),
+        ({}, Runtime(devices=Pmap(limit=5)), "32 rows does not divide over 5 devices.*30 and 35"),
+        ({}, Runtime(devices=Jit(limit=9)), "this machine has 8 device"),
+        ({"gradients": Microbatch(pieces=3)}, ONE, "3 pieces.*multiple of 3"),
+        ({"gradients": GradCache(chunk=5)}, ONE, "chunks of 5"),
+        ({"gradients": GradCache(chunk=4)}, Runtime(), "chunk of 4 rows .* 8 devices"),
+        ({"gradients": Rematerialize(inner=GradCache(chunk=5))}, ONE, "chunks of 5"),
+        ({"optimizer": AdamW(freezes=("tokns",))}, ONE, "nearest: tokens"),
+        ({}, Runtime(devices=Pmap(), parameters="fsdp"), "needs Jit"),
+    ],
+)
+def test_what_cannot_run_is_refused_before_the_first_step(changes, runtime, message):
+    with pytest.raises(UsageError, match=message):
+        run(stage(**changes), runtime=runtime)
+
+
+def test_missing_columns_and_tokenizers_are_refused():
+    class Labels(toy.RandomTexts):
+        columns = ("query", "label")
+
+    with pytest.raises(UsageError, match="InfoNCE needs the column 'positive'"):
+        run(stage(data=Labels()))
+    with pytest.raises(UsageError, match="'train' needs a tokenizer"):
+        run(stage(), dataclasses.replace(toy.model(), tokenizer=None))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"limit": 0}, {"parameters": "shard"}, {"dtype": "float16"}, {"checkpoint_every": 0}],
+)
+def test_a_runtime_takes_nothing_else(options):
+    with pytest.raises(UsageError):
+        limit = options.pop("limit", None)
+        Runtime(devices=Jit(limit=limit), **options).devices.check_rows(8)
+
+
+def test_nan_stops_the_run_at_its_step():
+    reports = []
+    with pytest.raises(Diverged, match="loss became nan at step 3") as caught:
+        run(stage(data=toy.RandomTexts(poisoned=3), budget=Steps(50)), report=reports.append)
+    assert caught.value.step == 3 and len(reports) == 2
+
+
+def test_evaluations_see_the_model_of_their_step():
+    seen = {}
+
+    def evaluate(step, model):
+        if step % 2:
+            return None
+        seen[step] = model()
+        return {"score": float(step)}
+
+    final, reports = run(stage(), evaluate=evaluate)
+    assert [r for r in reports if "score" in r] == [
+        {"step": 2, "score": 2.0},
+        {"step": 4, "score": 4.0},
+    ]
+    assert same(seen[4], final) and not same(seen[2], final)
+    half, _ = run(stage(budget=Steps(2), optimizer=SGD()))
+    assert same(half, run(stage(budget=Steps(2), optimizer=SGD()), evaluate=evaluate)[0])
+
+
+def test_no_steps_is_the_same_model():
+    start = toy.model()
+    assert same(run(stage(budget=Steps(0)), start)[0], start)
+
+
+def test_microbatches_are_the_mean_of_their_own_gradients():
+    model, loss, key = toy.model(), InfoNCE(), jax.random.key(5)
+    objective = Objective(model.embedder, loss)
+    rows = examples(next(toy.RandomBatches(32, 0)), loss, key, None)
+    (value, _), whole = jax.jit(lambda p: Microbatch(pieces=4)(objective, p, rows, key))(
+        model.params
+    )
+    full = jax.jit(lambda p, piece: Full()(objective, p, piece, key))
+    parts = [full(model.params, jax.tree.map(lambda x, m=m: x[m::4], rows)) for m in range(4)]
+    np.testing.assert_allclose(value, np.mean([part[0][0] for part in parts]), rtol=1e-6)
+    for name in ("tokens", "encoder"):
+        leaves = [jax.tree.leaves(tree[name]) for tree in (whole, *(part[1] for part in parts))]
+        for mean, *pieces in zip(*leaves, strict=True):
+            scale = np.abs(mean).max() + 1e-3
+            np.testing.assert_allclose(mean, np.mean(pieces, 0), atol=1e-5 * scale)
+
+
+def test_rematerialisation_keeps_blocks_only_and_changes_no_gradient():
+    model, loss, key = toy.model(), InfoNCE(), jax.random.key(5)
+    objective = Objective(model.embedder, loss)
+    rows = examples(next(toy.RandomBatches(32, 0)), loss, key, None)
+    programs = {
+        name: jax.jit(lambda p, method=method: method(objective, p, rows, key)).lower(model.params)
+        for name, method in {"full": Full(), "less": Rematerialize()}.items()
+    }
+    results = {name: program.compile()(model.params) for name, program in programs.items()}
+    for a, b in zip(*map(jax.tree.leaves, results.values()), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    products = {name: p.as_text().count("dot_general") for name, p in programs.items()}
+    assert products["less"] > products["full"]
+
+
+def test_strided_pieces_hold_every_nth_row_and_join_again():
+    x = jnp.arange(24).reshape(12, 2)
+    pieces = strided({"x": x}, 3)["x"]
+    assert pieces.shape == (3, 4, 2) and (pieces[1] == x[1::3]).all()
+    assert (joined({"x": pieces})["x"] == x).all()
+
+
+def test_dropout_keys_belong_to_rows_and_columns():
+    batch = next(toy.RandomBatches(8, 0))
+    keys = examples(batch, InfoNCE(), jax.random.key(0), None).keys
+    words = [np.asarray(jax.random.key_data(k)).reshape(-1, 2) for k in keys.values()]
+    everything = np.concatenate(words)
+    assert keys["negatives"].shape == (8, 2)
+    assert len(np.unique(everything, axis=0)) == len(everything) == 32
+
+
+@pytest.mark.parametrize("length", [toy.TOKENS, 4])
+def test_columns_embedded_together_or_apart_are_as_each_by_itself(length):
+    model, key = toy.model(dropout=0.0), jax.random.key(0)
+    batch = next(toy.RandomBatches(8, 0))
+    batch["positive"] = type(batch["positive"])(*(x[:, :length] for x in batch["positive"]))
+    loss = LayerWise(inner=InfoNCE())
+    rows = examples(batch, loss, key, None)
+    found = jax.jit(Objective(model.embedder, loss).embed)(model.params, rows)
+    depths = jax.jit(model.embedder.depths)
+    for name in ("query", "positive"):
+        np.testing.assert_allclose(found[name], depths(model.params, batch[name]), atol=1e-5)
+    first = jax.tree.map(lambda x: x[:, 1], batch["negatives"])
+    assert found["negatives"].shape == (8, 2, 2, 32)
+    np.testing.assert_allclose(found["negatives"][:, 1], depths(model.params, first), atol=1e-5)
+
+
+def test_fsdp_splits_the_largest_dimension_that_divides():
+    assert tuple(fsdp_spec((64, 4096), 8)) == (None, "data")
+    assert tuple(fsdp_spec((4096, 63), 8)) == ("data", None)
+    assert tuple(fsdp_spec((4095, 64), 8)) == (None, "data")
+    assert tuple(fsdp_spec((63, 4095), 8)) == ()
+    assert tuple(fsdp_spec((16,), 8)) == ()
+
+
+def test_bfloat16_reaches_every_part_and_trains():
+    embedder = computed_in(toy.embedder(), "bfloat16")
+    assert embedder.encoder.dtype == "bfloat16" and toy.embedder().encoder.dtype == "float32"
+    assert computed_in(toy.embedder(), "float32") == toy.embedder()
+    runtime = dataclasses.replace(ONE, dtype="bfloat16")
+    model, reports = run(stage(budget=Steps(2)), runtime=runtime)
+    assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(model.params))
+    plain = run(stage(budget=Steps(2)))[1]
+    assert reports[0]["loss"] == pytest.approx(plain[0]["loss"], rel=0.05)
+    assert reports[0]["loss"] != plain[0]["loss"]
+
+
+def test_the_stage_is_json():
+    everything = stage(
+        gradients=Rematerialize(inner=Microbatch(pieces=2)),
+        optimizer=AdamW(freezes=("tokens",), learning_rates=(("pooling", 2.0),)),
+    )
+    assert from_json(to_json(everything.optimizer)) == everything.optimizer
+    assert from_json(to_json(everything.gradients)) == everything.gradients
+    runtime = Runtime(devices=Pmap(limit=2), dtype="bfloat16")
+    assert from_json(to_json(runtime)) == runtime
+
+
+class Memory:
+    """Checkpoints in memory."""
+
+    def __init__(self, every: int):
+        self.every, self.saved, self.waited = every, {}, 0
+
+    def latest(self):
+        return max(self.saved, default=None)
+
+    def save(self, step, state, extra):
+        self.saved[step] = (jax.tree.map(np.array, state), extra)
+
+    def restore(self, step, like):
+        return self.saved[step]
+
+    def wait(self):
+        self.waited += 1
+
+
+def test_resuming_gives_the_bits_of_an_uninterrupted_run():
+    whole, _ = run(stage(budget=Steps(7)))
+    kept = Memory(every=3)
+    run(stage(budget=Steps(7)), checkpoints=kept)
+    assert sorted(kept.saved) == [3, 6, 7]
+    for last in ([3], [3, 6], [3, 6, 7]):
+        again = Memory(every=3)
+        again.saved = {step: kept.saved[step] for step in last}
+        resumed, reports = run(stage(budget=Steps(7)), checkpoints=again)
+        assert same(resumed, whole) and len(reports) == 7 - last[-1]
+
+
+def test_ctrl_c_finishes_the_step_saves_it_and_is_raised():
+    kept = Memory(every=100)
+
+    def interrupt(metrics):
+        if metrics["step"] == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(stage(budget=Steps(50)), checkpoints=kept, report=interrupt)
+    (step,) = kept.saved
+    assert 2 <= step <= 4 and kept.waited
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    resumed, _ = run(stage(budget=Steps(50)), checkpoints=kept)
+    assert same(resumed, run(stage(budget=Steps(50)))[0])
+
+
+def test_a_second_ctrl_c_interrupts_at_once():
+    def twice(metrics):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(stage(budget=Steps(50)), checkpoints=Memory(every=100), report=twice)
+
+
+def test_it_runs_outside_the_main_thread():
+    results = []
+    worker = threading.Thread(target=lambda: results.append(run(stage(budget=Steps(1)))))
+    worker.start()
+    worker.join()
+    assert len(results) == 1
