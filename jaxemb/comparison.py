@@ -1,13 +1,14 @@
 """Two runs side by side: what differs in their recipes, and by how much their scores do."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxemb import console
-from jaxemb.claims import Better, Table, judge_all
+from jaxemb.claims import Better, Judgement, Table, judge_all
 from jaxemb.config import UsageError, diff, expression, from_json
 from jaxemb.evaluation import Result
 from jaxemb.runs import read_results
@@ -86,23 +87,32 @@ def _differences(pairs: list[tuple[dict[str, Result], dict[str, Result]]]) -> li
     table = Table(
         arms={"A": [a for a, _ in pairs], "B": [b for _, b in pairs]}, trained=len(pairs) > 1
     )
-    claims = [Better(metric, "B", than="A") for metric in metrics]
-    judged = judge_all(claims, table, MARGIN)
+    claims = [claim for metric in metrics if (claim := _judgeable(metric, table))]
+    judged = dict(zip([c.metric for c in claims], judge_all(claims, table, MARGIN), strict=True))
     return [
-        {
-            "metric": metric,
-            "a": _mean(metric, [a for a, _ in pairs]),
-            "b": _mean(metric, [b for _, b in pairs]),
-            "effect": one.effect,
-            "interval": one.interval,
-            "p": one.p,
-            "p_corrected": one.p_corrected,
-        }
-        for metric, one in zip(metrics, judged, strict=True)
+        _row(metric, _mean(metric, table.arms["A"]), _mean(metric, table.arms["B"]), judged)
+        for metric in metrics
     ]
 
 
-def _mean(metric: str, results: list[dict[str, Result]]) -> float:
+def _judgeable(metric: str, table: Table) -> Better | None:
+    """That B is better; None where there are too few examples to say how sure that is."""
+    claim = Better(metric, "B", than="A")
+    try:
+        claim.estimate(table)
+    except UsageError:
+        return None
+    return claim
+
+
+def _row(metric: str, a: float, b: float, judged: Mapping[str, Judgement]) -> dict[str, Any]:
+    row = {"metric": metric, "a": a, "b": b, "effect": b - a}
+    one = judged.get(metric)
+    found = (None, None, None) if one is None else (one.interval, one.p, one.p_corrected)
+    return row | dict(zip(("interval", "p", "p_corrected"), found, strict=True))
+
+
+def _mean(metric: str, results: Sequence[Mapping[str, Result]]) -> float:
     task, _, name = metric.partition("/")
     return float(np.mean([result[task].metrics[name] for result in results]))
 
@@ -113,15 +123,14 @@ def described(found: dict[str, Any]) -> str:
     rows = [("metric", "A", "B", "B - A", "interval", "p", "p corrected")]
     for row in found["metrics"]:
         scores = (f"{row['a']:.4f}", f"{row['b']:.4f}", f"{row['effect']:+.4f}")
-        interval = "[{:+.4f}, {:+.4f}]".format(*row["interval"])
-        rows.append(
-            (row["metric"], *scores, interval, f"{row['p']:.2g}", f"{row['p_corrected']:.2g}")
-        )
+        sure = ("too few examples", "-", "-")
+        if row["interval"] is not None:
+            interval = "[{:+.4f}, {:+.4f}]".format(*row["interval"])
+            sure = (interval, f"{row['p']:.2g}", f"{row['p_corrected']:.2g}")
+        rows.append((row["metric"], *scores, *sure))
     seeds = len(found["seeds"])
-    return "\n\n".join(
-        [
-            console.columns(changes) if changes else "The recipes are equal.",
-            console.columns(rows),
-            f"over {seeds} paired seed{'s' if seeds > 1 else ''} and the examples they share",
-        ]
-    )
+    basis = f"over {seeds} paired seeds and the examples they share"
+    if seeds == 1:
+        basis = "over the examples of one seed each: how much seeds differ is not in the intervals"
+    settings = console.columns(changes) if changes else "The recipes are equal."
+    return "\n\n".join([settings, console.columns(rows), basis])

@@ -338,6 +338,49 @@ def test_a_reader_that_has_gone_is_no_error():
     assert done.stdout.splitlines()[-1] in ("0", "141")
 
 
+TOY = """\"\"\"Does the command line hold together?\"\"\"
+import dataclasses
+
+from jaxemb import Experiment, experiment, grid, recipes
+from jaxemb.evaluation import STS
+
+
+@experiment()
+def toy():
+    base = dataclasses.replace(recipes.pair_retriever(), evaluation=(STS(),))
+    return Experiment(base=base, arms=grid(pooling=("mean", "max")), controls=())
+"""
+
+
+def test_from_run_to_vectors(line, tmp_path, monkeypatch):
+    (tmp_path / "toy.py").write_text(TOY)
+    monkeypatch.chdir(tmp_path)
+    run = ("run", "toy", "--experiments", "toy.py", "--scale", "smoke", "--jobs", "1")
+    code, out, err = line(*run)
+    assert code == 0, err
+    assert "pooling=mean seed 0: scoring" in err and "pooling=max" in out
+    first, second = sorted((tmp_path / "runs/toy/smoke").glob("pooling=*"))
+    assert "pooling=max seed 0: finished before" in line(*run)[2]
+
+    code, out, _ = line("compare", str(first), str(second))
+    assert code == 0 and out.startswith("embedder.pooling  max  ->  mean\n")
+    assert "sts/spearman" in out and "of one seed each" in out
+
+    scores = json.loads(line("eval", str(first / "seed-0"), "--json")[1])["scores"]
+    told = json.loads((first / "seed-0" / "scores.json").read_text())
+    assert scores == pytest.approx(told, abs=1e-6)
+
+    (tmp_path / "texts.txt").write_text("join strings\n\nsort a list\n")
+    assert (
+        line("encode", str(first / "seed-0"), "texts.txt", "--dim", "4", "--out", "v.npy")[0] == 0
+    )
+    vectors = np.load("v.npy")
+    assert vectors.shape == (3, 4)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-6)
+    code, out, _ = line("report", "toy", "--scale", "smoke", "--out", "page")
+    assert code == 0 and (tmp_path / "page" / "report.html").exists()
+
+
 # --- encode
 
 

@@ -146,7 +146,8 @@ def test_the_build_tells_its_time_without_a_terminal(tmp_path, monkeypatch, caps
     PyDocs(packages=("json",)).prepare()
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert re.fullmatch(r"reading the .* …\nreading the .*: \d+ s\n", captured.err)
+    lines = r"reading the .* …\nreading the .*: \d+ s\nwriting it …\nwriting it: \d+ s\n"
+    assert re.fullmatch(lines, captured.err)
 
 
 def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):

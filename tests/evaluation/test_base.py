@@ -8,7 +8,6 @@ import pytest
 from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.evaluation import (
     STS,
-    At,
     Classification,
     Clustering,
     EmbeddingCache,
@@ -130,14 +129,6 @@ def test_other_split_is_other_data(tasks):
         assert dev.name == task.name
         assert dev.data.split == "dev"
         assert dev.fingerprint() != task.fingerprint()
-
-
-def test_tasks_at_a_size_cut_the_vectors(docs, embed):
-    inner = STS(data=PyDocsGrades(source=docs, pairs=200))
-    cut = At(task=inner, dim=8)
-    first = evaluate(lambda texts, role: embed(texts, role)[:, :8], [inner])
-    assert evaluate(embed, [cut])["sts@dim=8"].metrics == pytest.approx(first["sts"].metrics)
-    assert cut.on("dev").task.data.split == "dev"
 
 
 def test_default_tasks_survive_json():

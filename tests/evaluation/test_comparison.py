@@ -11,7 +11,6 @@ from jaxemb.evaluation.statistics import (
     Verdict,
     cluster_variance,
     compare,
-    contrast,
     detectable_difference,
     level,
     over_seeds,
@@ -182,6 +181,21 @@ def test_effects_without_any_variance():
     assert over_seeds([-0.5, -0.5]).p_greater == 1
 
 
+def test_what_cannot_be_known_decides_nothing(draw):
+    a, b = simulate(draw, effect=0.5)
+    one_cluster = results(np.ones((3, 4)), np.zeros(4, int))
+    for found in (
+        compare(a[:1], b[:1], "x"),
+        over_seeds([0.5]),
+        level(one_cluster, "x"),
+        level([Result(metrics={"x": 1.0})], "x", trained=False),
+    ):
+        assert found.effect > 0
+        assert found.interval == (-np.inf, np.inf)
+        assert (found.p, found.detectable, found.seeds_needed) == (1, np.inf, None)
+        assert verdict(found) == Verdict.UNDECIDED
+
+
 def test_one_control_stands_beside_every_seed(draw):
     a, b = simulate(draw)
     found = compare(a, b[:1], "x")
@@ -232,7 +246,6 @@ def test_metrics_without_records_vary_by_seed_alone(draw):
     [
         (3, 2, "2 and 3 seeds"),
         (0, 2, "no results"),
-        (1, 1, "at least two seeds"),
     ],
 )
 def test_seeds_that_cannot_be_paired(draw, a, b, message):
@@ -251,5 +264,3 @@ def test_different_examples_are_refused(draw):
         compare(arm, moved, "x")
     with pytest.raises(UsageError, match="no metric y; there are x"):
         compare(arm, arm, "y")
-    with pytest.raises(UsageError, match="records of two clusters"):
-        contrast([[Result(metrics={"x": 1.0})]], [1.0], "x", trained=False)

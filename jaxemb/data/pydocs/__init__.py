@@ -9,13 +9,18 @@ from typing import Any
 
 from jaxemb.config import UsageError, fingerprint
 from jaxemb.data.base import SPLITS, Source
+from jaxemb.data.progress import Progress
 from jaxemb.data.pydocs.installation import PACKAGES, configuration, installed
-from jaxemb.data.pydocs.store import Records, built, cache_folder, write_about, write_columns
+from jaxemb.data.pydocs.store import (
+    VERSION,
+    Records,
+    built,
+    cache_folder,
+    write_about,
+    write_columns,
+)
 
 __all__ = ["PyDocs", "Records", "cache_folder"]
-
-# Part of the fingerprint: raise it with every change of what the records hold.
-_FORMAT = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +54,7 @@ class PyDocs(Source):
 
     def prepare(self) -> Path:
         """Build the corpus if it is not in the cache, and give its folder."""
-        return built(cache_folder() / "pydocs" / f"{self.configuration}-v{_FORMAT}", self._build)
+        return built(cache_folder() / "pydocs" / f"{self.configuration}-{VERSION}", self._build)
 
     def records(self, split: str) -> Sequence[dict[str, Any]]:
         if split not in SPLITS:
@@ -65,17 +70,20 @@ class PyDocs(Source):
         return builder(str(self.prepare()), self.configuration).as_data_source(split=split)
 
     def fingerprint(self) -> str:
-        return fingerprint([self.configuration, _FORMAT])
+        return fingerprint([self.configuration, VERSION])
 
     def _build(self, folder: Path) -> None:
         from jaxemb.data.pydocs.builder import prepare
         from jaxemb.data.pydocs.extraction import extract
 
         records = extract(self.packages)
-        prepare(str(folder), self.configuration, records)
-        for split in SPLITS:
-            chosen = [record for record in records if record["split"] == split]
-            write_columns(folder / f"{split}.npz", chosen)
+        with Progress("writing it", len(SPLITS) + 1) as step:
+            prepare(str(folder), self.configuration, records)
+            step()
+            for split in SPLITS:
+                chosen = [record for record in records if record["split"] == split]
+                write_columns(folder / f"{split}.npz", chosen)
+                step()
         counts = {f: Counter(r[f] for r in records) for f in ("package", "kind", "split")}
         write_about(folder, {"configuration": self.configuration, "records": counts})
 

@@ -10,9 +10,8 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from jaxemb.data.pydocs.store import FIELDS
+from jaxemb.data.pydocs.store import FIELDS, VERSION
 
-VERSION = "1.0.0"
 _LISTS = ("links", "neighbours")
 
 

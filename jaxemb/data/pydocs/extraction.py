@@ -26,7 +26,8 @@ _LEAST_CODE = 200  # characters; shorter code may be equal by chance
 def extract(packages: tuple[str, ...]) -> list[dict[str, Any]]:
     """All records of the packages, sorted by module, objects in the order of their file."""
     tasks = [list(job) for job in _jobs(installed(packages))]
-    with Progress("reading the documentation of this Python", sum(map(len, tasks))) as step:
+    title = "reading the documentation of this Python (once)"
+    with Progress(title, sum(map(len, tasks))) as step:
         with ThreadPoolExecutor(_PROCESSES) as pool:
             answers = [a for found in pool.map(lambda t: _run(t, step), tasks) for a in found]
         records = _unique(answers)

@@ -1,5 +1,6 @@
 """Scores of arms over paired seeds and the same examples, put together into one comparison."""
 
+import math
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
@@ -92,13 +93,14 @@ def contrast(
                        seed × cluster interaction that the seed part already holds, at least 0
 
     with S - 1 degrees of freedom. Where nothing is trained, the seed part is 0, and the degrees of
-    freedom are clusters - 1. A metric without per-example records has no example part.
+    freedom are clusters - 1. A metric without per-example records has no example part. A part that
+    cannot be known (trained arms of one seed, examples of one cluster) is infinite: such an effect
+    is shown, and decides nothing.
 
     Reference: Cameron, Gelbach and Miller, Robust Inference with Multiway Clustering (2011).
 
     Raises:
-        UsageError: if the numbers of seeds, the examples or the data differ, or if trained arms
-            have one seed.
+        UsageError: if the numbers of seeds, the examples or the data differ.
     """
     seeds = _paired_seeds(arms, metric)
     _same_examples([result for arm in arms for result in arm], metric)
@@ -108,19 +110,15 @@ def contrast(
         influence = influence + weight * np.stack([_influence(result, metric) for result in arm])
     if not trained:
         scores, influence = scores.mean(keepdims=True), influence.mean(axis=0, keepdims=True)
-    return _comparison(scores, influence, confidence, trained, metric)
+    return _comparison(scores, influence, confidence, trained)
 
 
 def over_seeds(
     values: Sequence[float] | Float64[np.ndarray, " seeds"], *, confidence: float = 0.95
 ) -> Comparison:
-    """The mean of one number a seed, where no per-example records exist.
-
-    Raises:
-        UsageError: if there is only one seed.
-    """
+    """The mean of one number a seed, where no per-example records exist."""
     scores = np.asarray(values, np.float64)
-    return _comparison(scores, np.zeros((len(scores), 0)), confidence, True, "this statistic")
+    return _comparison(scores, np.zeros((len(scores), 0)), confidence, trained=True)
 
 
 def _comparison(
@@ -128,19 +126,16 @@ def _comparison(
     influence: Float64[np.ndarray, "seeds clusters"],
     confidence: float,
     trained: bool,
-    metric: str,
 ) -> Comparison:
+    """A part of the variance that one seed, or one cluster, cannot show is infinite, not 0."""
     seeds, clusters = influence.shape
-    if trained and seeds < 2:
-        raise UsageError(f"{metric}: trained arms need at least two seeds to be judged")
-    if not trained and clusters < 2:
-        raise UsageError(f"{metric}: without training, judging needs records of two clusters")
-    known = [count - 1 for count in (seeds, clusters) if count > 1]
+    seed_part = float(scores.var(ddof=1) / seeds) if seeds > 1 else math.inf
+    unknown = clusters == 1 or not (trained or clusters)
     return Comparison(
         effect=float(scores.mean()),
-        seed_variance=float(scores.var(ddof=1) / seeds) if trained else 0.0,
-        example_variance=_example_part(influence),
-        degrees=min(known),
+        seed_variance=seed_part if trained else 0.0,
+        example_variance=math.inf if unknown else _example_part(influence),
+        degrees=min([count - 1 for count in (seeds, clusters) if count > 1], default=1),
         seeds=seeds,
         clusters=clusters,
         confidence=confidence,
@@ -154,7 +149,7 @@ def _example_part(influence: Float64[np.ndarray, "seeds clusters"]) -> float:
     counted twice, and a claim would need up to twice the seeds.
     """
     seeds, clusters = influence.shape
-    if clusters < 2:
+    if clusters == 0:
         return 0.0
     mean = influence.mean(axis=0)
     whole = float(jackknife_variance(mean))
@@ -206,6 +201,8 @@ def _leave_out(
 ) -> Float64[np.ndarray, " clusters"]:
     if "cluster" not in examples:
         return np.zeros(0)
+    if np.ptp(examples["cluster"]) == 0:
+        return np.zeros(1)  # without its only cluster nothing is left to score
     if metric in examples:
         return jackknife_mean(examples[metric], examples["cluster"])
     if metric not in STATISTICS:

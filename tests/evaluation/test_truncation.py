@@ -1,0 +1,54 @@
+"""Tasks at fewer layers and dimensions."""
+
+import numpy as np
+import pytest
+
+from jaxemb.evaluation import STS, At, PyDocsGrades, evaluate, surface
+
+
+class Layered:
+    """A model whose vectors after `layers` layers have noise that the whole model has not."""
+
+    def __init__(self, embed, noise=0.0):
+        self.embed, self.noise, self.calls = embed, noise, []
+
+    def __call__(self, texts, role):
+        self.calls.append(len(texts))
+        vectors = self.embed(texts, role)
+        draw = np.random.default_rng(0)
+        return vectors + self.noise * draw.normal(size=vectors.shape).astype("float32")
+
+    def at(self, layers):
+        self.cut = Layered(self.embed, noise=3.0)
+        return self.cut
+
+
+@pytest.fixture
+def task(docs):
+    return STS(data=PyDocsGrades(source=docs, pairs=300))
+
+
+def test_sizes_are_in_the_name_and_each_depth_is_embedded_once(task, embed):
+    model = Layered(embed)
+    tasks = (task, *surface([task], layers=(1,), dims=(8, 16, 64)), At(task=task, dim=64))
+    scores = evaluate(model, tasks)
+    names = [f"sts@layers=1,dim={dim}" for dim in (8, 16, 64)]
+    assert list(scores) == ["sts", *names, "sts@dim=64"]
+    assert len(model.calls) == len(model.cut.calls) == 1
+    whole = scores["sts"].metrics["spearman"]
+    assert scores["sts@dim=64"].metrics["spearman"] == pytest.approx(whole)
+    assert scores[names[2]].metrics["spearman"] < whole
+
+
+def test_dimensions_are_the_first_ones(task, embed):
+    first = evaluate(lambda texts, role: embed(texts, role)[:, :8], [task])["sts"]
+    cut = evaluate(embed, [At(task=task, dim=8)])["sts@dim=8"]
+    assert cut.metrics == pytest.approx(first.metrics)
+
+
+def test_cut_tasks_share_the_data_of_the_whole_one(task):
+    cut = At(task=task, layers=2)
+    assert cut.fingerprint() == task.fingerprint()
+    assert cut.metrics == task.metrics
+    assert cut.on("dev") == At(task=task.on("dev"), layers=2)
+    assert cut.score_run(None) is None
