@@ -8,6 +8,8 @@ so that a half-written checkpoint is no checkpoint. The digests find what was da
 
 import contextlib
 import functools
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -120,6 +122,8 @@ def save_params(folder: str | os.PathLike, params: Any) -> None:
         UsageError: the folder cannot be written.
     """
     folder = Path(folder).absolute()
+    with _writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
     with _writing(folder), contextlib.closing(_checkpointer()) as checkpointer:
         checkpointer.save(folder, args=_contents(params, {}), force=True)
 
@@ -153,26 +157,26 @@ def _contents(tree: Any, extra: dict[str, Any]) -> Any:
     args = _orbax().args
     arrays = _flat(tree)
     page = {
-        "format": FORMAT,
         "arrays": {name: _kind(x) for name, x in arrays.items()},
         "digests": {name: int(x) for name, x in jax.device_get(_digests(arrays)).items()},
         "extra": extra,
     }
-    return args.Composite(state=args.StandardSave(arrays), page=args.JsonSave(page))
+    written = {name: x for name, x in arrays.items() if x.size}  # Orbax refuses empty arrays.
+    return args.Composite(state=args.StandardSave(written), page=args.JsonSave(_sealed(page)))
 
 
 def _read(folder: Path, like: Any, read: Any, step: int | None, previous: int | None) -> Any:
     args = _orbax().args
     try:
-        page = read("page", args.JsonRestore())
-        if page["format"] > FORMAT:
-            raise UsageError(
-                f"{folder} has the format {page['format']}, and this jaxemb reads up to {FORMAT}: "
-                "install a newer jaxemb."
-            )
+        page = _opened(folder, read("page", args.JsonRestore()))
         wanted = {name: _target(x) for name, x in _flat(like).items()}
         _check_same(folder, page["arrays"], wanted)
-        arrays = read("state", args.StandardRestore(wanted))
+        arrays = {
+            name: jnp.zeros(x.shape, x.dtype, device=x.sharding)
+            for name, x in wanted.items()
+            if not x.size
+        }
+        arrays |= read("state", args.StandardRestore({n: x for n, x in wanted.items() if x.size}))
         digests = jax.device_get(_digests(arrays))
     except UsageError:
         raise
@@ -185,6 +189,27 @@ def _read(folder: Path, like: Any, read: Any, step: int | None, previous: int | 
         raise DamagedCheckpoint(folder, reason, step, previous)
     leaves = [arrays[name] for name in _flat(like)]
     return jax.tree.unflatten(jax.tree.structure(like), leaves), page["extra"]
+
+
+def _sealed(page: dict[str, Any]) -> dict[str, Any]:
+    return {"format": FORMAT, "sha256": _hash(page), "page": page}
+
+
+def _opened(folder: Path, sealed: dict[str, Any]) -> dict[str, Any]:
+    if sealed["format"] > FORMAT:
+        raise UsageError(
+            f"{folder} has the format {sealed['format']}, and this jaxemb reads up to {FORMAT}: "
+            "install a newer jaxemb."
+        )
+    if sealed["sha256"] != _hash(sealed["page"]):
+        raise ValueError("its page is not what was saved")
+    return sealed["page"]
+
+
+def _hash(page: dict[str, Any]) -> str:
+    # Through JSON and back first, which makes lists of tuples and text of keys.
+    text = json.dumps(json.loads(json.dumps(page)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check_same(folder: Path, saved: dict[str, str], wanted: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import shlex
 import shutil
 import signal
 import sys
@@ -210,9 +211,9 @@ def _execute(named: "Named", chosen: "Options") -> int:
 
     with _gentle_end(), console.watch() as emit:
         record = execution.run(named, chosen, emit)
-    folder = execution.folder_of(chosen, named.name)
+    runs, place = (of(chosen, named.name) for of in (execution.folder_of, execution.results_of))
     _print_table(record)
-    _print(f"report  {_write_report(record, folder, folder)}")
+    _print(f"report  {_write_report(record, runs, place)}")
     failed = record.get("failed") or []
     for failure in failed:
         place = f"{failure['arm']} seed {failure['seed']}"
@@ -354,7 +355,11 @@ def _load(options: argparse.Namespace) -> tuple[registry.Entry, "Named"]:
 
     experiment = entry.load()
     return entry, Named(
-        name=entry.name, file=str(entry.path), papers=entry.papers, experiment=experiment
+        name=entry.name,
+        file=str(entry.path),
+        papers=entry.papers,
+        experiment=experiment,
+        title=entry.summary,
     )
 
 
@@ -366,7 +371,23 @@ def _options(options: argparse.Namespace, overrides: tuple[tuple[str, str], ...]
     given = {
         key: getattr(options, key) for key in ("seeds", "runs", "jobs", "again") if key in options
     }
-    return Options(scale=options.scale, overrides=overrides, **given)
+    variant = ",".join(getattr(options, "overrides", ()))
+    return Options(
+        scale=options.scale,
+        overrides=overrides,
+        variant=variant,
+        command=_typed_again(options),
+        **given,
+    )
+
+
+def _typed_again(options: argparse.Namespace) -> str:
+    """The command that gives the same numbers, without what only says where and how fast."""
+    words = ["jaxemb", options.command, options.name, *getattr(options, "overrides", ())]
+    words += ["--scale", options.scale] if options.scale != "small" else []
+    words += ["--seeds", str(options.seeds)] if getattr(options, "seeds", None) else []
+    words += ["--arms"] if getattr(options, "arms", False) else []
+    return shlex.join(words)
 
 
 def how_to_go_on(options: argparse.Namespace) -> str:

@@ -17,14 +17,19 @@ from jaxemb import records
 from jaxemb.config import UsageError, to_json
 from jaxemb.experiment import Experiment, Recipe, at_scale, rebuilt
 from jaxemb.runs import Job, arm_fingerprint, run_arm
-from jaxemb.sweep import Arm, expand
+from jaxemb.sweep import Arm, expand, path_safe
 
 Emit = Callable[[dict], None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """How an experiment is run; none of it changes a number beyond rounding but scale and overrides."""
+    """How an experiment is run; no number depends on it beyond rounding but by scale and overrides.
+
+    `variant` names what was asked for beyond the experiment as written, such as a sweep's axes: its
+    record and report get a folder of their own, so that those of the experiment stay. `command` is
+    what was typed, for the record.
+    """
 
     scale: str = "small"
     seeds: int | None = None
@@ -32,6 +37,8 @@ class Options:
     runs: Path = Path("runs")
     jobs: int | None = None
     again: bool = False
+    variant: str = ""
+    command: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,6 +49,7 @@ class Named:
     file: str
     papers: tuple[int, ...]
     experiment: Experiment
+    title: str = ""
 
 
 def prepare(named: Named, options: Options) -> tuple[Experiment, list[tuple[Arm, Recipe]]]:
@@ -89,6 +97,12 @@ def folder_of(options: Options, name: str) -> Path:
     return Path(options.runs) / name / options.scale
 
 
+def results_of(options: Options, name: str) -> Path:
+    """Where the record and the report of a command go."""
+    folder = folder_of(options, name)
+    return folder / "variants" / path_safe(options.variant) if options.variant else folder
+
+
 def jobs_of(
     named: Named, options: Options, experiment: Experiment, arms: Sequence[tuple[Arm, Recipe]]
 ) -> list[Job]:
@@ -119,7 +133,7 @@ def jobs_of(
 def run(named: Named, options: Options, emit: Emit) -> dict:
     """Run every arm that has not been run, score the controls, judge the claims; returns the record.
 
-    The record is also written to `record.json` in the experiment's run folder. Failed arms are in
+    The record is also written to `record.json` where `results_of` says. Failed arms are in
     its `failed` list, outside every mean.
     """
     experiment, arms = prepare(named, options)
@@ -131,7 +145,9 @@ def run(named: Named, options: Options, emit: Emit) -> dict:
         experiment, rebuilt(experiment.base), folder, options.again, emit
     )
     run_jobs(jobs, options.jobs or default_jobs(), emit)
-    return records.write(named, experiment, options.scale, jobs, controls, folder)
+    place = results_of(options, named.name)
+    place.mkdir(parents=True, exist_ok=True)
+    return records.write(named, experiment, options.scale, jobs, controls, place, options.command)
 
 
 def _writable(folder: Path) -> None:

@@ -82,7 +82,7 @@ class Tuning(Part):
     among the seeds that are judged.
     """
 
-    learning_rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3)
+    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
     fraction: float = 0.25
     seeds: tuple[int, ...] = (1000,)
     metrics: tuple[str, ...] = ("retrieval/ndcg@10", "sts/spearman")

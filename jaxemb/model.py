@@ -154,7 +154,9 @@ class Model:
     @classmethod
     def create(cls, embedder: Embedder | None, key: Array) -> "Model":
         """A model with random parameters and no tokenizer yet."""
-        return cls(embedder=embedder, params={} if embedder is None else _initialiser(embedder)(key))
+        return cls(
+            embedder=embedder, params={} if embedder is None else _initialiser(embedder)(key)
+        )
 
     @property
     def dim(self) -> int:

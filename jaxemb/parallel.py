@@ -82,6 +82,10 @@ class Devices(Part):
         """`step(state, batch) -> (state, metrics)` over the devices; the state is donated."""
         raise TypeError(f"{type(self).__name__} must define mapped(step, state_shardings)")
 
+    def compiled(self, mapped: Callable, state: Any, batch: Any) -> Callable:
+        """What `mapped` gave, compiled for arrays like these."""
+        return mapped.lower(state, batch).compile()
+
     def place(self, tree: Any, parameters: str = "replicate") -> Any:
         """A copy of a state's arrays on these devices; the caller's arrays stay valid."""
         return _copy(tree, self.shardings(tree, parameters))
@@ -167,6 +171,10 @@ class Pmap(Devices):
             devices=list(self.mesh.devices.flat),
             donate_argnums=0,
         )
+
+    def compiled(self, mapped: Callable, state: Any, batch: Any) -> Callable:
+        """Compiled ahead, except over several processes, where pmap does that at its first call."""
+        return super().compiled(mapped, state, batch) if jax.process_count() == 1 else mapped
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from jaxemb.training import AdamW, Steps, Train
 
 def _embedder(encoder: Transformer | Bag) -> Embedder:
     return Embedder(
-        text=WordPiece(vocabulary=8192, max_tokens=64),
+        text=WordPiece(vocabulary=8192, max_tokens=64, query_tokens=32),
         tokens=TokenTable(),
         encoder=encoder,
         pooling=Mean(),
@@ -56,8 +56,8 @@ def pair_retriever() -> Recipe:
                 name="train",
                 data=Pairs(source=PyDocs(), view=SummaryToBody(), split="train", batch_size=128),
                 loss=InfoNCE(temperature=0.05),
-                optimizer=AdamW(learning_rate=1e-3),
-                budget=Steps(steps=200),
+                optimizer=AdamW(learning_rate=3e-3),
+                budget=Steps(steps=80),
             ),
         ),
         evaluation=_tasks(),

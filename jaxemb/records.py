@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def score_controls(
 
 def write(
     named, experiment: Experiment, scale: str, jobs: Sequence[Job],
-    controls: Mapping[str, Mapping[str, Result]], folder: Path,
+    controls: Mapping[str, Mapping[str, Result]], folder: Path, command: str | None,
 ) -> dict:  # fmt: skip
     """Judge what the jobs left in their folders, and write `record.json` beside them."""
     done = {job.arm: _done(job) for job in jobs}
@@ -54,6 +55,8 @@ def write(
     record = {
         "format": FORMAT,
         "experiment": named.name,
+        "title": named.title,
+        "command": command,
         "papers": list(named.papers),
         "scale": scale,
         "date": datetime.date.today().isoformat(),
@@ -62,12 +65,14 @@ def write(
         "data": data_fingerprints(experiment.base),
         "arms": {job.arm: _arm(job, done[job.arm]) for job in jobs},
         "controls": {name: _row([results]) for name, results in controls.items()},
+        "margin": experiment.margin,
         "claims": [dataclasses.asdict(judgement) for judgement in judgements],
         "verdict": verdict if scale != "smoke" else None,
         "failed": failed,
     }
-    staging = folder / ".record.json"
-    staging.write_text(json.dumps(record, indent=1, default=float) + "\n")
+    record = finite(record)
+    staging = folder / f".record-{os.getpid()}.json"
+    staging.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
     os.replace(staging, folder / "record.json")
     return record
 
@@ -179,16 +184,16 @@ def commit_record(record: dict, file: str) -> Path:
     if record["failed"]:
         raise UsageError(f"{len(record['failed'])} runs failed; a record needs every run.")
     path = Path(file).with_suffix(".json")
-    path.write_text(json.dumps(rounded(record), indent=1) + "\n")
+    path.write_text(json.dumps(record, indent=1) + "\n")
     return path
 
 
-def rounded(value):
-    """Floats to six digits, so that a record is readable and its diffs are small."""
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
+def finite(value: Any) -> Any:
+    """Plain JSON: six digits a number, and null where a number is infinite or there is none."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [rounded(item) for item in value]
-    if isinstance(value, float | np.floating):
-        return float(f"{value:.6g}")
+        return [finite(item) for item in value]
+    if isinstance(value, (float, np.floating)):
+        return float(f"{value:.6g}") if np.isfinite(value) else None
     return value

@@ -1,6 +1,7 @@
 """Checkpoints: any topology to any other, killed at random, damaged, forbidden."""
 
 import contextlib
+import gc
 import json
 import os
 import random
@@ -116,8 +117,12 @@ def test_orbax_version_1_reads_the_arrays(tmp_path):
 
     params = state()["params"]
     save_params(tmp_path / "params", params)
-    found = v1.load_checkpointables(tmp_path / "params", {"state": None})["state"]
-    assert np.array_equal(found["tokens.embedding"], params["tokens"]["embedding"])
+    like = {
+        "tokens.embedding": params["tokens"]["embedding"],
+        "encoder.kernel": params["encoder"]["kernel"],
+    }
+    found = v1.load_checkpointables(tmp_path / "params", {"state": like})["state"]
+    assert equal(found, like)
 
 
 def test_only_the_last_ones_are_kept(tmp_path):
@@ -157,6 +162,22 @@ def test_a_half_written_checkpoint_is_never_seen(tmp_path):
         assert equal(checkpoints.restore(20, states[20])[0], states[20])
 
 
+@pytest.fixture
+def unfinished_reads():
+    """Orbax leaves the reads of other arrays unawaited when one array cannot be read."""
+    yield
+    gc.collect()
+
+
+def damaging(test):
+    """Marks a test that reads broken files."""
+    test = pytest.mark.usefixtures("unfinished_reads")(test)
+    ignored = ("pytest.PytestUnraisableExceptionWarning", "RuntimeWarning")
+    for warning in ignored:
+        test = pytest.mark.filterwarnings(f"ignore::{warning}")(test)
+    return test
+
+
 def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size > 64)
 
@@ -170,6 +191,7 @@ def damages(folder: Path):
         yield path, content[:middle] + bytes([content[middle] ^ 16]) + content[middle + 1 :]
 
 
+@damaging
 def test_damage_is_named_and_the_previous_checkpoint_offered(tmp_path):
     states = saved(tmp_path)
     noticed = 0
@@ -192,6 +214,7 @@ def test_damage_is_named_and_the_previous_checkpoint_offered(tmp_path):
         assert equal(checkpoints.restore(20, states[20])[0], states[20])
 
 
+@damaging
 def test_a_lone_damaged_checkpoint_offers_a_new_start(tmp_path):
     states = saved(tmp_path, steps=(10,))
     for path in files(tmp_path / "10" / "state"):
@@ -203,6 +226,7 @@ def test_a_lone_damaged_checkpoint_offers_a_new_start(tmp_path):
         checkpoints.restore(10, states[10])
 
 
+@damaging
 def test_damaged_parameters_are_named(tmp_path):
     params = state()["params"]
     save_params(tmp_path / "params", params)
@@ -242,7 +266,7 @@ def test_a_folder_that_cannot_be_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written: Not a directory"):
         Checkpoints(tmp_path / "file" / "checkpoints")
-    with pytest.raises(UsageError, match="cannot be written: Not a directory"):
+    with pytest.raises(UsageError, match="cannot be written: (Not a directory|File exists)"):
         save_params(tmp_path / "file" / "params", state())
     with pytest.raises(UsageError, match="no parameters at"):
         load_params(tmp_path / "nothing", state())
@@ -288,8 +312,11 @@ def test_impossible_settings_are_refused(tmp_path, options):
 
 
 TRAINING = """
-import contextlib, sys
+import contextlib, signal, sys
+sys.path.insert(0, sys.argv[1])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 import jax, numpy as np
+import toy
 from jaxemb.checkpoint import Checkpoints
 from jaxemb.losses import InfoNCE
 from jaxemb.parallel import Jit, Runtime

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from jaxemb.claims import (
-    Above, Below, Better, Correlates, NotWorse, Table, Trend, judge_all, overall,
+    Above,
+    Below,
+    Better,
+    Correlates,
+    NotWorse,
+    Table,
+    Trend,
+    judge_all,
+    overall,
 )  # fmt: skip
 from jaxemb.config import UsageError
 from jaxemb.evaluation import Result

@@ -65,7 +65,9 @@ def test_layers_are_those_of_the_truncated_embedder(model):
     batch = pad(tokens, 16)
     depths = np.asarray(model.embedder.depths(model.params, batch))
     for layers in (1, 2):
-        np.testing.assert_allclose(model.encode(TEXTS, layers=layers), depths[:, layers - 1], atol=1e-5)
+        np.testing.assert_allclose(
+            model.encode(TEXTS, layers=layers), depths[:, layers - 1], atol=1e-5
+        )
 
 
 def test_prompts_and_roles_come_before_the_text(model):
@@ -151,7 +153,9 @@ def test_few_programs_are_compiled(model):
 
 def test_embedding_at_a_depth_is_encode_at_that_depth(model):
     embed = Embedding(model).at(1)
-    np.testing.assert_array_equal(embed(TEXTS, "query"), model.encode(TEXTS, role="query", layers=1))
+    np.testing.assert_array_equal(
+        embed(TEXTS, "query"), model.encode(TEXTS, role="query", layers=1)
+    )
 
 
 def test_init_depends_on_the_key_alone(model):

@@ -101,7 +101,15 @@ def test_the_record_holds_what_the_design_says(finished):
     scores = read_scores(folders(folder)[2])
     assert one["seeds"][0]["metrics"] == pytest.approx(scores)
     claim = stored["claims"][0]
-    assert {"text", "effect", "interval", "p", "p_corrected", "detectable", "verdict"} <= claim.keys()
+    assert {
+        "text",
+        "effect",
+        "interval",
+        "p",
+        "p_corrected",
+        "detectable",
+        "verdict",
+    } <= claim.keys()
     assert "random_vectors" in stored["controls"] and stored["failed"] == []
 
 
@@ -160,7 +168,9 @@ def test_the_learning_rate_is_picked_on_dev_with_another_seed(tmp_path):
 
 
 def test_one_seed_is_not_judged(tmp_path):
-    record = run(tmp_path, seeds=(0,), arms=(arm("mean", pooling="mean"), arm("max", pooling="max")))
+    record = run(
+        tmp_path, seeds=(0,), arms=(arm("mean", pooling="mean"), arm("max", pooling="max"))
+    )
     assert record["claims"] == [] and record["verdict"] is None
 
 

@@ -23,7 +23,7 @@ def matryoshka_2d() -> Experiment:
         arms=(
             arm("dimensions", loss=Matryoshka(inner=InfoNCE(), dims=DIMS)),
             arm("dimensions-layers", loss=both),
-            arm("small-alone", loss=Matryoshka(inner=InfoNCE(), dims=DIMS), layers=2),
+            arm("small-alone", {"encoder.layers": 2}, loss=Matryoshka(inner=InfoNCE(), dims=DIMS)),
         ),
         claims=(
             Better("sts@layers=2,dim=32/spearman", "dimensions-layers", than="dimensions"),

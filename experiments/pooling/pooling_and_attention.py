@@ -25,7 +25,11 @@ def pooling_and_attention() -> Experiment:
             arm("causal-tokens", mask=Causal(), pooling=LatentOverTokens()),
             arm("causal-layers", mask=Causal(), pooling=LatentOverLayers(summary=LastToken())),
             arm("bidirectional-tokens", mask=Bidirectional(), pooling=LatentOverTokens()),
-            arm("bidirectional-layers", mask=Bidirectional(), pooling=LatentOverLayers(summary=Mean())),
+            arm(
+                "bidirectional-layers",
+                mask=Bidirectional(),
+                pooling=LatentOverLayers(summary=Mean()),
+            ),
         ),
         claims=tuple(
             Better(metric, "bidirectional-layers", than="causal-last")

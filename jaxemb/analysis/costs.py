@@ -56,8 +56,10 @@ def training_flops(embedder: Embedder, stage: Train) -> int:
     """FLOPs of all steps of a training stage."""
     columns = [name for name in stage.loss.vectors if name in stage.data.columns]
     rows = getattr(stage.data, "batch_size", 1)
-    each = text_flops(embedder, depths=stage.loss.reads_depths)
-    return PASSES * stage.budget.count(stage.data) * rows * len(columns) * each
+    depths = stage.loss.reads_depths
+    lengths = [embedder.text.limit("query" if name == "query" else "document") for name in columns]
+    each = sum(text_flops(embedder, length, depths=depths) for length in lengths)
+    return PASSES * stage.budget.count(stage.data) * rows * each
 
 
 def text_flops(embedder: Embedder, tokens: int | None = None, *, depths: bool = False) -> int:

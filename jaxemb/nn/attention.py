@@ -1,6 +1,7 @@
 """Multi-head attention: of a sequence to itself, and of queries to another set of states."""
 
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -88,7 +89,7 @@ def dense(features: int, name: str, dtype: str = "float32", scale: float = 1.0) 
     return nn.Dense(features, name=name, dtype=jnp.dtype(dtype), kernel_init=kernel)
 
 
-def _identity(key: Array, shape: tuple[int, int], dtype: jnp.dtype) -> Float[Array, "..."]:
+def _identity(key: Array, shape: tuple[int, int], dtype: Any) -> Float[Array, "..."]:
     return jnp.eye(*shape, dtype=dtype)
 
 

@@ -191,7 +191,7 @@ def logged(runs: Iterable[Run]) -> tuple[str, ...]:
         for run in runs
         for step in run.steps
         for name in step
-        if "/" in name and not name.startswith("term/")
+        if "/" in name and not name.startswith(("loss/", "term/"))
     }
     return tuple(names)
 

@@ -85,7 +85,9 @@ def html(table: Table, kind: str = "") -> str:
 def _row(cells: tuple[Cell, ...], table: Table) -> str:
     first, *rest = cells
     others = "".join(f"<td{_side(i, table)}>{_cell(c)}</td>" for i, c in enumerate(rest, 1))
-    return f'<tr><th scope="row">{_cell(first)}</th>{others}</tr>'
+    # The name of a grid's arm has no space to break at: allow it after a comma.
+    name = _cell(first).replace(",", ",<wbr>")
+    return f'<tr><th scope="row">{name}</th>{others}</tr>'
 
 
 def _cell(cell: Cell) -> str:
@@ -100,7 +102,7 @@ def _side(position: int, table: Table) -> str:
 def _header(record: Mapping) -> str:
     verdict = str(record.get("verdict") or "")
     papers = ", ".join(f"paper {number}" for number in record.get("papers") or ())
-    facts = [papers, record.get("date"), f"commit {str(record['commit'])[:10]}"
+    facts = [papers, record.get("date"), f"commit {record['commit']}"
              if record.get("commit") else None]  # fmt: skip
     title = record.get("title") or record.get("description")
     lines = [

@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from jaxemb.report import words
-from jaxemb.report.findings import Findings, Row, axes, curve, cut, logged, surface
+from jaxemb.report.findings import (
+    Estimate,
+    Findings,
+    Row,
+    axes,
+    curve,
+    cut,
+    logged,
+    surface,
+)
 from jaxemb.report.theme import DEPTHS, HEAT, LIGHT, SERIES, STYLE
 
 WIDTH = 10.4
@@ -33,8 +42,9 @@ def styled(draw: Callable) -> Callable:
 @styled
 def scores(findings: Findings, most: int = 4) -> Figure | None:
     """Dots and intervals: a panel a metric, a line an arm, controls below as hollow diamonds."""
-    metrics = findings.headlines[:most]
     rows = findings.rows
+    longest = max((len(row.name) for row in rows), default=0)
+    metrics = findings.headlines[: most if longest <= 34 else most - 1]
     if not metrics or not rows:
         return None
     figure, panels = _panels(len(metrics), 0.27 * len(rows) + 0.75, sharey=True)
@@ -62,23 +72,29 @@ def scores(findings: Findings, most: int = 4) -> Figure | None:
 
 
 @styled
-def heat_map(findings: Findings, most: int = 3) -> Figure | None:
+def heat_map(findings: Findings) -> Figure | None:
     """The ablation over its main two axes, a panel a metric; None unless two axes vary."""
     varied = axes(findings.arms)
-    if len(varied) < 2:
+    if len(varied) < 2 or not findings.headlines:
         return None
-    down, across = sorted(varied[:2], key=lambda key: len(_levels(findings.arms, key)))
-    rows, columns = _levels(findings.arms, down), _levels(findings.arms, across)
-    metrics = findings.headlines[:most]
-    figure, panels = _panels(len(metrics), 0.5 * len(rows) + 1.05, sharey=True)
+    labels = _labels(findings.arms, varied)
+    down, across = sorted(varied[:2], key=lambda key: len(set(labels[key])))
+    rows, columns = (list(dict.fromkeys(labels[key])) for key in (down, across))
+    metrics = findings.headlines[: min(3, max(1, 12 // len(columns)))]
+    letters = int(11 * WIDTH / (len(metrics) * len(columns)))
+    names = [words.wrapped(name, letters) for name in columns]
+    lines = max(name.count("\n") for name in names)
+    height = 0.5 * len(rows) + 0.75 + 0.15 * (lines + 1)
+    figure, panels = _panels(len(metrics), height, sharey=True)
     for metric, panel in zip(metrics, panels, strict=True):
-        _cells(panel, _table(findings.arms, (down, rows), (across, columns), metric))
+        places = zip(findings.arms, labels[down], labels[across], strict=True)
+        found = [(rows.index(r), columns.index(c), arm.scores.get(metric)) for arm, r, c in places]
+        _cells(panel, _table(found, (len(rows), len(columns))))
         panel.set_title(words.metric(metric))
-        names = [words.wrapped(name) for name in words.short(columns)]
         panel.set_xticks(np.arange(len(columns)) + 0.5, names)
         panel.tick_params(length=0, labelcolor=LIGHT["ink"])
         panel.set_xlabel(words.last(across))
-    panels[0].set_yticks(np.arange(len(rows)) + 0.5, words.short(rows))
+    panels[0].set_yticks(np.arange(len(rows)) + 0.5, [words.wrapped(name, 24) for name in rows])
     panels[0].set_ylabel(words.last(down))
     return figure
 
@@ -88,8 +104,9 @@ def curves(findings: Findings, most: int = 2) -> Figure | None:
     """Learning curves: the loss and the evaluations while training, a line an arm.
 
     The line is the mean over seeds and the band reaches from the lowest seed to the highest.
+    Without evaluations, the gradient's norm takes their place.
     """
-    keys = ["loss", *_by_interest(findings)[:most]]
+    keys = ["loss", *(_by_interest(findings)[:most] or ["gradient_norm"])]
     arms = findings.arms[:SHOWN]
     drawn = {key: {arm.name: curve(_of(findings, arm), key) for arm in arms} for key in keys}
     drawn = {key: lines for key, lines in drawn.items() if any(lines.values())}
@@ -199,33 +216,31 @@ def _beyond(panel: Axes, score: float, line: int) -> None:
 
 
 def _row_name(row: Row) -> str:
-    return words.control(row.name) if row.control else words.shortened(row.name)
+    return words.control(row.name) if row.control else words.shortened(row.name, 48)
 
 
-def _levels(arms: Iterable[Row], key: str) -> list[object]:
-    """Distinct values of an override over the arms, in order of appearance."""
-    found: list[object] = []
-    for arm in arms:
-        if arm.overrides.get(key) not in found:
-            found.append(arm.overrides.get(key))
-    return found
+def _labels(arms: Sequence[Row], keys: Sequence[str]) -> dict[str, list[str]]:
+    """What each arm says of each key: a part's bare name, wherever that tells the arms apart."""
+    labels = {key: [words.setting(arm.overrides.get(key)) for arm in arms] for key in keys}
+    told_apart = len(set(zip(*labels.values(), strict=True)))
+    for key, said in labels.items():
+        bare = labels | {key: [words.bare(name) for name in said]}
+        if len(set(zip(*bare.values(), strict=True))) == told_apart:
+            labels = bare
+        else:
+            labels = labels | {key: words.short(said)}
+    return labels
 
 
-def _table(
-    arms: Iterable[Row], down: tuple[str, list], across: tuple[str, list], metric: str
-) -> np.ndarray:
+def _table(found: Iterable[tuple[int, int, Estimate | None]], shape: tuple[int, int]) -> np.ndarray:
     """Mean score of the arms in each cell; NaN where there is no arm."""
-    cells = np.full((len(down[1]), len(across[1])), np.nan)
-    for place in np.ndindex(cells.shape):
-        here = [
-            arm.scores[metric].mean
-            for arm in arms
-            if metric in arm.scores
-            and arm.overrides.get(down[0]) == down[1][place[0]]
-            and arm.overrides.get(across[0]) == across[1][place[1]]
-        ]
-        if here:
-            cells[place] = np.mean(here)
+    scores_of: dict[tuple[int, int], list[float]] = {}
+    for row, column, score in found:
+        if score is not None:
+            scores_of.setdefault((row, column), []).append(score.mean)
+    cells = np.full(shape, np.nan)
+    for place, values in scores_of.items():
+        cells[place] = np.mean(values)
     return cells
 
 

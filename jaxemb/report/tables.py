@@ -121,13 +121,14 @@ def settings(findings: Findings) -> Table:
 
 
 def command(record: Mapping) -> str:
-    """The shell lines that make these numbers again."""
+    """The shell lines that make these numbers again: the command as given, where it was kept."""
     seeds = max((len(arm.get("seeds") or ()) for arm in record["arms"].values()), default=1)
-    run = f"jaxemb run {record['experiment']} --scale {record.get('scale') or 'small'}"
+    scale = record.get("scale") or "small"
+    plain = f"jaxemb run {record['experiment']} --scale {scale} --seeds {seeds}"
     commit, _, changes = str(record.get("commit") or "").partition("+")
     note = "  # and then changes that no commit holds" if changes else ""
     lines = [f"git checkout {commit}{note}"] if commit else []
-    return "\n".join([*lines, "pip install -e .", f"{run} --seeds {seeds}"])
+    return "\n".join([*lines, "pip install -e .", record.get("command") or plain])
 
 
 def markdown(table: Table) -> str:
@@ -235,7 +236,9 @@ def _score_cell(row: Row, metric: str, best: float | None) -> Cell:
 
 
 def _best(arms: Sequence[Row], metric: str) -> float | None:
-    return max((arm.scores[metric].mean for arm in arms if metric in arm.scores), default=None)
+    """The best score of a column; None where all are the same."""
+    found = {arm.scores[metric].mean for arm in arms if metric in arm.scores}
+    return max(found) if len(found) > 1 else None
 
 
 def _claim_row(claim: Mapping) -> tuple[Cell, ...]:

@@ -1,6 +1,7 @@
 """How numbers, metrics and override values are spelled for people."""
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 
 NAMES = {
@@ -89,11 +90,14 @@ def overrides(given: Mapping[str, object]) -> str:
     return ", ".join(f"{key.rpartition('.')[2]}={value(v)}" for key, v in given.items())
 
 
-def short(values: Sequence[object]) -> list[str]:
-    """Labels of the values of one axis: a part's bare name where that tells them apart."""
-    full = ["base" if v is None else value(v) for v in values]
-    bare = [name.partition("(")[0] or name for name in full]
-    return [b if bare.count(b) == 1 else f for b, f in zip(bare, full, strict=True)]
+def setting(given: object) -> str:
+    """An override's value on an axis; `base` for an arm that does not set it."""
+    return "base" if given is None else value(given)
+
+
+def bare(name: str) -> str:
+    """A part's name without its fields."""
+    return name.partition("(")[0] or name
 
 
 def shortened(name: str, letters: int = 34) -> str:
@@ -104,13 +108,21 @@ def shortened(name: str, letters: int = 34) -> str:
     return f"{name[:keep]}…{name[-keep:]}"
 
 
-def wrapped(name: str) -> str:
-    """A snake_case label on two lines where it is long."""
-    if len(name) <= 11 or "_" not in name:
-        return name
-    cuts = [i for i, letter in enumerate(name) if letter == "_"]
-    middle = min(cuts, key=lambda i: abs(i - len(name) / 2))
-    return f"{name[: middle + 1]}\n{name[middle + 1 :]}"
+def short(names: Sequence[str]) -> list[str]:
+    """Bare names, but for those that more than one of the names share."""
+    return [n if len({m for m in names if bare(m) == bare(n)}) > 1 else bare(n) for n in names]
+
+
+def wrapped(name: str, letters: int, most: int = 4) -> str:
+    """A label on up to `most` lines of about `letters`, cut after an underscore or a bracket."""
+    lines = [""]
+    for piece in re.findall(r"[^_(,]+[_(,]? ?|[_(,]", name):
+        if lines[-1] and len(lines[-1]) + len(piece) > letters:
+            lines.append("")
+        lines[-1] += piece
+    if len(lines) > most:
+        lines = [*lines[: most - 1], f"…{lines[-1]}"]
+    return "\n".join(shortened(line.strip(), max(letters * 3 // 2, 8)) for line in lines)
 
 
 def last(key: str) -> str:

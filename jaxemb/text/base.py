@@ -28,11 +28,13 @@ _LONG = 8  # characters a kept token; a longer text is cut first
 class Text(Part, ABC):
     """How text becomes ids: `train` fits a tokenizer of at most `vocabulary` pieces to texts.
 
-    A text becomes at most `max_tokens` ids, the special ones at its ends included.
+    A text becomes at most `max_tokens` ids, the special ones at its ends included; in the role of a
+    query, at most `query_tokens`, where that is given.
     """
 
     vocabulary: int = 8192
     max_tokens: int = 64
+    query_tokens: int | None = None
     template: Template = Template()
 
     def __post_init__(self):
@@ -40,11 +42,20 @@ class Text(Part, ABC):
             raise UsageError(
                 f"max_tokens={self.max_tokens} leaves no room for text: it must be at least 3"
             )
+        if self.query_tokens is not None and not 3 <= self.query_tokens <= self.max_tokens:
+            raise UsageError(
+                f"query_tokens={self.query_tokens} must be None or lie between 3 and "
+                f"max_tokens={self.max_tokens}"
+            )
         if self.vocabulary < len(SPECIALS) + 2:
             raise UsageError(
                 f"vocabulary={self.vocabulary} leaves no room beside the {len(SPECIALS)} special "
                 f"pieces: it must be at least {len(SPECIALS) + 2}"
             )
+
+    def limit(self, role: str) -> int:
+        """The most tokens that a text keeps in a role."""
+        return self.query_tokens or self.max_tokens if role == "query" else self.max_tokens
 
     @abstractmethod
     def train(self, texts: Iterable[str]) -> "Tokenizer":
@@ -80,7 +91,7 @@ class Tokenizer:
     def encode(
         self, texts: Sequence, *, role: str = "document", prompt: str | None = None
     ) -> list[np.ndarray]:
-        """Token ids of each string: int32 arrays `[tokens]`, 2 <= tokens <= max_tokens.
+        """Token ids of each string: int32 arrays `[tokens]`, 2 <= tokens <= the role's limit.
 
         An empty text gives `[CLS] [SEP]`. `prompt`, where given, replaces the role's prefix.
 
@@ -89,14 +100,14 @@ class Tokenizer:
         """
         _check_strings(texts)
         prefix = self.text.template.prefix(role) if prompt is None else prompt
-        limit = self.text.max_tokens
+        limit = self.text.limit(role)
         heads = [_head(prefix + text, limit) for text in texts]
         encoded = [np.asarray(ids, np.int32) for ids in self._ids(heads)]
         for i, (text, head) in enumerate(zip(texts, heads, strict=True)):
             # Characters that vanish in normalisation can leave a cut text short: encode it whole.
             if len(encoded[i]) < limit and len(head) < len(prefix) + len(text):
                 encoded[i] = np.asarray(self._ids([prefix + text])[0], np.int32)
-        return encoded
+        return [_cut(ids, limit) for ids in encoded]
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         try:
@@ -133,6 +144,11 @@ def _check_strings(texts: Sequence) -> None:
             raise UsageError(
                 f"text number {position} (from 0) is a {type(text).__name__}, not a string"
             )
+
+
+def _cut(ids: np.ndarray, limit: int) -> np.ndarray:
+    """At most `limit` ids, the last of them still the mark of the text's end."""
+    return ids if len(ids) <= limit else np.append(ids[: limit - 1], ids[-1])
 
 
 def _head(text: str, words: int) -> str:

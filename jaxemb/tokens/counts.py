@@ -46,7 +46,9 @@ class PPMISVD(Estimator):
     shift: float = 1.0
     power: float = 0.5
 
-    def fit(self, model: "jaxemb.model.Model", texts: Iterable[str], key: Key[Array, ""]) -> "jaxemb.model.Model":
+    def fit(
+        self, model: "jaxemb.model.Model", texts: Iterable[str], key: Key[Array, ""]
+    ) -> "jaxemb.model.Model":
         table = model.params["tokens"].get("embedding")
         if table is None or model.tokenizer is None:
             raise UsageError("PPMISVD needs a TokenTable and a fitted tokenizer before it.")

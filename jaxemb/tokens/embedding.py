@@ -1,6 +1,7 @@
 """Token ids to vectors: the slot, and the plain table."""
 
 import abc
+
 import flax.linen as nn
 from jaxtyping import Array, Float, Int
 

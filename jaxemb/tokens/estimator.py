@@ -26,7 +26,9 @@ class Estimator(Part, abc.ABC):
     stochastic: ClassVar[bool] = False
 
     @abc.abstractmethod
-    def fit(self, model: "jaxemb.model.Model", texts: Iterable[str], key: Key[Array, ""]) -> "jaxemb.model.Model":
+    def fit(
+        self, model: "jaxemb.model.Model", texts: Iterable[str], key: Key[Array, ""]
+    ) -> "jaxemb.model.Model":
         """Returns a new model; `model` is left as it is."""
 
 
@@ -38,5 +40,7 @@ class Vocabulary(Estimator):
         >>> model = Vocabulary().fit(model, texts, key)
     """
 
-    def fit(self, model: "jaxemb.model.Model", texts: Iterable[str], key: Key[Array, ""]) -> "jaxemb.model.Model":
+    def fit(
+        self, model: "jaxemb.model.Model", texts: Iterable[str], key: Key[Array, ""]
+    ) -> "jaxemb.model.Model":
         return dataclasses.replace(model, tokenizer=model.embedder.text.train(texts))

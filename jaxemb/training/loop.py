@@ -126,7 +126,7 @@ class _Run:
         self.batches = stage.data.batches(model.tokenizer, seed=seed)
         self.meter = Meter(self.total)
         self.done = 0
-        self.unread: tuple[int, Any, tuple[int, int]] | None = None
+        self.unread: tuple[dict[str, int], Any, tuple[int, int]] | None = None
 
     def resume(self, checkpoints: Checkpoints | None) -> None:
         """Go on from the latest checkpoint, if there is one."""
@@ -176,20 +176,21 @@ class _Run:
         self.read()
         if self.program.compilations > programs:
             self.meter.skip()
-        self.unread = (self.done, metrics, count_tokens(batch))
+        counts = {"step": self.done, "compilations": self.program.compilations}
+        self.unread = (counts, metrics, count_tokens(batch))
 
     def read(self) -> None:
         """Wait for the step in flight and report it."""
         if self.unread is None:
             return
-        step, metrics, (tokens, slots) = self.unread
-        self.unread = None
+        counts, metrics, (tokens, slots) = self.unread
+        self.unread, step = None, counts["step"]
         values = fetch(metrics)
         for name in ("loss", "gradient_norm"):
             if not math.isfinite(values[name]):
                 raise Diverged(step, name, values[name])
         values |= self.meter.measure(step, tokens, slots)
-        self.report({"step": step, **values, "compilations": self.program.compilations})
+        self.report({**counts, **values})
 
     def model(self) -> Any:
         """The model with the parameters as they are now, copied off the devices."""

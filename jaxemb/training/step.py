@@ -77,7 +77,7 @@ class Program:
 
     def _compile(self, state: TrainState, placed: dict[str, Any]) -> Callable:
         started = time.perf_counter()
-        compiled = self._mapped.lower(state, placed).compile()
+        compiled = self.devices.compiled(self._mapped, state, placed)
         self.compilations += 1
         self.seconds += time.perf_counter() - started
         return compiled

@@ -11,7 +11,7 @@ from jaxemb.report import picture, report
 from jaxemb.report.__main__ import main
 from jaxemb.report.theme import DARK, LIGHT
 
-VOID = {"meta", "br", "img", "link", "hr", "input"}
+VOID = {"meta", "br", "img", "link", "hr", "input", "wbr"}
 
 
 class Reader(HTMLParser):
@@ -138,6 +138,11 @@ def test_record_without_any_finished_run_makes_a_page(record, tmp_path):
 def test_uncommitted_changes_are_admitted(record, tmp_path):
     record["commit"] += "+changes"
     assert "changes that no commit holds" in report(record, None, tmp_path).read_text()
+
+
+def test_the_command_is_shown_as_it_was_given(record, tmp_path):
+    record["command"] = "jaxemb sweep pooling_and_attention mask=causal,bidirectional"
+    assert record["command"] in report(record, None, tmp_path).read_text()
 
 
 def test_markdown_holds_the_tables(record, runs, tmp_path):

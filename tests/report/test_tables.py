@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from jaxemb.report import plots, terminal_table, words
+from jaxemb.report import plots, tables, terminal_table, words
 from jaxemb.report.findings import findings
 
 
@@ -66,15 +66,36 @@ def test_numbers_have_signs_and_dashes():
     assert words.interval(None, 1.0) == ""
 
 
-def test_axis_labels_are_as_short_as_tells_them_apart():
-    values = ["mean", "latent_over_tokens(latents=8)", "latent_over_tokens(latents=16)", None]
-    assert words.short(values) == [
-        "mean",
+def test_axis_labels_are_as_short_as_tells_the_arms_apart(record):
+    def columns() -> list[str]:
+        panel = plots.heat_map(findings(record)).axes[0]
+        return [label.get_text().replace("\n", "") for label in panel.get_xticklabels()]
+
+    assert columns() == ["last_token", "latent_over_tokens", "latent_over_layers"]
+    twice = record["arms"]["causal-tokens"] | {
+        "overrides": {"mask": "causal", "pooling": "latent_over_tokens(latents=16)"}
+    }
+    record["arms"]["causal-more"] = twice
+    assert columns() == [
+        "last_token",
         "latent_over_tokens(latents=8)",
+        "latent_over_layers",
         "latent_over_tokens(latents=16)",
-        "base",
     ]
-    assert words.short(["latent_over_layers(latents=8)", "mean"]) == ["latent_over_layers", "mean"]
+
+
+def test_labels_wrap_between_words():
+    assert words.wrapped("latent_over_tokens", 12) == "latent_over_\ntokens"
+    assert words.wrapped("mean", 3) == "mean"
+    long = words.wrapped("latent_over_layers(summary=last_token, latents=16)", 14)
+    assert long.split("\n") == ["latent_over_", "layers(", "summary=last_", "…latents=16)"]
+
+
+def test_equal_scores_have_no_best(record):
+    for arm in record["arms"].values():
+        arm["summary"]["sts/spearman"]["mean"] = 1.0
+    page = tables.markdown(tables.scores(findings(record)))
+    assert "**1.000**" not in page and "**0.415**" in page
 
 
 def test_long_names_keep_both_ends():
