@@ -90,4 +90,6 @@ class StaticBag(Control):
             fitted.embedder, encoder=Bag(width=width), pooling=Mean(), head=Normalize()
         )
         params = {"tokens": fitted.params["tokens"], "encoder": {}, "pooling": {}, "head": {}}
-        return evaluate(Embedding(dataclasses.replace(fitted, embedder=bag, params=params)), tasks)
+        model = dataclasses.replace(fitted, embedder=bag, params=params)
+        # A function without `at`: the bag has no layers to cut, and is the same at every depth.
+        return evaluate(lambda texts, role: model.encode(texts, role=role), tasks)

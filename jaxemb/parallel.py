@@ -54,8 +54,8 @@ class Devices(Part):
         count = len(available) if self.limit is None else self.limit
         if not 1 <= count <= len(available):
             raise UsageError(f"limit={count}: this machine has {len(available)} device(s).")
-        types = (AxisType.Auto,)
-        return jax.make_mesh((count,), (DATA_AXIS,), types, devices=available[:count])
+        # In the order of jax.devices(), a process's own side by side: rows are dealt out by it.
+        return Mesh(np.array(available[:count]), (DATA_AXIS,), axis_types=(AxisType.Auto,))
 
     @property
     def count(self) -> int:
@@ -89,6 +89,10 @@ class Devices(Part):
     def place(self, tree: Any, parameters: str = "replicate") -> Any:
         """A copy of a state's arrays on these devices; the caller's arrays stay valid."""
         return _copy(tree, self.shardings(tree, parameters))
+
+    def to_save(self, tree: Any) -> Any:
+        """A state as arrays that every process knows whole, which is what a checkpoint takes."""
+        return tree
 
     def collect(self, tree: Any) -> Any:
         """A copy of the whole arrays on this process's first device, whatever their sharding."""
@@ -175,6 +179,12 @@ class Pmap(Devices):
     def compiled(self, mapped: Callable, state: Any, batch: Any) -> Callable:
         """Compiled ahead, except over several processes, where pmap does that at its first call."""
         return super().compiled(mapped, state, batch) if jax.process_count() == 1 else mapped
+
+    def to_save(self, tree: Any) -> Any:
+        """Over several processes pmap returns arrays of this process's devices: all hold the same."""
+        if jax.process_count() == 1:
+            return tree
+        return _copy(tree, self.shardings(tree, "replicate"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

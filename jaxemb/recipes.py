@@ -8,7 +8,9 @@ from jaxemb.evaluation import (
     STS,
     Classification,
     Clustering,
+    During,
     PairClassification,
+    PyDocsRetrieval,
     Retrieval,
     surface,
 )
@@ -46,6 +48,12 @@ def _tasks() -> tuple:
     return Retrieval(), STS(), Classification(), Clustering(), PairClassification()
 
 
+def _watched(every: int) -> During:
+    """A small retrieval on the development split, for the learning curve."""
+    data = PyDocsRetrieval(split="dev", queries=200, documents=600)
+    return During(inner=Retrieval(data=data), every=every)
+
+
 def pair_retriever() -> Recipe:
     """Summary to body on pydocs: 2 layers of 128 over a fitted token table, InfoNCE in the batch."""
     return Recipe(
@@ -60,7 +68,7 @@ def pair_retriever() -> Recipe:
                 budget=Steps(steps=80),
             ),
         ),
-        evaluation=_tasks(),
+        evaluation=(*_tasks(), _watched(every=20)),
     )
 
 
@@ -73,13 +81,14 @@ def static_bag() -> Recipe:
     )
 
 
-def elastic_retriever(layers: int = 2) -> Recipe:
+def elastic_retriever(*, layers: int, steps: int) -> Recipe:
     """`pair_retriever` trained for every dimension and depth at once, and scored at each of them."""
     base = pair_retriever()
     dims = (16, 32, 64, 128)
     train = dataclasses.replace(
         base.stages[-1],
         loss=LayerWise(inner=SampledDimension(inner=InfoNCE(temperature=0.05), dims=dims[:-1])),
+        budget=Steps(steps=steps),
     )
     encoder = dataclasses.replace(base.embedder.encoder, layers=layers)
     depths = tuple(range(1, layers)) if layers <= 2 else (1, layers // 2)

@@ -14,7 +14,7 @@ import numpy as np
 from jaxemb import provenance
 from jaxemb.claims import Judgement, Table, judge_all, overall
 from jaxemb.config import UsageError, fingerprint, from_json, to_json
-from jaxemb.evaluation import Result, flatten
+from jaxemb.evaluation import Result, final, flatten
 from jaxemb.evaluation.statistics import level
 from jaxemb.experiment import Experiment, Recipe, Train
 from jaxemb.runs import Job, data_fingerprints, read_results, read_scores, write_results
@@ -37,7 +37,7 @@ def score_controls(
             if fitted is None and base.embedder is not None:
                 fitted = run_stages(base, until_training=True)
             place.mkdir(parents=True, exist_ok=True)
-            write_results(place, control.score(fitted, base.evaluation))
+            write_results(place, control.score(fitted, final(base.evaluation)))
         rows[control.name] = read_results(place)
         emit({"event": "control_done", "arm": control.name, "scores": flatten(rows[control.name])})
     return rows

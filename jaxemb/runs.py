@@ -19,7 +19,7 @@ import numpy as np
 
 from jaxemb import provenance
 from jaxemb.config import UsageError, fingerprint, from_json, override, to_json
-from jaxemb.evaluation import Result, Task, evaluate, flatten, reaches
+from jaxemb.evaluation import Result, Task, evaluate, final, flatten, monitor, reaches
 from jaxemb.experiment import Recipe, Tuning
 from jaxemb.model import Embedding, Model
 
@@ -135,7 +135,7 @@ def on_split(task: Task, split: str) -> Task:
 def scores_of(model: Model, tasks: Sequence[Task]) -> dict[str, Result]:
     """Results in the tasks that the model has the layers for."""
     layers = None if model.embedder is None else model.embedder.layers
-    return evaluate(Embedding(model), [task for task in tasks if reaches(task, layers)])
+    return evaluate(Embedding(model), [task for task in final(tasks) if reaches(task, layers)])
 
 
 def _dev_score(recipe: Recipe, seed: int, tuning: Tuning, emit: Emit) -> float:
@@ -180,7 +180,8 @@ def _train_and_score(recipe: Recipe, folder: Path, emit: Emit) -> None:
     checkpoints = Checkpoints(folder / "checkpoints", every=recipe.runtime.checkpoint_every)
     curve = _Curve(folder / "metrics.jsonl", recipe.seed, emit)
     with contextlib.closing(checkpoints):
-        model = run_stages(recipe, checkpoints=checkpoints, report=curve)
+        watch = monitor(recipe.evaluation, Embedding)
+        model = run_stages(recipe, checkpoints=checkpoints, evaluate=watch, report=curve)
     emit({"event": "scoring", "seed": recipe.seed})
     results = scores_of(model, recipe.evaluation)
     if recipe.embedder is not None:

@@ -1,13 +1,15 @@
-"""What tests share: eight simulated devices, a compilation cache kept between runs, real data."""
+"""What tests share: simulated devices, a compilation cache kept between runs, real data."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 # Before anything imports jax, and in the environment so that subprocesses see the same.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ.setdefault("JAX_NUM_CPU_DEVICES", "8")
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache/jaxemb/compiled"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -31,3 +33,40 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("claims"):
             item.add_marker(skip)
+
+
+# How many devices JAX sees is settled once a process: these files get one of their own.
+ON_EIGHT_DEVICES = ("test_parity.py", "test_checkpoint.py")
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector):
+    """A file that wants eight simulated devices becomes one test, which runs it in a process."""
+    if module_path.name in ON_EIGHT_DEVICES and os.environ["JAX_NUM_CPU_DEVICES"] != "8":
+        return OwnProcess.from_parent(parent, path=module_path)
+    return None
+
+
+class OwnProcess(pytest.File):
+    """A test file that is run by a pytest of its own, on eight simulated devices."""
+
+    def collect(self):
+        yield WholeFile.from_parent(self, name="on_eight_devices")
+
+
+class WholeFile(pytest.Item):
+    """All tests of a file; its output is shown where one of them fails."""
+
+    def runtest(self) -> None:
+        chosen = self.config.option.markexpr
+        command = [sys.executable, "-m", "pytest", "-q", str(self.path), "-m", chosen or ""]
+        environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "8"}
+        done = subprocess.run(
+            command, env=environment, cwd=self.config.rootpath, capture_output=True, text=True
+        )
+        self.add_report_section("call", "summary", done.stdout[-300:])
+        if done.returncode not in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
+            raise AssertionError(done.stdout[-8000:] + done.stderr[-2000:])
+
+    def repr_failure(self, excinfo):
+        """The other process's own words."""
+        return str(excinfo.value)

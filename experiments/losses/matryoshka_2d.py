@@ -19,7 +19,7 @@ DIMS = (16, 32, 64, 128)
 def matryoshka_2d() -> Experiment:
     both = LayerWise(inner=SampledDimension(inner=InfoNCE(), dims=DIMS[:-1]))
     return Experiment(
-        base=recipes.elastic_retriever(layers=4),
+        base=recipes.elastic_retriever(layers=4, steps=60),
         arms=(
             arm("dimensions", loss=Matryoshka(inner=InfoNCE(), dims=DIMS)),
             arm("dimensions-layers", loss=both),

@@ -14,10 +14,11 @@ from jaxemb.pooling import LastToken, LatentOverTokens, Mean
 @experiment(papers=())
 def pooling_attention_grid() -> Experiment:
     return Experiment(
-        base=recipes.elastic_retriever(layers=2),
+        base=recipes.elastic_retriever(layers=2, steps=80),
         arms=grid(
             mask=(Bidirectional(), Causal()),
             pooling=(Mean(), LastToken(), LatentOverTokens()),
         ),
         seeds=(0, 1),
+        tuning=None,
     )

@@ -12,6 +12,7 @@ from jaxemb.evaluation.base import (
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
 from jaxemb.evaluation.files import AllLabelled, LabelFile, PairFile, RetrievalFolder
+from jaxemb.evaluation.monitoring import During, final, monitor
 from jaxemb.evaluation.pair_classification import PairClassification
 from jaxemb.evaluation.problems import LabelData, PairData, RetrievalData, TaskData
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
@@ -26,6 +27,7 @@ __all__ = [
     "At",
     "Classification",
     "Clustering",
+    "During",
     "EmbeddingCache",
     "LabelData",
     "LabelFile",
@@ -44,8 +46,10 @@ __all__ = [
     "TaskData",
     "evaluate",
     "evaluate_run",
+    "final",
     "flatten",
     "folder_tasks",
+    "monitor",
     "pydocs_tasks",
     "reaches",
     "statistics",

@@ -24,23 +24,23 @@ class At(Task):
 
     Example:
         >>> from jaxemb.evaluation import STS
-        >>> At(task=STS(), layers=2, dim=32).name
+        >>> At(inner=STS(), layers=2, dim=32).name
         'sts@layers=2,dim=32'
     """
 
     name: str = ""
-    task: Task
+    inner: Task
     layers: int | None = None
     dim: int | None = None
 
     def __post_init__(self) -> None:
         cut = {"layers": self.layers, "dim": self.dim}
         given = ",".join(f"{key}={value}" for key, value in cut.items() if value is not None)
-        object.__setattr__(self, "name", f"{self.task.name}@{given}")
+        object.__setattr__(self, "name", f"{self.inner.name}@{given}")
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        return self.task.metrics
+        return self.inner.metrics
 
     def run(self, embed: Embed) -> Result:
         cache = embed if isinstance(embed, EmbeddingCache) else EmbeddingCache(embed)
@@ -49,7 +49,7 @@ class At(Task):
         def cut(texts: Sequence[str], role: str) -> Float32[np.ndarray, "texts dim"]:
             return unit(whole(texts, role)[:, : self.dim])
 
-        return self.task.run(cut)
+        return self.inner.run(cut)
 
     def score_run(self, searcher: Any) -> None:
         """A ranking has no layers or dimensions to cut."""
@@ -57,10 +57,10 @@ class At(Task):
 
     @property
     def data(self) -> TaskData:
-        return self.task.data
+        return self.inner.data
 
     def on(self, split: str) -> "At":
-        return At(task=self.task.on(split), layers=self.layers, dim=self.dim)
+        return At(inner=self.inner.on(split), layers=self.layers, dim=self.dim)
 
 
 def surface(tasks: Sequence[Task], *, layers: Sequence[int], dims: Sequence[int]) -> tuple[At, ...]:
@@ -72,7 +72,7 @@ def surface(tasks: Sequence[Task], *, layers: Sequence[int], dims: Sequence[int]
         ['sts@layers=1,dim=32', 'sts@layers=2,dim=32']
     """
     cuts = itertools.product(tasks, layers, dims)
-    return tuple(At(task=task, layers=n, dim=d) for task, n, d in cuts)
+    return tuple(At(inner=task, layers=n, dim=d) for task, n, d in cuts)
 
 
 def reaches(task: Task, layers: int | None) -> bool:

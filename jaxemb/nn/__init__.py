@@ -3,6 +3,7 @@
 from jaxemb.nn.activations import GELU, Activation, ExactGELU, ReLU, SiLU, Tanh
 from jaxemb.nn.attention import CrossAttention, SelfAttention
 from jaxemb.nn.block import PreNormBlock
+from jaxemb.nn.dense import Dense
 from jaxemb.nn.dropout import Dropout
 from jaxemb.nn.feedforward import FeedForward, GatedFeedForward
 from jaxemb.nn.masks import AttentionMask, Bidirectional, Causal
@@ -16,6 +17,7 @@ __all__ = [
     "Bidirectional",
     "Causal",
     "CrossAttention",
+    "Dense",
     "Dropout",
     "ExactGELU",
     "FeedForward",

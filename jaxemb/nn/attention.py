@@ -1,7 +1,6 @@
 """Multi-head attention: of a sequence to itself, and of queries to another set of states."""
 
 from collections.abc import Callable
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -9,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from jaxemb.config import UsageError
+from jaxemb.nn.dense import Dense, identity, residual
 from jaxemb.nn.dropout import Dropout
 
 
@@ -42,13 +42,14 @@ class SelfAttention(nn.Module, kw_only=True):
         keys: Key[Array, " batch"] | None = None,
     ) -> Float[Array, "batch tokens width"]:
         width = x.shape[-1]
-        query = split_heads(dense(width, "query", self.dtype)(x), self.heads)
-        key = split_heads(dense(width, "key", self.dtype)(x), self.heads)
-        value = split_heads(dense(width, "value", self.dtype)(x), self.heads)
+        query = split_heads(Dense(features=width, dtype=self.dtype, name="query")(x), self.heads)
+        key = split_heads(Dense(features=width, dtype=self.dtype, name="key")(x), self.heads)
+        value = split_heads(Dense(features=width, dtype=self.dtype, name="value")(x), self.heads)
         weights = attention_weights(rotate(query), rotate(key), allowed)
         weights = Dropout(rate=self.dropout, name="dropout")(weights, keys).astype(value.dtype)
         y = merge_heads(jnp.einsum("bhqs,bhsk->bhqk", weights, value))
-        return dense(width, "output", self.dtype, self.residual_scale)(y)
+        kernel = residual(self.residual_scale)
+        return Dense(features=width, dtype=self.dtype, kernel_init=kernel, name="output")(y)
 
 
 class CrossAttention(nn.Module, kw_only=True):
@@ -73,24 +74,12 @@ class CrossAttention(nn.Module, kw_only=True):
         mask: Bool[Array, "batch states"],
     ) -> Float[Array, "batch queries width"]:
         width = queries.shape[-1]
-        query = split_heads(dense(width, "query")(queries), self.heads)
-        key = split_heads(dense(width, "key")(states), self.heads)
-        value = split_heads(nn.Dense(width, name="value", kernel_init=_identity)(states), self.heads)
+        query = split_heads(Dense(features=width, name="query")(queries), self.heads)
+        key = split_heads(Dense(features=width, name="key")(states), self.heads)
+        value = split_heads(Dense(features=width, kernel_init=identity, name="value")(states), self.heads)
         weights = attention_weights(query, key, mask[:, None, None, :])
         y = merge_heads(jnp.einsum("bhqs,bhsk->bhqk", weights, value))
-        return nn.Dense(width, name="output", kernel_init=_identity)(y)
-
-
-def dense(features: int, name: str, dtype: str = "float32", scale: float = 1.0) -> nn.Dense:
-    """A linear map whose kernel keeps variance times `scale²`, with float32 parameters."""
-    kernel = nn.initializers.variance_scaling(scale**2, "fan_in", "truncated_normal")
-    if scale == 0.0:
-        kernel = nn.initializers.zeros
-    return nn.Dense(features, name=name, dtype=jnp.dtype(dtype), kernel_init=kernel)
-
-
-def _identity(key: Array, shape: tuple[int, int], dtype: Any) -> Float[Array, "..."]:
-    return jnp.eye(*shape, dtype=dtype)
+        return Dense(features=width, kernel_init=identity, name="output")(y)
 
 
 def split_heads(
@@ -120,6 +109,7 @@ def attention_weights(
 
     Where nothing is allowed (a row of padding) the weights are equal, hence finite.
     """
-    scores = jnp.einsum("bhqk,bhsk->bhqs", query, key).astype(jnp.float32)
-    scores = scores * query.shape[-1] ** -0.5
+    # The queries are scaled, not the scores: for short texts there are fewer of them.
+    query = query * jnp.asarray(query.shape[-1] ** -0.5, query.dtype)
+    scores = jnp.einsum("bhqk,bhsk->bhqs", query, key, preferred_element_type=jnp.float32)
     return jax.nn.softmax(jnp.where(allowed, scores, jnp.finfo(jnp.float32).min))

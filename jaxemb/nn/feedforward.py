@@ -1,11 +1,12 @@
 """The two-layer networks inside blocks, plain and gated."""
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxemb.nn.activations import GELU, Activation
-from jaxemb.nn.attention import dense
+from jaxemb.nn.dense import Dense, residual
 
 
 class FeedForward(nn.Module, kw_only=True):
@@ -25,8 +26,12 @@ class FeedForward(nn.Module, kw_only=True):
 
     @nn.compact
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
-        hidden = self.activation(dense(self.hidden, "expand", self.dtype)(x))
-        return dense(x.shape[-1], "output", self.dtype, self.residual_scale)(hidden)
+        hidden = Dense(features=self.hidden, dtype=self.dtype, name="expand")(x)
+        # Recomputed in the backward pass: cheaper than keeping what the activation computes inside.
+        hidden = jax.checkpoint(self.activation)(hidden)
+        kernel = residual(self.residual_scale)
+        output = Dense(features=x.shape[-1], dtype=self.dtype, kernel_init=kernel, name="output")
+        return output(hidden)
 
 
 class GatedFeedForward(nn.Module, kw_only=True):
@@ -46,7 +51,7 @@ class GatedFeedForward(nn.Module, kw_only=True):
 
     @nn.compact
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
-        gate, value = jnp.split(dense(2 * self.hidden, "expand")(x), 2, axis=-1)
-        return dense(x.shape[-1], "output", scale=self.residual_scale)(
-            self.activation(gate) * value
-        )
+        gate, value = jnp.split(Dense(features=2 * self.hidden, name="expand")(x), 2, axis=-1)
+        kernel = residual(self.residual_scale)
+        output = Dense(features=x.shape[-1], kernel_init=kernel, name="output")
+        return output(self.activation(gate) * value)

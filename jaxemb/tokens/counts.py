@@ -24,27 +24,32 @@ class PPMISVD(Estimator):
     """Sets the token table to the leading directions of a positive pointwise information matrix.
 
     `M[i, j] = max(0, log(n_ij n / (n_i n_j^α)) - log k)` over tokens within `window` of each other,
-    with context counts smoothed to the power `α`; `M ≈ U S Vᵀ` and the table is `U S^p`, scaled to
-    a root mean square of 1. Tokens that never occur, and the special ones, get zeros.
+    with context counts smoothed to the power `α`. From `M ≈ U S Vᵀ`, a token's row is the direction
+    of `U S^p`, of root mean square 1, times `a / (a + f)` where `f` is the token's share of the text:
+    in a mean over tokens the rare ones then decide. Tokens that never occur, and the special ones,
+    get zeros.
 
     Attributes:
         window: tokens to either side that count as context; a pair at distance `d` weighs `1/d`.
         smoothing: `α`.
         shift: `k`, the number of negative samples that the information is shifted by.
         power: `p`, of the singular values.
+        rarity: `a`; None leaves every row at the same size.
 
     Raises:
         UsageError: if the texts hold no two neighbouring tokens, or the model has no token table.
 
     Reference: Levy, Goldberg and Dagan, Improving Distributional Similarity with Lessons Learned
-    from Word Embeddings, TACL 2015.
+    from Word Embeddings, TACL 2015; the weights are those of Arora, Liang and Ma, A Simple but
+    Tough-to-Beat Baseline for Sentence Embeddings, ICLR 2017.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("text", "tokens", "encoder.width")
-    window: int = 5
+    window: int = 10
     smoothing: float = 0.75
     shift: float = 1.0
-    power: float = 0.5
+    power: float = 0.0
+    rarity: float | None = 1e-3
 
     def fit(
         self, model: "jaxemb.model.Model", texts: Iterable[str], key: Key[Array, ""]
@@ -55,8 +60,11 @@ class PPMISVD(Estimator):
         vocabulary, width = table.shape
         sequences = model.tokenizer.encode(list(texts))
         counts = cooccurrences(sequences, vocabulary, self.window)
-        rows = factors(self.information(counts), width, self.power)
-        fitted = {**model.params["tokens"], "embedding": jnp.asarray(unit_scale(rows))}
+        rows = unit_rows(factors(self.information(counts), width, self.power))
+        if self.rarity is not None:
+            share = frequencies(sequences, vocabulary)[:, None]
+            rows = rows * (self.rarity / (self.rarity + share))
+        fitted = {**model.params["tokens"], "embedding": jnp.asarray(rows, jnp.float32)}
         return dataclasses.replace(model, params={**model.params, "tokens": fitted})
 
     def information(self, counts: "scipy.sparse.csr_array") -> "scipy.sparse.csr_array":
@@ -75,7 +83,7 @@ class PPMISVD(Estimator):
 
 
 def cooccurrences(
-    sequences: Sequence[Int[np.ndarray, " tokens"]], vocabulary: int, window: int
+    sequences: Sequence[Int[np.ndarray, "_"]], vocabulary: int, window: int
 ) -> "scipy.sparse.csr_array":
     """Symmetric counts `[vocabulary, vocabulary]` of pairs up to `window` apart, weighted `1/d`.
 
@@ -106,13 +114,24 @@ def factors(
     kept = min(width, min(matrix.shape))
     u, s, _ = randomized_svd(matrix, kept, n_oversamples=16, n_iter=4, random_state=0)
     rows = np.zeros((matrix.shape[0], width), np.float32)
-    rows[:, :kept] = u * s**power
+    rows[:, :kept] = np.where(s > 1e-6 * s[0], u * s**power, 0.0)
+    # What stands for an empty row is rounding, which scaling rows to one size would blow up.
+    rows[np.diff(matrix.indptr) == 0] = 0.0
     return rows
 
 
-def unit_scale(
+def unit_rows(
     rows: Float[np.ndarray, "vocabulary width"],
 ) -> Float[np.ndarray, "vocabulary width"]:
-    """The rows divided by the root mean square of those that are not zero."""
-    filled = rows[np.any(rows != 0, axis=1)]
-    return rows / max(float(np.sqrt(np.mean(np.square(filled)))), 1e-12) if len(filled) else rows
+    """Each row divided by its root mean square; zeros stay zeros."""
+    size = np.sqrt(np.mean(np.square(rows), axis=1, keepdims=True))
+    return rows / np.where(size > 0, size, 1.0)
+
+
+def frequencies(
+    sequences: Sequence[Int[np.ndarray, "_"]], vocabulary: int
+) -> Float[np.ndarray, " vocabulary"]:
+    """Each token's share of all ordinary tokens; 0 for the special ones."""
+    ids = np.concatenate([*sequences, np.zeros(0, np.int32)]).astype(np.int64)
+    counts = np.bincount(ids[ids >= SPECIAL], minlength=vocabulary).astype(np.float64)
+    return counts / max(counts.sum(), 1.0)

@@ -153,7 +153,8 @@ class _Run:
             last = self.done == self.total or interrupt.asked
             if checkpoints and (last or self.done % checkpoints.every == 0):
                 self.read()
-                checkpoints.save(self.done, self.state, {"data": self.batches.get_state()})
+                state = self.runtime.devices.to_save(self.state)
+                checkpoints.save(self.done, state, {"data": self.batches.get_state()})
                 self.meter.skip()
             if interrupt.asked:
                 if checkpoints:

@@ -30,7 +30,7 @@ def task(docs):
 
 def test_sizes_are_in_the_name_and_each_depth_is_embedded_once(task, embed):
     model = Layered(embed)
-    tasks = (task, *surface([task], layers=(1,), dims=(8, 16, 64)), At(task=task, dim=64))
+    tasks = (task, *surface([task], layers=(1,), dims=(8, 16, 64)), At(inner=task, dim=64))
     scores = evaluate(model, tasks)
     names = [f"sts@layers=1,dim={dim}" for dim in (8, 16, 64)]
     assert list(scores) == ["sts", *names, "sts@dim=64"]
@@ -42,13 +42,13 @@ def test_sizes_are_in_the_name_and_each_depth_is_embedded_once(task, embed):
 
 def test_dimensions_are_the_first_ones(task, embed):
     first = evaluate(lambda texts, role: embed(texts, role)[:, :8], [task])["sts"]
-    cut = evaluate(embed, [At(task=task, dim=8)])["sts@dim=8"]
+    cut = evaluate(embed, [At(inner=task, dim=8)])["sts@dim=8"]
     assert cut.metrics == pytest.approx(first.metrics)
 
 
 def test_cut_tasks_share_the_data_of_the_whole_one(task):
-    cut = At(task=task, layers=2)
+    cut = At(inner=task, layers=2)
     assert cut.fingerprint() == task.fingerprint()
     assert cut.metrics == task.metrics
-    assert cut.on("dev") == At(task=task.on("dev"), layers=2)
+    assert cut.on("dev") == At(inner=task.on("dev"), layers=2)
     assert cut.score_run(None) is None

@@ -128,12 +128,9 @@ def test_one_compilation_a_shape():
 @pytest.mark.parametrize(
     ("changes", "runtime", "message"),
     [
-        ({}, Runtime(devices=Jit(limit=3)), "32 rows does not divide over 3 devices"),
-        ({}, Runtime(devices=Pmap(limit=5)), "32 rows does not divide over 5 devices.*30 and 35"),
-        ({}, Runtime(devices=Jit(limit=9)), "this machine has 8 device"),
+        ({}, Runtime(devices=Jit(limit=99)), "limit=99: this machine has"),
         ({"gradients": Microbatch(pieces=3)}, ONE, "3 pieces.*multiple of 3"),
         ({"gradients": GradCache(chunk=5)}, ONE, "chunks of 5"),
-        ({"gradients": GradCache(chunk=4)}, Runtime(), "chunk of 4 rows .* 8 devices"),
         ({"gradients": Rematerialize(inner=GradCache(chunk=5))}, ONE, "chunks of 5"),
         ({"optimizer": AdamW(freezes=("tokns",))}, ONE, "nearest: tokens"),
         ({}, Runtime(devices=Pmap(), parameters="fsdp"), "needs Jit"),
