@@ -225,7 +225,7 @@ class _gentle_end:
     """A request to end (`kill`, a batch system's limit) is taken like Ctrl-C."""
 
     def __enter__(self) -> None:
-        self._before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        self._before = signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def __exit__(self, *exc: object) -> None:
         signal.signal(signal.SIGTERM, self._before)

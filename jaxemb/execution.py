@@ -14,12 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from jaxemb import records
-from jaxemb.config import UsageError, to_json
-from jaxemb.experiment import Experiment, Recipe, at_scale, rebuilt
+from jaxemb.config import UsageError, override, to_json
+from jaxemb.experiment import Experiment, Recipe, rebuilt
 from jaxemb.runs import Job, arm_fingerprint, run_arm
+from jaxemb.smoke import smoke
 from jaxemb.sweep import Arm, expand, path_safe
 
 Emit = Callable[[dict], None]
+
+# Each step on a CPU frees and takes the same large arrays again. Asked to keep them, glibc saves a
+# fifth of a small model's step, which would go into faults on fresh pages. Ignored elsewhere.
+KEEP_MEMORY = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**31 - 1),
+    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+    "MALLOC_TOP_PAD_": str(64 * 2**20),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,6 +59,21 @@ class Named:
     papers: tuple[int, ...]
     experiment: Experiment
     title: str = ""
+
+
+def at_scale(experiment: Experiment, scale: str) -> Experiment:
+    """The experiment with its base at a scale: `small` (as written), `smoke` (by rule) or its own."""
+    if scale == "small":
+        return experiment
+    if scale == "smoke":
+        return smoke(experiment)
+    if scale not in experiment.scales:
+        known = ", ".join(["smoke", "small", *experiment.scales])
+        raise UsageError(f"There is no scale {scale!r} in this experiment; scales: {known}.")
+    base = experiment.base
+    for key, value in experiment.scales[scale].items():
+        base = override(base, key, value)
+    return dataclasses.replace(experiment, base=base)
 
 
 def prepare(named: Named, options: Options) -> tuple[Experiment, list[tuple[Arm, Recipe]]]:
@@ -241,7 +265,12 @@ class _Pool:
         with (
             log.open("w") as errors,
             subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+                command,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+                env={**KEEP_MEMORY, **os.environ},
             ) as process,
         ):
             self._processes.add(process)

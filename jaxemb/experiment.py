@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from jaxemb.claims import Above, Below, Better, Claim, Correlates, NotWorse, Trend
-from jaxemb.config import Part, UsageError, from_json, override, to_json
+from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.controls import BM25, Control, RandomVectors, StaticBag, Untrained
 from jaxemb.data import Dataset
 from jaxemb.evaluation import Task
@@ -128,23 +128,6 @@ class Experiment:
                         f"The claim {claim.text!r} names the arm {name!r}, and there is none; "
                         f"arms: {', '.join(names)}."
                     )
-
-
-def at_scale(experiment: Experiment, scale: str) -> Experiment:
-    """The experiment with its base at a scale: `small` (as written), `smoke` (by rule) or its own."""
-    from jaxemb.smoke import smoke
-
-    if scale == "small":
-        return experiment
-    if scale == "smoke":
-        return smoke(experiment)
-    if scale not in experiment.scales:
-        known = ", ".join(["smoke", "small", *experiment.scales])
-        raise UsageError(f"There is no scale {scale!r} in this experiment; scales: {known}.")
-    base = experiment.base
-    for key, value in experiment.scales[scale].items():
-        base = override(base, key, value)
-    return dataclasses.replace(experiment, base=base)
 
 
 def rebuilt(recipe: Recipe) -> Recipe:

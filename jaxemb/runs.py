@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -279,6 +280,8 @@ def _write_json(path: Path, content: object) -> None:
 
 def main(argv: list[str]) -> int:
     """A worker process: take a job from a file, write an event a line to standard output."""
+    # A process that was started in the background inherits that Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     job = Job(**json.loads(Path(argv[0]).read_text()))
     if job.cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, job.cores)

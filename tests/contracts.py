@@ -6,7 +6,7 @@ from jaxemb.config import Part, choices
 from jaxemb.encoders import Encoder, Transformer
 from jaxemb.heads import Chain, Head, Linear, Normalize
 from jaxemb.model import Embedder
-from jaxemb.nn import Activation, AttentionMask, PositionEncoding
+from jaxemb.nn import Activation, AttentionMask, Norm, PositionEncoding
 from jaxemb.pooling import LatentOverLayers, LatentOverTokens, Mean, Pooling
 from jaxemb.text import WordPiece
 from jaxemb.tokens import TokenEmbedding, TokenTable
@@ -20,6 +20,7 @@ SLOTS: dict[str, type] = {
     "encoder.mask": AttentionMask,
     "encoder.position": PositionEncoding,
     "encoder.activation": Activation,
+    "encoder.norm": Norm,
     "pooling": Pooling,
     "head": Head,
 }

@@ -1,5 +1,7 @@
 """What every part must do, over one table of all parts."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,16 +24,27 @@ def embedder(request):
     return ROWS[request.param]
 
 
+@functools.lru_cache
 def fitted(embedder):
     """Parameters away from their initial zeros and ones, so that every path counts."""
-    leaves, tree = jax.tree.flatten(embedder.init(jax.random.key(2)))
-    keys = jax.random.split(jax.random.key(3), max(len(leaves), 1))
-    noise = [0.2 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves, strict=False)]
-    return jax.tree.unflatten(tree, [x + n for x, n in zip(leaves, noise, strict=True)])
+    rng = np.random.default_rng(3)
+    return jax.tree.map(
+        lambda x: jnp.asarray(x + 0.2 * rng.normal(size=x.shape), jnp.float32), initial(embedder)
+    )
+
+
+@functools.lru_cache
+def initial(embedder):
+    return jax.jit(embedder.init)(jax.random.key(2))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def embed(embedder, params, batch, keys=None):
+    return embedder.apply(params, batch, keys=keys)
 
 
 def test_the_result_is_one_finite_float32_vector_a_text(embedder):
-    vectors = embedder.apply(embedder.init(jax.random.key(2)), BATCH)
+    vectors = embed(embedder, initial(embedder), BATCH)
     assert vectors.shape == (len(LENGTHS), embedder.dim) and vectors.dtype == jnp.float32
     assert np.isfinite(vectors).all()
 
@@ -48,7 +61,6 @@ def test_a_shape_is_compiled_once(embedder):
     again = apply(params, TextBatch(jnp.flip(IDS, 0), jnp.flip(MASK, 0)))
     assert len(traced) == 1
     np.testing.assert_allclose(once, jnp.flip(again, 0), atol=1e-5)
-    np.testing.assert_allclose(once, embedder.apply(params, BATCH), atol=1e-5)
 
 
 def test_gradients_are_finite_and_reach_every_parameter(embedder):
@@ -58,7 +70,7 @@ def test_gradients_are_finite_and_reach_every_parameter(embedder):
     def loss(params):
         return jnp.sum(weight * embedder.apply(params, BATCH, keys=KEYS))
 
-    for path, slope in jax.tree_util.tree_flatten_with_path(jax.grad(loss)(params))[0]:
+    for path, slope in jax.tree_util.tree_flatten_with_path(jax.jit(jax.grad(loss))(params))[0]:
         name = jax.tree_util.keystr(path)
         assert np.isfinite(slope).all(), name
         # A bias on every key adds one number to all of a query's scores: softmax ignores it.
@@ -70,7 +82,7 @@ def test_what_padding_holds_does_not_matter(embedder):
     params = fitted(embedder)
     dirty = TextBatch(jnp.where(MASK, IDS, 7), MASK)
     for keys in (None, KEYS):
-        clean, other = (embedder.apply(params, b, keys=keys) for b in (BATCH, dirty))
+        clean, other = (embed(embedder, params, b, keys) for b in (BATCH, dirty))
         np.testing.assert_array_equal(clean, other)
 
 
@@ -78,37 +90,37 @@ def test_how_far_a_batch_is_padded_does_not_matter(embedder):
     params = fitted(embedder)
     wide = TextBatch(jnp.pad(IDS, ((0, 0), (0, 5))), jnp.pad(MASK, ((0, 0), (0, 5))))
     for keys in (None, KEYS):
-        narrow, other = (embedder.apply(params, b, keys=keys) for b in (BATCH, wide))
+        narrow, other = (embed(embedder, params, b, keys) for b in (BATCH, wide))
         np.testing.assert_allclose(narrow, other, atol=2e-5)
 
 
 def test_rows_do_not_touch_each_other(embedder):
     """Permuting texts permutes vectors, with dropout on, and a lone text gives the same vector."""
     params, order = fitted(embedder), jnp.array([2, 0, 3, 1])
-    vectors = embedder.apply(params, BATCH, keys=KEYS)
-    moved = embedder.apply(params, TextBatch(IDS[order], MASK[order]), keys=KEYS[order])
+    vectors = embed(embedder, params, BATCH, KEYS)
+    moved = embed(embedder, params, TextBatch(IDS[order], MASK[order]), KEYS[order])
     np.testing.assert_allclose(moved, vectors[order], atol=2e-5)
-    alone = embedder.apply(params, TextBatch(IDS[1:2], MASK[1:2]), keys=KEYS[1:2])
+    alone = embed(embedder, params, TextBatch(IDS[1:2], MASK[1:2]), KEYS[1:2])
     np.testing.assert_allclose(alone, vectors[1:2], atol=2e-5)
 
 
 def test_json_keeps_the_part_and_its_parameters(embedder):
     again = from_json(to_json(embedder))
     assert again == embedder and to_json(again) == to_json(embedder)
-    first, second = (e.init(jax.random.key(2)) for e in (embedder, again))
+    first, second = (jax.jit(e.init)(jax.random.key(2)) for e in (embedder, again))
     assert jax.tree.structure(first) == jax.tree.structure(second)
     jax.tree.map(np.testing.assert_array_equal, first, second)
 
 
 def test_equal_parts_in_two_places_have_their_own_parameters():
     embedder = ROWS["head=chain"]
-    heads = embedder.init(jax.random.key(2))["head"]
+    heads = initial(embedder)["head"]
     assert list(heads) == ["heads_0"]
 
 
 def test_a_cut_embedder_reads_the_same_parameters(embedder):
     params = fitted(embedder)
-    depths = embedder.depths(params, BATCH, keys=KEYS)
+    depths = jax.jit(embedder.depths)(params, BATCH, keys=KEYS)
     for layers in range(1, embedder.layers + 1):
-        cut = embedder.truncated(layers).apply(params, BATCH, keys=KEYS)
+        cut = embed(embedder.truncated(layers), params, BATCH, KEYS)
         np.testing.assert_allclose(depths[:, layers - 1], cut, atol=1e-5)

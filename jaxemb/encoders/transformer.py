@@ -14,19 +14,20 @@ from jaxemb.nn import (
     AttentionMask,
     Bidirectional,
     Dropout,
-    LayerNorm,
     Learned,
+    NoNorm,
+    Norm,
     PositionEncoding,
     PreNormBlock,
 )
 
 
 class Transformer(Encoder, kw_only=True):
-    """Pre-norm blocks; every depth is read through one shared final norm.
+    """Pre-norm blocks; every depth is read through one shared norm.
 
     `h₀ = x + positions`, `hₙ = block_n(hₙ₋₁)`, `states[n-1] = norm(hₙ)` for `n = 1 .. layers`. The
-    embedding layer is not among the states. The kernels that write to the residual stream start
-    `1/√(2·layers)` small, so an untrained network is near the bag of its token vectors.
+    embedding layer is not among the states. The kernels that write to the residual stream start at
+    zero, so an untrained network is the bag of its token vectors, and training starts from there.
 
     Attributes:
         layers: blocks.
@@ -36,6 +37,9 @@ class Transformer(Encoder, kw_only=True):
         mask: which positions a token may attend to.
         position: how order is told.
         activation: of the feed-forward networks.
+        norm: of the states that are read; the same one at every depth. Vectors are compared by
+            angle, so none is needed, and a norm of each token would take the weights out of a
+            fitted table whose rare tokens are longer.
         dropout: rate on token vectors, attention weights and both residual branches.
         dtype: of products and activations by name; parameters, norms and softmax are float32.
 
@@ -48,7 +52,7 @@ class Transformer(Encoder, kw_only=True):
         >>> x, mask = jnp.ones((2, 5, 8)), jnp.ones((2, 5), bool)
         >>> states, variables = encoder.init_with_output(jax.random.key(0), x, mask)
         >>> states.shape, sorted(variables["params"])
-        ((3, 2, 5, 8), ['block_0', 'block_1', 'block_2', 'norm', 'position'])
+        ((3, 2, 5, 8), ['block_0', 'block_1', 'block_2', 'position'])
 
     Reference: Vaswani et al., Attention Is All You Need, arXiv:1706.03762.
     """
@@ -60,6 +64,7 @@ class Transformer(Encoder, kw_only=True):
     mask: AttentionMask = Bidirectional()
     position: PositionEncoding = dataclasses.field(default_factory=Learned)
     activation: Activation = GELU()
+    norm: Norm = dataclasses.field(default_factory=NoNorm)
     dropout: float = 0.1
     dtype: str = "float32"
 
@@ -75,13 +80,12 @@ class Transformer(Encoder, kw_only=True):
         keys: Key[Array, " batch"] | None = None,
     ) -> Float[Array, "depth batch tokens width"]:
         allowed = self.mask(mask)
-        norm = LayerNorm(name="norm")
         x = self.position.embed(x.astype(jnp.dtype(self.dtype)))
         x = Dropout(rate=self.dropout, name="dropout")(x, keys)
         states = []
         for n in range(self.layers):
             x = self._block(n)(x, allowed, rotate=self.position.rotate, keys=keys)
-            states.append(norm(x))
+            states.append(self.norm(x))
         return jnp.stack(states)
 
     def _block(self, n: int) -> PreNormBlock:
@@ -91,7 +95,6 @@ class Transformer(Encoder, kw_only=True):
             activation=self.activation,
             dropout=self.dropout,
             dtype=self.dtype,
-            residual_scale=(2 * self.layers) ** -0.5,
             name=f"block_{n}",
         )
 
@@ -102,5 +105,7 @@ class Transformer(Encoder, kw_only=True):
             UsageError: if there are not so many layers.
         """
         if not 1 <= layers <= self.layers:
-            raise UsageError(f"Cannot keep {layers} of {self.layers} layers; keep 1 to {self.layers}.")
+            raise UsageError(
+                f"Cannot keep {layers} of {self.layers} layers; keep 1 to {self.layers}."
+            )
         return dataclasses.replace(self, layers=layers)

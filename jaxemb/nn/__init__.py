@@ -7,7 +7,7 @@ from jaxemb.nn.dense import Dense
 from jaxemb.nn.dropout import Dropout
 from jaxemb.nn.feedforward import FeedForward, GatedFeedForward
 from jaxemb.nn.masks import AttentionMask, Bidirectional, Causal
-from jaxemb.nn.norm import LayerNorm
+from jaxemb.nn.norm import LayerNorm, NoNorm, Norm, RMSNorm
 from jaxemb.nn.positions import Learned, NoPosition, PositionEncoding, Rotary, Sinusoidal
 
 __all__ = [
@@ -24,9 +24,12 @@ __all__ = [
     "GatedFeedForward",
     "LayerNorm",
     "Learned",
+    "NoNorm",
     "NoPosition",
+    "Norm",
     "PositionEncoding",
     "PreNormBlock",
+    "RMSNorm",
     "ReLU",
     "Rotary",
     "SelfAttention",

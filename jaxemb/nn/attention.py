@@ -5,21 +5,23 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from einops import rearrange
 from jaxtyping import Array, Bool, Float, Key
 
 from jaxemb.config import UsageError
-from jaxemb.nn.dense import Dense, identity, residual
+from jaxemb.nn.dense import Dense, identity, zeros
 from jaxemb.nn.dropout import Dropout
 
 
 class SelfAttention(nn.Module, kw_only=True):
     """Each token reads the tokens it is allowed to: `softmax(Q Kᵀ / √k) V`, heads side by side.
 
+    The output kernel starts at zero: in a residual branch the layer first adds nothing.
+
     Attributes:
         heads: parts of the width, each with its own attention.
         dropout: rate on the attention weights.
         dtype: of the products; parameters are float32 and the softmax is taken in float32.
-        residual_scale: standard deviation of the output kernel, relative to one that keeps variance.
 
     Raises:
         UsageError: if the width is not a multiple of `heads`.
@@ -30,7 +32,6 @@ class SelfAttention(nn.Module, kw_only=True):
     heads: int
     dropout: float = 0.0
     dtype: str = "float32"
-    residual_scale: float = 1.0
 
     @nn.compact
     def __call__(
@@ -48,8 +49,8 @@ class SelfAttention(nn.Module, kw_only=True):
         weights = attention_weights(rotate(query), rotate(key), allowed)
         weights = Dropout(rate=self.dropout, name="dropout")(weights, keys).astype(value.dtype)
         y = merge_heads(jnp.einsum("bhqs,bhsk->bhqk", weights, value))
-        kernel = residual(self.residual_scale)
-        return Dense(features=width, dtype=self.dtype, kernel_init=kernel, name="output")(y)
+        output = Dense(features=width, dtype=self.dtype, kernel_init=zeros, name="output")
+        return output(y)
 
 
 class CrossAttention(nn.Module, kw_only=True):
@@ -76,7 +77,8 @@ class CrossAttention(nn.Module, kw_only=True):
         width = queries.shape[-1]
         query = split_heads(Dense(features=width, name="query")(queries), self.heads)
         key = split_heads(Dense(features=width, name="key")(states), self.heads)
-        value = split_heads(Dense(features=width, kernel_init=identity, name="value")(states), self.heads)
+        read = Dense(features=width, kernel_init=identity, name="value")
+        value = split_heads(read(states), self.heads)
         weights = attention_weights(query, key, mask[:, None, None, :])
         y = merge_heads(jnp.einsum("bhqs,bhsk->bhqk", weights, value))
         return Dense(features=width, kernel_init=identity, name="output")(y)
@@ -86,18 +88,18 @@ def split_heads(
     x: Float[Array, "batch tokens width"], heads: int
 ) -> Float[Array, "batch {heads} tokens head_width"]:
     """Cuts the width into heads and moves them before the tokens."""
-    batch, tokens, width = x.shape
-    if width % heads:
-        raise UsageError(f"A width of {width} cannot be cut into {heads} heads of equal size.")
-    return x.reshape(batch, tokens, heads, width // heads).swapaxes(1, 2)
+    if x.shape[-1] % heads:
+        raise UsageError(
+            f"A width of {x.shape[-1]} cannot be cut into {heads} heads of equal size."
+        )
+    return rearrange(x, "batch tokens (heads k) -> batch heads tokens k", heads=heads)
 
 
 def merge_heads(
     x: Float[Array, "batch heads tokens head_width"],
 ) -> Float[Array, "batch tokens width"]:
     """Undoes `split_heads`."""
-    batch, heads, tokens, head_width = x.shape
-    return x.swapaxes(1, 2).reshape(batch, tokens, heads * head_width)
+    return rearrange(x, "batch heads tokens k -> batch tokens (heads k)")
 
 
 def attention_weights(

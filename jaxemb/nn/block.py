@@ -14,7 +14,7 @@ from jaxemb.nn.norm import LayerNorm
 
 
 class PreNormBlock(nn.Module, kw_only=True):
-    """`x + attention(norm(x))`, then `x + feed_forward(norm(x))`.
+    """`x + attention(norm(x))`, then `x + feed_forward(norm(x))`; at first both add zero.
 
     The result is named "block" for rematerialisation policies: saving only what has that name
     recomputes one block at a time in the backward pass.
@@ -27,7 +27,6 @@ class PreNormBlock(nn.Module, kw_only=True):
     activation: Activation = GELU()
     dropout: float = 0.0
     dtype: str = "float32"
-    residual_scale: float = 1.0
 
     @nn.compact
     def __call__(
@@ -38,12 +37,11 @@ class PreNormBlock(nn.Module, kw_only=True):
         rotate: Callable = lambda x: x,
         keys: Key[Array, " batch"] | None = None,
     ) -> Float[Array, "batch tokens width"]:
-        shared = {"dtype": self.dtype, "residual_scale": self.residual_scale}
         attention = SelfAttention(
-            heads=self.heads, dropout=self.dropout, name="attention", **shared
+            heads=self.heads, dropout=self.dropout, dtype=self.dtype, name="attention"
         )
         feed_forward = FeedForward(
-            hidden=self.hidden, activation=self.activation, name="feed_forward", **shared
+            hidden=self.hidden, activation=self.activation, dtype=self.dtype, name="feed_forward"
         )
         y = attention(LayerNorm(name="attention_norm")(x), allowed, rotate=rotate, keys=keys)
         x = x + Dropout(rate=self.dropout, name="attention_dropout")(y, keys)

@@ -31,6 +31,9 @@ class Dense(nn.Module, kw_only=True):
         return y.astype(dtype).reshape(*x.shape[:-1], self.features)
 
 
+zeros = nn.initializers.zeros
+
+
 @jax.custom_vjp
 def matmul(
     x: Float[Array, "rows width"], kernel: Float[Array, "width features"]
@@ -60,13 +63,6 @@ def _backward(saved: tuple[Array, Array], slope: Array) -> tuple[Array, Array]:
 
 
 matmul.defvjp(_forward, _backward)
-
-
-def residual(scale: float) -> Initializer:
-    """A kernel that keeps variance times `scale²`; zeros for 0."""
-    if scale == 0.0:
-        return nn.initializers.zeros
-    return nn.initializers.variance_scaling(scale**2, "fan_in", "truncated_normal")
 
 
 def identity(

@@ -6,52 +6,50 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxemb.nn.activations import GELU, Activation
-from jaxemb.nn.dense import Dense, residual
+from jaxemb.nn.dense import Dense, zeros
 
 
 class FeedForward(nn.Module, kw_only=True):
     """`W₂ a(W₁ x + b₁) + b₂` at every position, `[..., width] -> [..., width]`.
 
+    The last kernel starts at zero: in a residual branch the layer first adds nothing.
+
     Attributes:
         hidden: features between the two maps.
         activation: `a`.
         dtype: of the products.
-        residual_scale: standard deviation of `W₂`, relative to one that keeps variance.
     """
 
     hidden: int
     activation: Activation = GELU()
     dtype: str = "float32"
-    residual_scale: float = 1.0
 
     @nn.compact
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
         hidden = Dense(features=self.hidden, dtype=self.dtype, name="expand")(x)
         # Recomputed in the backward pass: cheaper than keeping what the activation computes inside.
         hidden = jax.checkpoint(self.activation)(hidden)
-        kernel = residual(self.residual_scale)
-        output = Dense(features=x.shape[-1], dtype=self.dtype, kernel_init=kernel, name="output")
+        output = Dense(features=x.shape[-1], dtype=self.dtype, kernel_init=zeros, name="output")
         return output(hidden)
 
 
 class GatedFeedForward(nn.Module, kw_only=True):
     """`W₃ (a(W₁ x) ⊙ W₂ x)` at every position, `[..., width] -> [..., width]`.
 
+    The last kernel starts at zero: in a residual branch the layer first adds nothing.
+
     Attributes:
         hidden: features between the maps.
         activation: `a`; with GELU this is GEGLU.
-        residual_scale: standard deviation of `W₃`, relative to one that keeps variance.
 
     Reference: Shazeer, GLU Variants Improve Transformer, arXiv:2002.05202.
     """
 
     hidden: int
     activation: Activation = GELU()
-    residual_scale: float = 1.0
 
     @nn.compact
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
         gate, value = jnp.split(Dense(features=2 * self.hidden, name="expand")(x), 2, axis=-1)
-        kernel = residual(self.residual_scale)
-        output = Dense(features=x.shape[-1], kernel_init=kernel, name="output")
+        output = Dense(features=x.shape[-1], kernel_init=zeros, name="output")
         return output(self.activation(gate) * value)

@@ -1,15 +1,34 @@
 """Normalisation of a token's features."""
 
+import abc
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxemb.config import Part
 
-class LayerNorm(nn.Module, kw_only=True):
+
+class Norm(nn.Module, Part, abc.ABC):
+    """Slot: brings the last axis to a common scale, or leaves it."""
+
+    @abc.abstractmethod
+    def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
+        """Normalises over the last axis; the result has the dtype of `x`."""
+
+
+class NoNorm(Norm, kw_only=True):
+    """Leaves `x` as it is: how large a token's vector is says how much it weighs in a mean."""
+
+    def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
+        return x
+
+
+class LayerNorm(Norm, kw_only=True):
     """`y = scale (x - mean(x)) / sqrt(var(x) + epsilon) + bias` over the last axis.
 
-    Statistics are taken in float32 whatever the dtype of `x`; the result has the dtype of `x`.
+    Statistics are taken in float32 whatever the dtype of `x`.
 
     Reference: Ba et al., Layer Normalization, arXiv:1607.06450.
     """
@@ -25,3 +44,19 @@ class LayerNorm(nn.Module, kw_only=True):
         variance = jnp.mean(centred * centred, -1, keepdims=True)
         y = centred * (jax.lax.rsqrt(variance + self.epsilon) * scale) + bias
         return y.astype(x.dtype)
+
+
+class RMSNorm(Norm, kw_only=True):
+    """`y = scale x / sqrt(mean(x²) + epsilon)` over the last axis, statistics in float32.
+
+    Reference: Zhang and Sennrich, Root Mean Square Layer Normalization, arXiv:1910.07467.
+    """
+
+    epsilon: float = 1e-6
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
+        scale = self.param("scale", nn.initializers.ones, x.shape[-1:])
+        wide = x.astype(jnp.float32)
+        size = jax.lax.rsqrt(jnp.mean(wide * wide, -1, keepdims=True) + self.epsilon)
+        return (wide * size * scale).astype(x.dtype)

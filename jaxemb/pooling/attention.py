@@ -58,7 +58,7 @@ class LatentBlock(nn.Module, kw_only=True):
             mask,
         )
         z = queries + read
-        feed_forward = GatedFeedForward(hidden=4 * width, residual_scale=0.1, name="feed_forward")
+        feed_forward = GatedFeedForward(hidden=4 * width, name="feed_forward")
         return jnp.mean(z + feed_forward(LayerNorm(name="feed_forward_norm")(z)), axis=1)
 
 

@@ -10,10 +10,23 @@ import pytest
 
 from jaxemb.config import UsageError
 from jaxemb.encoders import Bag, Transformer
-from jaxemb.nn import Bidirectional, Causal, Learned, NoPosition, PreNormBlock, Rotary, Sinusoidal
+from jaxemb.nn import (
+    Bidirectional,
+    Causal,
+    LayerNorm,
+    Learned,
+    NoNorm,
+    NoPosition,
+    PreNormBlock,
+    RMSNorm,
+    Rotary,
+    Sinusoidal,
+)
 
 B, T, W = 3, 6, 8
-SMALL = Transformer(layers=3, width=W, heads=2, hidden=12, position=Learned(max_tokens=10))
+SMALL = Transformer(
+    layers=3, width=W, heads=2, hidden=12, position=Learned(max_tokens=10), norm=LayerNorm()
+)
 
 
 def draw(seed: int = 0) -> tuple[jax.Array, jax.Array]:
@@ -186,16 +199,37 @@ def test_the_gradient_is_that_of_finite_differences():
         assert abs((ahead - behind) / (2 * step) - along) < 0.02 * scale
 
 
-def test_an_untrained_encoder_stays_near_the_bag_of_its_tokens():
-    """The residual branches start small: a state is still mostly the token's own vector."""
-    encoder = Transformer(layers=4, width=64, heads=4)
-    rng = np.random.default_rng(10)
-    x = jnp.asarray(rng.normal(size=(4, 12, 64)), jnp.float32)
-    mask = jnp.ones((4, 12), bool)
-    variables = jax.jit(encoder.init)(jax.random.key(0), x, mask)
-    last = np.asarray(encode(encoder, variables["params"], x, mask)[-1])
-    cosine = np.sum(last * x, -1) / np.linalg.norm(last, axis=-1) / np.linalg.norm(x, axis=-1)
-    assert cosine.mean() > 0.7
+def test_an_untrained_encoder_is_the_bag_of_its_tokens():
+    """The residual branches start at zero, and no norm takes the size out of a token's vector."""
+    encoder = Transformer(layers=3, width=W, heads=2, position=NoPosition())
+    x, mask = draw(10)
+    variables = encoder.init(jax.random.key(0), x, mask)
+    states = encode(encoder, variables["params"], x, mask)
+    np.testing.assert_array_equal(states, np.broadcast_to(x, (3, *x.shape)))
+
+
+@pytest.mark.parametrize("norm", [NoNorm(), LayerNorm(), RMSNorm()])
+def test_one_norm_reads_every_depth(norm):
+    """Random scales and biases, so that a norm left out at some depth would show."""
+    plain = dataclasses.replace(SMALL, norm=NoNorm())
+    normed = dataclasses.replace(SMALL, norm=norm)
+    x, mask = draw()
+    params = random_params(normed)
+    raw = encode(plain, params, x, mask)
+    expected = norm.apply({"params": params.get("norm", {})}, raw)
+    np.testing.assert_allclose(encode(normed, params, x, mask), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_depths_that_are_not_read_cost_nothing():
+    """Reading the last state alone compiles to one norm of the three."""
+    x, mask = draw()
+    params = random_params(SMALL)
+
+    def roots(read):
+        program = jax.jit(lambda p: jnp.sum(read(SMALL.apply({"params": p}, x, mask))))
+        return program.lower(params).compile().as_text().count("rsqrt(")
+
+    assert roots(lambda s: jax.lax.index_in_dim(s, 2, 0)) == roots(lambda s: s) - 2
 
 
 def test_a_bag_is_its_tokens_and_has_one_depth():

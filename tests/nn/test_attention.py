@@ -244,23 +244,14 @@ def test_a_linear_maps_gradient_is_the_plain_formulas(dtype):
     assert {leaf.dtype for leaf in jax.tree.leaves((of_params, of_x))} == {jnp.dtype("float32")}
 
 
-def test_the_residual_scale_shrinks_the_output_kernel_alone():
-    x = np.zeros((1, 4, 64), np.float32)
-    allowed = jnp.ones((1, 1, 1, 4), bool)
-
-    def kernels(scale: float) -> dict:
-        module = PreNormBlock(heads=2, hidden=64, residual_scale=scale)
-        return jax.jit(module.init)(jax.random.key(0), x, allowed)["params"]
-
-    small, plain, none = kernels(0.25), kernels(1.0), kernels(0.0)
-    for layer in ("attention", "feed_forward"):
-        deviation = [float(p[layer]["output"]["kernel"].std()) for p in (small, plain, none)]
-        assert deviation[0] == pytest.approx(deviation[1] / 4, rel=1e-5)
-        assert deviation[1] == pytest.approx(64**-0.5, rel=0.1)
-        assert deviation[2] == 0.0
-    np.testing.assert_array_equal(
-        small["attention"]["query"]["kernel"], plain["attention"]["query"]["kernel"]
-    )
+def test_a_block_first_adds_nothing():
+    x, mask = draw()
+    block = PreNormBlock(heads=2, hidden=12)
+    allowed = Bidirectional()(jnp.asarray(mask))
+    y, variables = block.init_with_output(jax.random.key(0), jnp.asarray(x), allowed)
+    np.testing.assert_array_equal(y, x)
+    kernel = variables["params"]["feed_forward"]["expand"]["kernel"]
+    assert float(kernel.std()) == pytest.approx(W**-0.5, rel=0.3)
 
 
 def test_a_width_that_heads_do_not_divide_is_refused():

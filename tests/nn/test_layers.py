@@ -18,6 +18,7 @@ from jaxemb.nn import (
     LayerNorm,
     Learned,
     NoPosition,
+    RMSNorm,
     Rotary,
     SelfAttention,
     SiLU,
@@ -92,6 +93,15 @@ def test_layer_norm_is_its_formula():
     np.testing.assert_allclose(
         LayerNorm().apply(variables, x), expected * p["scale"] + p["bias"], atol=1e-5
     )
+
+
+def test_rms_norm_is_its_formula():
+    x = 3 + 2 * normal(2, 3, 8)
+    variables = random_params(RMSNorm(), x)
+    wide = np.asarray(x, np.float64)
+    expected = wide / np.sqrt((wide**2).mean(-1, keepdims=True) + 1e-6)
+    scale = doubles(variables["params"])["scale"]
+    np.testing.assert_allclose(RMSNorm().apply(variables, x), expected * scale, atol=1e-5)
 
 
 def test_layer_norm_has_no_trouble_with_an_offset_or_a_constant():
