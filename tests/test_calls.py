@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jaxemb.config import choices, from_json, to_json
+from jaxemb.text import TextBatch
 from jaxemb.tokens import Vocabulary
 from tests import contracts, toy
 from tests.calls import ESTIMATORS, ROWS, B, Inputs, Row, public_parts
@@ -18,9 +19,17 @@ def over(rows) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("row", rows, ids=lambda row: type(row.part).__name__)
 
 
+def shapes(row: Row, part):
+    return jax.eval_shape(lambda x: row.kind.init(part, jax.random.key(0), x), row.draw())
+
+
 @functools.cache
 def params(row: Row):
-    return jax.jit(lambda inputs: row.kind.init(row.part, jax.random.key(0), inputs))(row.draw())
+    """Drawn anew, away from the zeros and identities that layers start with."""
+    rng = np.random.default_rng(3)
+    return jax.tree.map(
+        lambda x: rng.normal(size=x.shape).astype(x.dtype) / 2, shapes(row, row.part)
+    )
 
 
 @functools.cache
@@ -152,15 +161,28 @@ def test_a_blank_row_stays_finite_with_its_gradient(row):
     assert finite(gradients(row, inputs))
 
 
+READERS = ("encoder.mask=", "encoder=", "pooling=", "head=")
+
+
+@pytest.mark.parametrize("name", [n for n in contracts.rows() if n.startswith(READERS)])
+def test_a_text_without_tokens_stays_finite_with_its_gradient(name):
+    embedder = contracts.rows()[name]
+    mask = np.arange(contracts.TOKENS) < np.array([[0], [3]])
+    batch = TextBatch(jnp.where(mask, 7, 0), jnp.asarray(mask))
+
+    @jax.jit
+    @jax.value_and_grad
+    def value_and_slope(params):
+        return jnp.sum(embedder.apply(params, batch) ** 3)
+
+    assert finite(value_and_slope(jax.jit(embedder.init)(jax.random.key(0))))
+
+
 @over([row for row in ROWS if row.configurable])
 def test_json_gives_the_part_back(row):
     again = from_json(json.loads(json.dumps(to_json(row.part))))
     assert again == row.part
-
-    def shapes(part):
-        return jax.eval_shape(lambda x: row.kind.init(part, jax.random.key(0), x), row.draw())
-
-    assert shapes(again) == shapes(row.part)
+    assert shapes(row, again) == shapes(row, row.part)
 
 
 @pytest.mark.parametrize("part", ESTIMATORS, ids=lambda part: type(part).__name__)

@@ -26,8 +26,8 @@ class Transformer(Encoder, kw_only=True):
     """Pre-norm blocks; every depth is read through one shared norm.
 
     `h₀ = x + positions`, `hₙ = block_n(hₙ₋₁)`, `states[n-1] = norm(hₙ)` for `n = 1 .. layers`. The
-    embedding layer is not among the states. The kernels that write to the residual stream start at
-    zero, so an untrained network is the bag of its token vectors, and training starts from there.
+    embedding layer is not among the states. The kernels that write to the residual stream start
+    small, so an untrained network is near the bag of its token vectors, and training starts there.
 
     Attributes:
         layers: blocks.

@@ -9,14 +9,14 @@ from einops import rearrange
 from jaxtyping import Array, Bool, Float, Key
 
 from jaxemb.config import UsageError
-from jaxemb.nn.dense import Dense, identity, zeros
+from jaxemb.nn.dense import Dense, branch, identity
 from jaxemb.nn.dropout import Dropout
 
 
 class SelfAttention(nn.Module, kw_only=True):
     """Each token reads the tokens it is allowed to: `softmax(Q Kᵀ / √k) V`, heads side by side.
 
-    The output kernel starts at zero: in a residual branch the layer first adds nothing.
+    The output kernel starts small: in a residual branch the layer first adds little.
 
     Attributes:
         heads: parts of the width, each with its own attention.
@@ -49,7 +49,7 @@ class SelfAttention(nn.Module, kw_only=True):
         weights = attention_weights(rotate(query), rotate(key), allowed)
         weights = Dropout(rate=self.dropout, name="dropout")(weights, keys).astype(value.dtype)
         y = merge_heads(jnp.einsum("bhqs,bhsk->bhqk", weights, value))
-        output = Dense(features=width, dtype=self.dtype, kernel_init=zeros, name="output")
+        output = Dense(features=width, dtype=self.dtype, kernel_init=branch, name="output")
         return output(y)
 
 

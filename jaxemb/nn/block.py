@@ -14,7 +14,7 @@ from jaxemb.nn.norm import LayerNorm
 
 
 class PreNormBlock(nn.Module, kw_only=True):
-    """`x + attention(norm(x))`, then `x + feed_forward(norm(x))`; at first both add zero.
+    """`x + attention(norm(x))`, then `x + feed_forward(norm(x))`; at first both add little.
 
     The result is named "block" for rematerialisation policies: saving only what has that name
     recomputes one block at a time in the backward pass.

@@ -31,7 +31,10 @@ class Dense(nn.Module, kw_only=True):
         return y.astype(dtype).reshape(*x.shape[:-1], self.features)
 
 
-zeros = nn.initializers.zeros
+# What residual branches end in: half of what keeps variance. An untrained network is then near the bag
+# of its token vectors, and yet its last token has read the others already; from zeros, pooling by
+# the last token would start with one vector for all texts.
+branch = nn.initializers.variance_scaling(0.25, "fan_in", "truncated_normal")
 
 
 @jax.custom_vjp

@@ -6,13 +6,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxemb.nn.activations import GELU, Activation
-from jaxemb.nn.dense import Dense, zeros
+from jaxemb.nn.dense import Dense, branch
 
 
 class FeedForward(nn.Module, kw_only=True):
     """`W₂ a(W₁ x + b₁) + b₂` at every position, `[..., width] -> [..., width]`.
 
-    The last kernel starts at zero: in a residual branch the layer first adds nothing.
+    The last kernel starts small: in a residual branch the layer first adds little.
 
     Attributes:
         hidden: features between the two maps.
@@ -29,14 +29,14 @@ class FeedForward(nn.Module, kw_only=True):
         hidden = Dense(features=self.hidden, dtype=self.dtype, name="expand")(x)
         # Recomputed in the backward pass: cheaper than keeping what the activation computes inside.
         hidden = jax.checkpoint(self.activation)(hidden)
-        output = Dense(features=x.shape[-1], dtype=self.dtype, kernel_init=zeros, name="output")
+        output = Dense(features=x.shape[-1], dtype=self.dtype, kernel_init=branch, name="output")
         return output(hidden)
 
 
 class GatedFeedForward(nn.Module, kw_only=True):
     """`W₃ (a(W₁ x) ⊙ W₂ x)` at every position, `[..., width] -> [..., width]`.
 
-    The last kernel starts at zero: in a residual branch the layer first adds nothing.
+    The last kernel starts small: in a residual branch the layer first adds little.
 
     Attributes:
         hidden: features between the maps.
@@ -51,5 +51,5 @@ class GatedFeedForward(nn.Module, kw_only=True):
     @nn.compact
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
         gate, value = jnp.split(Dense(features=2 * self.hidden, name="expand")(x), 2, axis=-1)
-        output = Dense(features=x.shape[-1], kernel_init=zeros, name="output")
+        output = Dense(features=x.shape[-1], kernel_init=branch, name="output")
         return output(self.activation(gate) * value)

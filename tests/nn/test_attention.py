@@ -244,15 +244,6 @@ def test_a_linear_maps_gradient_is_the_plain_formulas(dtype):
     assert {leaf.dtype for leaf in jax.tree.leaves((of_params, of_x))} == {jnp.dtype("float32")}
 
 
-def test_a_block_first_adds_nothing():
-    x, mask = draw()
-    block = PreNormBlock(heads=2, hidden=12)
-    allowed = Bidirectional()(jnp.asarray(mask))
-    y, variables = block.init_with_output(jax.random.key(0), jnp.asarray(x), allowed)
-    np.testing.assert_array_equal(y, x)
-    kernel = variables["params"]["feed_forward"]["expand"]["kernel"]
-    assert float(kernel.std()) == pytest.approx(W**-0.5, rel=0.3)
-
 
 def test_a_width_that_heads_do_not_divide_is_refused():
     x, mask = draw()

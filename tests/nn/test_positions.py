@@ -102,7 +102,9 @@ def test_without_rotation_attention_takes_tokens_as_a_set_and_with_it_does_not()
     x, order = draw(B, T, W), np.array([3, 1, 0, 6, 2, 5, 4])
     allowed = Bidirectional()(jnp.ones((B, T), bool))
     module = SelfAttention(heads=2)
-    variables = module.init(jax.random.key(0), x, allowed)
+    # Random everywhere: a new layer's output kernel is zero.
+    shapes = jax.eval_shape(module.init, jax.random.key(0), x, allowed)
+    variables = jax.tree.map(lambda leaf: draw(*leaf.shape), shapes)
 
     def attend(x, part):
         def turn(y):

@@ -1,0 +1,388 @@
+"""Encoding and training beside sentence-transformers: the same shapes, texts and token ids.
+
+Run      pip install -e ".[parity]" && python benchmarks/throughput.py     # about 10 minutes, 2 cores
+Prints   non-pad tokens a second of both, their ratio, padding efficiency, and the share of the rate
+         at which the machine multiplies the model's own matrices. Medians of interleaved pairs;
+         compilation and warming up are apart.
+
+Both sides read one WordPiece vocabulary trained on the texts. The peer is a randomly initialised
+BERT of equal layers, width, heads and feed-forward width, built from its configuration: nothing is
+downloaded. Encoding is each side's own `encode(texts)`, from strings to unit vectors, with the rows
+a call that suit it. Training is a step on batches tokenised beforehand: dropout of one rate on both
+sides, in-batch negatives, clipping, AdamW in float32. The peer's step is its own model, loss and
+torch.optim without the trainer around them.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+# Each step frees and takes the same large arrays; by default glibc hands them back to the system
+# and the next step pays for fresh pages. Read when a process starts, hence for both sides alike.
+KEEP_MEMORY = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--width", type=int, default=384)
+    parser.add_argument("--heads", type=int, default=12)
+    parser.add_argument("--tokens", type=int, default=64, help="longest text")
+    parser.add_argument("--texts", type=int, default=512, help="texts an encoding")
+    parser.add_argument("--rows", type=int, default=64, help="pairs a training batch")
+    parser.add_argument("--steps", type=int, default=2, help="training steps a timing")
+    parser.add_argument("--call", type=int, default=16, help="texts a call of our encoder")
+    parser.add_argument("--peer-call", type=int, default=32, help="texts a call of the peer's")
+    parser.add_argument("--pairs", type=int, default=7, help="interleaved timings of both sides")
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--keep-memory", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--json", help="also write the figures to this file")
+    return parser.parse_args()
+
+
+def restarted(options: argparse.Namespace) -> None:
+    """Start the process anew with the allocator's settings, which are read once."""
+    if options.keep_memory and any(name not in os.environ for name in KEEP_MEMORY):
+        import sys
+
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | KEEP_MEMORY)
+
+
+# --- the data both sides read
+
+
+def pairs() -> list[tuple[str, str]]:
+    """Summaries and bodies of docstrings."""
+    from jaxemb.data import Pairs, PyDocs
+
+    examples = Pairs(source=PyDocs(), split="train").examples()
+    return [(example["query"], example["positive"]) for example in examples]
+
+
+def tokenizer(texts: Iterable[str], options: argparse.Namespace) -> Any:
+    from jaxemb.text import WordPiece
+
+    return WordPiece(vocabulary=8192, max_tokens=options.tokens).train(texts)
+
+
+# --- the two sides
+
+
+class Ours:
+    """jaxemb: `Model.encode`, and the step that `train` runs."""
+
+    def __init__(self, tokenizer: Any, options: argparse.Namespace):
+        import dataclasses
+
+        import jax
+
+        from jaxemb.encoders import Transformer
+        from jaxemb.losses import InfoNCE
+        from jaxemb.model import Embedder, Model
+        from jaxemb.pooling import Mean
+        from jaxemb.tokens import TokenTable
+        from jaxemb.training import AdamW
+
+        encoder = Transformer(
+            layers=options.layers, width=options.width, heads=options.heads,
+            dropout=options.dropout, dtype=options.dtype,
+        )  # fmt: skip
+        embedder = Embedder(
+            text=tokenizer.text, tokens=TokenTable(), encoder=encoder, pooling=Mean()
+        )
+        model = Model.create(embedder, jax.random.key(0))
+        self.model = dataclasses.replace(model, tokenizer=tokenizer)
+        self.options, self.loss, self.optimizer = options, InfoNCE(), AdamW()
+        self.program = self.state = None
+
+    def encode(self, texts: list[str]) -> Any:
+        return self.model.encode(texts, batch_size=self.options.call)
+
+    def encode_padding(self, lengths: list[int]) -> int:
+        """Padded tokens of an encoding: longest first, a call as long as its bucket."""
+        from jaxemb.text import bucket
+
+        lengths, rows = sorted(lengths, reverse=True), self.options.call
+        calls = [lengths[i : i + rows] for i in range(0, len(lengths), rows)]
+        return sum(len(call) * bucket(call[0], self.options.tokens) for call in calls)
+
+    def batch(self, columns: list[list[Any]]) -> tuple[dict[str, Any], int]:
+        """A training batch and how many tokens it has with padding."""
+        import numpy as np
+
+        from jaxemb.text import bucket, pad
+
+        longest = [bucket(max(map(len, column)), self.options.tokens) for column in columns]
+        query, positive = (pad(c, n) for c, n in zip(columns, longest, strict=True))
+        ids = np.arange(len(columns[0]), dtype=np.int32)
+        batch = {"query": query, "positive": positive, "query_id": ids, "positive_id": ids}
+        return batch, query.ids.size + positive.ids.size
+
+    def train(self, batches: list[dict[str, Any]]) -> None:
+        import jax
+
+        self.program or self._prepare()
+        for batch in batches:
+            self.state, metrics = self.program(self.state, batch)
+        jax.block_until_ready(metrics)
+
+    def _prepare(self) -> None:
+        import jax
+
+        from jaxemb.parallel import Runtime
+        from jaxemb.training import Full, Objective
+        from jaxemb.training.state import create
+        from jaxemb.training.step import Program, make_step
+
+        runtime, steps = Runtime(), 10_000
+        transform = self.optimizer.transform(self.model.params, steps)
+        params = jax.tree.map(lambda x: x.copy(), self.model.params)
+        self.state = runtime.place(create(params, transform, jax.random.key(1)))
+        objective = Objective(self.model.embedder, self.loss, runtime.devices.axis)
+        step = make_step(objective, Full(), self.optimizer, transform, steps)
+        self.program = Program(step, runtime, jax.eval_shape(lambda state: state, self.state))
+
+
+class Peer:
+    """sentence-transformers over a BERT of the same shape."""
+
+    def __init__(self, tokenizer: Any, options: argparse.Namespace):
+        import torch
+        from sentence_transformers.losses import MultipleNegativesRankingLoss
+
+        torch.set_num_threads(options.threads)
+        torch.manual_seed(0)
+        self.options = options
+        self.model = _bert(tokenizer, options)
+        self.loss = MultipleNegativesRankingLoss(self.model)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3)
+
+    def _half(self) -> Any:
+        import torch
+
+        on = self.options.dtype == "bfloat16"
+        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=on)
+
+    def encode(self, texts: list[str]) -> Any:
+        with self._half():
+            return self.model.encode(
+                texts, batch_size=self.options.peer_call, normalize_embeddings=True
+            )
+
+    def encode_padding(self, texts: list[str], lengths: list[int]) -> int:
+        """Padded tokens of an encoding: longest string first, a call as long as its longest text."""
+        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+        rows = self.options.peer_call
+        calls = [[lengths[j] for j in order[i : i + rows]] for i in range(0, len(order), rows)]
+        return sum(len(call) * max(call) for call in calls)
+
+    def batch(self, columns: list[list[Any]]) -> tuple[list[dict[str, Any]], int]:
+        """A training batch of the same ids, each column as long as its longest text."""
+        import torch
+
+        from jaxemb.text import pad
+
+        padded = [pad(column, max(map(len, column))) for column in columns]
+        features = [
+            {"input_ids": torch.tensor(p.ids).long(), "attention_mask": torch.tensor(p.mask).long()}
+            for p in padded
+        ]
+        return features, sum(p.ids.size for p in padded)
+
+    def train(self, batches: list[list[dict[str, Any]]]) -> None:
+        import torch
+
+        self.model.train()
+        for features in batches:
+            self.optimizer.zero_grad()
+            with self._half():
+                loss = self.loss([dict(column) for column in features], None)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            self.optimizer.step()
+        self.model.eval()
+
+
+def _bert(tokenizer: Any, options: argparse.Namespace) -> Any:
+    """A randomly initialised BERT with mean pooling, read from a folder as the peer wants it."""
+    import tokenizers
+    from sentence_transformers import SentenceTransformer, models
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    config = BertConfig(
+        vocab_size=tokenizer.text.vocabulary, hidden_size=options.width,
+        num_hidden_layers=options.layers, num_attention_heads=options.heads,
+        intermediate_size=4 * options.width, max_position_embeddings=512,
+        hidden_dropout_prob=options.dropout, attention_probs_dropout_prob=options.dropout,
+    )  # fmt: skip
+    names = {f"{n}_token": f"[{n.upper()}]" for n in ("pad", "unk", "cls", "sep", "mask")}
+    backend = tokenizers.Tokenizer.from_str(tokenizer.to_json())
+    with tempfile.TemporaryDirectory() as folder:
+        BertModel(config).save_pretrained(folder)
+        PreTrainedTokenizerFast(tokenizer_object=backend, **names).save_pretrained(folder)
+        transformer = models.Transformer(folder, max_seq_length=options.tokens)
+    pooling = models.Pooling(options.width, pooling_mode="mean")
+    return SentenceTransformer(modules=[transformer, pooling], device="cpu")
+
+
+# --- measuring
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def interleaved(ours: Callable, peer: Callable, pairs: int) -> tuple[list[float], list[float]]:
+    """Both timed in turn, so that what else the machine does falls on both alike."""
+    times = [(seconds(ours), seconds(peer)) for _ in range(pairs)]
+    return [a for a, _ in times], [b for _, b in times]
+
+
+def flops_a_token(options: argparse.Namespace, length: float) -> float:
+    """Forward, of a token in a text of `length`: `2 N + 4 layers width length`."""
+    return options.layers * (24 * options.width**2 + 4 * options.width * length)
+
+
+def matrix_rate(options: argparse.Namespace) -> float:
+    """FLOP/s at which the machine multiplies the model's own shapes; the better of both libraries."""
+    import jax
+    import numpy as np
+    import torch
+
+    rows, width = 1024, options.width
+    shapes = [(width, width)] * 4 + [(width, 4 * width), (4 * width, width)]
+    rng = np.random.default_rng(0)
+    arrays = [
+        (rng.normal(size=(rows, k)).astype("f"), rng.normal(size=(k, n)).astype("f"))
+        for k, n in shapes
+    ]
+    theirs = [tuple(map(torch.tensor, pair)) for pair in arrays]
+    if options.dtype == "bfloat16":
+        theirs = [tuple(x.bfloat16() for x in pair) for pair in theirs]
+        arrays = [tuple(jax.numpy.asarray(x, "bfloat16") for x in pair) for pair in arrays]
+    ours = [tuple(map(jax.numpy.asarray, pair)) for pair in arrays]
+    wide = jax.numpy.float32
+    multiply = jax.jit(
+        lambda pairs: [jax.numpy.matmul(a, b, preferred_element_type=wide) for a, b in pairs]
+    )
+    work = 2 * rows * sum(k * n for k, n in shapes)
+    repeats = 20
+
+    def by_jax() -> None:
+        for _ in range(repeats):
+            jax.block_until_ready(multiply(ours))
+
+    def by_torch() -> None:
+        for _ in range(repeats):
+            [a @ b for a, b in theirs]
+
+    by_jax(), by_torch()
+    return max(
+        repeats * work / min(seconds(side) for _ in range(3)) for side in (by_jax, by_torch)
+    )
+
+
+def figures(
+    ours: list[float], peer: list[float], tokens: int, flops: float, rate: float, padded: Any
+) -> dict[str, Any]:
+    """Medians of both sides, and of the ratios within pairs."""
+    mine, theirs = statistics.median(ours), statistics.median(peer)
+    ratios = [b / a for a, b in zip(ours, peer, strict=True)]
+    return {
+        "tokens_per_second": {"ours": tokens / mine, "peer": tokens / theirs},
+        "ratio": statistics.median(ratios),
+        "ratio_range": [min(ratios), max(ratios)],
+        "padding_efficiency": {name: tokens / n for name, n in padded.items()},
+        "share_of_matrix_rate": {
+            "ours": flops / mine / rate,
+            "peer": flops / theirs / rate,
+        },
+    }
+
+
+def encoding(ours: Ours, peer: Peer, texts: list[str], rate: float) -> dict[str, Any]:
+    options = ours.options
+    lengths = [len(ids) for ids in ours.model.tokenizer.encode(texts)]
+    compiling = seconds(lambda: ours.encode(texts))
+    peer.encode(texts)
+    times = interleaved(lambda: ours.encode(texts), lambda: peer.encode(texts), options.pairs)
+    flops = sum(n * flops_a_token(options, n) for n in lengths)
+    padded = {
+        "ours": ours.encode_padding(lengths),
+        "peer": peer.encode_padding(texts, lengths),
+    }
+    return figures(*times, sum(lengths), flops, rate, padded) | {"first_call_seconds": compiling}
+
+
+def training(ours: Ours, peer: Peer, columns: list[list[Any]], rate: float) -> dict[str, Any]:
+    options = ours.options
+    cuts = range(0, options.rows * options.steps, options.rows)
+    batches = [[column[i : i + options.rows] for column in columns] for i in cuts]
+    mine, theirs = ([side.batch(batch) for batch in batches] for side in (ours, peer))
+    feeds = [batch for batch, _ in mine], [batch for batch, _ in theirs]
+    compiling = seconds(lambda: ours.train(feeds[0]))
+    peer.train(feeds[1])
+    ours.train(feeds[0])
+    times = interleaved(
+        lambda: ours.train(feeds[0]), lambda: peer.train(feeds[1]), options.pairs
+    )
+    lengths = [len(ids) for batch in batches for column in batch for ids in column]
+    flops = 3 * sum(n * flops_a_token(options, n) for n in lengths)
+    padded = {"ours": sum(n for _, n in mine), "peer": sum(n for _, n in theirs)}
+    return figures(*times, sum(lengths), flops, rate, padded) | {"first_call_seconds": compiling}
+
+
+def show(name: str, found: dict[str, Any]) -> None:
+    tokens, eta, share = (
+        found[key] for key in ("tokens_per_second", "padding_efficiency", "share_of_matrix_rate")
+    )
+    low, high = found["ratio_range"]
+    print(f"{name}: {found['ratio']:.2f}x the peer (pairs {low:.2f} to {high:.2f})")
+    for side in ("ours", "peer"):
+        print(
+            f"  {side:5s} {tokens[side]:9,.0f} non-pad tokens/s   padding efficiency {eta[side]:.2f}"
+            f"   share of matrix rate {share[side]:.2f}"
+        )
+    print(f"  first call with compilation: {found['first_call_seconds']:.1f} s")
+
+
+def main() -> None:
+    options = arguments()
+    restarted(options)
+    import numpy as np
+
+    data = pairs()
+    known = tokenizer((text for pair in data for text in pair), options)
+    chosen = np.random.default_rng(0).permutation(len(data))
+    picked = [data[i] for i in chosen[: max(options.texts, options.rows * options.steps)]]
+    ours, peer = Ours(known, options), Peer(known, options)
+    rate = matrix_rate(options)
+    print(f"{options.layers} layers x {options.width}, {options.threads} threads, {options.dtype}")
+    print(f"the model's matrices: {rate / 1e9:.0f} GFLOP/s")
+    texts = [pair[i % 2] for i, pair in enumerate(picked)][: options.texts]
+    found = {"options": vars(options), "matrix_rate": rate}
+    found["encode"] = encoding(ours, peer, texts, rate)
+    show("encode", found["encode"])
+    columns = [known.encode([pair[i] for pair in picked]) for i in (0, 1)]
+    found["train"] = training(ours, peer, columns, rate)
+    show("train", found["train"])
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(found, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
