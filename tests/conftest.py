@@ -58,7 +58,7 @@ class WholeFile(pytest.Item):
 
     def runtest(self) -> None:
         chosen = self.config.option.markexpr
-        command = [sys.executable, "-m", "pytest", "-q", str(self.path), "-m", chosen or ""]
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "0", str(self.path), "-m", chosen or ""]
         environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "8"}
         done = subprocess.run(
             command, env=environment, cwd=self.config.rootpath, capture_output=True, text=True

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, UInt32
 
-from jaxemb.config import Part
+from jaxemb.config import Part, UsageError
 
 
 class Dropout(nn.Module, Part, kw_only=True):
@@ -19,7 +19,7 @@ class Dropout(nn.Module, Part, kw_only=True):
     uncorrelated bits, not cryptographic ones.
 
     Raises:
-        ValueError: if `rate` is not in `[0, 1)`.
+        UsageError: if `rate` is not in `[0, 1)`.
 
     Example:
         >>> keys = jax.random.split(jax.random.key(0), 2)
@@ -37,7 +37,7 @@ class Dropout(nn.Module, Part, kw_only=True):
         self, x: Float[Array, "batch *features"], keys: Key[Array, " batch"] | None
     ) -> Float[Array, "batch *features"]:
         if not 0.0 <= self.rate < 1.0:
-            raise ValueError(f"Dropout.rate is {self.rate}; it must lie in [0, 1).")
+            raise UsageError(f"Dropout.rate is {self.rate}; it must lie in [0, 1).")
         if keys is None or self.rate == 0.0:
             return x
         salt = zlib.crc32("/".join(self.path).encode())
