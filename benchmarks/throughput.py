@@ -219,7 +219,9 @@ def _bert(tokenizer: Any, options: argparse.Namespace) -> Any:
     import tokenizers
     from sentence_transformers import SentenceTransformer, models
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     config = BertConfig(
         vocab_size=tokenizer.text.vocabulary, hidden_size=options.width,
         num_hidden_layers=options.layers, num_attention_heads=options.heads,
@@ -290,9 +292,7 @@ def matrix_rate(options: argparse.Namespace) -> float:
             [a @ b for a, b in theirs]
 
     by_jax(), by_torch()
-    return max(
-        repeats * work / min(seconds(side) for _ in range(3)) for side in (by_jax, by_torch)
-    )
+    return max(repeats * work / min(seconds(side) for _ in range(3)) for side in (by_jax, by_torch))
 
 
 def figures(
@@ -336,9 +336,7 @@ def training(ours: Ours, peer: Peer, columns: list[list[Any]], rate: float) -> d
     compiling = seconds(lambda: ours.train(feeds[0]))
     peer.train(feeds[1])
     ours.train(feeds[0])
-    times = interleaved(
-        lambda: ours.train(feeds[0]), lambda: peer.train(feeds[1]), options.pairs
-    )
+    times = interleaved(lambda: ours.train(feeds[0]), lambda: peer.train(feeds[1]), options.pairs)
     lengths = [len(ids) for batch in batches for column in batch for ids in column]
     flops = 3 * sum(n * flops_a_token(options, n) for n in lengths)
     padded = {"ours": sum(n for _, n in mine), "peer": sum(n for _, n in theirs)}

@@ -9,6 +9,8 @@ Claim    Bidirectional attention with pooling over all layers beats causal atten
 Run      jaxemb run pooling_and_attention        # small: 5 arms x 5 seeds, about 20 min on 2 cores
 Differs  2 layers of 128 trained whole on a token table fitted to the training text, where the paper
          tunes a 7B language model by LoRA.
+Found    Retrieval: supported, +0.048 nDCG@10 [0.031, 0.066]. Similarity: undecided, +0.007 Spearman
+         [-0.001, 0.015]. Reading tokens is as good as reading layers; BM25 is ahead of every arm.
 """
 
 from jaxemb import Better, Experiment, arm, experiment, recipes
