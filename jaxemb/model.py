@@ -72,21 +72,22 @@ class Embedder(Part):
         self, params: Params, states: Float[Array, "layers batch tokens width"], mask: Array
     ) -> Float32[Array, "batch dim"]:
         """Hidden states to vectors: pooling, then the head."""
-        vectors = self.pooling.apply({"params": params["pooling"]}, states, jnp.asarray(mask))
+        vectors = self.pooling.apply({"params": params["pooling"]}, states, mask)
         return self.head.apply({"params": params["head"]}, vectors).astype(jnp.float32)
 
     def apply(
         self, params: Params, batch: TextBatch, *, keys: Array | None = None
     ) -> Float32[Array, "batch dim"]:
         """Vectors of a batch of texts, `[batch, dim]`."""
-        return self.read(params, self.states(params, batch, keys=keys), batch.mask)
+        return self.read(params, self.states(params, batch, keys=keys), jnp.asarray(batch.mask))
 
     def depths(
         self, params: Params, batch: TextBatch, *, keys: Array | None = None
     ) -> Float32[Array, "batch layers dim"]:
         """The vectors that the model would give if it were cut after each of its layers."""
         states = self.states(params, batch, keys=keys)
-        cuts = [self.read(params, states[: n + 1], batch.mask) for n in range(len(states))]
+        mask = jnp.asarray(batch.mask)
+        cuts = [self.read(params, states[: n + 1], mask) for n in range(len(states))]
         return jnp.stack(cuts, axis=1)
 
     def truncated(self, layers: int) -> "Embedder":

@@ -23,6 +23,9 @@ from jaxemb.parallel import Jit, Pmap, Runtime
 
 ROOT = Path(__file__).parents[1]
 
+# Orbax closes the loop of a read that failed before its coroutines, which then complain when collected.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 def state() -> dict:
     """Every kind of array that a state may hold."""

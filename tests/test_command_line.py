@@ -286,7 +286,8 @@ def test_run_prints_the_table_and_writes_the_report(line, ran, tmp_path):
     code, out, err = line("run", NAME, "temperature=0.2", "--seeds", "2", "--jobs", "3")
     assert code == 0
     assert "causal-last" in out and "0.400" in out
-    assert (tmp_path / "runs" / NAME / "small" / "report.html").exists()
+    variant = tmp_path / "runs" / NAME / "small" / "variants" / "temperature=0.2"
+    assert (variant / "report.html").exists() and ran.chosen.variant == "temperature=0.2"
     assert ran.chosen.overrides == (("temperature", "0.2"),)
     assert (ran.chosen.seeds, ran.chosen.jobs, ran.chosen.again) == (2, 3, False)
     assert "1 arms x 2 seeds" in err and "FAILED, loss is nan" in err

@@ -145,10 +145,11 @@ def test_a_model_cannot_be_saved_where_nothing_can_be_written(model):
 def test_few_programs_are_compiled(model):
     from jaxemb.model import _compiled
 
+    _compiled.cache_clear()
     model.encode(["word " * n for n in range(1, 60)] * 2, batch_size=32)
     before = _compiled(model.embedder)._cache_size()
     model.encode(["word " * n for n in range(60, 1, -1)] * 2, batch_size=32)
-    assert _compiled(model.embedder)._cache_size() == before <= 8
+    assert _compiled(model.embedder)._cache_size() == before <= 4
 
 
 def test_embedding_at_a_depth_is_encode_at_that_depth(model):

@@ -57,7 +57,8 @@ def test_a_transformer_by_hand():
     counted = costs.text_flops(recipe.embedder)
     assert encoder.layers * (dense + attention) == pytest.approx(counted, rel=0.01)
     train = recipe.stages[-1]
-    expected = 3 * train.budget.steps * train.data.batch_size * 2 * counted
+    both = counted + costs.text_flops(recipe.embedder, recipe.embedder.text.query_tokens)
+    expected = 3 * train.budget.steps * train.data.batch_size * both
     assert costs.of_recipe(recipe)["flops"] == expected
 
 
