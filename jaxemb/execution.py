@@ -25,6 +25,7 @@ Emit = Callable[[dict], None]
 # Each step on a CPU frees and takes the same large arrays again. Asked to keep them, glibc saves a
 # fifth of a small model's step, which would go into faults on fresh pages. Ignored elsewhere.
 KEEP_MEMORY = {
+    "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(2**31 - 1),
     "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
     "MALLOC_TOP_PAD_": str(64 * 2**20),
