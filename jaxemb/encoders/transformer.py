@@ -27,7 +27,7 @@ class Transformer(Encoder, kw_only=True):
 
     `h₀ = x + positions`, `hₙ = block_n(hₙ₋₁)`, `states[n-1] = norm(hₙ)` for `n = 1 .. layers`. The
     embedding layer is not among the states. The kernels that write to the residual stream start
-    small, so an untrained network is near the bag of its token vectors, and training starts there.
+    small: an untrained state is near its token's vector, and has read the other tokens too.
 
     Attributes:
         layers: blocks.
