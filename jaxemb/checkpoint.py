@@ -8,10 +8,12 @@ so that a half-written checkpoint is no checkpoint. The digests find what was da
 
 import contextlib
 import functools
+import gc
 import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -178,17 +180,30 @@ def _read(folder: Path, like: Any, read: Any, step: int | None, previous: int | 
         }
         arrays |= read("state", args.StandardRestore({n: x for n, x in wanted.items() if x.size}))
         digests = jax.device_get(_digests(arrays))
+        changed = [name for name, digest in digests.items() if int(digest) != page["digests"][name]]
+        reason = f"the array {changed[0]} is not what was saved" if changed else None
     except UsageError:
         raise
     except Exception as error:  # Orbax and TensorStore raise many kinds for one broken file.
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        raise DamagedCheckpoint(folder, reason, step, previous) from error
-    changed = [name for name, digest in digests.items() if int(digest) != page["digests"][name]]
-    if changed:
-        reason = f"the array {changed[0]} is not what was saved"
+    if reason is not None:
+        _forget_unfinished_reads()
         raise DamagedCheckpoint(folder, reason, step, previous)
     leaves = [arrays[name] for name in _flat(like)]
     return jax.tree.unflatten(jax.tree.structure(like), leaves), page["extra"]
+
+
+def _forget_unfinished_reads() -> None:
+    """Where one array cannot be read, the reads of the others are left behind by Orbax.
+
+    Python would print an error for each whenever it next collects them, long after the sentence
+    that matters.
+    """
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
 
 
 def _sealed(page: dict[str, Any]) -> dict[str, Any]:

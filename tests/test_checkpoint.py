@@ -1,7 +1,6 @@
 """Checkpoints: any topology to any other, killed at random, damaged, forbidden."""
 
 import contextlib
-import gc
 import json
 import os
 import random
@@ -165,22 +164,6 @@ def test_a_half_written_checkpoint_is_never_seen(tmp_path):
         assert equal(checkpoints.restore(20, states[20])[0], states[20])
 
 
-@pytest.fixture
-def unfinished_reads():
-    """Orbax leaves the reads of other arrays unawaited when one array cannot be read."""
-    yield
-    gc.collect()
-
-
-def damaging(test):
-    """Marks a test that reads broken files."""
-    test = pytest.mark.usefixtures("unfinished_reads")(test)
-    ignored = ("pytest.PytestUnraisableExceptionWarning", "RuntimeWarning")
-    for warning in ignored:
-        test = pytest.mark.filterwarnings(f"ignore::{warning}")(test)
-    return test
-
-
 def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size > 64)
 
@@ -194,7 +177,6 @@ def damages(folder: Path):
         yield path, content[:middle] + bytes([content[middle] ^ 16]) + content[middle + 1 :]
 
 
-@damaging
 def test_damage_is_named_and_the_previous_checkpoint_offered(tmp_path):
     states = saved(tmp_path)
     noticed = 0
@@ -217,7 +199,6 @@ def test_damage_is_named_and_the_previous_checkpoint_offered(tmp_path):
         assert equal(checkpoints.restore(20, states[20])[0], states[20])
 
 
-@damaging
 def test_a_lone_damaged_checkpoint_offers_a_new_start(tmp_path):
     states = saved(tmp_path, steps=(10,))
     for path in files(tmp_path / "10" / "state"):
@@ -229,7 +210,6 @@ def test_a_lone_damaged_checkpoint_offers_a_new_start(tmp_path):
         checkpoints.restore(10, states[10])
 
 
-@damaging
 def test_damaged_parameters_are_named(tmp_path):
     params = state()["params"]
     save_params(tmp_path / "params", params)

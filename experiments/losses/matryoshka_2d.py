@@ -9,7 +9,7 @@ Run      jaxemb run matryoshka_2d                # small: 3 arms x 5 seeds, abou
 Differs  4 layers of 128 and InfoNCE on pydocs pairs, where the paper tunes BERT with AnglE on NLI.
 """
 
-from jaxemb import Better, Experiment, NotWorse, arm, experiment, recipes
+from jaxemb import Better, Experiment, NotWorse, Tuning, arm, experiment, recipes
 from jaxemb.losses import InfoNCE, LayerWise, Matryoshka, SampledDimension
 
 DIMS = (16, 32, 64, 128)
@@ -31,4 +31,5 @@ def matryoshka_2d() -> Experiment:
             NotWorse("retrieval/ndcg@10", "dimensions-layers", than="dimensions"),
             Better("retrieval@layers=2,dim=128/ndcg@10", "dimensions-layers", than="small-alone"),
         ),
+        tuning=Tuning(learning_rates=(3e-4, 1e-3, 3e-3)),
     )
