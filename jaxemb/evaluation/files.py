@@ -1,22 +1,19 @@
-"""Task data in files: tables of pairs or labels (TSV or JSONL), retrieval folders in BEIR's layout.
+"""Task data in files: tables of pairs or labels, and retrieval folders in BEIR's layout.
 
-TSV is UTF-8 with one header line, one tab between fields and no quoting; JSONL is one object a
-line; any file may be gzipped. A retrieval set is a folder of `corpus.jsonl`, `queries.jsonl` and
-`qrels/<split>.tsv`.
+Tables are TSV, CSV or JSONL, gzipped or not, as `jaxemb.data.tables` reads them. A retrieval set is
+a folder of `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`.
 """
 
-import gzip
 import hashlib
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jaxemb.config import UsageError
+from jaxemb.data.tables import Row, read_bytes, read_rows
 from jaxemb.evaluation.problems import (
     LabelData,
     LabelProblem,
@@ -25,8 +22,6 @@ from jaxemb.evaluation.problems import (
     RetrievalData,
     RetrievalProblem,
 )
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,80 +168,6 @@ def plain_or_gzipped(path: Path) -> Path:
     return zipped if zipped.exists() and not path.exists() else path
 
 
-def read_rows(path: str | Path) -> list[Row]:
-    """The rows of a TSV or JSONL file, plain or gzipped.
-
-    Raises:
-        UsageError: if the file is missing, empty, binary, not UTF-8 or of another form.
-    """
-    name = Path(path).name.removesuffix(".gz")
-    if name.endswith(".tsv"):
-        rows = _tsv(read_text(path), path)
-    elif name.endswith((".jsonl", ".json")):
-        rows = _jsonl(read_text(path), path)
-    else:
-        raise UsageError(
-            f"cannot read {path}: the name must end in .tsv or .jsonl, or that and .gz"
-        )
-    if not rows:
-        raise UsageError(f"{path} has no rows")
-    return rows
-
-
-def read_text(path: str | Path) -> str:
-    """The text of a file, plain or gzipped; a byte-order mark is dropped.
-
-    Raises:
-        UsageError: if the file is missing, empty, binary or not UTF-8.
-    """
-    try:
-        data = Path(path).read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-    except FileNotFoundError:
-        raise UsageError(f"no file {path}") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise UsageError(f"cannot read {path}: {error}") from None
-    if not data.strip():
-        raise UsageError(f"{path} is empty")
-    if b"\0" in data:
-        raise UsageError(f"{path} is a binary file, not text")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8: byte {error.start} cannot be decoded") from None
-
-
-def _tsv(text: str, path: str | Path) -> list[Row]:
-    # Not str.splitlines: it also breaks at form feeds and other marks that stand inside texts.
-    lines = text.rstrip("\r\n").split("\n")
-    header = lines[0].rstrip("\r").split("\t")
-    rows = []
-    for number, line in enumerate(lines[1:], start=2):
-        fields = line.rstrip("\r").split("\t")
-        if len(fields) != len(header):
-            raise UsageError(
-                f"{path}, line {number}: {len(fields)} fields where the header has {len(header)}"
-            )
-        rows.append(dict(zip(header, fields, strict=True)))
-    return rows
-
-
-def _jsonl(text: str, path: str | Path) -> list[Row]:
-    rows = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{path}, line {number}: not JSON ({error.msg})") from None
-        if not isinstance(row, dict):
-            raise UsageError(f"{path}, line {number}: not a JSON object")
-        rows.append(row)
-    return rows
-
-
 def column(rows: Sequence[Row], names: Sequence[str], path: str | Path) -> list[str]:
     """The first of the named columns that the rows have, as strings."""
     found = next((name for name in names if name in rows[0]), None)
@@ -336,8 +257,5 @@ def _digest(paths: Sequence[str | Path], settings: str) -> str:
     """Hash of the files' bytes and the settings that choose among their rows."""
     digest = hashlib.sha256(settings.encode())
     for path in paths:
-        try:
-            digest.update(Path(path).read_bytes())
-        except OSError as error:
-            raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        digest.update(read_bytes(path))
     return digest.hexdigest()[:16]

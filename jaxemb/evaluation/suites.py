@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jaxemb.config import UsageError
+from jaxemb.data.tables import read_rows
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
-from jaxemb.evaluation.files import AllLabelled, LabelFile, PairFile, RetrievalFolder, read_rows
+from jaxemb.evaluation.files import AllLabelled, LabelFile, PairFile, RetrievalFolder
 from jaxemb.evaluation.pair_classification import PairClassification
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
 from jaxemb.evaluation.retrieval import Retrieval
