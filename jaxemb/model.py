@@ -2,13 +2,14 @@
 
 import dataclasses
 import functools
+import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +27,7 @@ FORMAT = 1
 Params = dict[str, Any]
 Texts = Any
 """A string, or an iterable of strings; anything else is refused in a sentence."""
+Report = Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -171,11 +173,14 @@ class Model:
         dim: int | None = None,
         layers: int | None = None,
         batch_size: int = 64,
+        batch_tokens: int | None = None,
+        max_tokens: int | None = None,
         prompt: str | None = None,
         role: str = "document",
         normalize: bool = True,
         show_progress: bool = False,
         strict: bool = False,
+        report: Report | None = None,
     ) -> np.ndarray:
         """Embed texts: `[texts, dim]` float32 in the order given; one string gives one vector `[dim]`.
 
@@ -187,44 +192,72 @@ class Model:
             dim: keep the first `dim` numbers of each vector (before `normalize`).
             layers: run only the first `layers` layers.
             batch_size: texts a call.
+            batch_tokens: tokens a call, padding included, in the place of `batch_size`: as many
+                texts as their padded length leaves room for, so that short texts fill a call too.
+            max_tokens: cut texts here where the model would take longer ones.
             prompt: a prefix for every text; by default the template's for `role`.
             role: `"query"` or `"document"`: which of the template's prefixes is used.
             normalize: scale each vector to unit length.
             show_progress: draw a progress bar.
             strict: one text a call, so that a vector is the same to the last bit whatever else is
                 in the list and whatever the batch size. Slower.
+            report: called when a batch is embedded, with its texts and its tokens without padding.
 
         Raises:
-            UsageError: a text is not a string, or `dim`, `layers`, `batch_size` is out of range.
+            UsageError: a text is not a string, or `dim`, `layers`, `batch_size`, `batch_tokens`,
+                `max_tokens` is out of range.
         """
         if isinstance(texts, str):
             options = dict(dim=dim, layers=layers, prompt=prompt, role=role, normalize=normalize)
-            return self.encode([texts], strict=strict, batch_size=batch_size, **options)[0]
+            options |= dict(batch_size=batch_size, batch_tokens=batch_tokens, max_tokens=max_tokens)
+            return self.encode([texts], strict=strict, report=report, **options)[0]
         texts = _checked(texts)
-        if batch_size < 1:
-            raise UsageError(f"batch_size={batch_size} must be at least 1.")
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("batch_tokens", batch_tokens, 1),
+            ("max_tokens", max_tokens, 3),
+        ):
+            if value is not None and value < least:
+                raise UsageError(f"{name}={value} must be at least {least}.")
         if dim is not None and not 1 <= dim <= self.dim:
             raise UsageError(
                 f"dim={dim} is out of range: this model's vectors have 1 to {self.dim}."
             )
         embedder = self.embedder if layers is None else self.embedder.truncated(layers)
-        sequences = self._tokenized(texts, prompt, role)
-        rows = 1 if strict else batch_size
-        vectors = _embed(embedder, self.params, sequences, rows, show_progress)
+        sequences = self._tokenized(texts, prompt, role, max_tokens)
+        size = _Size(1 if strict else batch_size, None if strict else batch_tokens)
+        vectors = _embed(embedder, self.params, sequences, size, show_progress, report)
         vectors = self._transformed(vectors)[:, :dim]
         return _unit(vectors) if normalize else np.ascontiguousarray(vectors)
 
-    def _tokenized(self, texts: Sequence[str], prompt: str | None, role: str) -> list[np.ndarray]:
+    def _tokenized(
+        self, texts: Sequence[str], prompt: str | None, role: str, max_tokens: int | None
+    ) -> list[np.ndarray]:
         if self.tokenizer is None:
             raise UsageError(
                 "This model has no tokenizer: fit one with Fit(estimator=Vocabulary())."
             )
-        return self.tokenizer.encode(texts, role=role, prompt=prompt)
+        return self.tokenizer.encode(texts, role=role, prompt=prompt, max_tokens=max_tokens)
 
     def _transformed(self, vectors: np.ndarray) -> np.ndarray:
         for transform in self.transforms:
             vectors = transform(vectors)
         return vectors
+
+    def fingerprint(self) -> str:
+        """Hex of a hash of all that makes a vector: parts, weights, tokenizer and transforms.
+
+        A weight that changes by one bit changes it. Where the model is stored does not matter, nor
+        what its stages or its run were called.
+        """
+        described = [to_json(self.embedder), [to_json(t) for t in self.transforms]]
+        digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+        digest.update((self.tokenizer.to_json() if self.tokenizer else "").encode())
+        for path, leaf in jax.tree_util.tree_flatten_with_path(self.params)[0]:
+            array = np.asarray(leaf)
+            digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
 
     @staticmethod
     def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -271,17 +304,44 @@ class Model:
 
 @dataclasses.dataclass(frozen=True)
 class Embedding:
-    """The function `embed(texts, role)` that tasks call, over a model; `at` cuts its layers."""
+    """The function `embed(texts, role)` that tasks call, over a model; `at` cuts its layers.
+
+    `max_tokens`, `batch_tokens` and `report` are as in `Model.encode`.
+    """
 
     model: Model
     layers: int | None = None
+    max_tokens: int | None = None
+    batch_tokens: int | None = None
+    report: Report | None = None
 
     def __call__(self, texts: Sequence[str], role: str = "document") -> np.ndarray:
-        return self.model.encode(texts, role=role, layers=self.layers)
+        return self.model.encode(
+            texts,
+            role=role,
+            layers=self.layers,
+            max_tokens=self.max_tokens,
+            batch_tokens=self.batch_tokens,
+            report=self.report,
+        )
 
     def at(self, layers: int) -> "Embedding":
         """The same model after its first `layers` layers."""
-        return Embedding(self.model, layers)
+        return dataclasses.replace(self, layers=layers)
+
+    def settings(self, role: str) -> dict[str, Any]:
+        """What, beside the model and the code, a text's vector depends on."""
+        text = self.model.embedder.text
+        limit = text.limit(role)
+        return {
+            "role": role,
+            "prompt": text.template.prefix(role),
+            "max_tokens": limit if self.max_tokens is None else min(limit, self.max_tokens),
+            "layers": self.layers or self.model.embedder.layers,
+            "dtype": "+".join(sorted({str(x.dtype) for x in jax.tree.leaves(self.model.params)})),
+            "backend": jax.default_backend(),
+            "normalize": True,
+        }
 
 
 def load(path: str | os.PathLike) -> Model:
@@ -352,34 +412,73 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
 
 
+class _Size(NamedTuple):
+    """How many texts a call takes, fixed or by their padded length."""
+
+    rows: int
+    tokens: int | None = None
+
+    def at(self, length: int) -> int:
+        """A power of two under a budget of tokens, so that few programs are compiled."""
+        if self.tokens is None:
+            return self.rows
+        return 1 << (max(1, self.tokens // length).bit_length() - 1)
+
+
 def _embed(
-    embedder: Embedder, params: Params, sequences: list[np.ndarray], rows: int, show_progress: bool
+    embedder: Embedder,
+    params: Params,
+    sequences: list[np.ndarray],
+    size: _Size,
+    show_progress: bool,
+    report: Report | None,
 ) -> np.ndarray:
     """Vectors of tokenised texts, longest first, at most two batches in flight."""
     if not sequences:
         return np.zeros((0, embedder.dim), np.float32)
     apply = _compiled(embedder)
-    order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
-    batches = [order[start : start + rows] for start in range(0, len(order), rows)]
+    batches = _batches(sequences, size, embedder.text.max_tokens)
     vectors, waiting = None, []
-    for indices in [*_progress(batches, show_progress), None, None]:
-        if indices is not None:
-            length = bucket(len(sequences[indices[0]]), embedder.text.max_tokens)
-            waiting.append((indices, apply(params, _padded(sequences, indices, length, rows))))
-        if len(waiting) > 1 or (indices is None and waiting):
+    for batch in [*_progress(batches, show_progress), None, None]:
+        if batch is not None:
+            waiting.append((batch.texts, apply(params, _padded(sequences, batch))))
+        if len(waiting) > 1 or (batch is None and waiting):
             done, computed = waiting.pop(0)
             computed = np.asarray(computed)[: len(done)]
             if vectors is None:
                 vectors = np.empty((len(sequences), computed.shape[1]), np.float32)
             vectors[done] = computed
+            if report is not None:
+                report(len(done), sum(len(sequences[i]) for i in done))
     return vectors
 
 
-def _padded(sequences: list, indices: list[int], length: int, rows: int) -> TextBatch:
-    """A batch whose row count is `rows` or, for a last short batch, the next power of two."""
-    count = min(rows, 1 << (len(indices) - 1).bit_length())
-    filler = [sequences[indices[-1]]] * (count - len(indices))
-    return pad([sequences[i] for i in indices] + filler, length)
+class _Batch(NamedTuple):
+    """Numbers of the texts of a batch, and the shape they are padded to."""
+
+    texts: list[int]
+    rows: int
+    length: int
+
+
+def _batches(sequences: list[np.ndarray], size: _Size, most: int) -> list[_Batch]:
+    """Longest texts first; each batch as long as its first text needs."""
+    order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
+    found, start = [], 0
+    while start < len(order):
+        length = bucket(len(sequences[order[start]]), most)
+        full = size.at(length)
+        texts = order[start : start + full]
+        # A last short batch has the next power of two of rows; the rest of them is filler.
+        rows = min(full, 1 << (len(texts) - 1).bit_length())
+        found.append(_Batch(texts, rows, length))
+        start += full
+    return found
+
+
+def _padded(sequences: list[np.ndarray], batch: _Batch) -> TextBatch:
+    filler = [sequences[batch.texts[-1]]] * (batch.rows - len(batch.texts))
+    return pad([sequences[i] for i in batch.texts] + filler, batch.length)
 
 
 def _progress(batches: list, show: bool) -> Iterable:

@@ -17,6 +17,14 @@ from jaxemb.evaluation.pair_classification import PairClassification
 from jaxemb.evaluation.problems import LabelData, PairData, RetrievalData, TaskData
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
 from jaxemb.evaluation.retrieval import Retrieval
+from jaxemb.evaluation.store import (
+    EmbeddingStore,
+    Usage,
+    clear_store,
+    store_folder,
+    store_limit,
+    stored_files,
+)
 from jaxemb.evaluation.sts import STS
 from jaxemb.evaluation.suites import folder_tasks, pydocs_tasks
 from jaxemb.evaluation.truncation import At, reaches, surface
@@ -29,6 +37,7 @@ __all__ = [
     "Clustering",
     "During",
     "EmbeddingCache",
+    "EmbeddingStore",
     "LabelData",
     "LabelFile",
     "PairClassification",
@@ -44,6 +53,8 @@ __all__ = [
     "RetrievalFolder",
     "Task",
     "TaskData",
+    "Usage",
+    "clear_store",
     "evaluate",
     "evaluate_run",
     "final",
@@ -53,5 +64,8 @@ __all__ = [
     "pydocs_tasks",
     "reaches",
     "statistics",
+    "store_folder",
+    "store_limit",
+    "stored_files",
     "surface",
 ]

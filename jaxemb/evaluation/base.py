@@ -131,15 +131,19 @@ class EmbeddingCache:
 
     def _add(self, texts: list[str], role: str) -> None:
         vectors = np.asarray(self._embed(texts, role), np.float32)
-        _check_vectors(vectors, texts)
-        rows = self._rows[role]
+        check_vectors(vectors, texts)
+        self._remember(texts, vectors, role)
+
+    def _remember(self, texts: list[str], vectors: np.ndarray, role: str) -> None:
+        rows = self._rows.setdefault(role, {})
         if role in self._vectors:
             vectors = np.concatenate([self._vectors[role], vectors])
         self._vectors[role] = vectors
         rows.update({text: len(rows) + place for place, text in enumerate(texts)})
 
 
-def _check_vectors(vectors: np.ndarray, texts: Sequence[str]) -> None:
+def check_vectors(vectors: np.ndarray, texts: Sequence[str]) -> None:
+    """Refuses what is not one finite vector a text."""
     if vectors.ndim != 2 or len(vectors) != len(texts):
         raise ValueError(f"{len(texts)} texts gave vectors of shape {vectors.shape}")
     bad = int(np.sum(~np.isfinite(vectors).all(axis=1)))
@@ -164,15 +168,15 @@ def evaluate(embed: Embed, tasks: Iterable[Task]) -> dict[str, Result]:
         {}
     """
     tasks = list(tasks)
-    _check_names(tasks)
-    cache = EmbeddingCache(embed)
+    check_names(tasks)
+    cache = embed if isinstance(embed, EmbeddingCache) else EmbeddingCache(embed)
     return {task.name: task.run(cache) for task in dict.fromkeys(tasks)}
 
 
 def evaluate_run(searcher: Any, tasks: Iterable[Task]) -> dict[str, Result | None]:
     """As `evaluate`, for a searcher without vectors: None for every task that is not retrieval."""
     tasks = list(tasks)
-    _check_names(tasks)
+    check_names(tasks)
     return {task.name: task.score_run(searcher) for task in tasks}
 
 
@@ -186,8 +190,8 @@ def flatten(results: Mapping[str, Result | None]) -> dict[str, float]:
     }
 
 
-def _check_names(tasks: Sequence[Task]) -> None:
-    """Names are columns of tables, `task/metric`, and keys of files."""
+def check_names(tasks: Sequence[Task]) -> None:
+    """Refuses names that two tasks share: they head columns, `task/metric`, and are keys of files."""
     named: dict[str, Task] = {}
     for task in tasks:
         if "/" in task.name or "|" in task.name:
