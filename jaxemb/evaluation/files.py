@@ -52,13 +52,50 @@ class PairFile(PairData):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EntailmentFile(PairData):
+    """Pairs of which the first text implies the second (gold 1) or denies it (gold 0).
+
+    Columns `premise`, `hypothesis` and `label`; the rows of other labels, such as `neutral`, are
+    left out, as MTEB does. `split` is as in `PairFile`.
+
+    Reference: Conneau et al., XNLI (arXiv:1809.05053).
+
+    Raises:
+        UsageError: if the file cannot be read, lacks a column, or has no row of either label.
+    """
+
+    path: str
+    split: str | None = None
+    match: str = "entailment"
+    other: str = "contradiction"
+
+    def load(self) -> PairProblem:
+        rows = select(read_rows(self.path), self.split, (), self.path)
+        labels = np.array(column(rows, ("label",), self.path))
+        kept = np.flatnonzero(np.isin(labels, (self.match, self.other)))
+        if not len(kept):
+            raise UsageError(f"{self.path} has no row labelled {self.match} or {self.other}")
+        first = column(rows, ("premise",), self.path)
+        second = column(rows, ("hypothesis",), self.path)
+        return PairProblem(
+            first=[first[n] for n in kept],
+            second=[second[n] for n in kept],
+            gold=(labels[kept] == self.match).astype(np.float64),
+            clusters=np.arange(len(kept), dtype=np.int32),
+        )
+
+    def fingerprint(self) -> str:
+        return _digest([self.path], repr((self.split, self.match, self.other)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class LabelFile(LabelData):
-    """Labelled texts (columns `text` and `label`) from a table.
+    """Labelled texts (columns `text` and `label`, or others as named) from a table.
 
     The probe is fitted on the rows of split `train` and judged on those of `split` (None: test,
     else dev). Where there are no training rows, the rows of `split` (None: test, else dev, else
     all) are parted by a hash of their text: four fifths to fit on, one fifth to judge. `where`
-    keeps the rows that hold each `column=value`.
+    keeps the rows that hold each `column=value`. Rows with an empty label are left out.
 
     Raises:
         UsageError: if the file is missing, empty, binary, not UTF-8 or lacks a column.
@@ -67,12 +104,16 @@ class LabelFile(LabelData):
     path: str
     split: str | None = None
     where: tuple[str, ...] = ()
+    text: str = "text"
+    label: str = "label"
 
     def load(self) -> LabelProblem:
-        rows = select(read_rows(self.path), "", self.where, self.path)
-        train, test = _two_parts(rows, self.split, self.path)
-        texts = column(train + test, ("text",), self.path)
-        names, labels = np.unique(column(train + test, ("label",), self.path), return_inverse=True)
+        rows = _labelled(select(read_rows(self.path), "", self.where, self.path), self.label)
+        train, test = _two_parts(rows, self.split, self.text, self.path)
+        texts = column(train + test, (self.text,), self.path)
+        names, labels = np.unique(
+            column(train + test, (self.label,), self.path), return_inverse=True
+        )
         cut = len(train)
         return LabelProblem(
             train_texts=texts[:cut],
@@ -84,7 +125,8 @@ class LabelFile(LabelData):
         )
 
     def fingerprint(self) -> str:
-        return _digest([self.path], repr((self.split, self.where)))
+        settings = (self.split, self.where, self.text, self.label)
+        return _digest([self.path], repr(settings))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +135,13 @@ class AllLabelled(LabelData):
 
     path: str
     where: tuple[str, ...] = ()
+    text: str = "text"
+    label: str = "label"
 
     def load(self) -> LabelProblem:
-        rows = select(read_rows(self.path), "", self.where, self.path)
-        texts = column(rows, ("text",), self.path)
-        names, labels = np.unique(column(rows, ("label",), self.path), return_inverse=True)
+        rows = _labelled(select(read_rows(self.path), "", self.where, self.path), self.label)
+        texts = column(rows, (self.text,), self.path)
+        names, labels = np.unique(column(rows, (self.label,), self.path), return_inverse=True)
         return LabelProblem(
             train_texts=[],
             train_labels=np.zeros(0, np.int32),
@@ -108,7 +152,12 @@ class AllLabelled(LabelData):
         )
 
     def fingerprint(self) -> str:
-        return _digest([self.path], repr(self.where))
+        return _digest([self.path], repr((self.where, self.text, self.label)))
+
+
+def _labelled(rows: list[Row], label: str) -> list[Row]:
+    """Without the rows whose label is empty, where that leaves any."""
+    return [row for row in rows if row.get(label) != ""] or rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,12 +262,14 @@ def select(
     return kept
 
 
-def _two_parts(rows: list[Row], split: str | None, path: str) -> tuple[list[Row], list[Row]]:
+def _two_parts(
+    rows: list[Row], split: str | None, text: str, path: str
+) -> tuple[list[Row], list[Row]]:
     judged = select(rows, split, (), path)
     train = [row for row in rows if row.get("split") == "train"]
     if train and judged[0].get("split") != "train":
         return train, judged
-    in_fifth = [zlib.crc32(row.get("text", "").encode()) % 5 == 0 for row in judged]
+    in_fifth = [zlib.crc32(str(row.get(text, "")).encode()) % 5 == 0 for row in judged]
     parts = [[row for row, last in zip(judged, in_fifth, strict=True) if last == t] for t in (0, 1)]
     if not all(parts):
         raise UsageError(f"{path} has too few rows ({len(judged)}) to part into training and test")
