@@ -5,6 +5,7 @@ from jaxemb.evaluation.base import (
     EmbeddingCache,
     Result,
     Task,
+    Usage,
     evaluate,
     evaluate_run,
     flatten,
@@ -35,7 +36,6 @@ from jaxemb.evaluation.sampling import (
 )
 from jaxemb.evaluation.store import (
     EmbeddingStore,
-    Usage,
     clear_store,
     store_folder,
     store_limit,

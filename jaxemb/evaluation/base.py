@@ -3,7 +3,8 @@
 import abc
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -91,8 +92,19 @@ class Task(Part, abc.ABC):
         return self.data.fingerprint()
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What one request took: how many texts there were, how many had to be embedded, seconds."""
+
+    texts: int
+    embedded: int
+    seconds: float
+
+
 class EmbeddingCache:
     """Embeds every different text once a role, and keeps the vectors in memory.
+
+    `watch` is called after each request with what it took.
 
     Example:
         >>> calls = []
@@ -104,17 +116,19 @@ class EmbeddingCache:
         ((3, 2), (1, 2), ['a', 'b'])
     """
 
-    def __init__(self, embed: Embed):
-        self._embed = embed
+    def __init__(self, embed: Embed, *, watch: Callable[[Usage], None] | None = None):
+        self._embed, self._watch = embed, watch
         self._rows: dict[str, dict[str, int]] = {}
         self._vectors: dict[str, np.ndarray] = {}
         self._depths: dict[int, EmbeddingCache] = {}
 
     def __call__(self, texts: Sequence[str], role: str) -> Float32[np.ndarray, "texts width"]:
+        started = time.perf_counter()
         rows = self._rows.setdefault(role, {})
         fresh = [text for text in dict.fromkeys(texts) if text not in rows]
         if fresh:
             self._add(fresh, role)
+        self._tell(texts, fresh, started)
         return self._vectors[role][[rows[text] for text in texts]]
 
     def at(self, layers: int | None) -> "EmbeddingCache":
@@ -126,8 +140,12 @@ class EmbeddingCache:
         if layers is None or cut is None:
             return self
         if layers not in self._depths:
-            self._depths[layers] = EmbeddingCache(cut(layers))
+            self._depths[layers] = EmbeddingCache(cut(layers), watch=self._watch)
         return self._depths[layers]
+
+    def _tell(self, texts: Sequence[str], fresh: Collection, started: float) -> None:
+        if self._watch is not None:
+            self._watch(Usage(len(texts), len(fresh), time.perf_counter() - started))
 
     def _add(self, texts: list[str], role: str) -> None:
         vectors = np.asarray(self._embed(texts, role), np.float32)

@@ -48,7 +48,7 @@ class PairFile(PairData):
         return PairProblem(first, second, gold, np.arange(len(rows), dtype=np.int32))
 
     def fingerprint(self) -> str:
-        return _digest([self.path], repr((self.split, self.where)))
+        return digest([self.path], repr((self.split, self.where)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class EntailmentFile(PairData):
         )
 
     def fingerprint(self) -> str:
-        return _digest([self.path], repr((self.split, self.match, self.other)))
+        return digest([self.path], repr((self.split, self.match, self.other)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ class LabelFile(LabelData):
 
     def load(self) -> LabelProblem:
         rows = _labelled(select(read_rows(self.path), "", self.where, self.path), self.label)
-        train, test = _two_parts(rows, self.split, self.text, self.path)
+        train, test = two_parts(rows, self.split, self.path, self.text)
         texts = column(train + test, (self.text,), self.path)
         names, labels = np.unique(
             column(train + test, (self.label,), self.path), return_inverse=True
@@ -126,7 +126,7 @@ class LabelFile(LabelData):
 
     def fingerprint(self) -> str:
         settings = (self.split, self.where, self.text, self.label)
-        return _digest([self.path], repr(settings))
+        return digest([self.path], repr(settings))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,7 @@ class AllLabelled(LabelData):
         )
 
     def fingerprint(self) -> str:
-        return _digest([self.path], repr((self.where, self.text, self.label)))
+        return digest([self.path], repr((self.where, self.text, self.label)))
 
 
 def _labelled(rows: list[Row], label: str) -> list[Row]:
@@ -193,7 +193,7 @@ class RetrievalFolder(RetrievalData):
         )
 
     def fingerprint(self) -> str:
-        return _digest(self._files(), repr((self.split, self.queries_in_corpus)))
+        return digest(self._files(), repr((self.split, self.queries_in_corpus)))
 
     def _files(self) -> list[Path]:
         folder = Path(self.path)
@@ -262,9 +262,10 @@ def select(
     return kept
 
 
-def _two_parts(
-    rows: list[Row], split: str | None, text: str, path: str
+def two_parts(
+    rows: list[Row], split: str | None, path: str, text: str = "text"
 ) -> tuple[list[Row], list[Row]]:
+    """The rows to fit on and those to judge, as `LabelFile` parts them."""
     judged = select(rows, split, (), path)
     train = [row for row in rows if row.get("split") == "train"]
     if train and judged[0].get("split") != "train":
@@ -304,7 +305,7 @@ def _document(row: Row) -> str:
     return f"{row.get('title') or ''} {row.get('text') or ''}".strip()
 
 
-def _digest(paths: Sequence[str | Path], settings: str) -> str:
+def digest(paths: Sequence[str | Path], settings: str) -> str:
     """Hash of the files' bytes and the settings that choose among their rows."""
     digest = hashlib.sha256(settings.encode())
     for path in paths:

@@ -21,7 +21,7 @@ from jaxtyping import Float32
 from jaxemb import provenance
 from jaxemb.config import UsageError, fingerprint, is_part, paths
 from jaxemb.data import cache_folder
-from jaxemb.evaluation.base import EmbeddingCache, check_vectors
+from jaxemb.evaluation.base import EmbeddingCache, Usage, check_vectors
 from jaxemb.evaluation.vectors import VectorFile, key_of
 from jaxemb.model import Embedding
 
@@ -51,14 +51,6 @@ def store_limit() -> int:
     return int(limit * GIGABYTE)
 
 
-@dataclass(frozen=True)
-class Usage:
-    """What one embedding of texts took: how many there were, how many were not in the store."""
-
-    texts: int
-    embedded: int
-
-
 class EmbeddingStore(EmbeddingCache):
     """Vectors from disk, and from the model where they are not there yet.
 
@@ -85,15 +77,16 @@ class EmbeddingStore(EmbeddingCache):
         watch: Callable[[Usage], None] | None = None,
         name: str = "",
     ):
-        super().__init__(embedding)
+        super().__init__(embedding, watch=watch)
         self._folder = folder or store_folder()
         self._limit = store_limit() if limit is None else limit
-        self._watch, self._name = watch, name
+        self._name = name
         self._model = embedding.model.fingerprint()
         self._files: dict[str, VectorFile | None] = {}
         self._warned = False
 
     def __call__(self, texts: Sequence[str], role: str) -> Float32[np.ndarray, "texts width"]:
+        started = time.perf_counter()
         file = self._file(role)
         if file is None:
             return super().__call__(texts, role)
@@ -106,8 +99,7 @@ class EmbeddingStore(EmbeddingCache):
         }
         if fresh:
             self._fill(file, fresh, role)
-        if self._watch is not None:
-            self._watch(Usage(len(texts), len(fresh)))
+        self._tell(texts, fresh, started)
         if not memory:
             return file.read(keys)
         stored = np.array([key in file for key in keys], bool)

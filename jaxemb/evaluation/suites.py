@@ -28,13 +28,19 @@ class Suite:
     """Tasks that are run and summarised together.
 
     `tokens` is where longer texts are cut, None where the model's own limit holds. `passed_over`
-    says of each set that gives no task why it does not.
+    says of each set that gives no task why it does not. `sets` names the set of a task where it is
+    not the task's own name, as with the languages of one table.
     """
 
     name: str
     tasks: tuple[Task, ...]
     tokens: int | None = None
     passed_over: dict[str, str] = field(default_factory=dict)
+    sets: dict[str, str] = field(default_factory=dict)
+
+    def set_of(self, task: Task) -> str:
+        """The name of the set that a task is judged on."""
+        return self.sets.get(task.name, task.name)
 
     def types(self) -> dict[str, list[str]]:
         """Names of the tasks by their type: `{"retrieval": [...], "sts": [...]}`."""
@@ -108,19 +114,22 @@ def folder_suite(
     unknown = sorted(set(families) - set(known))
     if unknown:
         raise UsageError(f"no family {', '.join(unknown)}; there are {', '.join(known)}")
-    tasks, passed_over = [], {}
+    tasks, passed_over, names = [], {}, {}
     for given in sets:
         if families and given.family not in families:
             continue
         try:
-            tasks += _tasks(given)
+            made = _tasks(given)
+            tasks += made
+            names |= {task.name: given.name for task in made if task.name != given.name}
         except NoTask as reason:
             passed_over[given.path] = str(reason)
     if not tasks:
         wanted = f" of {', '.join(families)}" if families else ""
         raise UsageError(f"{folder} holds no set{wanted} that gives a task")
     check_names(tasks)
-    return Suite(name or Path(folder).name, tuple(tasks), QUICK_TOKENS if quick else None, passed_over)
+    tokens = QUICK_TOKENS if quick else None
+    return Suite(name or Path(folder).name, tuple(tasks), tokens, passed_over, names)
 
 
 def folder_tasks(folder: str | Path, families: Sequence[str] = ()) -> tuple[Task, ...]:

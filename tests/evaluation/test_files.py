@@ -202,7 +202,7 @@ def test_manifest_gives_a_task_a_set(write, tmp_path):
     assert [task.name for task in folder_tasks(tmp_path, families=("sts",))] == ["sts-a"]
     with pytest.raises(UsageError, match="no family speech"):
         folder_tasks(tmp_path, families=("speech",))
-    with pytest.raises(UsageError, match="lists no set of clustering"):
+    with pytest.raises(UsageError, match="no set of clustering that gives a task"):
         folder_tasks(tmp_path, families=("clustering",))
     with pytest.raises(UsageError, match="does not exist"):
         folder_tasks(tmp_path / "absent")
