@@ -306,7 +306,7 @@ def _read_json(path: Path) -> dict:
 
 def evaluate(options: argparse.Namespace) -> int:
     """`jaxemb eval MODEL`: scores of a model; 1 if a task could not be scored."""
-    from jaxemb.scoring import Choice, score, table
+    from jaxemb.scoring import Choice, score
 
     choice = Choice(
         suite=options.suite,
@@ -323,7 +323,7 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.json:
         _print_json(found)
     else:
-        _print(table(found))
+        _print(console.suite_table(found))
     for name, error in found["failed"].items():
         print(f"failed  {name}: {error}", file=sys.stderr)
     return 1 if found["failed"] else 0

@@ -193,3 +193,29 @@ def amount(value: int | float | None) -> str:
         if abs(value) >= size:
             return f"{value / size:.3g}{unit}"
     return f"{value:.0f}"
+
+
+def suite_table(found: Mapping[str, Any]) -> str:
+    """What `jaxemb.scoring.score` found: a row a task, then the means, then what was left out."""
+    seen = found.get("contamination", {})
+    header = ("task", "type", "metric", "score", "examples", *(("seen",) if seen else ()))
+    rows = [header]
+    for row in found["tasks"]:
+        share = (f"{seen[row['name']]['share']:.1%}",) if seen else ()
+        score = f"{row['score']:.4f}"
+        rows.append(
+            (row["name"], row["type"], row["metric"], score, f"{row['examples']:,}", *share)
+        )
+    means = [("type", "mean", "sets")]
+    means += [(k, f"{t['mean']:.4f}", str(t["sets"])) for k, t in found["types"].items()]
+    sets = sum(t["sets"] for t in found["types"].values())
+    means.append(("mean over data sets", f"{found['mean']:.4f}", str(sets)))
+    means.append(("mean over types", f"{found['mean_of_types']:.4f}", ""))
+    parts = [columns(rows), columns(means)]
+    if found["passed_over"]:
+        parts.append(
+            "\n".join(f"not a task  {k}: {why}" for k, why in found["passed_over"].items())
+        )
+    if "written" in found:
+        parts.append(f"results  {found['written']}")
+    return "\n\n".join(parts)

@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from jaxemb.evaluation import (
     Suite,
     Task,
     Usage,
+    contamination,
     flatten,
     folder_suite,
     pydocs_tasks,
@@ -45,6 +46,7 @@ class Choice:
         max_tokens: cut texts here, below the suite's own limit.
         store: keep vectors on disk and take them from there.
         out: a folder for the results and their records.
+        trained_on: a run whose training texts are looked for among the tasks' texts.
     """
 
     suite: str | None = None
@@ -54,6 +56,7 @@ class Choice:
     max_tokens: int | None = None
     store: bool = True
     out: Path | None = None
+    trained_on: Path | None = None
 
 
 def score(model: Path, choice: Choice, emit: Emit = lambda event: None) -> dict[str, Any]:
@@ -93,6 +96,11 @@ def score(model: Path, choice: Choice, emit: Emit = lambda event: None) -> dict[
         "data": {task.name: task.fingerprint() for task in chosen.tasks},
         "speed": meter.summary(),
     }
+    if choice.trained_on is not None:
+        overlaps = contamination(training_texts(choice.trained_on), chosen.tasks)
+        found["contamination"] = {
+            name: overlap._asdict() | {"share": overlap.share} for name, overlap in overlaps.items()
+        }
     place = choice.out or _place(model, loaded, chosen, choice)
     return found if place is None else found | {"written": str(write(place, found, results))}
 
@@ -148,6 +156,21 @@ def _place(model: Path, loaded: Model, chosen: Suite, choice: Choice) -> Path | 
     return Path("runs") / "eval" / f"{stem}-{loaded.fingerprint()[:8]}" / "+".join(parts)
 
 
+def training_texts(run: Path) -> Iterator[str]:
+    """Every text that the stages of a run read.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    described = run / "run.json"
+    if not described.exists():
+        raise UsageError(f"there is no run in {run}: no {described}")
+    for stage in from_json(json.loads(described.read_text())["recipe"]).stages:
+        data = getattr(stage, "data", None)
+        if data is not None:
+            yield from data.texts()
+
+
 # --- what is scored
 
 
@@ -178,7 +201,9 @@ def _named(tasks: Sequence[Task], names: Sequence[str]) -> list[Task]:
     chosen = []
     for name in names:
         found = [
-            t for t in tasks if t.name == name or (name[-1:] == "/" and t.name.startswith(name[:-1]))
+            t
+            for t in tasks
+            if t.name == name or (name[-1:] == "/" and t.name.startswith(name[:-1]))
         ]
         if not found:
             known = [task.name for task in tasks]

@@ -12,6 +12,7 @@ from jaxemb.evaluation.base import (
 )
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
+from jaxemb.evaluation.contamination import Overlap, TrainingTexts, contamination
 from jaxemb.evaluation.families import MAKERS, NoTask, Set
 from jaxemb.evaluation.files import (
     AllLabelled,
@@ -66,6 +67,7 @@ __all__ = [
     "LabelRecords",
     "MAKERS",
     "NoTask",
+    "Overlap",
     "PairClassification",
     "PairData",
     "PairFile",
@@ -88,9 +90,11 @@ __all__ = [
     "Suite",
     "Task",
     "TaskData",
+    "TrainingTexts",
     "Usage",
     "WRAPPERS",
     "clear_store",
+    "contamination",
     "evaluate",
     "evaluate_run",
     "final",

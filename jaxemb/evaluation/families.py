@@ -97,9 +97,7 @@ def _pairs(given: Set) -> list[Task]:
 
 def _classification(given: Set) -> list[Task]:
     return [
-        Classification(
-            name=part.name, data=part.cut(LabelFile(path=part.path, where=part.where))
-        )
+        Classification(name=part.name, data=part.cut(LabelFile(path=part.path, where=part.where)))
         for part in given.parts()
     ]
 

@@ -158,7 +158,9 @@ WRAPPERS: dict[type[TaskData], type[TaskData]] = {
 
 def order(texts: Iterable[str]) -> list[int]:
     """Positions in the order of a hash of the texts; equal texts in their own order."""
-    hashed = [(hashlib.blake2b(t.encode("utf-8", "replace")).digest(), n) for n, t in enumerate(texts)]
+    hashed = [
+        (hashlib.blake2b(t.encode("utf-8", "replace")).digest(), n) for n, t in enumerate(texts)
+    ]
     return [n for _, n in sorted(hashed)]
 
 

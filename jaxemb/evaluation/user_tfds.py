@@ -41,7 +41,9 @@ def tfds_tasks(name: str, data_dir: str | Path | None = None) -> tuple[Task, ...
         made = STS if classes is None else PairClassification
         return (made(name=title, data=data),)
     if classes is not None and text is not None:
-        return (Classification(name=title, data=LabelRecords(source=source, split=split, text=text)),)
+        return (
+            Classification(name=title, data=LabelRecords(source=source, split=split, text=text)),
+        )
     raise UsageError(
         f"{name} has the features {', '.join(features)}: no task is known for them; there are two "
         "texts with a number or one of two classes as label, and a text with a class"

@@ -111,7 +111,9 @@ class VectorFile:
         count = (size - _HEADER.size) // record.itemsize
         if count <= self._known:
             return
-        mapped = mmap.mmap(self._fd, _HEADER.size + count * record.itemsize, access=mmap.ACCESS_READ)
+        mapped = mmap.mmap(
+            self._fd, _HEADER.size + count * record.itemsize, access=mmap.ACCESS_READ
+        )
         self._records = np.frombuffer(mapped, record, count, _HEADER.size)
         for row in range(self._known, count):
             one = self._records[row]

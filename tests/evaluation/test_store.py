@@ -213,9 +213,7 @@ def bumped(model, path: str, amount: float):
         changed.flat[0] += amount
         return changed
 
-    return dataclasses.replace(
-        model, params=jax.tree_util.tree_map_with_path(change, model.params)
-    )
+    return dataclasses.replace(model, params=jax.tree_util.tree_map_with_path(change, model.params))
 
 
 def test_a_changed_weight_never_hits(model, tmp_path):
@@ -300,9 +298,7 @@ def test_the_file_used_longest_ago_goes_first(model, tmp_path):
 def test_a_folder_that_cannot_be_written_costs_only_the_store(model, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     whole = store(model, tmp_path / "file" / "below")
-    np.testing.assert_allclose(
-        whole(TEXTS, "query"), model.encode(TEXTS, role="query"), atol=1e-6
-    )
+    np.testing.assert_allclose(whole(TEXTS, "query"), model.encode(TEXTS, role="query"), atol=1e-6)
     whole(TEXTS, "query")
     assert len(asked) == 1 and "in memory alone" in capsys.readouterr().err
 
