@@ -189,7 +189,7 @@ def _in_proportion(
     room = np.floor(shares).astype(int)
     room[np.argsort(room - shares, kind="stable")[: count - room.sum()]] += 1
     kept = []
-    for name, size in zip(names, room, strict=True):
+    for name, size in zip(names, room.tolist(), strict=True):
         places = np.flatnonzero(labels == name)
         kept.append(places[drawn([texts[n] for n in places], size)])
     return np.sort(np.concatenate(kept))
