@@ -89,7 +89,7 @@ def test_pairs_keep_what_belongs_together():
     part = SampledPairs(inner=DrawnPairs(), texts=200).load()
     assert len(part.first) == len(part.gold) == 100
     for row in zip(part.first, part.second, part.gold, part.clusters, strict=True):
-        assert gold[row[0]] == list(row[1:])
+        assert gold[row[0]] == row[1:]
     assert SampledPairs(inner=DrawnPairs()).load().first != whole.first
     assert SampledPairs(inner=DrawnPairs(), texts=1400).load().first == whole.first
 
