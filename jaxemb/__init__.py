@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Trend,
         Tuning,
     )
+    from jaxemb.interop import Pretrained
     from jaxemb.model import Embedder, Model, load
     from jaxemb.parallel import Runtime
     from jaxemb.registry import experiment
@@ -40,6 +41,7 @@ _HOMES = {
         "Above", "Apply", "Below", "Better", "Claim", "Correlates", "Experiment", "Fit", "NotWorse",
         "Recipe", "Train", "Trend", "Tuning",
     ),
+    "interop": ("Pretrained",),
     "model": ("Embedder", "Model", "load"),
     "parallel": ("Runtime",),
     "sweep": ("Arm", "arm", "chain", "grid", "zip_"),
@@ -48,7 +50,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Above", "Apply", "Arm", "Below", "Better", "Claim", "Correlates", "Embedder", "Experiment",
-    "Fit", "Model", "NotWorse", "Part", "Recipe", "Runtime", "Train", "Trend", "Tuning",
+    "Fit", "Model", "NotWorse", "Part", "Pretrained", "Recipe", "Runtime", "Train", "Trend", "Tuning",
     "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes", "zip_",
 ]  # fmt: skip
 

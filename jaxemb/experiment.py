@@ -113,7 +113,8 @@ class Experiment:
         scales: overrides by scale's name, such as `{"paper": {"encoder.layers": 12}}`.
         unit: what the claims are judged over where the base trains nothing. Arms that bring
             stages of their own to such a base are models that stand beside others, not draws.
-        tuning: how an arm picks its learning rate; None leaves the recipe's.
+        tuning: how an arm picks its learning rate; None leaves the recipe's, and so does a base that
+            trains nothing.
         margin: the smallest difference that matters, declared before anything is run.
     """
 

@@ -79,7 +79,7 @@ def test_the_table_of_papers_is_what_the_command_prints(capsys):
     assert (ROOT / "docs/papers.md").read_text() == "# Papers\n\n" + capsys.readouterr().out
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/experiments.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/experiments.md", "docs/interop.md"])
 def test_experiments_on_the_pages_are_sound(page, tmp_path, capsys):
     """Each is found in a folder of the reader's own, and its arms are built and checked."""
     found = [block for block in blocks(ROOT / page, "python") if "@experiment" in block]

@@ -2,10 +2,19 @@
 
 from jaxemb.pooling.attention import AttentionPooling, LatentOverLayers, LatentOverTokens
 from jaxemb.pooling.base import Pooling
-from jaxemb.pooling.basic import FirstToken, LastToken, Max, Mean, PositionWeightedMean
+from jaxemb.pooling.basic import (
+    Concatenation,
+    FirstToken,
+    LastToken,
+    Max,
+    Mean,
+    PositionWeightedMean,
+    RootLengthSum,
+)
 
 __all__ = [
     "AttentionPooling",
+    "Concatenation",
     "FirstToken",
     "LastToken",
     "LatentOverLayers",
@@ -14,4 +23,5 @@ __all__ = [
     "Mean",
     "Pooling",
     "PositionWeightedMean",
+    "RootLengthSum",
 ]
