@@ -53,7 +53,7 @@ class PairFile(PairData):
         return PairProblem(first, second, gold, np.arange(len(rows), dtype=np.int32))
 
     def fingerprint(self) -> str:
-        return _digest([self.path], repr((self.split, self.where)))
+        return digest([self.path], repr((self.split, self.where)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class LabelFile(LabelData):
 
     def load(self) -> LabelProblem:
         rows = select(read_rows(self.path), "", self.where, self.path)
-        train, test = _two_parts(rows, self.split, self.path)
+        train, test = two_parts(rows, self.split, self.path)
         texts = column(train + test, ("text",), self.path)
         names, labels = np.unique(column(train + test, ("label",), self.path), return_inverse=True)
         cut = len(train)
@@ -89,7 +89,7 @@ class LabelFile(LabelData):
         )
 
     def fingerprint(self) -> str:
-        return _digest([self.path], repr((self.split, self.where)))
+        return digest([self.path], repr((self.split, self.where)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,7 @@ class AllLabelled(LabelData):
         )
 
     def fingerprint(self) -> str:
-        return _digest([self.path], repr(self.where))
+        return digest([self.path], repr(self.where))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ class RetrievalFolder(RetrievalData):
         )
 
     def fingerprint(self) -> str:
-        return _digest(self._files(), repr((self.split, self.queries_in_corpus)))
+        return digest(self._files(), repr((self.split, self.queries_in_corpus)))
 
     def _files(self) -> list[Path]:
         folder = Path(self.path)
@@ -292,7 +292,8 @@ def select(
     return kept
 
 
-def _two_parts(rows: list[Row], split: str | None, path: str) -> tuple[list[Row], list[Row]]:
+def two_parts(rows: list[Row], split: str | None, path: str) -> tuple[list[Row], list[Row]]:
+    """The rows to fit on and those to judge, as `LabelFile` parts them."""
     judged = select(rows, split, (), path)
     train = [row for row in rows if row.get("split") == "train"]
     if train and judged[0].get("split") != "train":
@@ -332,7 +333,7 @@ def _document(row: Row) -> str:
     return f"{row.get('title') or ''} {row.get('text') or ''}".strip()
 
 
-def _digest(paths: Sequence[str | Path], settings: str) -> str:
+def digest(paths: Sequence[str | Path], settings: str) -> str:
     """Hash of the files' bytes and the settings that choose among their rows."""
     digest = hashlib.sha256(settings.encode())
     for path in paths:
