@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int, Num
+from jaxtyping import Bool, Float, Float64, Int, Num, Shaped
 
 from jaxemb.evaluation.similarities import SIMILARITIES
 
@@ -110,7 +110,7 @@ def _above_thresholds(
 
 
 def macro_f1(
-    assignment: Num[np.ndarray, "examples ..."], label: Num[np.ndarray, "examples ..."]
+    assignment: Shaped[np.ndarray, "examples ..."], label: Shaped[np.ndarray, "examples ..."]
 ) -> float:
     """Mean over the classes of 2 hits / (predicted + true), each class counting the same.
 
@@ -176,7 +176,7 @@ def _entropy(shares: Float64[np.ndarray, " values"]) -> float:
 
 
 def ranking_precision(
-    scores: Num[np.ndarray, "examples labels"], label: Bool[np.ndarray, "examples labels"]
+    scores: Shaped[np.ndarray, "examples labels"], label: Bool[np.ndarray, "examples labels"]
 ) -> Float64[np.ndarray, " examples"]:
     """Per example, the mean over its labels of the share of true labels among those scored as high.
 
@@ -205,12 +205,12 @@ class Statistic(NamedTuple):
     records: tuple[str, ...]
     optional: tuple[str, ...] = ()
 
-    def __call__(self, examples: dict[str, Num[np.ndarray, "examples *rest"]]) -> float:
+    def __call__(self, examples: dict[str, Num[np.ndarray, "examples ..."]]) -> float:
         return self.function(*self.of(examples).values())
 
     def of(
-        self, examples: dict[str, Num[np.ndarray, "examples *rest"]]
-    ) -> dict[str, Num[np.ndarray, "examples *rest"]]:
+        self, examples: dict[str, Num[np.ndarray, "examples ..."]]
+    ) -> dict[str, Num[np.ndarray, "examples ..."]]:
         """The records that the score is computed from."""
         present = [name for name in self.optional if name in examples]
         return {name: examples[name] for name in (*self.records, *present)}

@@ -105,8 +105,8 @@ def _judge(
         "accuracy": np.mean([np.all(run == label, axis=1) for run in repeats], axis=0),
         "lrap": np.mean([ranking_precision(run, label) for run in repeats], axis=0),
         "hamming": np.mean([_overlap(run, label) for run in repeats], axis=0),
-        "assignment": given,
-        "label": label,
+        "assignment": given.astype(np.int8),
+        "label": label.astype(np.int8),
         "cluster": problem.clusters,
     }
     means = {name: float(examples[name].mean()) for name in ("accuracy", "lrap", "hamming")}
