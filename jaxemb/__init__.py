@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Tuning,
     )
     from jaxemb.model import Embedder, Model, load
+    from jaxemb.orders import NoneWins, RanksDiffer
     from jaxemb.parallel import Runtime
     from jaxemb.registry import experiment
     from jaxemb.sweep import Arm, arm, chain, grid, zip_
@@ -41,6 +42,7 @@ _HOMES = {
         "Recipe", "Train", "Trend", "Tuning",
     ),
     "model": ("Embedder", "Model", "load"),
+    "orders": ("NoneWins", "RanksDiffer"),
     "parallel": ("Runtime",),
     "sweep": ("Arm", "arm", "chain", "grid", "zip_"),
 }  # fmt: skip
@@ -48,8 +50,8 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Above", "Apply", "Arm", "Below", "Better", "Claim", "Correlates", "Embedder", "Experiment",
-    "Fit", "Model", "NotWorse", "Part", "Recipe", "Runtime", "Train", "Trend", "Tuning",
-    "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes", "zip_",
+    "Fit", "Model", "NoneWins", "NotWorse", "Part", "RanksDiffer", "Recipe", "Runtime", "Train",
+    "Trend", "Tuning", "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes", "zip_",
 ]  # fmt: skip
 
 

@@ -154,7 +154,7 @@ def _judge_samples(
     task: SubsetClustering | BootstrapClustering,
     problem: LabelProblem,
     vectors: Float32[np.ndarray, "texts width"],
-    samples: Sequence[Int[np.ndarray, " drawn"]],
+    samples: Sequence[Int[np.ndarray, " _"]],
     groups: Sequence[int],
 ) -> Result:
     """Clusters every sample by itself; equal rows of a sample always share their cluster."""

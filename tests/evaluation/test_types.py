@@ -434,7 +434,8 @@ def oracles(draw):
     twins, shared = np.tile(np.eye(50), (2, 1)), reranking(draw)
     graded = pairs(draw)
     grades = draw.random(50)
-    labels, sets, asked = labelled(draw, 60, 300, 5), label_sets(draw, sets=SETS), _one_answer(retrieval(draw))
+    labels, sets = labelled(draw, 60, 300, 5), label_sets(draw, sets=SETS)
+    asked = _one_answer(retrieval(draw))
     texts = summaries(draw, humans=1, machines=6)
     rated = draw.random((50, 6))
     everything = np.concatenate([labels.train_labels, labels.labels])
@@ -511,9 +512,9 @@ def test_random_vectors_score_chance(draw):
     rated = PairProblem(numbered(0, 1000), numbered(1000, 1000), gold, own(1000))
     metrics = PairClassificationBySimilarity(data=held(rated)).run(embed).metrics
     for kind in ("cosine", "dot", "euclidean", "manhattan"):
-        assert metrics[f"{kind}_ap"] == pytest.approx(gold.mean(), abs=0.06)
+        assert metrics[f"{kind}_ap"] == pytest.approx(gold.mean(), abs=0.12)
     metrics = STSBySimilarity(data=held(rated)).run(embed).metrics
-    assert all(abs(value) < 0.15 for value in metrics.values())
+    assert all(abs(value) < 0.2 for value in metrics.values())
     assert BitextMining(data=held(bitext(1000))).run(embed).metrics["accuracy"] < 0.02
     graded = summaries(draw, texts=250)
     assert abs(Summarization(data=held(graded)).run(embed).metrics["spearman"]) < 0.15
