@@ -1,6 +1,6 @@
 """Task data in files, for tasks whose examples are more than a pair or a label.
 
-The forms of the files are those of `jaxemb.evaluation.files`: TSV or JSONL, gzipped or not.
+The forms of the files are those of `jaxemb.evaluation.files`: TSV, CSV or JSONL.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.files import Row, column, digest, numbers, read_rows, select, two_parts
+from jaxemb.data.tables import Row, read_rows
+from jaxemb.evaluation.files import column, digest, numbers, select, two_parts
 from jaxemb.evaluation.problems import (
     BitextData,
     BitextProblem,
