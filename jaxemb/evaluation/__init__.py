@@ -9,13 +9,23 @@ from jaxemb.evaluation.base import (
     evaluate_run,
     flatten,
 )
+from jaxemb.evaluation.capacity import AllSubsets, Capacity
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
+from jaxemb.evaluation.combinations import (
+    AttributeSearch,
+    CycleSets,
+    DenseSets,
+    DisjointSets,
+    Pattern,
+    RandomSets,
+)
 from jaxemb.evaluation.files import AllLabelled, LabelFile, PairFile, RetrievalFolder
 from jaxemb.evaluation.monitoring import During, final, monitor
 from jaxemb.evaluation.pair_classification import PairClassification
 from jaxemb.evaluation.problems import LabelData, PairData, RetrievalData, TaskData
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
+from jaxemb.evaluation.recall import Recall
 from jaxemb.evaluation.retrieval import Retrieval
 from jaxemb.evaluation.sts import STS
 from jaxemb.evaluation.suites import folder_tasks, pydocs_tasks
@@ -24,9 +34,15 @@ from jaxemb.evaluation.truncation import At, reaches, surface
 __all__ = [
     "STS",
     "AllLabelled",
+    "AllSubsets",
     "At",
+    "AttributeSearch",
+    "Capacity",
     "Classification",
     "Clustering",
+    "CycleSets",
+    "DenseSets",
+    "DisjointSets",
     "During",
     "EmbeddingCache",
     "LabelData",
@@ -34,10 +50,13 @@ __all__ = [
     "PairClassification",
     "PairData",
     "PairFile",
+    "Pattern",
     "PyDocsGrades",
     "PyDocsLabels",
     "PyDocsLinks",
     "PyDocsRetrieval",
+    "RandomSets",
+    "Recall",
     "Result",
     "Retrieval",
     "RetrievalData",
