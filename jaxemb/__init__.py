@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from jaxemb.config import Part, UsageError
     from jaxemb.experiment import (
         Above,
+        Agrees,
+        AgreesInStructure,
+        AgreesMore,
         Apply,
         Below,
         Better,
+        BetterIn,
         Claim,
         Correlates,
         Experiment,
@@ -37,8 +41,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "config": ("Part", "UsageError"),
     "experiment": (
-        "Above", "Apply", "Below", "Better", "Claim", "Correlates", "Experiment", "Fit", "NotWorse",
-        "Recipe", "Train", "Trend", "Tuning",
+        "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Below", "Better", "BetterIn",
+        "Claim", "Correlates", "Experiment", "Fit", "NotWorse", "Recipe", "Train", "Trend", "Tuning",
     ),
     "model": ("Embedder", "Model", "load"),
     "parallel": ("Runtime",),
@@ -47,8 +51,8 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Above", "Apply", "Arm", "Below", "Better", "Claim", "Correlates", "Embedder", "Experiment",
-    "Fit", "Model", "NotWorse", "Part", "Recipe", "Runtime", "Train", "Trend", "Tuning",
+    "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Arm", "Below", "Better",
+    "BetterIn", "Claim", "Correlates", "Embedder", "Experiment", "Fit", "Model", "NotWorse", "Part", "Recipe", "Runtime", "Train", "Trend", "Tuning",
     "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes", "zip_",
 ]  # fmt: skip
 

@@ -35,6 +35,7 @@ LAYERS = (
     {"papers"},
     {"evaluation"},
     {"claims", "controls"},
+    {"agreement"},
     {"experiment"},
     {"recipes", "smoke", "planning", "stages"},
     {"report", "runs"},

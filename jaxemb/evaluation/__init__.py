@@ -23,20 +23,31 @@ from jaxemb.evaluation.combinations import (
 from jaxemb.evaluation.files import AllLabelled, LabelFile, PairFile, RetrievalFolder
 from jaxemb.evaluation.monitoring import During, final, monitor
 from jaxemb.evaluation.pair_classification import PairClassification
+from jaxemb.evaluation.position import (
+    BlockRemoval,
+    Edits,
+    NeedleInsertion,
+    SentenceCoefficients,
+    by_length,
+)
 from jaxemb.evaluation.problems import LabelData, PairData, RetrievalData, TaskData
+from jaxemb.evaluation.prose import ProseData, PyDocsProse, ShuffledSentences
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
 from jaxemb.evaluation.recall import Recall
 from jaxemb.evaluation.retrieval import Retrieval
 from jaxemb.evaluation.sts import STS
 from jaxemb.evaluation.suites import folder_tasks, pydocs_tasks
 from jaxemb.evaluation.truncation import At, reaches, surface
+from jaxemb.evaluation.variation import AdjacentSimilarity, SimilarityStructure
 
 __all__ = [
     "STS",
+    "AdjacentSimilarity",
     "AllLabelled",
     "AllSubsets",
     "At",
     "AttributeSearch",
+    "BlockRemoval",
     "Capacity",
     "Classification",
     "Clustering",
@@ -44,16 +55,20 @@ __all__ = [
     "DenseSets",
     "DisjointSets",
     "During",
+    "Edits",
     "EmbeddingCache",
     "LabelData",
     "LabelFile",
+    "NeedleInsertion",
     "PairClassification",
     "PairData",
     "PairFile",
     "Pattern",
+    "ProseData",
     "PyDocsGrades",
     "PyDocsLabels",
     "PyDocsLinks",
+    "PyDocsProse",
     "PyDocsRetrieval",
     "RandomSets",
     "Recall",
@@ -61,8 +76,12 @@ __all__ = [
     "Retrieval",
     "RetrievalData",
     "RetrievalFolder",
+    "SentenceCoefficients",
+    "ShuffledSentences",
+    "SimilarityStructure",
     "Task",
     "TaskData",
+    "by_length",
     "evaluate",
     "evaluate_run",
     "final",

@@ -1,5 +1,6 @@
 """Tests, intervals and verdicts for scores measured on the same examples; numpy and scipy only."""
 
+from jaxemb.evaluation.statistics.agreement import joined
 from jaxemb.evaluation.statistics.arms import compare, contrast, level, over_seeds, trend
 from jaxemb.evaluation.statistics.comparison import (
     Comparison,
@@ -34,6 +35,7 @@ __all__ = [
     "detectable_difference",
     "holm",
     "jackknife",
+    "joined",
     "level",
     "over_seeds",
     "paired_bootstrap",
