@@ -52,8 +52,9 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Arm", "Below", "Better",
-    "BetterIn", "Claim", "Correlates", "Embedder", "Experiment", "Fit", "Model", "NotWorse", "Part", "Recipe", "Runtime", "Train", "Trend", "Tuning",
-    "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes", "zip_",
+    "BetterIn", "Claim", "Correlates", "Embedder", "Experiment", "Fit", "Model", "NotWorse", "Part",
+    "Recipe", "Runtime", "Train", "Trend", "Tuning", "UsageError", "arm", "chain", "experiment",
+    "grid", "load", "recipes", "zip_",
 ]  # fmt: skip
 
 

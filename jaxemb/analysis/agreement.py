@@ -64,7 +64,7 @@ class MatrixAgreement(NamedTuple):
 
 def mantel(
     a: Float[np.ndarray, "texts texts"],
-    b: Float[np.ndarray, "texts texts"],
+    b: Float[np.ndarray, "others others"],
     *,
     permutations: int = 999,
     seed: int = 0,

@@ -59,7 +59,7 @@ def contrast_loss(
     documents: Float[Array, "documents width"],
     relevant: Bool[Array, "queries documents"],
     real: Bool[Array, " documents"],
-    temperature: float,
+    temperature: float | Float[Array, ""],
 ) -> Float32[Array, ""]:
     """-1 / #relevant · Σ_{q, d relevant} log softmax_d(<q, d> / temperature), over real documents.
 
@@ -147,10 +147,13 @@ def critical_size(solves: Callable[[int], bool], least: int, most: int) -> int:
     """
     if not solves(least):
         raise ValueError(f"even size {least} is not solved")
-    good, step = least, 1
-    while good < most and solves(min(good + step, most)):
-        good, step = min(good + step, most), 2 * step
-    bad = min(good + step, most + 1)
+    good, step, bad = least, 1, most + 1
+    while good < most:
+        size = min(good + step, most)
+        if not solves(size):
+            bad = size
+            break
+        good, step = size, 2 * step
     while bad - good > 1:
         middle = (good + bad) // 2
         good, bad = (middle, bad) if solves(middle) else (good, middle)

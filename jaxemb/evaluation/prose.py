@@ -111,7 +111,7 @@ _SECTION = re.compile(
     r"|\.\. |>>>"
 )
 _OPENING = re.compile(r"[A-Z`'\"(]")
-_LETTERS = 0.75  # least share of letters and spaces in prose
+_LETTERS = 0.85  # least share of letters and spaces in prose
 
 
 def sentences(text: str, shortest: int = 4) -> Iterator[str]:

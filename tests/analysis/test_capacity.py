@@ -2,7 +2,6 @@
 
 import itertools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -20,6 +19,10 @@ from jaxemb.config import UsageError
 from jaxemb.evaluation import Capacity
 
 VECTORS = FreeVectors()
+
+
+def unasked(texts, role):
+    raise AssertionError("the model is not asked")
 
 
 def test_sets_of_fewer_items_come_first():
@@ -75,7 +78,7 @@ def test_rows_have_unit_length_and_padding_changes_nothing():
 @pytest.mark.parametrize(("dim", "size"), [(2, 3), (3, 4)])
 def test_the_critical_size_of_pairs_is_that_of_the_convex_hull(dim, size):
     """The two on top are an edge of the documents' hull: a triangle, and a tetrahedron, at most."""
-    result = Capacity(dim=dim, starts=3, vectors=FreeVectors(steps=4000)).run(None)
+    result = Capacity(dim=dim, starts=3, vectors=FreeVectors(steps=4000)).run(unasked)
     assert result.examples["critical_size"].tolist() == [size] * 3
     assert result.metrics == {"critical_size": size}
     assert result.examples["cluster"].tolist() == [0, 1, 2]
@@ -104,7 +107,7 @@ def test_search_finds_where_solving_ends_and_asks_few_times(answer):
         return size <= answer
 
     assert critical_size(solves, least=2, most=30) == min(answer, 30)
-    assert len(asked) == len(set(asked)) <= 11 and max(asked) <= 30
+    assert len(asked) == len(set(asked)) <= 12 and max(asked) <= 30
 
 
 def test_what_cannot_be_trained_is_refused():
@@ -118,5 +121,4 @@ def test_what_cannot_be_trained_is_refused():
 
 def test_capacity_in_four_dimensions_is_beyond_three_and_repeats_itself():
     task = Capacity(dim=4, starts=1, most=6, vectors=FreeVectors(steps=2000))
-    assert task.run(None).metrics == task.run(None).metrics == {"critical_size": 6.0}
-    assert jax.default_backend()
+    assert task.run(unasked).metrics == task.run(unasked).metrics == {"critical_size": 6.0}

@@ -228,7 +228,7 @@ def test_documents_are_cut_to_whole_sentences():
 
 def test_code_and_parameters_are_no_sentences():
     text = (
-        "Adds two of them. >>> add(1, 2)\nParameters x : int The first number to add.\n.. note:: x"
+        "Adds two of them.\n>>> add(1, 2)\nParameters x : int The first number to add.\n.. note:: x"
     )
     assert list(sentences(text)) == ["Adds two of them."]
     assert (

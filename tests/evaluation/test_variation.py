@@ -189,8 +189,10 @@ def test_two_tasks_of_one_arm_are_compared_as_two_independent_samples():
     expected = ttest_ind(easy, hard, equal_var=False)
     assert found.effect == pytest.approx(easy.mean() - hard.mean())
     assert found.effect / found.standard_error == pytest.approx(expected.statistic)
-    seeds = [a | b for a, b in zip(scored(rng.normal(0.8, 0.1, (3, 40)), "easy"),
-                                   scored(rng.normal(0.6, 0.1, (3, 40)), "hard"), strict=True)]  # fmt: skip
+    columns = (
+        scored(rng.normal(mean, 0.1, (3, 40)), n) for mean, n in ((0.8, "easy"), (0.6, "hard"))
+    )
+    seeds = [a | b for a, b in zip(*columns, strict=True)]
     paired = BetterIn("easy/x", "model", than_metric="hard/x").estimate(
         Table(arms={"model": seeds})
     )
