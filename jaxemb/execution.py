@@ -109,7 +109,7 @@ def check(name: str, recipe: Recipe) -> None:
                 raise UsageError(f"Arm {name}: {error}") from None
     if recipe.embedder is not None:
         try:
-            recipe.embedder.shapes()
+            recipe.network.shapes()
         except UsageError as error:
             raise UsageError(f"Arm {name}: {error}") from None
         except (TypeError, ValueError, ZeroDivisionError) as error:
@@ -134,9 +134,8 @@ def jobs_of(
     """One job an arm."""
     jobs = []
     for arm, recipe in arms:
-        tuning = None
-        if experiment.tuning is not None and not arm.sets("learning_rate"):
-            tuning = to_json(experiment.tuning)
+        tuned = experiment.base.trains and recipe.trains and not arm.sets("learning_rate")
+        tuning = to_json(experiment.tuning) if tuned and experiment.tuning is not None else None
         mark = arm_fingerprint(recipe, tuning)[:8]
         jobs.append(
             Job(

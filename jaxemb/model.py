@@ -43,6 +43,19 @@ class Embedder(Part):
     pooling: Pooling
     head: Head = dataclasses.field(default_factory=Normalize)
 
+    @property
+    def network(self) -> "Embedder":
+        """Itself: what a recipe's `embedder` comes down to, as in `interop.Pretrained`."""
+        return self
+
+    def start(self, key: Array) -> "Model":
+        """The model that a recipe's stages start from: random parameters, and no tokenizer yet."""
+        return Model(embedder=self, params=_initialiser(self)(key))
+
+    def untrained(self, key: Array) -> "Model":
+        """The model that untrained controls start from: the same."""
+        return self.start(key)
+
     def init(self, key: Array) -> Params:
         """Random parameters, a plain nested dict with one entry a part."""
         keys = dict(
@@ -154,10 +167,8 @@ class Model:
 
     @classmethod
     def create(cls, embedder: Embedder | None, key: Array) -> "Model":
-        """A model with random parameters and no tokenizer yet."""
-        return cls(
-            embedder=embedder, params={} if embedder is None else _initialiser(embedder)(key)
-        )
+        """A model with random parameters and no tokenizer yet; None is for no model at all."""
+        return cls(embedder=None, params={}) if embedder is None else embedder.start(key)
 
     @property
     def dim(self) -> int:
@@ -197,6 +208,8 @@ class Model:
         Raises:
             UsageError: a text is not a string, or `dim`, `layers`, `batch_size` is out of range.
         """
+        if self.embedder is None:
+            raise UsageError("This recipe has no embedder, and a task of it asks for vectors.")
         if isinstance(texts, str):
             options = dict(dim=dim, layers=layers, prompt=prompt, role=role, normalize=normalize)
             return self.encode([texts], strict=strict, batch_size=batch_size, **options)[0]
@@ -285,15 +298,24 @@ class Embedding:
 
 
 def load(path: str | os.PathLike) -> Model:
-    """A trained model, from a run's folder or from a folder that `Model.save` wrote.
+    """A trained model: a run's, one that `Model.save` wrote, or one of Hugging Face's.
+
+    `path` is a folder, be it of a run, of a saved model, of sentence-transformers or of a plain
+    Hugging Face model; or the name of a model that a package or the Hugging Face cache holds.
 
     Example:
         >>> model = jaxemb.load("runs/pooling_and_attention/small/causal-last-1a2b3c4d/seed-0")
+        >>> model = jaxemb.load("all-MiniLM-L6-v2")
 
     Raises:
-        UsageError: there is no model there, the run has not finished, or a newer jaxemb wrote it.
+        UsageError: there is no model there, the run has not finished, a newer jaxemb wrote it, or
+            it has something that no part here does.
     """
     folder = _model_folder(Path(path))
+    if folder is None:
+        from jaxemb import interop
+
+        return interop.read(interop.find(path))
     try:
         description = json.loads((folder / "model.json").read_text())
     except (OSError, json.JSONDecodeError) as error:
@@ -303,6 +325,8 @@ def load(path: str | os.PathLike) -> Model:
             f"{folder} was written in format {description['format']}, and this jaxemb reads up to "
             f"{FORMAT}: install a newer jaxemb."
         )
+    if "pretrained" in description:
+        return from_json(description["pretrained"]).start_again(description["weights"])
     return _read(folder, description)
 
 
@@ -321,17 +345,22 @@ def _read(folder: Path, description: dict) -> Model:
     )
 
 
-def _model_folder(path: Path) -> Path:
+def _model_folder(path: Path) -> Path | None:
+    """The folder of a model of ours; None where it is to be read as one of Hugging Face's."""
+    from jaxemb import interop
+
     if (path / "model.json").exists():
         return path
     if (path / "model" / "model.json").exists():
         return path / "model"
     if not path.exists():
-        raise UsageError(f"There is no {path}; give a run's folder or a saved model's.")
+        return None
     if (path / "run.json").exists():
         raise UsageError(
             f"The run in {path} has not finished: run the same command again to go on."
         )
+    if interop.is_folder(path):
+        return None
     runs = sorted(str(found.parent.parent) for found in path.glob("*/seed-*/model/model.json"))
     hint = f" Did you mean {runs[0]}?" if runs else ""
     raise UsageError(f"{path} holds neither a run nor a saved model.{hint}")
