@@ -157,7 +157,8 @@ def _judge(
         for job in live
     }
     table = Table(arms=arms, settings=_settings(live), trained=trained)
-    floors = flatten(controls.get("static_bag", {}))
+    # Nothing was to be learned where nothing is trained: the bag is then one model among others.
+    floors = flatten(controls.get("static_bag", {})) if trained else {}
     return judge_all(claims, table, experiment.margin, floors)
 
 
