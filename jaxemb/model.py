@@ -181,7 +181,7 @@ class Model:
         *,
         dim: int | None = None,
         layers: int | None = None,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         prompt: str | None = None,
         role: str = "document",
         normalize: bool = True,
@@ -197,7 +197,7 @@ class Model:
         Args:
             dim: keep the first `dim` numbers of each vector (before `normalize`).
             layers: run only the first `layers` layers.
-            batch_size: texts a call.
+            batch_size: texts a call; by default as many as suit the device, fewer the longer they are.
             prompt: a prefix for every text; by default the template's for `role`.
             role: `"query"` or `"document"`: which of the template's prefixes is used.
             normalize: scale each vector to unit length.
@@ -214,7 +214,7 @@ class Model:
             options = dict(dim=dim, layers=layers, prompt=prompt, role=role, normalize=normalize)
             return self.encode([texts], strict=strict, batch_size=batch_size, **options)[0]
         texts = _checked(texts)
-        if batch_size < 1:
+        if batch_size is not None and batch_size < 1:
             raise UsageError(f"batch_size={batch_size} must be at least 1.")
         if dim is not None and not 1 <= dim <= self.dim:
             raise UsageError(
@@ -382,20 +382,23 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _embed(
-    embedder: Embedder, params: Params, sequences: list[np.ndarray], rows: int, show_progress: bool
+    embedder: Embedder,
+    params: Params,
+    sequences: list[np.ndarray],
+    rows: int | None,
+    show_progress: bool,
 ) -> np.ndarray:
     """Vectors of tokenised texts, longest first, at most two batches in flight."""
     if not sequences:
         return np.zeros((0, embedder.dim), np.float32)
     apply = _compiled(embedder)
-    order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
-    batches = [order[start : start + rows] for start in range(0, len(order), rows)]
+    planned = batches([len(ids) for ids in sequences], embedder.text.max_tokens, rows)
     vectors, waiting = None, []
-    for indices in [*_progress(batches, show_progress), None, None]:
-        if indices is not None:
-            length = bucket(len(sequences[indices[0]]), embedder.text.max_tokens)
-            waiting.append((indices, apply(params, _padded(sequences, indices, length, rows))))
-        if len(waiting) > 1 or (indices is None and waiting):
+    for batch in [*_progress(planned, show_progress), None, None]:
+        if batch is not None:
+            indices, shape = batch
+            waiting.append((indices, apply(params, _padded(sequences, indices, shape))))
+        if len(waiting) > 1 or (batch is None and waiting):
             done, computed = waiting.pop(0)
             computed = np.asarray(computed)[: len(done)]
             if vectors is None:
@@ -404,10 +407,43 @@ def _embed(
     return vectors
 
 
-def _padded(sequences: list, indices: list[int], length: int, rows: int) -> TextBatch:
-    """A batch whose row count is `rows` or, for a last short batch, the next power of two."""
-    count = min(rows, 1 << (len(indices) - 1).bit_length())
-    filler = [sequences[indices[-1]]] * (count - len(indices))
+def batches(
+    lengths: Sequence[int], max_tokens: int, rows: int | None
+) -> list[tuple[list[int], tuple[int, int]]]:
+    """Which texts go into a call, and the call's shape `(rows, tokens)`: few shapes, little padding."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    rounded = _narrow_bucket if sum(lengths) >= _MANY_TOKENS else bucket
+    calls, start = [], 0
+    while start < len(order):
+        length = rounded(lengths[order[start]], max_tokens)
+        count = rows or max(1, _tokens_a_call() // length)
+        indices = order[start : start + count]
+        # A last, short batch has the next power of two of rows.
+        calls.append((indices, (min(count, 1 << (len(indices) - 1).bit_length()), length)))
+        start += count
+    return calls
+
+
+# From here on, less padding is worth more than the seconds that further programs take to compile.
+_MANY_TOKENS = 2**16
+
+
+def _narrow_bucket(length: int, max_tokens: int) -> int:
+    """8, 16, 24, ... 64, 80, 96, 112, 128, 160, ...: at most a quarter more than `length` from 32 on."""
+    step = max(8, (1 << (length - 1).bit_length()) // 8)
+    return min(-(-length // step) * step, max_tokens)
+
+
+@functools.cache
+def _tokens_a_call() -> int:
+    # On a CPU the activations of more no longer fit its caches; an accelerator wants to be filled.
+    return 1024 if jax.default_backend() == "cpu" else 16384
+
+
+def _padded(sequences: list, indices: list[int], shape: tuple[int, int]) -> TextBatch:
+    """A batch of this shape; rows that are left over repeat the last text."""
+    rows, length = shape
+    filler = [sequences[indices[-1]]] * (rows - len(indices))
     return pad([sequences[i] for i in indices] + filler, length)
 
 

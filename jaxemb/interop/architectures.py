@@ -31,7 +31,14 @@ class Architecture:
     modules: Mapping[str, str]
     prefixes: tuple[str, ...]
     first: Callable[[Config], int] = lambda config: 0
-    unused: tuple[str, ...] = ("pooler.", "cls.", "lm_head.", "classifier.", "qa_outputs.", "vocab_")
+    unused: tuple[str, ...] = (
+        "pooler.",
+        "cls.",
+        "lm_head.",
+        "classifier.",
+        "qa_outputs.",
+        "vocab_",
+    )
 
 
 def _bert(config: Config, get: Callable) -> PostNormTransformer:

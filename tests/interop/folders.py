@@ -30,7 +30,9 @@ def tensors(config: dict, seed: int = 0) -> dict[str, np.ndarray]:
     norms, maps = ["embeddings.LayerNorm"], {}
     for n in range(config["num_hidden_layers"]):
         at = f"encoder.layer.{n}"
-        maps |= {f"{at}.attention.self.{part}": (width, width) for part in ("query", "key", "value")}
+        maps |= {
+            f"{at}.attention.self.{part}": (width, width) for part in ("query", "key", "value")
+        }
         maps[f"{at}.attention.output.dense"] = (width, width)
         maps[f"{at}.intermediate.dense"] = (hidden, width)
         maps[f"{at}.output.dense"] = (width, hidden)

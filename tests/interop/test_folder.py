@@ -143,7 +143,9 @@ def test_save_and_load_give_the_same_bits(folder, tmp_path):
 def test_only_settings_are_needed_to_describe(folder):
     (folder / "model.safetensors").unlink()
     described = interop.describe(folder)
-    sizes = {slot: sum(x.size for x in jax.tree.leaves(t)) for slot, t in described.shapes().items()}
+    sizes = {
+        slot: sum(x.size for x in jax.tree.leaves(t)) for slot, t in described.shapes().items()
+    }
     expected = sum(x.size for name, x in tensors(CONFIG).items() if not name.startswith("pooler"))
     assert sum(sizes.values()) == expected
 
