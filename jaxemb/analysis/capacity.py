@@ -92,7 +92,7 @@ class FreeVectors(Part):
     for pairs of documents four dimensions suffice in exact arithmetic (see `trigonometric`).
 
     Example:
-        >>> FreeVectors(steps=500).train(subsets(3, 2), dim=2, seed=0).recovered
+        >>> FreeVectors(steps=500).train(subsets(4, 2), dim=3, seed=0).recovered
         1.0
 
     Reference: On the Theoretical Limitations of Embedding-Based Retrieval, arXiv:2508.21038.
