@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from jaxemb.config import Part, UsageError
     from jaxemb.experiment import (
         Above,
+        Agrees,
+        AgreesInStructure,
+        AgreesMore,
         Apply,
         Below,
         Better,
+        BetterIn,
         Claim,
         Correlates,
         Experiment,
@@ -39,8 +43,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "config": ("Part", "UsageError"),
     "experiment": (
-        "Above", "Apply", "Below", "Better", "Claim", "Correlates", "Experiment", "Fit", "NotWorse",
-        "Recipe", "Train", "Trend", "Tuning",
+        "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Below", "Better", "BetterIn",
+        "Claim", "Correlates", "Experiment", "Fit", "NotWorse", "Recipe", "Train", "Trend", "Tuning",
     ),
     "interop": ("Pretrained",),
     "model": ("Embedder", "Model", "load"),
@@ -51,10 +55,10 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Above", "Apply", "Arm", "Below", "Better", "Claim", "Correlates", "Embedder", "Experiment",
-    "Fit", "Model", "NoneWins", "NotWorse", "Part", "Pretrained", "RanksDiffer", "Recipe",
-    "Runtime", "Train", "Trend", "Tuning", "UsageError", "arm", "chain", "experiment", "grid",
-    "load", "recipes", "zip_",
+    "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Arm", "Below", "Better",
+    "BetterIn", "Claim", "Correlates", "Embedder", "Experiment", "Fit", "Model", "NoneWins",
+    "NotWorse", "Part", "Pretrained", "RanksDiffer", "Recipe", "Runtime", "Train", "Trend",
+    "Tuning", "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes", "zip_",
 ]  # fmt: skip
 
 

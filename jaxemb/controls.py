@@ -46,8 +46,8 @@ class BM25(Control):
     def score(self, fitted: Model | None, tasks: Sequence[Task]) -> dict[str, Result]:
         """Only rankings have a lexical row; the other tasks show none."""
         ranker = lexical.BM25(k1=self.k1, b=self.b)
-        rows = {task.name: task.score_run(ranker) for task in tasks}
-        return {name: result for name, result in rows.items() if result is not None}
+        found = {task.name: task.score_run(ranker) for task in tasks}
+        return {name: result for name, result in found.items() if result is not None}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

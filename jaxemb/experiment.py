@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from jaxemb.agreement import Agrees, AgreesInStructure, AgreesMore, BetterIn
 from jaxemb.claims import Above, Below, Better, Claim, Correlates, NotWorse, Trend
 from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.controls import BM25, Control, RandomVectors, StaticBag, Untrained
@@ -20,8 +21,8 @@ from jaxemb.tokens import Estimator
 from jaxemb.training import Stage, Train
 
 __all__ = [
-    "Above", "Apply", "Below", "Better", "Claim", "Correlates", "Experiment", "Fit", "NotWorse",
-    "Recipe", "Train", "Trend", "Tuning",
+    "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Below", "Better", "BetterIn",
+    "Claim", "Correlates", "Experiment", "Fit", "NotWorse", "Recipe", "Train", "Trend", "Tuning",
 ]  # fmt: skip
 
 

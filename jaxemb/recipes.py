@@ -1,6 +1,7 @@
 """Base recipes that experiments share; each is a function without arguments that returns a Recipe."""
 
 import dataclasses
+from collections.abc import Iterable
 
 from jaxemb.data import Pairs, PyDocs, SummaryToBody, Texts
 from jaxemb.encoders import Bag, Transformer
@@ -101,6 +102,28 @@ def standing_arms() -> tuple[Arm, ...]:
         arm("pydocs-trained", embedder=trained.embedder, stages=shared),
         arm("static-bag", embedder=bag.embedder, stages=bag.stages),
     )
+
+
+def reading(arms: Iterable[Arm], *, max_tokens: int) -> tuple[Arm, ...]:
+    """The same models reading longer texts; what is trained for an arm is trained on such texts.
+
+    For tasks whose texts must not be cut: what a model does not read would look like what it does
+    not see. Weights that were trained elsewhere keep their own limit where it is shorter.
+
+    Example:
+        >>> [one.overrides[-1] for one in reading(standing_arms()[:2], max_tokens=256)]
+        [('embedder.max_tokens', 256), ('embedder.text.max_tokens', 256)]
+    """
+    return tuple(
+        Arm(one.name, (*one.overrides, (_limit(dict(one.overrides)["embedder"]), max_tokens)))
+        for one in arms
+    )
+
+
+def _limit(embedder: Embedder | Pretrained) -> str:
+    """The field that says where an arm's model cuts texts."""
+    given = isinstance(embedder, Pretrained)
+    return "embedder.max_tokens" if given else "embedder.text.max_tokens"
 
 
 def elastic_retriever(*, layers: int, steps: int) -> Recipe:

@@ -35,7 +35,7 @@ LAYERS = (
     {"papers"},
     {"evaluation"},
     {"claims", "controls"},
-    {"orders"},
+    {"orders", "agreement"},
     {"experiment"},
     {"recipes", "smoke", "planning", "stages"},
     {"report", "runs"},

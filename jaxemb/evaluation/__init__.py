@@ -11,8 +11,17 @@ from jaxemb.evaluation.base import (
     flatten,
 )
 from jaxemb.evaluation.bitext import BitextMining
+from jaxemb.evaluation.capacity import AllSubsets, Capacity
 from jaxemb.evaluation.classification import Classification, FewShotClassification
 from jaxemb.evaluation.clustering import BootstrapClustering, Clustering, SubsetClustering
+from jaxemb.evaluation.combinations import (
+    AttributeSearch,
+    CycleSets,
+    DenseSets,
+    DisjointSets,
+    Pattern,
+    RandomSets,
+)
 from jaxemb.evaluation.contamination import Overlap, TrainingTexts, contamination
 from jaxemb.evaluation.cuts import RetrievalAtCuts
 from jaxemb.evaluation.families import MAKERS, NoTask, Set
@@ -27,6 +36,13 @@ from jaxemb.evaluation.files import (
 from jaxemb.evaluation.monitoring import During, final, monitor
 from jaxemb.evaluation.multi_label import MultiLabelClassification
 from jaxemb.evaluation.pair_classification import PairClassification, PairClassificationBySimilarity
+from jaxemb.evaluation.position import (
+    BlockRemoval,
+    Edits,
+    NeedleInsertion,
+    SentenceCoefficients,
+    by_length,
+)
 from jaxemb.evaluation.problems import (
     BitextData,
     LabelData,
@@ -37,14 +53,11 @@ from jaxemb.evaluation.problems import (
     SummaryData,
     TaskData,
 )
+from jaxemb.evaluation.prose import ProseData, PyDocsProse, ShuffledSentences
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
 from jaxemb.evaluation.pydocs_packages import PyDocsGroups, PyDocsSentences, package_tasks
-from jaxemb.evaluation.pydocs_sets import (
-    PyDocsCode,
-    PyDocsDegraded,
-    PyDocsLabelSets,
-    PyDocsSeeAlso,
-)
+from jaxemb.evaluation.pydocs_sets import PyDocsCode, PyDocsDegraded, PyDocsLabelSets, PyDocsSeeAlso
+from jaxemb.evaluation.recall import Recall
 from jaxemb.evaluation.records import LabelRecords, PairRecords
 from jaxemb.evaluation.reranking import Reranking
 from jaxemb.evaluation.retrieval import Retrieval
@@ -63,57 +76,92 @@ from jaxemb.evaluation.store import (
     stored_files,
 )
 from jaxemb.evaluation.sts import STS, STSBySimilarity
-from jaxemb.evaluation.suites import (
-    Suite,
-    folder_suite,
-    folder_tasks,
-    pydocs_tasks,
-    suite,
-    type_of,
-)
+from jaxemb.evaluation.suites import Suite, folder_suite, folder_tasks, pydocs_tasks, suite, type_of
 from jaxemb.evaluation.summarization import Summarization
 from jaxemb.evaluation.truncation import At, reaches, surface
+from jaxemb.evaluation.variation import AdjacentSimilarity, SimilarityStructure
 
 __all__ = [
+    "AdjacentSimilarity",
     "AllLabelled",
+    "AllSubsets",
     "At",
+    "AttributeSearch",
+    "BitextData",
+    "BitextFile",
+    "BitextMining",
+    "BlockRemoval",
+    "BootstrapClustering",
+    "Capacity",
     "Classification",
     "Clustering",
+    "CycleSets",
+    "DenseSets",
+    "DisjointSets",
     "During",
+    "Edits",
     "EmbeddingCache",
     "EmbeddingStore",
     "EntailmentFile",
+    "FewShotClassification",
     "LabelData",
     "LabelFile",
     "LabelRecords",
+    "LabelSetData",
+    "LabelSetFile",
     "MAKERS",
+    "MultiLabelClassification",
+    "NeedleInsertion",
     "NoTask",
     "Overlap",
     "PairClassification",
+    "PairClassificationBySimilarity",
     "PairData",
     "PairFile",
     "PairRecords",
+    "Pattern",
+    "ProseData",
+    "PyDocsCode",
+    "PyDocsDegraded",
     "PyDocsGrades",
     "PyDocsGroups",
+    "PyDocsLabelSets",
     "PyDocsLabels",
     "PyDocsLinks",
+    "PyDocsProse",
     "PyDocsRetrieval",
+    "PyDocsSeeAlso",
     "PyDocsSentences",
+    "RandomSets",
+    "Recall",
+    "Reranking",
+    "RerankingData",
+    "RerankingFile",
     "Result",
     "Retrieval",
+    "RetrievalAtCuts",
     "RetrievalData",
     "RetrievalFolder",
     "STS",
+    "STSBySimilarity",
     "SampledLabels",
     "SampledPairs",
     "SampledRetrieval",
+    "SentenceCoefficients",
     "Set",
+    "ShuffledSentences",
+    "SimilarityStructure",
+    "SubsetClustering",
     "Suite",
+    "Summarization",
+    "SummaryData",
+    "SummaryFile",
     "Task",
     "TaskData",
     "TrainingTexts",
     "Usage",
     "WRAPPERS",
+    "by_length",
     "clear_store",
     "contamination",
     "evaluate",
@@ -133,27 +181,5 @@ __all__ = [
     "stored_files",
     "suite",
     "surface",
-    "BitextMining",
-    "FewShotClassification",
-    "BootstrapClustering",
-    "SubsetClustering",
-    "RetrievalAtCuts",
-    "BitextFile",
-    "LabelSetFile",
-    "RerankingFile",
-    "SummaryFile",
-    "MultiLabelClassification",
-    "PairClassificationBySimilarity",
-    "BitextData",
-    "LabelSetData",
-    "RerankingData",
-    "SummaryData",
-    "PyDocsCode",
-    "PyDocsDegraded",
-    "PyDocsLabelSets",
-    "PyDocsSeeAlso",
-    "Reranking",
-    "STSBySimilarity",
-    "Summarization",
     "type_of",
 ]

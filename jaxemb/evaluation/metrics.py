@@ -195,6 +195,57 @@ def ranking_precision(
     return np.where((count == 0) | (count == label.shape[1]), 1.0, mean)
 
 
+def slope(
+    y: Float[np.ndarray, " examples"],
+    x: Float[np.ndarray, " examples"],
+    *others: Float[np.ndarray, " examples"],
+) -> float:
+    """Coefficient of x in the least-squares fit of y on x, the others and a constant.
+
+    0 where x does not vary beyond what the others and the constant tell.
+    """
+    rest = np.stack([np.ones(len(x)), *others], axis=1).astype(np.float64)
+    own, target = (v - rest @ np.linalg.lstsq(rest, v, rcond=None)[0] for v in (x, y))
+    if own @ own <= 1e-20 * (x @ x):
+        return 0.0
+    return float(own @ target / (own @ own))
+
+
+def roc_auc(
+    prediction: Float[np.ndarray, " examples"], gold: Float[np.ndarray, " examples"]
+) -> float:
+    """Chance that a positive example is predicted higher than a negative one, ties a half.
+
+    0.5 where one kind is missing. Reference: sklearn.metrics.roc_auc_score.
+    """
+    from scipy.stats import rankdata
+
+    positive = np.asarray(gold) > 0
+    hits, rest = int(positive.sum()), int((~positive).sum())
+    if not hits or not rest:
+        return 0.5
+    return float((rankdata(prediction)[positive].sum() - hits * (hits + 1) / 2) / (hits * rest))
+
+
+def spread(values: Float[np.ndarray, " examples"]) -> float:
+    """Standard deviation over the examples (n - 1)."""
+    return float(np.std(values, ddof=1))
+
+
+def structure_agreement(
+    a: Float[np.ndarray, "examples all"],
+    b: Float[np.ndarray, "examples all"],
+    place: Int[np.ndarray, " examples"],
+) -> float:
+    """Pearson correlation of two similarity matrices over pairs of different examples.
+
+    Where examples are left out their rows are: `place` says which column is a row's own, and with
+    the rows of an example go its columns.
+    """
+    upper = np.triu_indices(len(place), 1)
+    return pearson(a[:, place][upper], b[:, place][upper])
+
+
 class Statistic(NamedTuple):
     """A score of a whole set: `function(*(examples[name] for name in records))`.
 
@@ -241,6 +292,13 @@ STATISTICS: dict[str, Statistic] = {
     "spearman": Statistic(spearman, ("prediction", "gold")),
     "pearson": Statistic(pearson, ("prediction", "gold")),
     "ap": Statistic(average_precision, ("prediction", "gold")),
+    "boundary_auc": Statistic(roc_auc, ("distance", "boundary")),
+    "rank_agreement": Statistic(spearman, ("a", "b")),
+    "structure_agreement": Statistic(structure_agreement, ("a", "b", "place")),
+    "spread": Statistic(spread, ("similarity",)),
+    "slope": Statistic(slope, ("coefficient", "position")),
+    "slope_given_length": Statistic(slope, ("coefficient", "position", "length")),
+    "correlation": Statistic(pearson, ("coefficient", "position")),
     "macro_f1": Statistic(macro_f1, ("assignment", "label")),
     "v_measure": Statistic(v_measure, ("assignment", "label"), ("times",)),
     **{

@@ -12,6 +12,7 @@ from jaxemb.evaluation.statistics.comparison import (
 )
 from jaxemb.evaluation.statistics.corrections import benjamini_hochberg, holm
 from jaxemb.evaluation.statistics.correlation import Correlation, rank_correlation
+from jaxemb.evaluation.statistics.joining import joined
 from jaxemb.evaluation.statistics.paired import (
     PairedTest,
     cluster_variance,
@@ -36,6 +37,7 @@ __all__ = [
     "detectable_difference",
     "holm",
     "jackknife",
+    "joined",
     "level",
     "over_seeds",
     "paired_bootstrap",
