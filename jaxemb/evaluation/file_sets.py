@@ -171,7 +171,7 @@ class SummaryFile(SummaryData):
         return SummaryProblem(
             references=[[str(text) for text in row] for row in references],
             summaries=[[str(text) for text in row] for row in summaries],
-            gold=[numbers(grades, self.path).tolist() for grades in gold],
+            gold=[numbers([str(grade) for grade in row], self.path).tolist() for row in gold],
             clusters=np.arange(len(rows), dtype=np.int32),
         )
 
