@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Num
 
+from jaxemb.evaluation.scores import effect_size, macro_mean, median, purity
+
 
 def spearman(
     prediction: Float[np.ndarray, " examples"], gold: Float[np.ndarray, " examples"]
@@ -77,7 +79,7 @@ class Statistic(NamedTuple):
     """A score of a whole set: `function(*(examples[name] for name in records))`."""
 
     function: Callable[..., float]
-    records: tuple[str, str]
+    records: tuple[str, ...]
 
     def __call__(self, examples: dict[str, Num[np.ndarray, "examples *rest"]]) -> float:
         return self.function(*(examples[name] for name in self.records))
@@ -89,5 +91,9 @@ STATISTICS: dict[str, Statistic] = {
     "ap": Statistic(average_precision, ("prediction", "gold")),
     "macro_f1": Statistic(macro_f1, ("assignment", "label")),
     "v_measure": Statistic(v_measure, ("assignment", "label")),
+    "purity": Statistic(purity, ("assignment", "label")),
+    "macro_accuracy": Statistic(macro_mean, ("accuracy", "category")),
+    "median_rank": Statistic(median, ("rank",)),
+    "effect_size": Statistic(effect_size, ("association", "group")),
 }
 """Metric name to how it is computed from records; any other metric is a mean over examples."""
