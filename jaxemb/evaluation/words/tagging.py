@@ -9,8 +9,8 @@ from jaxtyping import Float32, Int32
 
 from jaxemb.config import Part
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.classification import probe
 from jaxemb.evaluation.metrics import macro_f1
+from jaxemb.evaluation.probes.classifiers import Classifier, Logistic
 from jaxemb.evaluation.words.problems import TaggingData
 
 Sentences = Sequence[tuple[str, ...]]
@@ -70,7 +70,7 @@ class Occlusion(TargetFeatures):
 
 @dataclass(frozen=True, kw_only=True)
 class Tagging(Task):
-    """Logistic regression from a word's features to its tag, as in `Classification`.
+    """A classifier from a word's features to its tag.
 
     Models here give a vector a text, not one a token: `features` says how a word in its sentence
     becomes vectors.
@@ -89,7 +89,7 @@ class Tagging(Task):
     data: TaggingData
     role: str = "document"
     features: TargetFeatures = field(default_factory=TargetInSentence)
-    penalty: float = 10.0
+    classifier: Classifier = field(default_factory=Logistic)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -99,7 +99,7 @@ class Tagging(Task):
         problem = self.data.load()
         train = self.features(embed, problem.train_sentences, problem.train_places, self.role)
         test = self.features(embed, problem.sentences, problem.places, self.role)
-        predicted = probe(train, problem.train_labels, test, self.penalty)
+        predicted = self.classifier.predict(train, problem.train_labels, test)
         correct = (predicted == problem.labels).astype(np.float64)
         return Result(
             metrics={
