@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Better,
         Claim,
         Correlates,
+        CorrelatesMore,
         Experiment,
         Fit,
         NotWorse,
@@ -37,8 +38,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "config": ("Part", "UsageError"),
     "experiment": (
-        "Above", "Apply", "Below", "Better", "Claim", "Correlates", "Experiment", "Fit", "NotWorse",
-        "Recipe", "Train", "Trend", "Tuning",
+        "Above", "Apply", "Below", "Better", "Claim", "Correlates", "CorrelatesMore",
+        "Experiment", "Fit", "NotWorse", "Recipe", "Train", "Trend", "Tuning",
     ),
     "model": ("Embedder", "Model", "load"),
     "parallel": ("Runtime",),
@@ -47,9 +48,9 @@ _HOMES = {
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Above", "Apply", "Arm", "Below", "Better", "Claim", "Correlates", "Embedder", "Experiment",
-    "Fit", "Model", "NotWorse", "Part", "Recipe", "Runtime", "Train", "Trend", "Tuning",
-    "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes", "zip_",
+    "Above", "Apply", "Arm", "Below", "Better", "Claim", "Correlates", "CorrelatesMore",
+    "Embedder", "Experiment", "Fit", "Model", "NotWorse", "Part", "Recipe", "Runtime", "Train",
+    "Trend", "Tuning", "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes", "zip_",
 ]  # fmt: skip
 
 

@@ -7,7 +7,16 @@ from typing import Any
 
 import jax
 
-from jaxemb.claims import Above, Below, Better, Claim, Correlates, NotWorse, Trend
+from jaxemb.claims import (
+    Above,
+    Below,
+    Better,
+    Claim,
+    Correlates,
+    CorrelatesMore,
+    NotWorse,
+    Trend,
+)
 from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.controls import BM25, Control, RandomVectors, StaticBag, Untrained
 from jaxemb.data import Dataset
@@ -20,7 +29,8 @@ from jaxemb.tokens import Estimator
 from jaxemb.training import Stage, Train
 
 __all__ = [
-    "Above", "Apply", "Below", "Better", "Claim", "Correlates", "Experiment", "Fit", "NotWorse",
+    "Above", "Apply", "Below", "Better", "Claim", "Correlates", "CorrelatesMore", "Experiment",
+    "Fit", "NotWorse",
     "Recipe", "Train", "Trend", "Tuning",
 ]  # fmt: skip
 

@@ -157,7 +157,8 @@ def _judge(
         for job in live
     }
     table = Table(arms=arms, settings=_settings(live), trained=trained)
-    floors = flatten(controls.get("static_bag", {}))
+    # Where nothing is trained nothing can have failed to learn, and an arm may be the bag itself.
+    floors = flatten(controls.get("static_bag", {})) if trained else {}
     return judge_all(claims, table, experiment.margin, floors)
 
 

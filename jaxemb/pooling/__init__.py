@@ -3,6 +3,7 @@
 from jaxemb.pooling.attention import AttentionPooling, LatentOverLayers, LatentOverTokens
 from jaxemb.pooling.base import Pooling
 from jaxemb.pooling.basic import FirstToken, LastToken, Max, Mean, PositionWeightedMean
+from jaxemb.pooling.combined import LayersSideBySide, Min, PowerMean, SideBySide
 
 __all__ = [
     "AttentionPooling",
@@ -10,8 +11,12 @@ __all__ = [
     "LastToken",
     "LatentOverLayers",
     "LatentOverTokens",
+    "LayersSideBySide",
     "Max",
     "Mean",
+    "Min",
     "Pooling",
     "PositionWeightedMean",
+    "PowerMean",
+    "SideBySide",
 ]
