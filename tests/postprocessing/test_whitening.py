@@ -15,8 +15,8 @@ from tests.contracts import base
 TEXTS = [
     " ".join(pair)
     for pair in zip(
-        "the cat saw a big red dog on it".split() * 9,
-        "one two three four five six seven".split() * 12,
+        ["the", "cat", "saw", "a", "big", "red", "dog", "on", "it"] * 9,
+        ["one", "two", "three", "four", "five", "six", "seven"] * 12,
         strict=False,
     )
 ]
