@@ -5,13 +5,22 @@ from jaxemb.evaluation.base import (
     EmbeddingCache,
     Result,
     Task,
+    Usage,
     evaluate,
     evaluate_run,
     flatten,
 )
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
-from jaxemb.evaluation.files import AllLabelled, LabelFile, PairFile, RetrievalFolder
+from jaxemb.evaluation.contamination import Overlap, TrainingTexts, contamination
+from jaxemb.evaluation.families import MAKERS, NoTask, Set
+from jaxemb.evaluation.files import (
+    AllLabelled,
+    EntailmentFile,
+    LabelFile,
+    PairFile,
+    RetrievalFolder,
+)
 from jaxemb.evaluation.monitoring import During, final, monitor
 from jaxemb.evaluation.pair_classification import PairClassification
 from jaxemb.evaluation.probes import (
@@ -25,8 +34,8 @@ from jaxemb.evaluation.probes import (
     OddManOut,
     PairProbe,
     Perceptron,
+    PlainProse,
     Probe,
-    PyDocsSentences,
     SentenceLabels,
     SentenceLength,
     Sentences,
@@ -39,6 +48,7 @@ from jaxemb.evaluation.probes import (
 )
 from jaxemb.evaluation.problems import LabelData, PairData, RetrievalData, TaskData
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
+from jaxemb.evaluation.pydocs_packages import PyDocsGroups, PyDocsSentences, package_tasks
 from jaxemb.evaluation.rank import (
     AsTheyAre,
     Background,
@@ -53,9 +63,31 @@ from jaxemb.evaluation.rank import (
     TextColumn,
     Together,
 )
+from jaxemb.evaluation.records import LabelRecords, PairRecords
 from jaxemb.evaluation.retrieval import Retrieval
+from jaxemb.evaluation.sampling import (
+    WRAPPERS,
+    SampledLabels,
+    SampledPairs,
+    SampledRetrieval,
+    sampled,
+)
+from jaxemb.evaluation.store import (
+    EmbeddingStore,
+    clear_store,
+    store_folder,
+    store_limit,
+    stored_files,
+)
 from jaxemb.evaluation.sts import STS
-from jaxemb.evaluation.suites import folder_tasks, pydocs_tasks
+from jaxemb.evaluation.suites import (
+    Suite,
+    folder_suite,
+    folder_tasks,
+    pydocs_tasks,
+    suite,
+    type_of,
+)
 from jaxemb.evaluation.truncation import At, reaches, surface
 from jaxemb.evaluation.words import (
     Analogy,
@@ -111,7 +143,9 @@ from jaxemb.evaluation.words import (
 )
 
 __all__ = [
+    "MAKERS",
     "STS",
+    "WRAPPERS",
     "AllLabelled",
     "Analogy",
     "AnalogyCategories",
@@ -144,11 +178,14 @@ __all__ = [
     "Counted",
     "During",
     "EmbeddingCache",
+    "EmbeddingStore",
+    "EntailmentFile",
     "FewShotSimilarity",
     "GeneratedLabels",
     "GradedProbe",
     "LabelData",
     "LabelFile",
+    "LabelRecords",
     "LabelTable",
     "LeftOut",
     "Logistic",
@@ -156,6 +193,7 @@ __all__ = [
     "MinimalPairs",
     "NearestPairs",
     "Nearness",
+    "NoTask",
     "ObjectNumber",
     "Occlusion",
     "OddManOut",
@@ -164,17 +202,21 @@ __all__ = [
     "OutlierFile",
     "OutlierProblem",
     "OutliersFromLabels",
+    "Overlap",
     "PairClassification",
     "PairData",
     "PairFile",
     "PairProbe",
+    "PairRecords",
     "PairTexts",
     "Paraphrases",
     "PartnerRank",
     "Perceptron",
+    "PlainProse",
     "Preparation",
     "Probe",
     "PyDocsGrades",
+    "PyDocsGroups",
     "PyDocsLabels",
     "PyDocsLinks",
     "PyDocsRetrieval",
@@ -183,12 +225,17 @@ __all__ = [
     "Retrieval",
     "RetrievalData",
     "RetrievalFolder",
+    "SampledLabels",
+    "SampledPairs",
+    "SampledRetrieval",
     "SentenceLabels",
     "SentenceLength",
     "Sentences",
+    "Set",
     "SpacesForUnderscores",
     "Spelling",
     "SubjectNumber",
+    "Suite",
     "TaggedFile",
     "Tagging",
     "TaggingData",
@@ -204,26 +251,38 @@ __all__ = [
     "ThreeCosMul",
     "Together",
     "TopConstituents",
+    "TrainingTexts",
     "TreeDepth",
     "TripletData",
     "TripletFile",
     "TripletProblem",
     "Unknown",
+    "Usage",
     "VariantFile",
     "WordContent",
     "WordPairFile",
     "WordSimilarity",
     "association_tests",
+    "clear_store",
+    "contamination",
     "evaluate",
     "evaluate_run",
     "few_shot_curve",
     "final",
     "flatten",
+    "folder_suite",
     "folder_tasks",
     "monitor",
+    "package_tasks",
     "probing_tasks",
     "pydocs_tasks",
     "reaches",
+    "sampled",
     "statistics",
+    "store_folder",
+    "store_limit",
+    "stored_files",
+    "suite",
     "surface",
+    "type_of",
 ]

@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
 from jaxemb.config import Part, fingerprint
+from jaxemb.data.tables import read_rows
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.files import column, read_rows
+from jaxemb.evaluation.files import column
 from jaxemb.evaluation.problems import PairData, PairProblem, TaskData
 from jaxemb.evaluation.pydocs import PyDocsGrades
 from jaxemb.evaluation.scores import ROUNDING

@@ -35,7 +35,7 @@ from jaxemb.evaluation import (
 )
 from jaxemb.evaluation.probes.classifiers import expected_grades, soft_targets
 from jaxemb.evaluation.probes.grammar import ADJECTIVES, NOUNS, VERBS, Grammar, past, third_person
-from jaxemb.evaluation.probes.sentences import PyDocsSentences, Sentence, balanced
+from jaxemb.evaluation.probes.sentences import PlainProse, Sentence, balanced
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -277,7 +277,7 @@ def test_balanced_takes_the_same_number_of_each_label_in_each_stratum():
 
 
 def test_real_sentences_are_plain_and_apart():
-    part = PyDocsSentences()
+    part = PlainProse()
     train, test = part.load("train"), part.load("test")
     assert len(train) > 5000 and len(test) > 500
     assert not {s.words for s in train} & {s.words for s in test}

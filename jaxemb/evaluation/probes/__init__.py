@@ -10,7 +10,7 @@ from jaxemb.evaluation.probes.grammar import (
 )
 from jaxemb.evaluation.probes.sentences import (
     GeneratedLabels,
-    PyDocsSentences,
+    PlainProse,
     SentenceLabels,
     Sentences,
 )
@@ -35,8 +35,8 @@ __all__ = [
     "OddManOut",
     "PairProbe",
     "Perceptron",
+    "PlainProse",
     "Probe",
-    "PyDocsSentences",
     "SentenceLabels",
     "SentenceLength",
     "Sentences",

@@ -44,7 +44,7 @@ class Sentences(Part, abc.ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PyDocsSentences(Sentences):
+class PlainProse(Sentences):
     """Sentences of Python's documentation that are plain prose.
 
     A sentence opens with a capital, ends with a full stop and is made of `least` to `most` words of
@@ -68,7 +68,7 @@ _PLAIN = re.compile(r"[A-Z][A-Za-z'’-]*(?: [A-Za-z'’-]+)+\.")
 
 
 @functools.lru_cache(maxsize=8)
-def _prose(part: PyDocsSentences, split: str) -> tuple[Sentence, ...]:
+def _prose(part: PlainProse, split: str) -> tuple[Sentence, ...]:
     known = {s.words for s in part.load("train")} if split != "train" else set()
     found: dict[tuple[str, ...], Sentence] = {}
     for record in part.source.records(split):
@@ -114,7 +114,7 @@ class GeneratedLabels(LabelData, abc.ABC):
 class SentenceLabels(GeneratedLabels):
     """Base of probes made from real sentences."""
 
-    sentences: Sentences = field(default_factory=PyDocsSentences)
+    sentences: Sentences = field(default_factory=PlainProse)
 
     def fingerprint(self) -> str:
         return fingerprint(self, self.sentences.fingerprint())

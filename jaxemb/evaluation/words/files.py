@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Int32
 
 from jaxemb.config import UsageError, fingerprint
-from jaxemb.evaluation.files import Row, column, numbers, read_rows, select
+from jaxemb.data.tables import Row, read_rows
+from jaxemb.evaluation.files import column, numbers, select
 from jaxemb.evaluation.problems import (
     LabelData,
     LabelProblem,

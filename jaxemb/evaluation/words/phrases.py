@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Int32
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.files import Row, column, read_rows, select
+from jaxemb.data.tables import Row, read_rows
+from jaxemb.evaluation.files import column, select
 from jaxemb.evaluation.problems import (
     LabelData,
     LabelProblem,
