@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         BetterIn,
         Claim,
         Correlates,
+        CorrelatesMore,
         Experiment,
         Fit,
         NotWorse,
@@ -43,8 +44,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "config": ("Part", "UsageError"),
     "experiment": (
-        "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Below", "Better", "BetterIn",
-        "Claim", "Correlates", "Experiment", "Fit", "NotWorse", "Recipe", "Train", "Trend", "Tuning",
+        "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Below", "Better",
+        "BetterIn", "Claim", "Correlates", "CorrelatesMore", "Experiment", "Fit", "NotWorse",
+        "Recipe", "Train", "Trend", "Tuning",
     ),
     "interop": ("Pretrained",),
     "model": ("Embedder", "Model", "load"),
@@ -56,9 +58,10 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Arm", "Below", "Better",
-    "BetterIn", "Claim", "Correlates", "Embedder", "Experiment", "Fit", "Model", "NoneWins",
-    "NotWorse", "Part", "Pretrained", "RanksDiffer", "Recipe", "Runtime", "Train", "Trend",
-    "Tuning", "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes", "zip_",
+    "BetterIn", "Claim", "Correlates", "CorrelatesMore", "Embedder", "Experiment", "Fit", "Model",
+    "NoneWins", "NotWorse", "Part", "Pretrained", "RanksDiffer", "Recipe", "Runtime", "Train",
+    "Trend", "Tuning", "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes",
+    "zip_",
 ]  # fmt: skip
 
 

@@ -8,7 +8,16 @@ from typing import Any
 import jax
 
 from jaxemb.agreement import Agrees, AgreesInStructure, AgreesMore, BetterIn
-from jaxemb.claims import Above, Below, Better, Claim, Correlates, NotWorse, Trend
+from jaxemb.claims import (
+    Above,
+    Below,
+    Better,
+    Claim,
+    Correlates,
+    CorrelatesMore,
+    NotWorse,
+    Trend,
+)
 from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.controls import BM25, Control, RandomVectors, StaticBag, Untrained
 from jaxemb.data import Dataset
@@ -22,7 +31,8 @@ from jaxemb.training import Stage, Train
 
 __all__ = [
     "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Below", "Better", "BetterIn",
-    "Claim", "Correlates", "Experiment", "Fit", "NotWorse", "Recipe", "Train", "Trend", "Tuning",
+    "Claim", "Correlates", "CorrelatesMore", "Experiment", "Fit", "NotWorse", "Recipe", "Train",
+    "Trend", "Tuning",
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 
+from jaxemb.config import snake_case
 from jaxemb.data import Pairs, PyDocs, SummaryToBody, Texts
 from jaxemb.encoders import Bag, Transformer
 from jaxemb.evaluation import (
@@ -15,14 +16,23 @@ from jaxemb.evaluation import (
     Retrieval,
     surface,
 )
-from jaxemb.experiment import Fit, Recipe
-from jaxemb.heads import Normalize
+from jaxemb.experiment import Apply, Fit, Recipe
+from jaxemb.heads import Chain, Linear, Normalize
 from jaxemb.interop import Pretrained
 from jaxemb.losses import InfoNCE, LayerWise, SampledDimension
 from jaxemb.model import Embedder
 from jaxemb.nn import Bidirectional
-from jaxemb.pooling import Mean
-from jaxemb.sweep import Arm, arm
+from jaxemb.pooling import (
+    FirstToken,
+    Max,
+    Mean,
+    Min,
+    PositionWeightedMean,
+    PowerMean,
+    SideBySide,
+)
+from jaxemb.postprocessing import Slice, Whitening
+from jaxemb.sweep import Arm, arm, chain
 from jaxemb.text import WordPiece
 from jaxemb.tokens import PPMISVD, TokenTable, Vocabulary
 from jaxemb.training import AdamW, SharedTrain, Steps, Train
@@ -124,6 +134,44 @@ def _limit(embedder: Embedder | Pretrained) -> str:
     """The field that says where an arm's model cuts texts."""
     given = isinstance(embedder, Pretrained)
     return "embedder.max_tokens" if given else "embedder.text.max_tokens"
+
+
+def embedding_variants() -> tuple[Arm, ...]:
+    """`standing_arms` and what can be made of them without training: many models for studies of scores.
+
+    all-MiniLM-L6-v2 with fewer layers; dimensions cut off all three; other poolings of the bag, and
+    the bag whitened and centred. The base is `static_bag`.
+
+    Example:
+        >>> len(embedding_variants())
+        23
+    """
+    minilm, trained, bag = standing_arms()
+    name, stages = minilm.name, static_bag().stages
+    white = {"whitened": Whitening(), "centred": Whitening(scale=False)}
+    return chain(
+        (minilm, trained, bag),
+        [arm(f"{name},layers={n}", embedder=Pretrained(name, layers=n), stages=()) for n in (1, 2, 4)],
+        *([_cut(one, dim) for dim in dims]
+          for one, dims in ((minilm, (16, 64, 192)), (trained, (16, 48)), (bag, (16, 64)))),
+        [arm(f"static-bag,{snake_case(type(pooling))}", pooling=pooling) for pooling in _POOLINGS],
+        [arm(f"static-bag,{how},dim={dim}", head=Chain(heads=(Linear(dim=dim), Normalize())),
+             stages=(*stages, Fit(name=how, estimator=fitted, data=stages[0].data)))
+         for how, fitted in white.items() for dim in (64, 128)],
+    )  # fmt: skip
+
+
+_POOLINGS = (
+    Max(), Min(), FirstToken(), PowerMean(), PositionWeightedMean(),
+    SideBySide(poolings=(Mean(), Min(), Max(), PowerMean())),
+)  # fmt: skip
+
+
+def _cut(one: Arm, dim: int) -> Arm:
+    """The arm with all but the first `dim` dimensions taken off."""
+    overrides = dict(one.overrides)
+    stages = (*overrides.pop("stages"), Apply(transform=Slice(dim=dim)))
+    return arm(f"{one.name},dim={dim}", {**overrides, "stages": stages})
 
 
 def elastic_retriever(*, layers: int, steps: int) -> Recipe:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Num, Shaped
 
+from jaxemb.evaluation.scores import effect_size, macro_mean, median, purity
 from jaxemb.evaluation.similarities import SIMILARITIES
 
 
@@ -310,5 +311,9 @@ STATISTICS: dict[str, Statistic] = {
         f"max_{metric}": Statistic(_highest(function), (*SIMILARITIES, "gold"))
         for metric, function in MATCHING.items()
     },
+    "purity": Statistic(purity, ("assignment", "label")),
+    "macro_accuracy": Statistic(macro_mean, ("accuracy", "category")),
+    "median_rank": Statistic(median, ("rank",)),
+    "effect_size": Statistic(effect_size, ("association", "group")),
 }
 """Metric name to how it is computed from records; any other metric is a mean over examples."""

@@ -11,6 +11,7 @@ from jaxemb.pooling.basic import (
     PositionWeightedMean,
     RootLengthSum,
 )
+from jaxemb.pooling.combined import LayersSideBySide, Min, PowerMean, SideBySide
 
 __all__ = [
     "AttentionPooling",
@@ -19,9 +20,13 @@ __all__ = [
     "LastToken",
     "LatentOverLayers",
     "LatentOverTokens",
+    "LayersSideBySide",
     "Max",
     "Mean",
+    "Min",
     "Pooling",
     "PositionWeightedMean",
+    "PowerMean",
     "RootLengthSum",
+    "SideBySide",
 ]
