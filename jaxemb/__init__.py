@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from jaxemb.interop import Pretrained
     from jaxemb.model import Embedder, Model, load
+    from jaxemb.orders import NoneWins, RanksDiffer
     from jaxemb.parallel import Runtime
     from jaxemb.registry import experiment
     from jaxemb.sweep import Arm, arm, chain, grid, zip_
@@ -43,6 +44,7 @@ _HOMES = {
     ),
     "interop": ("Pretrained",),
     "model": ("Embedder", "Model", "load"),
+    "orders": ("NoneWins", "RanksDiffer"),
     "parallel": ("Runtime",),
     "sweep": ("Arm", "arm", "chain", "grid", "zip_"),
 }  # fmt: skip
@@ -50,8 +52,9 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Above", "Apply", "Arm", "Below", "Better", "Claim", "Correlates", "Embedder", "Experiment",
-    "Fit", "Model", "NotWorse", "Part", "Pretrained", "Recipe", "Runtime", "Train", "Trend", "Tuning",
-    "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes", "zip_",
+    "Fit", "Model", "NoneWins", "NotWorse", "Part", "Pretrained", "RanksDiffer", "Recipe",
+    "Runtime", "Train", "Trend", "Tuning", "UsageError", "arm", "chain", "experiment", "grid",
+    "load", "recipes", "zip_",
 ]  # fmt: skip
 
 

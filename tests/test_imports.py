@@ -35,6 +35,7 @@ LAYERS = (
     {"papers"},
     {"evaluation"},
     {"claims", "controls"},
+    {"orders"},
     {"experiment"},
     {"recipes", "smoke", "planning", "stages"},
     {"report", "runs"},

@@ -1,5 +1,6 @@
 """Tests, intervals and verdicts for scores measured on the same examples; numpy and scipy only."""
 
+from jaxemb.evaluation.statistics.agreement import agreement
 from jaxemb.evaluation.statistics.arms import compare, contrast, level, over_seeds, trend
 from jaxemb.evaluation.statistics.comparison import (
     Comparison,
@@ -26,6 +27,7 @@ __all__ = [
     "Interval",
     "PairedTest",
     "Verdict",
+    "agreement",
     "benjamini_hochberg",
     "cluster_bootstrap",
     "cluster_variance",
