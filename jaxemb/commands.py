@@ -95,8 +95,9 @@ def _base(base: "Recipe") -> list[tuple[str, str]]:
     for path, value in paths(base).items():
         # A stage's parts are worth a line each; a path such as stages.train.loss has three names.
         depth = 3 if path.startswith("stages.") else 2
-        is_deep = path.count(".") == depth - 1
-        if is_part(value) and (is_deep or isinstance(value, Pretrained)):
+        if isinstance(value, Pretrained):
+            rows.append((path, expression(value)))
+        elif path.count(".") == depth - 1 and is_part(value):
             rows.append((path, outline(value)))
     return rows
 
