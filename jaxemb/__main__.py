@@ -97,13 +97,20 @@ def _eval(commands: argparse._SubParsersAction) -> None:
     added.add_argument("model", metavar="MODEL", type=Path, help="a run's or a model's folder")
     added.add_argument("--tasks", metavar="A,B", help="only tasks of these names")
     added.add_argument("--data", metavar="DIR", type=Path, help="a folder of sets with a manifest")
+    added.add_argument("--out", metavar="DIR", type=Path, help="keep the results for `compare`")
     added.add_argument("--json", action="store_true", help="as JSON")
 
 
 def _compare(commands: argparse._SubParsersAction) -> None:
-    added = _command(commands, "compare", "compare two runs, or two arms over their seeds")
-    added.add_argument("a", metavar="RUN", type=Path)
-    added.add_argument("b", metavar="RUN", type=Path)
+    added = _command(commands, "compare", "compare runs, or arms over their seeds, with the first")
+    added.add_argument(
+        "runs", metavar="RUN", type=Path, nargs="+",
+        help="a run's folder, an arm's, or results of `jaxemb eval`",
+    )  # fmt: skip
+    added.add_argument("--metrics", metavar="A,B", help="only these metrics, or tasks")
+    added.add_argument(
+        "--allow", metavar="A,B", help="settings that may differ, such as prompt or max_length"
+    )
     added.add_argument("--json", action="store_true", help="as JSON")
 
 

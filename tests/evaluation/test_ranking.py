@@ -80,7 +80,7 @@ def test_too_few_models_or_tasks_are_refused():
             friedman(np.zeros(shape))
 
 
-@pytest.mark.parametrize(("models", "quantile"), enumerate(DEMSAR, start=2))
+@pytest.mark.parametrize(("models", "quantile"), list(enumerate(DEMSAR, start=2)))
 def test_critical_difference_is_the_published_one(models, quantile):
     expected = quantile * np.sqrt(models * (models + 1) / (6 * 14))
     assert critical_difference(models, 14) == pytest.approx(expected, rel=5e-4)

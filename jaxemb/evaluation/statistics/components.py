@@ -10,7 +10,8 @@ from jaxtyping import Float, Float64
 from jaxemb.config import UsageError
 from jaxemb.evaluation.statistics.comparison import Comparison, detectable_difference
 
-Cells = Float[np.ndarray, "seeds clusters"]
+Cells = Float[np.ndarray, "seeds _"]
+"""Clusters differ from task to task in their number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ class Components:
     residual: float
     seeds: int
     tasks: int
-    clusters: float
+    clusters: float | int
     confidence: float = 0.95
 
     def shares(self) -> dict[str, float]:
@@ -63,7 +64,7 @@ class Components:
         *,
         seeds: int | None = None,
         tasks: int | None = None,
-        clusters: float | None = None,
+        clusters: float | int | None = None,
         power: float = 0.8,
     ) -> float:
         """The smallest true effect over tasks like these that such a study finds so often.
@@ -89,7 +90,7 @@ class Components:
         """Clusters of examples a task that make the difference detectable."""
         return _fewest(lambda n: self.detectable(clusters=n) <= abs(difference), 2, most)
 
-    def _parts(self, seeds: int, tasks: int, clusters: float) -> dict[str, float]:
+    def _parts(self, seeds: int, tasks: int, clusters: float | int) -> dict[str, float]:
         return {
             "seed": self.seed / seeds,
             "task": self.task / tasks,

@@ -136,7 +136,7 @@ def wilcoxon(a: Values, b: Values) -> float:
         >>> wilcoxon(np.array([0.5, 0.7, 0.7, 0.9, 0.8]), np.array([0.4, 0.6, 0.6, 0.7, 0.5]))
         0.0625
     """
-    from scipy.stats import PermutationMethod
+    from scipy.stats import rankdata
     from scipy.stats import wilcoxon as signed_rank
 
     difference = np.asarray(a, np.float64) - b
@@ -144,7 +144,7 @@ def wilcoxon(a: Values, b: Values) -> float:
     if not len(difference):
         return 1.0
     size = np.round(np.abs(difference), 12)  # rounding must not part equal differences
-    tied = len(np.unique(size)) < len(size)
-    exact = tied and len(size) <= 13
-    method = PermutationMethod(n_resamples=2 ** len(size)) if exact else "auto"
-    return float(signed_rank(np.sign(difference) * size, method=method).pvalue)
+    signed = np.sign(difference) * size
+    if len(np.unique(size)) < len(size) <= 13:
+        return permutation_test(np.sign(signed) * rankdata(size), np.zeros(len(size)))
+    return float(signed_rank(signed).pvalue)
