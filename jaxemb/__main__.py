@@ -97,7 +97,6 @@ def _eval(commands: argparse._SubParsersAction) -> None:
     added.add_argument("model", metavar="MODEL", type=Path, help="a run's or a model's folder")
     added.add_argument("--tasks", metavar="A,B", help="only tasks of these names")
     added.add_argument("--data", metavar="DIR", type=Path, help="a folder of sets with a manifest")
-    added.add_argument("--out", metavar="DIR", type=Path, help="keep the results for `compare`")
     added.add_argument("--json", action="store_true", help="as JSON")
 
 

@@ -308,7 +308,7 @@ def evaluate(options: argparse.Namespace) -> int:
     """`jaxemb eval MODEL`: scores of a model."""
     from jaxemb.scoring import score
 
-    scores = score(options.model, options.data, options.tasks, out=options.out)
+    scores = score(options.model, options.data, options.tasks)
     if options.json:
         _print_json(scores)
     else:

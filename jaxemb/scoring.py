@@ -7,49 +7,31 @@ from typing import Any
 
 from jaxemb import provenance
 from jaxemb.config import UsageError, from_json, near_miss, to_json
-from jaxemb.evaluation import Result, Task, evaluate, flatten, folder_tasks, pydocs_tasks
+from jaxemb.evaluation import Task, evaluate, flatten, folder_tasks, pydocs_tasks
 from jaxemb.model import load
-from jaxemb.runs import write_results
 
 
-def score(
-    model: Path, data: Path | None = None, names: str | None = None, *, out: Path | None = None
-) -> dict[str, Any]:
-    """`{"model", "scores": {"task/metric": x}, "data", "evaluation", "embedder", "versions"}`.
+def score(model: Path, data: Path | None = None, names: str | None = None) -> dict[str, Any]:
+    """`{"model", "scores": {"task/metric": x}, "data", "embedder", "versions"}` of a model.
 
     Args:
         model: a run's folder, or a saved model's.
         data: a folder of sets with a manifest; by default the tasks of the run, or pydocs.
         names: only tasks of these names, separated by commas; a name followed by `/` stands for all
             tasks that begin so.
-        out: a folder for all this and a record for every example, which `jaxemb compare` reads.
 
     Raises:
         UsageError: no such model, data or task.
     """
     loaded = load(model)
     tasks = _chosen(_tasks(model, data), names)
-    results = evaluate(lambda texts, role: loaded.encode(texts, role=role), tasks)
-    found = {
+    return {
         "model": str(model),
-        "scores": flatten(results),
+        "scores": flatten(evaluate(lambda texts, role: loaded.encode(texts, role=role), tasks)),
         "data": {task.name: task.fingerprint() for task in tasks},
-        "evaluation": [to_json(task) for task in tasks],
         "embedder": to_json(loaded.embedder),
         "versions": provenance.versions(),
     }
-    if out is not None:
-        _keep(found, results, out)
-    return found
-
-
-def _keep(found: dict[str, Any], results: dict[str, Result], out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_results(out, results)
-        (out / "eval.json").write_text(json.dumps(found, indent=1) + "\n")
-    except OSError as error:
-        raise UsageError(f"{out} cannot be written: {error.strerror or error}.") from error
 
 
 def _tasks(model: Path, data: Path | None) -> Sequence[Task]:

@@ -34,7 +34,7 @@ LAYERS = (
     {"provenance", "sweep", "registry", "console"},
     {"papers"},
     {"evaluation"},
-    {"claims", "controls"},
+    {"claims", "controls", "rankings"},
     {"experiment"},
     {"recipes", "smoke", "planning", "stages"},
     {"report", "runs"},

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,16 @@ from jaxemb.config import UsageError
 from jaxemb.evaluation import Result
 from jaxemb.runs import read_results
 
-EVALUATED = "eval.json"
-"""What `jaxemb eval --out` writes beside the scores."""
+EVALUATED = "results.json"
+"""What `jaxemb eval --out` writes beside the records."""
+UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScoredArm:
     """One row of a comparison: its results by seed, and what they were made with.
 
-    `described` is the content of `run.json` or `eval.json`; `embedder` the JSON of what embedded.
+    `described` is the content of `run.json` or `results.json`; `embedder` the JSON of what embedded.
     """
 
     path: Path
@@ -36,9 +38,7 @@ class ScoredArm:
     @property
     def tasks(self) -> dict[str, dict[str, Any]]:
         """The JSON of every task that the arm was scored in, by its name."""
-        described = self.described
-        told = described["recipe"]["evaluation"] if "recipe" in described else None
-        told = described.get("evaluation", []) if told is None else told
+        told = (self.described.get("recipe") or {}).get("evaluation", [])
         return {task["name"]: task for task in told if task.get("name") in self.results}
 
     @property
@@ -48,21 +48,14 @@ class ScoredArm:
 
 
 def read_arm(path: Path) -> ScoredArm:
-    """A run's folder (`.../seed-0`), an arm's, or what `jaxemb eval` wrote: a folder, or JSON.
+    """A run's folder (`.../seed-0`), an arm's, or the results of `jaxemb eval`.
 
     Raises:
         UsageError: there is no finished run, or a file cannot be read.
     """
     if path.suffix == ".json" and path.is_file():
-        return _printed(path)
-    if (path / EVALUATED).exists():
-        described = read_json(path / EVALUATED)
-        results = {0: read_results(path)}
-        return ScoredArm(
-            path=path, name=path.name, described=described, embedder=described.get("embedder"),
-            seeds=results,
-        )  # fmt: skip
-    return _run(path)
+        return _evaluated(path)
+    return _evaluated(path / EVALUATED) if (path / EVALUATED).exists() else _run(path)
 
 
 def _run(path: Path) -> ScoredArm:
@@ -91,33 +84,47 @@ def _by_seed(found: tuple[Path, dict]) -> int:
 def _results(folder: Path) -> dict[str, Result]:
     try:
         return read_results(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         raise UsageError(f"The results in {folder} cannot be read: {error}.") from error
 
 
 def _embedder(folder: Path, described: Mapping[str, Any]) -> dict[str, Any] | None:
     """The saved model's: what a recipe only names, such as pretrained weights, is resolved there."""
     saved = folder / "model" / "model.json"
-    return read_json(saved)["embedder"] if saved.exists() else described["recipe"]["embedder"]
+    told = read_json(saved).get("embedder") if saved.exists() else None
+    return told or described["recipe"]["embedder"]
 
 
-def _printed(path: Path) -> ScoredArm:
-    """Scores alone, as `jaxemb eval --json` prints them: without a record for every example."""
+def _evaluated(path: Path) -> ScoredArm:
+    """Scores of a model in a suite, with a record for every example where the file lies beside them."""
     described = read_json(path)
     if not isinstance(described, dict) or "scores" not in described:
         raise UsageError(f"{path} holds no scores; `jaxemb eval MODEL --json` prints such a file.")
+    kept = (path.parent / "examples").is_dir() and path.name == EVALUATED
+    return ScoredArm(
+        path=path,
+        name=Path(described.get("model", path.stem)).name,
+        described=described,
+        embedder=described.get("embedder"),
+        seeds={0: _records(path, described["scores"]) if kept else _scores_alone(described)},
+    )
+
+
+def _records(path: Path, scores: Mapping[str, float]) -> dict[str, Result]:
+    tasks = dict.fromkeys(key.rpartition("/")[0] for key in scores)
+    try:
+        return {task: Result.load(path.parent / "examples" / f"{task}.npz") for task in tasks}
+    except UNREADABLE as error:
+        raise UsageError(f"The records beside {path} cannot be read: {error}.") from error
+
+
+def _scores_alone(described: Mapping[str, Any]) -> dict[str, Result]:
     metrics: dict[str, dict[str, float]] = {}
     for key, value in described["scores"].items():
         task, _, metric = key.rpartition("/")
         metrics.setdefault(task, {})[metric] = value
     data = described.get("data", {})
-    results = {
-        task: Result(metrics=found, data=data.get(task, "")) for task, found in metrics.items()
-    }
-    return ScoredArm(
-        path=path, name=path.stem, described=described, embedder=described.get("embedder"),
-        seeds={0: results},
-    )  # fmt: skip
+    return {task: Result(metrics=found, data=data.get(task, "")) for task, found in metrics.items()}
 
 
 def read_json(path: Path) -> Any:

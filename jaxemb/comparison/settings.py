@@ -34,24 +34,22 @@ def check_alike(arms: Sequence[ScoredArm], allowed: Sequence[str] = ()) -> None:
 
 def _check(name: str, first: ScoredArm, other: ScoredArm) -> None:
     left, right = _values(name, first), _values(name, other)
-    where = [key for key in (left | right) if left.get(key) != right.get(key)]
-    if name not in ("scale", "suite"):  # what only one of the two tells cannot be held against it
-        where = [key for key in where if key in left and key in right]
+    # What only one of the two tells cannot be held against the other.
+    where = [key for key in left if key in right and left[key] != right[key]]
     if not where:
         return
     key = where[0]
     what = f"{name.replace('_', ' ')}{f' of {key}' if key else ''}"
     hint = f"; --allow {name} compares them all the same" if name in ALLOWED else ""
     raise UsageError(
-        f"These scores cannot be compared: the {what} is {_said(left.get(key))} in {first.path} and "
-        f"{_said(right.get(key))} in {other.path}{hint}."
+        f"These scores cannot be compared: the {what} is {_said(left[key])} in {first.path} and "
+        f"{_said(right[key])} in {other.path}{hint}."
     )
 
 
 def _values(name: str, arm: ScoredArm) -> dict[str, Any]:
     """A setting's value, or one for every task or role."""
     described, results = arm.described, arm.results
-    text = (arm.embedder or {}).get("text")
     match name:
         case "scale":
             return {"": described["scale"]} if "scale" in described else {}
@@ -66,10 +64,10 @@ def _values(name: str, arm: ScoredArm) -> dict[str, Any]:
         case "task":
             return {n: _own(task) for n, task in arm.tasks.items()}
         case "prompt":
-            return _prompts(text) if isinstance(text, Mapping) else {}
+            return _prompts(arm)
         case "max_length":
-            return _lengths(text) if isinstance(text, Mapping) else {}
-    return {"": sorted(set(_dtypes(arm)))} if arm.embedder else {}
+            return _lengths(arm)
+    return {"": sorted(set(_dtypes(arm))) or ["float32"]} if arm.embedder else {}
 
 
 def _split(task: Mapping[str, Any]) -> str | None:
@@ -86,15 +84,23 @@ def _innermost(task: Mapping[str, Any]) -> Mapping[str, Any]:
     return _innermost(task["inner"]) if "inner" in task else task
 
 
-def _prompts(text: Mapping[str, Any]) -> dict[str, str]:
-    template = text.get("template") or {}
+def _prompts(arm: ScoredArm) -> dict[str, str]:
+    """A prefix a role; what an evaluation used itself, where it is told, and the embedder's else."""
+    if "settings" in arm.described:
+        return {role: used["prompt"] for role, used in arm.described["settings"].items()}
+    template = _text(arm).get("template") or {}
     return {role: said for role, said in template.items() if role != "part"}
 
 
-def _lengths(text: Mapping[str, Any]) -> dict[str, int | None]:
-    limits = {"documents": text.get("max_tokens"), "queries": text.get("query_tokens")}
-    limits["queries"] = limits["queries"] or limits["documents"]
-    return limits
+def _lengths(arm: ScoredArm) -> dict[str, int]:
+    if "settings" in arm.described:
+        return {role: used["max_tokens"] for role, used in arm.described["settings"].items()}
+    documents, queries = (_text(arm).get(name) for name in ("max_tokens", "query_tokens"))
+    return {"query": queries or documents, "document": documents} if documents else {}
+
+
+def _text(arm: ScoredArm) -> Mapping[str, Any]:
+    return (arm.embedder or {}).get("text") or {}
 
 
 def _dtypes(arm: ScoredArm) -> Iterator[str]:
@@ -120,4 +126,4 @@ def _found(node: Any, key: str) -> Iterator[Any]:
 def _said(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
-    return json.dumps(value, ensure_ascii=False) if value is not None else "none"
+    return json.dumps(value, ensure_ascii=False)

@@ -40,6 +40,7 @@ from jaxemb.evaluation.statistics.resampling import cluster_bootstrap, jackknife
 from jaxemb.evaluation.statistics.tasks import (
     compare_tasks,
     main_metrics,
+    mean_over_tasks,
     rank_arms,
     scored_tasks,
     task_scores,
@@ -72,6 +73,7 @@ __all__ = [
     "letters",
     "level",
     "main_metrics",
+    "mean_over_tasks",
     "mean_ranks",
     "nemenyi",
     "over_seeds",

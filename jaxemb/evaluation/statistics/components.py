@@ -31,7 +31,7 @@ class Components:
         >>> found = Components(effect=0.02, seed=1e-4, task=4e-4, example=1e-2, seed_task=0.0,
         ...                    residual=1e-2, seeds=5, tasks=8, clusters=100)
         >>> round(found.detectable(), 4), round(found.detectable(tasks=32), 4)
-        (0.037, 0.0225)
+        (0.0343, 0.0224)
         >>> found.tasks_needed(0.03), found.seeds_needed(0.01), found.clusters_needed(0.01)
         (12, None, None)
     """

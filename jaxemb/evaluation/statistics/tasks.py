@@ -59,6 +59,16 @@ def compare_tasks(a: Arm, b: Arm, metrics: Metrics, *, confidence: float = 0.95)
     return variance_components(tasks, confidence=confidence)
 
 
+def mean_over_tasks(arm: Arm, metrics: Metrics, *, confidence: float = 0.95) -> Components:
+    """An arm's mean score over tasks, and why that is unsure.
+
+    Raises:
+        UsageError: there are fewer than two tasks, or a task has no per-example records.
+    """
+    tasks = [_pseudo_values(arm, task, metric) for task, metric in metrics.items()]
+    return variance_components(tasks, confidence=confidence)
+
+
 def scored_tasks(arms: Sequence[Arm], metrics: Metrics) -> list[ScoredTask]:
     """Every task's scores and influences, a row an arm, for `redrawn_examples`."""
     found = []
