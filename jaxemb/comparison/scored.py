@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxemb.config import UsageError
+from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.evaluation import Result
 from jaxemb.runs import read_results
 
@@ -89,10 +89,16 @@ def _results(folder: Path) -> dict[str, Result]:
 
 
 def _embedder(folder: Path, described: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The saved model's: what a recipe only names, such as pretrained weights, is resolved there."""
+    """The saved model's; weights that are only named are resolved, where they still are here."""
     saved = folder / "model" / "model.json"
     told = read_json(saved).get("embedder") if saved.exists() else None
-    return told or described["recipe"]["embedder"]
+    if told is not None:
+        return told
+    try:
+        network = from_json(described["recipe"]).network
+    except UsageError:
+        return None
+    return None if network is None else to_json(network)
 
 
 def _evaluated(path: Path) -> ScoredArm:
