@@ -10,6 +10,7 @@ from jaxemb.config import UsageError
 from jaxemb.evaluation import Result
 from jaxemb.evaluation.statistics import (
     ScoredTask,
+    agreement,
     critical_difference,
     friedman,
     groups,
@@ -74,10 +75,38 @@ def test_a_duplicate_shares_its_rank(draw):
     assert any({0, 3} <= set(group) for group in found.groups)
 
 
+def test_agreement_is_the_mean_correlation_and_kendalls_concordance(draw):
+    scores = draw.normal(size=(7, 5)) + np.arange(5)
+    found = agreement(scores)
+    pairs = itertools.combinations(scores, 2)
+    expected = np.mean([scipy.stats.spearmanr(a, b).statistic for a, b in pairs])
+    assert found.effect == pytest.approx(expected)
+    concordance = friedman(scores).statistic / (7 * 4)
+    assert found.effect == pytest.approx((7 * concordance - 1) / 6)
+    assert found.p == pytest.approx(scipy.stats.friedmanchisquare(*scores.T).pvalue)
+    assert found.interval.low < found.effect < found.interval.high
+    assert agreement(np.tile(np.arange(4.0), (5, 1))).effect == pytest.approx(1)
+
+
+def test_agreement_varies_as_its_error_says(draw):
+    """Over tasks drawn anew, where models truly differ."""
+    found = [agreement(draw.normal(size=(12, 6)) + np.arange(6) / 2) for _ in range(200)]
+    spread = np.std([one.effect for one in found])
+    assert np.mean([one.standard_error for one in found]) == pytest.approx(spread, rel=0.35)
+
+
+def test_noise_agrees_no_more_often_than_promised(draw):
+    trials = 300
+    ps = np.array([agreement(draw.normal(size=(8, 5))).p for _ in range(trials)])
+    assert np.sum(ps < 0.05) <= most(trials)
+
+
 def test_too_few_models_or_tasks_are_refused():
     for shape in ((5, 2), (1, 4)):
         with pytest.raises(UsageError, match="at least three models and two tasks"):
             friedman(np.zeros(shape))
+    with pytest.raises(UsageError, match="at least three of them, not 2"):
+        agreement(np.zeros((2, 4)))
 
 
 @pytest.mark.parametrize(("models", "quantile"), list(enumerate(DEMSAR, start=2)))
@@ -105,23 +134,25 @@ def test_equal_models_are_told_apart_no_more_often_than_promised(draw):
 
 
 def test_groups_by_brute_force(draw):
-    for _ in range(50):
+    for _ in range(60):
         count = int(draw.integers(2, 7))
         scores = draw.integers(0, 5, count).astype(float)
-        apart = np.triu(draw.uniform(size=(count, count)) < 0.3, 1)
+        apart = np.triu(draw.uniform(size=(count, count)) < 0.4, 1)
         apart = apart | apart.T
-        order = sorted(range(count), key=lambda model: -scores[model])
-        runs = [
-            tuple(order[i:j])
-            for i, j in itertools.combinations(range(count + 1), 2)
-            if not any(apart[a, b] for a, b in itertools.combinations(order[i:j], 2))
+        alike = [
+            set(some)
+            for size in range(1, count + 1)
+            for some in itertools.combinations(range(count), size)
+            if not any(apart[a, b] for a, b in itertools.combinations(some, 2))
         ]
-        longest = [r for r in runs if not any(set(r) < set(other) for other in runs)]
-        assert groups(scores, apart) == tuple(longest)
-        named = letters(groups(scores, apart), count)
+        largest = [group for group in alike if not any(group < other for other in alike)]
+        found = groups(scores, apart)
+        assert sorted(map(sorted, found)) == sorted(map(sorted, largest))
+        assert all(list(group) == sorted(group, key=lambda m: (-scores[m], m)) for group in found)
+        named = letters(found, count)
         for a, b in itertools.combinations(range(count), 2):
-            together = any({a, b} <= set(run) for run in longest)
-            assert bool(set(named[a]) & set(named[b])) == together
+            assert bool(set(named[a]) & set(named[b])) == (not apart[a, b])
+        assert "a" in named[int(scores.argmax())]
 
 
 def test_there_are_letters_for_more_groups_than_the_alphabet_has():

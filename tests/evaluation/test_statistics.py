@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from jaxemb.config import UsageError
 from jaxemb.evaluation.metrics import STATISTICS, spearman
 from jaxemb.evaluation.statistics import (
     benjamini_hochberg,
     cluster_bootstrap,
     cluster_variance,
+    correlation_difference,
     holm,
     jackknife,
     kendall,
@@ -259,3 +261,23 @@ def test_kendall_interval_covers(draw):
         found = kendall(x, x + draw.normal(size=25), permutations=10)
         hits += found.low < 0.5 < found.high  # 2/π asin(ρ) with ρ = √.5
     assert hits >= 180
+
+
+def test_correlations_of_the_same_things_are_compared(draw):
+    x, other = draw.normal(size=(2, 15))
+    y = x + draw.normal(size=15)
+    found = correlation_difference(x, other, y)
+    expected = scipy.stats.spearmanr(x, y).statistic - scipy.stats.spearmanr(other, y).statistic
+    assert found.effect == pytest.approx(expected)
+    assert correlation_difference(x, x, y).p == 1
+    assert correlation_difference(other, x, y).effect == pytest.approx(-found.effect)
+    with pytest.raises(UsageError, match="at least four points, not 3"):
+        correlation_difference(x[:3], other[:3], y[:3])
+
+
+def test_equally_related_things_are_told_apart_no_more_often_than_promised(draw):
+    trials, hits = 200, 0
+    for _ in range(trials):
+        y = draw.normal(size=12)
+        hits += correlation_difference(*(y + draw.normal(size=(2, 12))), y).p < 0.05
+    assert hits <= scipy.stats.binom.ppf(0.9999, trials, 0.05) + 0.03 * trials

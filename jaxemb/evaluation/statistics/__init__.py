@@ -4,6 +4,7 @@ from jaxemb.evaluation.statistics.arms import compare, contrast, level, over_see
 from jaxemb.evaluation.statistics.comparison import (
     Comparison,
     Interval,
+    Tested,
     Verdict,
     clusters_needed,
     detectable_difference,
@@ -12,7 +13,12 @@ from jaxemb.evaluation.statistics.comparison import (
 )
 from jaxemb.evaluation.statistics.components import Components, pseudo_values, variance_components
 from jaxemb.evaluation.statistics.corrections import benjamini_hochberg, holm
-from jaxemb.evaluation.statistics.correlation import Correlation, kendall, rank_correlation
+from jaxemb.evaluation.statistics.correlation import (
+    Correlation,
+    correlation_difference,
+    kendall,
+    rank_correlation,
+)
 from jaxemb.evaluation.statistics.paired import (
     PairedTest,
     cluster_variance,
@@ -23,7 +29,7 @@ from jaxemb.evaluation.statistics.paired import (
 from jaxemb.evaluation.statistics.ranking import (
     RankInterval,
     RankTest,
-    ScoredTask,
+    agreement,
     critical_difference,
     friedman,
     groups,
@@ -31,10 +37,13 @@ from jaxemb.evaluation.statistics.ranking import (
     mean_ranks,
     nemenyi,
     rank_intervals,
+    separated_pairs,
+)
+from jaxemb.evaluation.statistics.redrawing import (
+    ScoredTask,
     redrawn_examples,
     redrawn_tasks,
     separated_by_bootstrap,
-    separated_pairs,
 )
 from jaxemb.evaluation.statistics.resampling import cluster_bootstrap, jackknife
 from jaxemb.evaluation.statistics.tasks import (
@@ -55,7 +64,9 @@ __all__ = [
     "RankInterval",
     "RankTest",
     "ScoredTask",
+    "Tested",
     "Verdict",
+    "agreement",
     "benjamini_hochberg",
     "cluster_bootstrap",
     "cluster_variance",
@@ -63,6 +74,7 @@ __all__ = [
     "compare",
     "compare_tasks",
     "contrast",
+    "correlation_difference",
     "critical_difference",
     "detectable_difference",
     "friedman",

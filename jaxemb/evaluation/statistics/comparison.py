@@ -101,8 +101,39 @@ class Comparison:
         return dataclasses.replace(self, effect=-self.effect)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tested:
+    """An effect that a test of its own judges, with an interval beside it: read as a `Comparison`.
+
+    Example:
+        >>> found = Tested(effect=0.4, standard_error=0.1, degrees=7, p=0.01)
+        >>> round(found.interval.low, 3), round(found.detectable, 3)
+        (0.164, 0.326)
+    """
+
+    effect: float
+    standard_error: float
+    degrees: int
+    p: float
+    confidence: float = 0.95
+    seeds_needed: int | None = None
+
+    @property
+    def interval(self) -> Interval:
+        """Two-sided interval at `confidence`, from the standard error."""
+        from scipy.stats import t as student
+
+        half = float(student.ppf((1 + self.confidence) / 2, self.degrees)) * self.standard_error
+        return Interval(self.effect - half, self.effect + half)
+
+    @property
+    def detectable(self) -> float:
+        """As `Comparison.detectable`."""
+        return detectable_difference(self.standard_error, self.degrees, confidence=self.confidence)
+
+
 def verdict(
-    comparison: Comparison, margin: float = 0.01, *, p_corrected: float | None = None
+    comparison: Comparison | Tested, margin: float = 0.01, *, p_corrected: float | None = None
 ) -> Verdict:
     """The judgement on the claim that the effect is above 0.
 

@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Num
 
-from jaxemb.evaluation.metrics import pearson
+from jaxemb.config import UsageError
+from jaxemb.evaluation.metrics import pearson, spearman
+from jaxemb.evaluation.statistics.comparison import Comparison
 
 Points = Sequence[float | int] | Num[np.ndarray, " points"]
 Ranks = Float64[np.ndarray, " points"]
@@ -101,3 +103,35 @@ def _fisher(value: float, variance: float, confidence: float) -> tuple[float, fl
     half = norm.ppf((1 + confidence) / 2) * np.sqrt(variance)
     z = np.arctanh(np.clip(value, -1 + 1e-12, 1 - 1e-12))
     return float(np.tanh(z - half)), float(np.tanh(z + half))
+
+
+def correlation_difference(x: Points, other: Points, y: Points) -> Comparison:
+    """How much better `x` goes with `y` than `other` does: ρ(x, y) - ρ(other, y), by Spearman.
+
+    All three are measured on the same things, so neither correlation is known apart from the other:
+    the variance comes from leaving out one thing at a time.
+
+    Raises:
+        UsageError: there are fewer than four points.
+
+    Example:
+        >>> found = correlation_difference([1, 2, 3, 4, 5], [2, 1, 5, 4, 3], [1, 2, 3, 5, 4])
+        >>> round(found.effect, 3), found.degrees
+        (0.5, 4)
+    """
+    columns = np.array([x, other, y], np.float64)
+    points = columns.shape[1]
+    if points < 4:
+        raise UsageError(f"Correlations are compared over at least four points, not {points}.")
+    without = np.array([_gain(np.delete(columns, point, 1)) for point in range(points)])
+    return Comparison(
+        effect=_gain(columns),
+        seed_variance=0.0,
+        example_variance=float((points - 1) * np.var(without)),
+        degrees=points - 1,
+        clusters=points,
+    )
+
+
+def _gain(columns: Float64[np.ndarray, "3 points"]) -> float:
+    return spearman(columns[0], columns[2]) - spearman(columns[1], columns[2])

@@ -1,5 +1,6 @@
 """Which model ranks where over many tasks, and which ranks are noise."""
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float64
 
 from jaxemb.config import UsageError
+from jaxemb.evaluation.statistics.comparison import Tested
 
 Scores = Float[np.ndarray, "tasks models"]
 Separated = Bool[np.ndarray, "models models"]
@@ -87,6 +89,47 @@ def friedman(scores: Scores, *, confidence: float = 0.95) -> RankTest:
     return RankTest(float(found[0]), float(found[1]), ranks, distance, groups(-ranks, separated))
 
 
+def agreement(scores: Scores, *, confidence: float = 0.95) -> Tested:
+    """How far tasks rank the models alike: the mean Spearman correlation between two tasks.
+
+        r̄ = (N W - 1) / (N - 1),  W = χ² / (N (k - 1)) without ties: Kendall's concordance
+
+    0 where ranks are noise and 1 where all tasks agree. p is that of Friedman's test, the standard
+    error from leaving out tasks in turn.
+
+    Raises:
+        UsageError: as `friedman`; and there are fewer than three tasks.
+
+    Example:
+        >>> scores = np.array([[0.9, 0.5, 0.1], [0.8, 0.6, 0.2], [0.7, 0.6, 0.3], [0.5, 0.4, 0.6]])
+        >>> found = agreement(scores)
+        >>> round(found.effect, 3), round(found.p, 3)
+        (0.25, 0.174)
+    """
+    tasks = len(scores)
+    if tasks < 3:
+        raise UsageError(f"Agreement between tasks needs at least three of them, not {tasks}.")
+    between = _correlations(scores)
+    whole = between[np.triu_indices(tasks, 1)].mean()
+    without = [
+        np.delete(np.delete(between, task, 0), task, 1)[np.triu_indices(tasks - 1, 1)].mean()
+        for task in range(tasks)
+    ]
+    error = float(np.sqrt((tasks - 1) * np.var(without)))
+    p = friedman(scores, confidence=confidence).p
+    return Tested(
+        effect=float(whole), standard_error=error, degrees=tasks - 1, p=p, confidence=confidence
+    )
+
+
+def _correlations(scores: Scores) -> Float64[np.ndarray, "tasks tasks"]:
+    """Spearman's ρ of every pair of tasks; 0 with a task in which all models are equal."""
+    from jaxemb.evaluation.metrics import spearman
+
+    scores = np.asarray(scores, np.float64)
+    return np.array([[spearman(one, other) for other in scores] for one in scores])
+
+
 def critical_difference(models: int, tasks: int, *, confidence: float = 0.95) -> float:
     """By how much two mean ranks must differ, whichever two of the models they are (Nemenyi).
 
@@ -119,26 +162,31 @@ def nemenyi(
 
 
 def groups(scores: Float[np.ndarray, " models"], separated: Separated) -> Groups:
-    """The longest runs of models, in the order of their scores, in which no two are separated.
+    """The largest groups in which no two models are separated, those of the best models first.
 
-    Every model is in at least one run; models with no run in common are separated somewhere
-    between them.
+    Two models have a group in common exactly where they are not separated.
 
     Example:
         >>> apart = np.array([[0, 0, 1], [0, 0, 0], [1, 0, 0]], bool)
         >>> groups(np.array([0.9, 0.8, 0.7]), apart)
         ((0, 1), (1, 2))
+
+    Reference: Piepho, An Algorithm for a Letter-based Representation of All-pairwise Comparisons
+    (2004).
     """
     order = np.argsort(-np.asarray(scores, np.float64), kind="stable")
-    found, reached = [], 0
-    for start in range(len(order)):
-        end = start + 1
-        while end < len(order) and not separated[order[end], order[start:end]].any():
-            end += 1
-        if end > reached:
-            found.append(tuple(map(int, order[start:end])))
-            reached = end
-    return tuple(found)
+    places = range(len(order))
+    found = [frozenset(places)]
+    for one, other in itertools.combinations(places, 2):
+        if separated[order[one], order[other]]:
+            split = [g - {gone} for g in found if {one, other} <= g for gone in (one, other)]
+            kept = [g for g in found if not {one, other} <= g]
+            found = kept + [g for g in dict.fromkeys(split) if not _inside(g, kept + split)]
+    return tuple(tuple(int(order[p]) for p in group) for group in sorted(map(sorted, found)))
+
+
+def _inside(group: frozenset[int], others: Sequence[frozenset[int]]) -> bool:
+    return any(group < other for other in others)
 
 
 def letters(groups: Groups, models: int) -> list[str]:
@@ -201,87 +249,3 @@ def separated_pairs(
     for (one, other), p in zip(pairs, holm(ps), strict=True):
         separated[one, other] = separated[other, one] = p < 1 - confidence
     return separated
-
-
-def separated_by_bootstrap(
-    samples: Float[np.ndarray, "resamples models"], *, units: int, confidence: float = 0.95
-) -> Separated:
-    """Which pairs of models differ, by the largest of all pairs' redrawn differences.
-
-        |d_ij| / se_ij > c,  c the quantile over resamples of max_ij |d*_ij - d_ij| / se_ij
-
-    widened for few units by t / z at units - 1 degrees of freedom.
-
-    Args:
-        samples: each model's score in every resample, as `redrawn_examples` or `redrawn_tasks`
-            gives them; the first row is the score itself.
-        units: how many tasks, or clusters of examples, were redrawn.
-
-    Reference: Romano and Wolf, Exact and Approximate Stepdown Methods for Multiple Hypothesis
-    Testing (2005).
-    """
-    from scipy.stats import norm, t
-
-    one, other = np.triu_indices(samples.shape[1], 1)
-    differences = samples[:, one] - samples[:, other]
-    observed, moved = differences[0], differences[1:] - differences[0]
-    error = moved.std(axis=0)
-    known = error > 1e-12  # equal models never part; models that always differ alike always do
-    largest = np.max(np.abs(moved[:, known]) / error[known], axis=1, initial=0.0)
-    tail = (1 + confidence) / 2
-    critical = np.quantile(largest, confidence) * t.ppf(tail, max(units - 1, 1)) / norm.ppf(tail)
-    apart = np.abs(observed) > np.where(known, critical * error, 1e-12)
-    separated = np.zeros((samples.shape[1],) * 2, bool)
-    separated[one, other] = separated[other, one] = apart
-    return separated
-
-
-class ScoredTask(NamedTuple):
-    """What every model scores in one task, and how much each cluster of examples moves that.
-
-    `influence[m, c]` is by how much the score of model `m` falls without cluster `c`, as
-    `jackknife` gives it; all models on the same clusters.
-    """
-
-    scores: Float64[np.ndarray, " models"]
-    influence: Float64[np.ndarray, "models clusters"]
-
-
-def redrawn_examples(
-    tasks: Sequence[ScoredTask], *, resamples: int = 2000, seed: int = 0
-) -> Float64[np.ndarray, "rows models"]:
-    """Mean over these very tasks, on examples whose clusters were drawn anew in each of them.
-
-        T* = T + √((C - 1) / C) Σ_c (w_c - 1) u_c,  w how often a cluster was drawn
-
-    linear in the influences u, so that any metric takes one matrix product, with the jackknife's
-    variance. The first of `1 + resamples` rows holds the scores themselves. All models see the same
-    draws.
-    """
-    draw = np.random.default_rng(seed)
-    samples = np.zeros((1 + resamples, len(tasks[0].scores)))
-    for task in tasks:
-        clusters = task.influence.shape[1]
-        if clusters < 2:
-            raise UsageError("Examples of fewer than two clusters cannot be drawn anew.")
-        weights = draw.multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples) - 1.0
-        samples[1:] += np.sqrt((clusters - 1) / clusters) * (weights @ task.influence.T)
-        samples += task.scores
-    return samples / len(tasks)
-
-
-def redrawn_tasks(
-    scores: Scores, *, resamples: int = 2000, seed: int = 0
-) -> Float64[np.ndarray, "rows models"]:
-    """Mean over tasks that were drawn anew; the first of `1 + resamples` rows is the mean itself.
-
-    Scores on few examples differ more from task to task, so this counts the examples as well:
-    drawing them anew inside the tasks would count them twice.
-    """
-    tasks = len(scores)
-    if tasks < 2:
-        raise UsageError("Fewer than two tasks cannot be drawn anew.")
-    weights = np.random.default_rng(seed).multinomial(tasks, np.full(tasks, 1 / tasks), resamples)
-    centre = np.mean(scores, axis=0)
-    moved = (weights / tasks) @ (scores - centre) * np.sqrt(tasks / (tasks - 1))
-    return np.concatenate([centre[None], centre + moved])

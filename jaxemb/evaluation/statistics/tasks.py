@@ -11,11 +11,11 @@ from jaxemb.evaluation.statistics.arms import compare, influence_of, same_exampl
 from jaxemb.evaluation.statistics.components import Components, pseudo_values, variance_components
 from jaxemb.evaluation.statistics.ranking import (
     RankInterval,
-    ScoredTask,
     Separated,
     rank_intervals,
     separated_pairs,
 )
+from jaxemb.evaluation.statistics.redrawing import ScoredTask
 
 Arm = Sequence[Mapping[str, Result]]
 """An arm's results: a mapping of tasks to results for every seed."""
