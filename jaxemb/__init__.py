@@ -21,8 +21,10 @@ if TYPE_CHECKING:
         Correlates,
         Experiment,
         Fit,
+        FlagTells,
         NotWorse,
         Recipe,
+        TasksAgree,
         Train,
         Trend,
         Tuning,
@@ -37,8 +39,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "config": ("Part", "UsageError"),
     "experiment": (
-        "Above", "Apply", "Below", "Better", "Claim", "Correlates", "Experiment", "Fit", "NotWorse",
-        "Recipe", "Train", "Trend", "Tuning",
+        "Above", "Apply", "Below", "Better", "Claim", "Correlates", "Experiment", "Fit", "FlagTells",
+        "NotWorse", "Recipe", "TasksAgree", "Train", "Trend", "Tuning",
     ),
     "model": ("Embedder", "Model", "load"),
     "parallel": ("Runtime",),
@@ -48,8 +50,8 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Above", "Apply", "Arm", "Below", "Better", "Claim", "Correlates", "Embedder", "Experiment",
-    "Fit", "Model", "NotWorse", "Part", "Recipe", "Runtime", "Train", "Trend", "Tuning",
-    "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes", "zip_",
+    "Fit", "FlagTells", "Model", "NotWorse", "Part", "Recipe", "Runtime", "TasksAgree", "Train",
+    "Trend", "Tuning", "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes", "zip_",
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from jaxemb.config import Part, UsageError
 from jaxemb.evaluation import Result
 from jaxemb.evaluation.statistics import (
     Comparison,
+    Tested,
     compare,
     holm,
     level,
@@ -80,7 +81,7 @@ class Claim(Part):
         """The arms that the claim names."""
         return ()
 
-    def estimate(self, table: Table) -> Comparison:
+    def estimate(self, table: Table) -> Comparison | Tested:
         """The effect with its uncertainty."""
         raise TypeError(f"{type(self).__name__} must define estimate(table)")
 

@@ -7,7 +7,15 @@ from typing import Any
 
 import jax
 
-from jaxemb.claims import Above, Below, Better, Claim, Correlates, NotWorse, Trend
+from jaxemb.claims import (
+    Above,
+    Below,
+    Better,
+    Claim,
+    Correlates,
+    NotWorse,
+    Trend,
+)
 from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.controls import BM25, Control, RandomVectors, StaticBag, Untrained
 from jaxemb.data import Dataset
@@ -16,12 +24,13 @@ from jaxemb.interop import Pretrained
 from jaxemb.model import Embedder, Model, Transform
 from jaxemb.parallel import Runtime
 from jaxemb.sweep import Arm
+from jaxemb.task_claims import FlagTells, TasksAgree
 from jaxemb.tokens import Estimator
 from jaxemb.training import Stage, Train
 
 __all__ = [
-    "Above", "Apply", "Below", "Better", "Claim", "Correlates", "Experiment", "Fit", "NotWorse",
-    "Recipe", "Train", "Trend", "Tuning",
+    "Above", "Apply", "Below", "Better", "Claim", "Correlates", "Experiment", "Fit", "FlagTells",
+    "NotWorse", "Recipe", "TasksAgree", "Train", "Trend", "Tuning",
 ]  # fmt: skip
 
 

@@ -181,10 +181,13 @@ def _judge(
 
 
 def _settings(jobs: Sequence[Job]) -> dict[str, dict[str, float]]:
-    """Arms' numeric overrides by key, for claims about trends."""
+    """Arms' numeric overrides by key, and their parameters, for claims across arms."""
+    from jaxemb.analysis import costs
+
     settings: dict[str, dict[str, float]] = {}
     for job in jobs:
-        for key, value in job.overrides.items():
+        size = costs.of_recipe(from_json(job.recipe))["parameters"]
+        for key, value in {"parameters": size, **job.overrides}.items():
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 settings.setdefault(key, {})[job.arm] = float(value)
     return settings

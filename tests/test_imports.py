@@ -35,6 +35,7 @@ LAYERS = (
     {"papers"},
     {"evaluation"},
     {"claims", "controls", "rankings"},
+    {"task_claims"},
     {"experiment"},
     {"recipes", "smoke", "planning", "stages"},
     {"report", "runs"},
