@@ -265,6 +265,10 @@ def test_scores_without_records_have_no_interval_and_still_a_test_over_tasks(tmp
     assert all(row["interval"] is None for row in found["metrics"])
     assert found["tasks"]["wilcoxon"][0]["p"] == pytest.approx(2 / 64)
     assert found["tasks"]["ranks"] is None
+    run = write_arm(tmp_path, "arm", 0.0, results=scores(0.0, 0))
+    files[0].write_text(json.dumps({"scores": flatten(scores(0.5, 0))}))
+    mixed = compare_runs([run, files[0]])
+    assert len(mixed["metrics"]) == 3 and mixed["metrics"][0]["interval"] is None
     assert "too few examples" in described(found)
 
 

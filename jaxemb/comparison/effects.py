@@ -1,6 +1,7 @@
 """By how much runs differ, metric by metric and over tasks, corrected for how much was asked."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,19 @@ def _paired(arms: Sequence[ScoredArm]) -> tuple[list[list[int]], list[Seeds]]:
     for arm in arms:
         # Single runs may be compared across seeds; the seed is then among the settings that differ.
         chosen.append(shared if arm.trained and shared else [next(iter(arm.seeds))])
-    return chosen, [[a.seeds[s] for s in used] for a, used in zip(arms, chosen, strict=True)]
+    results = [[a.seeds[s] for s in used] for a, used in zip(arms, chosen, strict=True)]
+    if any(not _recorded(seed) for seeds in results for seed in seeds):
+        results = [[_scores_alone(seed) for seed in seeds] for seeds in results]
+    return chosen, results
+
+
+def _recorded(results: Mapping[str, Result]) -> bool:
+    return any("cluster" in result.examples for result in results.values())
+
+
+def _scores_alone(results: Mapping[str, Result]) -> dict[str, Result]:
+    """Where one arm has no records, those of another pair with nothing."""
+    return {task: replace(result, examples={}) for task, result in results.items()}
 
 
 def _differing(arms: Sequence[ScoredArm]) -> dict[str, list[str]]:
