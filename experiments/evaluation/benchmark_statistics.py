@@ -9,7 +9,6 @@ Differs  eight tasks on Python's documentation for 22 French sets, ten models fo
 """
 
 from jaxemb import Experiment, FlagTells, Recipe, TasksAgree, arm, experiment, recipes
-from jaxemb.controls import BM25, RandomVectors
 from jaxemb.evaluation import Classification, Clustering, PyDocsLabels, pydocs_tasks
 from jaxemb.experiment import Apply
 from jaxemb.interop import Pretrained
@@ -44,6 +43,5 @@ def benchmark_statistics() -> Experiment:
             arm("wide-bag", {"embedder": BAG.embedder, "stages": BAG.stages, "encoder.width": 384}),
         ),
         claims=(TasksAgree(), FlagTells(flag="tuned for similarity", flagged=TUNED)),
-        controls=(BM25(), RandomVectors()),
         seeds=(0,), unit="task", tuning=None,
     )  # fmt: skip

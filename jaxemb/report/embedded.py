@@ -149,5 +149,5 @@ def in_two_dimensions(
         return np.pad(reduced, ((0, 0), (0, 2)))[:, :2]
     start = reduced[:, :2] / max(reduced[:, 0].std(), 1e-12) * 1e-4
     perplexity = min(30.0, (len(vectors) - 1) / 3)
-    placed = TSNE(init=start, perplexity=perplexity, random_state=0, n_jobs=1)
+    placed = TSNE(init=start, perplexity=perplexity, max_iter=500, random_state=0, n_jobs=1)
     return placed.fit_transform(reduced)
