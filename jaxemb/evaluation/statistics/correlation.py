@@ -117,7 +117,7 @@ def correlation_difference(x: Points, other: Points, y: Points) -> Comparison:
     Example:
         >>> found = correlation_difference([1, 2, 3, 4, 5], [2, 1, 5, 4, 3], [1, 2, 3, 5, 4])
         >>> round(found.effect, 3), found.degrees
-        (0.5, 4)
+        (0.3, 4)
     """
     columns = np.array([x, other, y], np.float64)
     points = columns.shape[1]

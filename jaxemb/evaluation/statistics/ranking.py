@@ -124,10 +124,13 @@ def agreement(scores: Scores, *, confidence: float = 0.95) -> Tested:
 
 def _correlations(scores: Scores) -> Float64[np.ndarray, "tasks tasks"]:
     """Spearman's ρ of every pair of tasks; 0 with a task in which all models are equal."""
-    from jaxemb.evaluation.metrics import spearman
+    from scipy.stats import rankdata
 
-    scores = np.asarray(scores, np.float64)
-    return np.array([[spearman(one, other) for other in scores] for one in scores])
+    ranks = rankdata(np.asarray(scores, np.float64), axis=1)
+    centred = ranks - ranks.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    unit = centred / np.where(length > 0, length, 1.0)
+    return unit @ unit.T
 
 
 def critical_difference(models: int, tasks: int, *, confidence: float = 0.95) -> float:

@@ -13,11 +13,13 @@ from jaxemb.evaluation.statistics.ranking import Scores, Separated
 def separated_by_bootstrap(
     samples: Float[np.ndarray, "resamples models"], *, units: int, confidence: float = 0.95
 ) -> Separated:
-    """Which pairs of models differ, by the largest of all pairs' redrawn differences.
+    """Which pairs of models differ, by the largest of all pairs' differences.
 
-        |d_ij| / se_ij > c,  c the quantile over resamples of max_ij |d*_ij - d_ij| / se_ij
+        |d_ij| / se_ij > c,  c the quantile of max_ij |t_ij| where no models differ
 
-    widened for few units by t / z at units - 1 degrees of freedom.
+    se is the spread of redrawn differences. c comes from models that vary together as the redrawn
+    ones do, drawn from a normal distribution for so many units, each t_ij with an error of its own:
+    the quantile over the resamples themselves is too small where units are few.
 
     Args:
         samples: each model's score in every resample, as `redrawn_examples` or `redrawn_tasks`
@@ -27,20 +29,34 @@ def separated_by_bootstrap(
     Reference: Romano and Wolf, Exact and Approximate Stepdown Methods for Multiple Hypothesis
     Testing (2005).
     """
-    from scipy.stats import norm, t
-
     one, other = np.triu_indices(samples.shape[1], 1)
     differences = samples[:, one] - samples[:, other]
-    observed, moved = differences[0], differences[1:] - differences[0]
-    error = moved.std(axis=0)
+    error = (differences[1:] - differences[0]).std(axis=0)
     known = error > 1e-12  # equal models never part; models that always differ alike always do
-    largest = np.max(np.abs(moved[:, known]) / error[known], axis=1, initial=0.0)
-    tail = (1 + confidence) / 2
-    critical = np.quantile(largest, confidence) * t.ppf(tail, max(units - 1, 1)) / norm.ppf(tail)
-    apart = np.abs(observed) > np.where(known, critical * error, 1e-12)
+    critical = _largest_of_equals(np.cov(samples[1:].T), units, confidence)
+    apart = np.abs(differences[0]) > np.where(known, critical * error, 1e-12)
     separated = np.zeros((samples.shape[1],) * 2, bool)
     separated[one, other] = separated[other, one] = apart
     return separated
+
+
+def _largest_of_equals(
+    covariance: Float[np.ndarray, "models models"], units: int, confidence: float
+) -> float:
+    """Quantile of the largest |t| of all pairs; more than 60 units are as good as 60."""
+    variances, axes = np.linalg.eigh(np.atleast_2d(covariance))
+    units = min(max(units, 2), 60)
+    draws = np.random.default_rng(0).normal(size=(1000, units, len(variances)))
+    models = draws @ (axes * np.sqrt(np.maximum(variances, 0.0))).T
+    mean = models.mean(axis=1)
+    centred = models - mean[:, None]
+    spread = np.einsum("rui,ruj->rij", centred, centred) / (units - 1)
+    own = np.einsum("rii->ri", spread)
+    error = np.sqrt(np.maximum(own[:, :, None] + own[:, None] - 2 * spread, 0.0) / units)
+    apart = np.abs(mean[:, :, None] - mean[:, None])
+    # Models that are always alike differ by rounding alone.
+    sizes = np.divide(apart, error, out=np.zeros_like(apart), where=error > 1e-9)
+    return float(np.quantile(sizes.max(axis=(1, 2)), confidence))
 
 
 class ScoredTask(NamedTuple):
