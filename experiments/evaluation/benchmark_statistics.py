@@ -36,7 +36,7 @@ def benchmark_statistics() -> Experiment:
             arm("3-layers", embedder=Pretrained(MINILM, layers=3)),
             arm("1-layer", embedder=Pretrained(MINILM, layers=1)),
             arm("64-dim", stages=(Apply(transform=Slice(dim=64)),)),
-            arm("untrained", embedder=TRAINED.embedder, stages=BAG.stages),
+            arm("untrained-2x128", embedder=TRAINED.embedder, stages=BAG.stages),
             arm("untrained-6x384", {"embedder": TRAINED.embedder, "stages": BAG.stages[:1],
                                     "encoder.width": 384, "encoder.layers": 6}),
             arm("random-bag", embedder=BAG.embedder, stages=BAG.stages[:1]),
