@@ -12,6 +12,8 @@ SETTINGS = ("scale", "suite", "metric", "split", "data", "task", "prompt", "max_
 ALLOWED = ("scale", "suite", "metric", "task", "prompt", "max_length", "dtype")
 """Settings whose difference may be what a comparison is about. Scores of different texts cannot be
 paired, whatever is asked."""
+MOST = 6
+"""So many names of a list are told."""
 
 
 def check_alike(arms: Sequence[ScoredArm], allowed: Sequence[str] = ()) -> None:
@@ -125,5 +127,6 @@ def _found(node: Any, key: str) -> Iterator[Any]:
 
 def _said(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
+        more = f" and {len(value) - MOST} more" if len(value) > MOST else ""
+        return ", ".join(map(str, value[:MOST])) + more or "none"
     return json.dumps(value, ensure_ascii=False)
