@@ -6,6 +6,9 @@ Claim    Models differ in rank over the tasks (Friedman); being tuned for simila
 Run      jaxemb run benchmark_statistics        # small: 10 models x 8 tasks, about 6 min on 2 cores
 Differs  eight tasks on Python's documentation for 22 French sets, ten models for 46: one real model,
          cuts of it in depth and width, one trained on documentation, and five that no one trained.
+         The tasks share texts, which tests over tasks take for independent: p is too small.
+Found    Tasks agree on an order, mean rho .64 [.40, .88]. The flag is undecided, +.19 [-.59, .97]:
+         ten models could only show a difference of 1.1. MiniLM cut to 3 layers ranks below a bag.
 """
 
 from jaxemb import Experiment, FlagTells, Recipe, TasksAgree, arm, experiment, recipes

@@ -49,6 +49,8 @@ def compare_tasks(a: Arm, b: Arm, metrics: Metrics, *, confidence: float = 0.95)
 
     `.over_tasks()` judges it for tasks like these, `.over_examples()` for these ones. Seeds are
     paired, and examples within tasks; an arm of one result is paired with every seed of the other.
+    Examples of different tasks are taken as independent: where tasks are made from the same texts,
+    the example part is too small.
 
     Raises:
         UsageError: there are fewer than two tasks, a task has no per-example records, or the data
