@@ -26,8 +26,10 @@ if TYPE_CHECKING:
         CorrelatesMore,
         Experiment,
         Fit,
+        FlagTells,
         NotWorse,
         Recipe,
+        TasksAgree,
         Train,
         Trend,
         Tuning,
@@ -45,8 +47,8 @@ _HOMES = {
     "config": ("Part", "UsageError"),
     "experiment": (
         "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Below", "Better",
-        "BetterIn", "Claim", "Correlates", "CorrelatesMore", "Experiment", "Fit", "NotWorse",
-        "Recipe", "Train", "Trend", "Tuning",
+        "BetterIn", "Claim", "Correlates", "CorrelatesMore", "Experiment", "Fit", "FlagTells",
+        "NotWorse", "Recipe", "TasksAgree", "Train", "Trend", "Tuning",
     ),
     "interop": ("Pretrained",),
     "model": ("Embedder", "Model", "load"),
@@ -58,10 +60,10 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Arm", "Below", "Better",
-    "BetterIn", "Claim", "Correlates", "CorrelatesMore", "Embedder", "Experiment", "Fit", "Model",
-    "NoneWins", "NotWorse", "Part", "Pretrained", "RanksDiffer", "Recipe", "Runtime", "Train",
-    "Trend", "Tuning", "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes",
-    "zip_",
+    "BetterIn", "Claim", "Correlates", "CorrelatesMore", "Embedder", "Experiment", "Fit",
+    "FlagTells", "Model", "NoneWins", "NotWorse", "Part", "Pretrained", "RanksDiffer", "Recipe",
+    "Runtime", "TasksAgree", "Train", "Trend", "Tuning", "UsageError", "arm", "chain",
+    "experiment", "grid", "load", "recipes", "zip_",
 ]  # fmt: skip
 
 

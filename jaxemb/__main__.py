@@ -118,9 +118,15 @@ def _eval(commands: argparse._SubParsersAction) -> None:
 
 
 def _compare(commands: argparse._SubParsersAction) -> None:
-    added = _command(commands, "compare", "compare two runs, or two arms over their seeds")
-    added.add_argument("a", metavar="RUN", type=Path)
-    added.add_argument("b", metavar="RUN", type=Path)
+    added = _command(commands, "compare", "compare runs, or arms over their seeds, with the first")
+    added.add_argument(
+        "runs", metavar="RUN", type=Path, nargs="+",
+        help="a run's folder, an arm's, or results of `jaxemb eval`",
+    )  # fmt: skip
+    added.add_argument("--metrics", metavar="A,B", help="only these metrics, or tasks")
+    added.add_argument(
+        "--allow", metavar="A,B", help="settings that may differ, such as prompt or max_length"
+    )
     added.add_argument("--json", action="store_true", help="as JSON")
 
 

@@ -10,6 +10,7 @@ from jaxemb.evaluation import Result
 from jaxemb.evaluation.metrics import spearman
 from jaxemb.evaluation.statistics import (
     Comparison,
+    Tested,
     compare,
     holm,
     level,
@@ -81,7 +82,7 @@ class Claim(Part):
         """The arms that the claim names."""
         return ()
 
-    def estimate(self, table: Table) -> Comparison:
+    def estimate(self, table: Table) -> Comparison | Tested:
         """The effect with its uncertainty."""
         raise TypeError(f"{type(self).__name__} must define estimate(table)")
 

@@ -359,10 +359,11 @@ def cache(options: argparse.Namespace) -> int:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """`jaxemb compare A B`: what differs, and by how much B scores higher, with intervals."""
+    """`jaxemb compare A B ...`: what differs, and by how much the others score above the first."""
     from jaxemb.comparison import compare_runs, described
 
-    found = compare_runs(options.a, options.b)
+    metrics, allow = (text.split(",") if text else () for text in (options.metrics, options.allow))
+    found = compare_runs(options.runs, metrics=metrics, allow=allow)
     if options.json:
         _print_json(found)
     else:

@@ -26,13 +26,14 @@ from jaxemb.interop import Pretrained
 from jaxemb.model import Embedder, Model, Transform
 from jaxemb.parallel import Runtime
 from jaxemb.sweep import Arm
+from jaxemb.task_claims import FlagTells, TasksAgree
 from jaxemb.tokens import Estimator
 from jaxemb.training import Stage, Train
 
 __all__ = [
     "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Below", "Better", "BetterIn",
-    "Claim", "Correlates", "CorrelatesMore", "Experiment", "Fit", "NotWorse", "Recipe", "Train",
-    "Trend", "Tuning",
+    "Claim", "Correlates", "CorrelatesMore", "Experiment", "Fit", "FlagTells", "NotWorse",
+    "Recipe", "TasksAgree", "Train", "Trend", "Tuning",
 ]  # fmt: skip
 
 

@@ -97,6 +97,16 @@ def test_other_code_on_the_experiments_page_runs():
             exec(compile(block, "experiments.md", "exec"), {})
 
 
+def test_code_on_the_statistics_page_runs():
+    needs_results, *others = blocks(ROOT / "docs/statistics.md", "python")
+    assert "results_a" in needs_results
+    space = {}
+    for block in others:
+        exec(compile(block, "statistics.md", "exec"), space)
+    found = space["statistics"].friedman(space["scores"])
+    assert space["statistics"].letters(found.groups, models=4) == ["b", "b", "b", "a"]
+
+
 def test_the_part_on_the_page_works(tmp_path, monkeypatch, capsys):
     part, use = blocks(ROOT / "docs/extending.md", "python")
     (tmp_path / "my_parts.py").write_text(part)
