@@ -14,6 +14,7 @@ from jaxemb.evaluation.clustering import Clustering
 from jaxemb.evaluation.files import AllLabelled, LabelFile, PairFile, RetrievalFolder
 from jaxemb.evaluation.monitoring import During, final, monitor
 from jaxemb.evaluation.pair_classification import PairClassification
+from jaxemb.evaluation.perturbation import Perturbation
 from jaxemb.evaluation.problems import LabelData, PairData, RetrievalData, TaskData
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
 from jaxemb.evaluation.retrieval import Retrieval
@@ -34,6 +35,7 @@ __all__ = [
     "PairClassification",
     "PairData",
     "PairFile",
+    "Perturbation",
     "PyDocsGrades",
     "PyDocsLabels",
     "PyDocsLinks",

@@ -73,6 +73,19 @@ def v_measure(
     return float(np.mean([v_measure_score(label, run) for run in assignment.T]))
 
 
+def log_slope(
+    heights: Float[np.ndarray, "examples points"], places: Float[np.ndarray, "examples points"]
+) -> float:
+    """Least-squares slope of log mean height against log mean place; 0 if a height is 0.
+
+    The means are over the examples: a curve of them all, not the mean of their slopes.
+    """
+    height, place = heights.mean(axis=0), np.log(places.mean(axis=0))
+    if not height.min() > 0 or np.ptp(place) == 0:
+        return 0.0
+    return float(np.polyfit(place, np.log(height), 1)[0])
+
+
 class Statistic(NamedTuple):
     """A score of a whole set: `function(*(examples[name] for name in records))`."""
 
@@ -89,5 +102,7 @@ STATISTICS: dict[str, Statistic] = {
     "ap": Statistic(average_precision, ("prediction", "gold")),
     "macro_f1": Statistic(macro_f1, ("assignment", "label")),
     "v_measure": Statistic(v_measure, ("assignment", "label")),
+    "growth": Statistic(log_slope, ("by_count", "counts")),
+    "decay": Statistic(log_slope, ("by_length", "lengths")),
 }
 """Metric name to how it is computed from records; any other metric is a mean over examples."""
