@@ -31,7 +31,11 @@ from jaxemb.analysis.vectorizers import (
 )
 
 Query = Float[Array, " width"]
+Scalar = float | Float[Array, ""]
+
 PIECE = 16  # documents inferred at once
+MOST_STEPS = 50  # of Newton's method; ten are common
+NEAR = 1e-4  # the distance from the optimum, as `infer` tells it, at which inference stops
 
 
 class Terms(NamedTuple):
@@ -46,7 +50,7 @@ class Terms(NamedTuple):
 
 
 def objective(
-    query: Query, terms: Terms, rows: Float[Array, "vocabulary width"], alpha: float
+    query: Query, terms: Terms, rows: Float[Array, "vocabulary width"], alpha: Scalar
 ) -> Float[Array, ""]:
     """Σ_n Σ_w targets_{n,w} · -log softmax(R (q + m_n))_w + (α/2) ‖q‖²."""
     logits = (query + terms.context) @ rows.T
@@ -55,7 +59,7 @@ def objective(
 
 
 def slopes(
-    query: Query, terms: Terms, rows: Float[Array, "vocabulary width"], alpha: float
+    query: Query, terms: Terms, rows: Float[Array, "vocabulary width"], alpha: Scalar
 ) -> tuple[Query, Float[Array, "width width"]]:
     """Gradient and Hessian of the objective, in closed form.
 
@@ -73,38 +77,35 @@ def slopes(
     return gradient, spread + alpha * jnp.eye(len(query))
 
 
-STEPS = 2.0 ** -jnp.arange(8)
+STEPS = (1.0, 0.5, 0.25, 0.0625)  # the shares of Newton's step that the line search tries
 
 
-@functools.partial(jax.jit, static_argnames=("most",))
 def infer(
-    terms: Terms,
-    rows: Float[Array, "vocabulary width"],
-    alpha: float,
-    *,
-    tolerance: float = 1e-6,
-    most: int = 50,
+    terms: Terms, rows: Float[Array, "vocabulary width"], alpha: Scalar
 ) -> tuple[Query, Float[Array, ""]]:
-    """The optimum from `q = 0` by Newton's method with a line search, and ‖∇‖ where it stopped.
+    """The optimum by Newton's method from `q = 0`, and how far it still is: `‖∇²⁻¹ ∇‖ / (1 + ‖q‖)`."""
 
-    Strong convexity makes of that norm a certificate: `‖q - q*‖ ≤ ‖∇‖ / α`.
-    """
+    def newton(query: Query) -> Query:
+        gradient, hessian = slopes(query, terms, rows, alpha)
+        return jnp.linalg.solve(hessian, gradient)
 
     def step(state: tuple) -> tuple:
-        query, gradient, hessian, turn = state
-        move = jnp.linalg.solve(hessian, gradient)
-        tried = query - STEPS[:, None] * move
+        query, move, turn = state
+        tried = query - jnp.asarray(STEPS, query.dtype)[:, None] * move
         values = jax.vmap(lambda q: objective(q, terms, rows, alpha))(tried)
         query = tried[jnp.argmin(values)]
-        return query, *slopes(query, terms, rows, alpha), turn + 1
+        return query, newton(query), turn + 1
 
     def unfinished(state: tuple) -> Array:
-        return (jnp.linalg.norm(state[1]) > tolerance) & (state[3] < most)
+        query, move, turn = state
+        return (distance(query, move) > NEAR) & (turn < MOST_STEPS)
+
+    def distance(query: Query, move: Query) -> Array:
+        return jnp.linalg.norm(move) / (1 + jnp.linalg.norm(query))
 
     start = jnp.zeros(rows.shape[1], rows.dtype)
-    state = (start, *slopes(start, terms, rows, alpha), 0)
-    query, gradient, _, _ = jax.lax.while_loop(unfinished, step, state)
-    return query, jnp.linalg.norm(gradient)
+    query, move, _ = jax.lax.while_loop(unfinished, step, (start, newton(start), 0))
+    return query, distance(query, move)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -187,10 +188,8 @@ class ParagraphVectors(FittedVectorizer):
     """Inference for given output vectors and context vectors, both `[vocabulary, width]`.
 
     Raises:
-        ArithmeticError: if Newton's method does not come within `slack` of an optimum.
+        ArithmeticError: if Newton's method does not come near an optimum.
     """
-
-    slack = 1e-4  # largest norm of the gradient that counts as an optimum
 
     def __init__(
         self,
@@ -216,12 +215,10 @@ class ParagraphVectors(FittedVectorizer):
     def _infer(self, ids: Ids) -> Float[np.ndarray, "texts width"]:
         # The last piece is filled up, so that there is one program a length.
         filled = np.concatenate([ids, np.repeat(ids[:1], PIECE - len(ids), axis=0)])
-        queries, norms = _infer_all(self.terms(filled), self.rows, self.alpha)
-        worst = float(np.max(norms))
-        if not worst <= self.slack:
-            raise ArithmeticError(
-                f"inference of paragraph vectors stopped at a gradient of {worst}"
-            )
+        queries, distances = _infer_all(self.terms(filled), self.rows, self.alpha)
+        worst = float(np.max(distances))
+        if not worst <= 10 * NEAR:
+            raise ArithmeticError(f"inference of paragraph vectors stopped {worst} from an optimum")
         return np.asarray(queries)[: len(ids)]
 
     def terms(self, ids: Ids) -> Terms:
@@ -239,7 +236,7 @@ class ParagraphVectors(FittedVectorizer):
 
 
 @jax.jit
-def _infer_all(terms: Terms, rows: Array, alpha: float) -> tuple[Array, Array]:
+def _infer_all(terms: Terms, rows: Array, alpha: Scalar) -> tuple[Array, Array]:
     return jax.vmap(lambda one: infer(one, rows, alpha))(terms)
 
 
@@ -308,7 +305,7 @@ def _positions(
 
 @functools.partial(jax.jit, donate_argnums=(0, 1))
 def _update(
-    params: dict, state: tuple, batch: tuple[Array, Array, Array], rate: float, alpha: float
+    params: dict, state: tuple, batch: tuple[Array, Array, Array], rate: Scalar, alpha: Scalar
 ) -> tuple[dict, tuple]:
     def loss(params: dict) -> Array:
         documents, targets, context = batch

@@ -215,8 +215,8 @@ class Scaled(FittedVectorizer):
     def bound(self, first: Ids, second: Ids) -> Float64[np.ndarray, " texts"]:
         inner = self.inner.bound(first, second)
         norms = self.inner.least_norm(first) + self.inner.least_norm(second)
-        scaled = np.divide(2 * inner, norms, out=np.full(len(inner), np.inf), where=norms > 0)
-        return np.minimum(scaled, 2.0)
+        scaled = np.divide(2 * inner, norms, out=np.full(len(inner), 2.0), where=norms > 0)
+        return np.where(inner > 0, np.minimum(scaled, 2.0), 0.0)
 
     def least_norm(self, ids: Ids) -> Float64[np.ndarray, " texts"]:
         return np.minimum(self.inner.least_norm(ids), 1.0)

@@ -18,7 +18,7 @@ from jaxemb.retrieval.exact import unit
 from jaxemb.retrieval.lexical import words
 
 Words = Shaped[np.ndarray, "documents words"]
-Strings = Shaped[np.ndarray, " words"]
+Strings = Shaped[np.ndarray, " vocabulary"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ class Perturbation(Task):
             "by_length": np.stack([point.means for point in by_length], axis=1),
             "lengths": np.tile(np.array(self.lengths, np.float64), (len(last), 1)),
             "distance": last,
-            "relative": last / apart,
+            "relative": np.divide(last, apart, out=np.zeros_like(last), where=apart > 0),
             # A distance of exactly the bound is within it, whatever the rounding.
             "violations": np.mean(ratios > 1 + 1e-5, axis=1),
             "tightness": ratios.max(axis=1),

@@ -1,7 +1,18 @@
-"""How text becomes token ids: tokenizers, role templates and padded batches."""
+"""How text becomes token ids: tokenizers, templates and padded batches; and how it is reworded."""
 
 from jaxemb.text.base import CLS, MASK, PAD, SEP, SPECIALS, UNK, Text, Tokenizer
 from jaxemb.text.batch import TextBatch, bucket, pad
+from jaxemb.text.grammar import Restyled
+from jaxemb.text.lexicon import CommonSynonyms, Lexicon, SynonymFile
+from jaxemb.text.paraphrase import (
+    ClauseOrder,
+    InTurn,
+    Paraphraser,
+    RoundTrip,
+    SynonymSubstitution,
+    Unchanged,
+    edit_distance,
+)
 from jaxemb.text.templates import Template
 from jaxemb.text.wordpiece import WordPiece
 
@@ -12,11 +23,22 @@ __all__ = [
     "SEP",
     "SPECIALS",
     "UNK",
+    "ClauseOrder",
+    "CommonSynonyms",
+    "InTurn",
+    "Lexicon",
+    "Paraphraser",
+    "Restyled",
+    "RoundTrip",
+    "SynonymFile",
+    "SynonymSubstitution",
     "Template",
     "Text",
     "TextBatch",
     "Tokenizer",
+    "Unchanged",
     "WordPiece",
     "bucket",
+    "edit_distance",
     "pad",
 ]
