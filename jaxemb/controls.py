@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxemb.config import Part, snake_case
 from jaxemb.encoders import Bag
-from jaxemb.evaluation import Result, Retrieval, Task, evaluate
+from jaxemb.evaluation import Result, Task, evaluate
 from jaxemb.heads import Normalize
 from jaxemb.model import Embedding, Model
 from jaxemb.pooling import Mean
@@ -46,7 +46,8 @@ class BM25(Control):
     def score(self, fitted: Model | None, tasks: Sequence[Task]) -> dict[str, Result]:
         """Only retrieval has a lexical row; the other tasks show none."""
         ranker = lexical.BM25(k1=self.k1, b=self.b)
-        return {task.name: task.score_run(ranker) for task in tasks if isinstance(task, Retrieval)}
+        scored = {task.name: task.score_run(ranker) for task in tasks}
+        return {name: result for name, result in scored.items() if result is not None}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,22 @@ from jaxemb.evaluation.base import (
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
 from jaxemb.evaluation.files import AllLabelled, LabelFile, PairFile, RetrievalFolder
+from jaxemb.evaluation.gates import AtLeast, Gate, Open
+from jaxemb.evaluation.judges import (
+    Judge,
+    WordOverlap,
+    best_judge,
+    validate_judge,
+    validate_paraphraser,
+)
+from jaxemb.evaluation.meanings import MeaningRetrieval
 from jaxemb.evaluation.monitoring import During, final, monitor
 from jaxemb.evaluation.pair_classification import PairClassification
 from jaxemb.evaluation.perturbation import Perturbation
 from jaxemb.evaluation.problems import LabelData, PairData, RetrievalData, TaskData
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
 from jaxemb.evaluation.retrieval import Retrieval
+from jaxemb.evaluation.rewording import Paraphrased, Prompted, Reworded
 from jaxemb.evaluation.sts import STS
 from jaxemb.evaluation.suites import folder_tasks, pydocs_tasks
 from jaxemb.evaluation.truncation import At, reaches, surface
@@ -26,16 +36,23 @@ __all__ = [
     "STS",
     "AllLabelled",
     "At",
+    "AtLeast",
     "Classification",
     "Clustering",
     "During",
     "EmbeddingCache",
+    "Gate",
+    "Judge",
     "LabelData",
     "LabelFile",
+    "MeaningRetrieval",
+    "Open",
     "PairClassification",
     "PairData",
     "PairFile",
+    "Paraphrased",
     "Perturbation",
+    "Prompted",
     "PyDocsGrades",
     "PyDocsLabels",
     "PyDocsLinks",
@@ -44,8 +61,11 @@ __all__ = [
     "Retrieval",
     "RetrievalData",
     "RetrievalFolder",
+    "Reworded",
     "Task",
     "TaskData",
+    "WordOverlap",
+    "best_judge",
     "evaluate",
     "evaluate_run",
     "final",
@@ -56,4 +76,6 @@ __all__ = [
     "reaches",
     "statistics",
     "surface",
+    "validate_judge",
+    "validate_paraphraser",
 ]

@@ -106,3 +106,29 @@ STATISTICS: dict[str, Statistic] = {
     "decay": Statistic(log_slope, ("by_length", "lengths")),
 }
 """Metric name to how it is computed from records; any other metric is a mean over examples."""
+
+
+def statistic_of(metric: str) -> Statistic | None:
+    """How a metric is computed from records; None for one that is a mean over examples.
+
+    A reworded task's `spearman.mean` and `spearman.drop` are computed from records that have an axis
+    of runs `[examples, 1 + runs]`, the original texts first.
+
+    Example:
+        >>> runs = np.array([[0.1, 0.3, 0.2], [0.2, 0.2, 0.3], [0.3, 0.1, 0.1]])
+        >>> statistic_of("spearman.drop").function(runs, np.array([1.0, 2.0, 3.0]))
+        1.75
+    """
+    name, _, of = metric.rpartition(".")
+    if metric in STATISTICS or name not in STATISTICS or of not in ("mean", "drop"):
+        return STATISTICS.get(metric)
+    inner = STATISTICS[name]
+
+    def over_runs(
+        own: Num[np.ndarray, "examples *rest"], gold: Num[np.ndarray, " examples"]
+    ) -> float:
+        scores = [inner.function(own[:, run], gold) for run in range(own.shape[1])]
+        mean = float(np.mean(scores[1:]))
+        return mean if of == "mean" else scores[0] - mean
+
+    return Statistic(over_runs, inner.records)

@@ -2,6 +2,7 @@
 
 from jaxemb.text.base import CLS, MASK, PAD, SEP, SPECIALS, UNK, Text, Tokenizer
 from jaxemb.text.batch import TextBatch, bucket, pad
+from jaxemb.text.distance import edit_distance
 from jaxemb.text.grammar import Restyled
 from jaxemb.text.lexicon import CommonSynonyms, Lexicon, SynonymFile
 from jaxemb.text.paraphrase import (
@@ -11,7 +12,6 @@ from jaxemb.text.paraphrase import (
     RoundTrip,
     SynonymSubstitution,
     Unchanged,
-    edit_distance,
 )
 from jaxemb.text.templates import Template
 from jaxemb.text.wordpiece import WordPiece

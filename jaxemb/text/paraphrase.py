@@ -3,13 +3,15 @@
 import abc
 import dataclasses
 import functools
+import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from jaxemb.config import Part
-from jaxemb.text.lexicon import CommonSynonyms, Lexicon, plural
+from jaxemb.text import clauses
+from jaxemb.text.lexicon import CommonSynonyms, Lexicon
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,6 +21,18 @@ class Paraphraser(Part, abc.ABC):
     @abc.abstractmethod
     def __call__(self, text: str, draw: np.random.Generator) -> str:
         """One paraphrase."""
+
+
+def generator(text: str, *numbers: int) -> np.random.Generator:
+    """A generator that depends on the text and the numbers, not on what else is drawn.
+
+    Example:
+        >>> first, again = generator("Sort a list.", 3), generator("Sort a list.", 3)
+        >>> first.random() == again.random()
+        True
+    """
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
+    return np.random.default_rng((int.from_bytes(digest, "little"), *numbers))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,7 +104,10 @@ class RoundTrip(Paraphraser):
         known = self.lexicon.alternatives()
 
         def shared(phrase: str) -> str:
-            first = min((phrase.lower(), *known[phrase.lower()]))
+            word = phrase.lower()
+            first = min(
+                word, *(other for other in known[word] if word in known.get(other, ())), word
+            )
             return with_capital(first.replace(" ", JOINED), like=phrase) + SHARED
 
         # The article is that of whatever word comes back: the language has but one.
@@ -126,18 +143,16 @@ class ClauseOrder(Paraphraser):
     rate: float = 1.0
 
     def __call__(self, text: str, draw: np.random.Generator) -> str:
-        pieces = _SENTENCES.split(text)
+        pieces = clauses.SENTENCES.split(text)
         return "".join(
             piece if at % 2 else self._sentence(piece, draw) for at, piece in enumerate(pieces)
         )
 
     def _sentence(self, sentence: str, draw: np.random.Generator) -> str:
-        for rule in (clause_last, clause_first, addressed):
-            others = rule(sentence)
-            if others:
-                pick, chance = draw.integers(len(others)), draw.random()
-                return others[pick] if chance < self.rate else sentence
-        return sentence
+        others = clauses.forms(sentence)
+        if not others or draw.random() >= self.rate:
+            return sentence
+        return others[draw.integers(len(others))]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -233,93 +248,3 @@ def moved(text: str, shift: int) -> str:
     lower = "abcdefghijklmnopqrstuvwxyz"
     turned = lower[shift % 26 :] + lower[: shift % 26]
     return text.translate(str.maketrans(lower + lower.upper(), turned + turned.upper()))
-
-
-# --- clauses
-
-# Between sentences: their boundaries are kept, so that joining the pieces gives the text.
-_SENTENCES = re.compile(r"((?<=[.!?])\s+(?=[A-Z])|\n+)")
-_LEADING = "If|When|Whenever|Unless|Because|Although|Once"
-_FIRST = re.compile(rf"({_LEADING}) ([^,;:.()]+), (?:then )?([^;:()]+)\.")
-_LAST = re.compile(rf"([^,;:()]+?) ({_LEADING.lower()}) ([^,;:()]+)\.")
-# Before "if" these ask whether something is so, or change what it says.
-_WHETHER = re.compile(
-    r"(?:check|test|determin|see|verif|decid|know|tell|ask|find|even|only|as|indicat|specif)\w*$"
-)
-_ELSEWHERE = re.compile(rf"\b(?:{_LEADING.lower()}|else|otherwise|then|while)\b", re.I)
-
-
-def clause_last(sentence: str) -> list[str]:
-    """ "If x is None, stop." to "Stop if x is None."; nothing where it has another form."""
-    match = _FIRST.fullmatch(sentence)
-    if not match or _ELSEWHERE.search(match[2]) or _ELSEWHERE.search(match[3]):
-        return []
-    return [f"{match[3][0].upper()}{match[3][1:]} {match[1].lower()} {match[2]}."]
-
-
-def clause_first(sentence: str) -> list[str]:
-    """ "Stop if x is None." to "If x is None, stop."; nothing where it has another form."""
-    match = _LAST.fullmatch(sentence)
-    if not match or _WHETHER.search(match[1]) or _ELSEWHERE.search(match[3]):
-        return []
-    if _ELSEWHERE.search(match[1]) or not re.match(r"[A-Z][a-z]+\b(?!\()|[A-Z]\b", match[1]):
-        return []
-    main = match[1] if match[1].startswith("I ") else match[1][0].lower() + match[1][1:]
-    return [f"{match[2].capitalize()} {match[3]}, {main}."]
-
-
-_VERBS = """
-add append apply build call change check clear close combine compare compute convert copy count create
-define delete determine display draw encode estimate evaluate execute extract fill find fit format
-generate get give handle initialize insert iterate join list load make map merge open parse perform
-plot print produce provide put raise read remove replace represent reset return run save select send
-set show solve sort split start stop store test transform update validate wait write yield
-"""
-
-
-def addressed(sentence: str) -> list[str]:
-    """A description's other forms of address: "Read a file." and "Reads a file." to one another.
-
-    Nothing where the sentence does not begin with one of the verbs that documentation begins with.
-    """
-    first, space, rest = sentence.partition(" ")
-    if not space or not rest or rest[0] in "=-:([":
-        return []
-    known = _forms()
-    if first not in known:
-        return []
-    base, third = known[first]
-    forms = (f"{base.capitalize()} {rest}", f"{third.capitalize()} {rest}", f"This {third} {rest}")
-    return [form for form in forms if form != sentence]
-
-
-@functools.cache
-def _forms() -> dict[str, tuple[str, str]]:
-    pairs = [(verb, plural(verb)) for verb in _VERBS.split()]
-    return {form.capitalize(): pair for pair in pairs for form in pair}
-
-
-# --- how far a paraphrase is from its text
-
-
-def edit_distance(first: Sequence, second: Sequence) -> float:
-    """Levenshtein distance over the longer length: 0 for equal sequences, 1 for nothing in common.
-
-    The fewest insertions, deletions and replacements of one element that turn one into the other.
-
-    Example:
-        >>> edit_distance("kitten", "sitting")
-        0.428...
-    """
-    longest = max(len(first), len(second))
-    if longest == 0:
-        return 0.0
-    names = {element: number for number, element in enumerate({*first, *second})}
-    a, b = (np.array([names[element] for element in side], np.int64) for side in (first, second))
-    steps = np.arange(len(b) + 1)
-    row = steps
-    for count, element in enumerate(a, start=1):
-        best = np.minimum(row[1:] + 1, row[:-1] + (b != element))
-        # Insertions run along the row: a running minimum of what is left after their cost.
-        row = np.minimum.accumulate(np.concatenate([[count], best]) - steps) + steps
-    return float(row[-1]) / longest
