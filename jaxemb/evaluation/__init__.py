@@ -14,6 +14,7 @@ from jaxemb.evaluation.clustering import Clustering
 from jaxemb.evaluation.files import AllLabelled, LabelFile, PairFile, RetrievalFolder
 from jaxemb.evaluation.gates import AtLeast, Gate, Open
 from jaxemb.evaluation.judges import (
+    CosineJudge,
     Judge,
     WordOverlap,
     best_judge,
@@ -39,6 +40,7 @@ __all__ = [
     "AtLeast",
     "Classification",
     "Clustering",
+    "CosineJudge",
     "During",
     "EmbeddingCache",
     "Gate",

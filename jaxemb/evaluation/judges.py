@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from jaxtyping import Float64
 
 from jaxemb.config import Part, UsageError
 from jaxemb.evaluation.metrics import spearman
 from jaxemb.evaluation.problems import PairData
+from jaxemb.interop import Pretrained
 from jaxemb.retrieval.lexical import words
 from jaxemb.text import Paraphraser, edit_distance
 from jaxemb.text.paraphrase import generator
@@ -49,6 +51,30 @@ def _dice(first: str, second: str) -> float:
     a, b = Counter(words(first)), Counter(words(second))
     total = a.total() + b.total()
     return 2 * (a & b).total() / total if total else 1.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CosineJudge(Judge):
+    """5 · max(0, cos) of the two texts' vectors by a model that somebody else trained.
+
+    Where that model is under test as well, it is judge in its own case: say so beside the numbers.
+
+    Raises:
+        UsageError: the model is not on this machine.
+
+    Example:
+        >>> judge = CosineJudge()
+        >>> judge(["a red car"], ["an automobile, red"])  # doctest: +SKIP
+        array([4.46])
+    """
+
+    model: Pretrained = dataclasses.field(default_factory=lambda: Pretrained("all-MiniLM-L6-v2"))
+
+    def __call__(self, first: Sequence[str], second: Sequence[str]) -> Ratings:
+        model = self.model.start(jax.random.key(0))
+        vectors = model.encode([*first, *second], role="query")
+        cosines = np.einsum("pw,pw->p", *np.split(vectors.astype(np.float64), 2))
+        return BEST * np.maximum(cosines, 0.0)
 
 
 # --- validation

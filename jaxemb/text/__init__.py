@@ -3,6 +3,7 @@
 from jaxemb.text.base import CLS, MASK, PAD, SEP, SPECIALS, UNK, Text, Tokenizer
 from jaxemb.text.batch import TextBatch, bucket, pad
 from jaxemb.text.distance import edit_distance
+from jaxemb.text.given import GivenPieces
 from jaxemb.text.grammar import Restyled
 from jaxemb.text.lexicon import CommonSynonyms, Lexicon, SynonymFile
 from jaxemb.text.paraphrase import (
@@ -25,6 +26,7 @@ __all__ = [
     "UNK",
     "ClauseOrder",
     "CommonSynonyms",
+    "GivenPieces",
     "InTurn",
     "Lexicon",
     "Paraphraser",
