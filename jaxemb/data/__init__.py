@@ -5,7 +5,10 @@ from jaxemb.data.duplicates import normalise
 from jaxemb.data.files import TextFile
 from jaxemb.data.pairs import Pairs, Texts
 from jaxemb.data.pipeline import BatchIterator, BatchStats
+from jaxemb.data.prepared import TFDS
 from jaxemb.data.pydocs import PyDocs, cache_folder
+from jaxemb.data.selection import Within
+from jaxemb.data.tables import read_rows, read_text
 from jaxemb.data.views import (
     Columns,
     Labels,
@@ -21,6 +24,7 @@ from jaxemb.data.wrappers import HardNegatives, NameRemoved, ShuffledPositives
 
 __all__ = [
     "SPLITS",
+    "TFDS",
     "BatchIterator",
     "BatchStats",
     "Columns",
@@ -39,9 +43,12 @@ __all__ = [
     "TextFile",
     "Texts",
     "View",
+    "Within",
     "cache_folder",
     "document",
     "lexical_overlap",
     "normalise",
     "numbered",
+    "read_rows",
+    "read_text",
 ]

@@ -5,6 +5,7 @@ from jaxemb.text.batch import TextBatch, bucket, pad
 from jaxemb.text.distance import edit_distance
 from jaxemb.text.given import GivenPieces
 from jaxemb.text.grammar import Restyled
+from jaxemb.text.grouping import Group, group_by_length
 from jaxemb.text.lexicon import CommonSynonyms, Lexicon, SynonymFile
 from jaxemb.text.paraphrase import (
     ClauseOrder,
@@ -27,6 +28,7 @@ __all__ = [
     "ClauseOrder",
     "CommonSynonyms",
     "GivenPieces",
+    "Group",
     "InTurn",
     "Lexicon",
     "Paraphraser",
@@ -42,5 +44,6 @@ __all__ = [
     "WordPiece",
     "bucket",
     "edit_distance",
+    "group_by_length",
     "pad",
 ]
