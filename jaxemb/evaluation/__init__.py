@@ -33,9 +33,20 @@ from jaxemb.evaluation.files import (
     PairFile,
     RetrievalFolder,
 )
+from jaxemb.evaluation.gates import AtLeast, Gate, Open
+from jaxemb.evaluation.judges import (
+    CosineJudge,
+    Judge,
+    WordOverlap,
+    best_judge,
+    validate_judge,
+    validate_paraphraser,
+)
+from jaxemb.evaluation.meanings import MeaningRetrieval
 from jaxemb.evaluation.monitoring import During, final, monitor
 from jaxemb.evaluation.multi_label import MultiLabelClassification
 from jaxemb.evaluation.pair_classification import PairClassification, PairClassificationBySimilarity
+from jaxemb.evaluation.perturbation import Perturbation
 from jaxemb.evaluation.position import (
     BlockRemoval,
     Edits,
@@ -98,6 +109,7 @@ from jaxemb.evaluation.recall import Recall
 from jaxemb.evaluation.records import LabelRecords, PairRecords
 from jaxemb.evaluation.reranking import Reranking
 from jaxemb.evaluation.retrieval import Retrieval
+from jaxemb.evaluation.rewording import Paraphrased, Prompted, Reworded
 from jaxemb.evaluation.sampling import (
     WRAPPERS,
     SampledLabels,
@@ -187,6 +199,7 @@ __all__ = [
     "AssociationFile",
     "AssociationProblem",
     "At",
+    "AtLeast",
     "AttributeSearch",
     "Background",
     "BigramShift",
@@ -209,6 +222,7 @@ __all__ = [
     "ContextFiles",
     "ContextProblem",
     "CoordinationInversion",
+    "CosineJudge",
     "Counted",
     "CycleSets",
     "DenseSets",
@@ -220,8 +234,10 @@ __all__ = [
     "EntailmentFile",
     "FewShotClassification",
     "FewShotSimilarity",
+    "Gate",
     "GeneratedLabels",
     "GradedProbe",
+    "Judge",
     "LabelData",
     "LabelFile",
     "LabelRecords",
@@ -232,6 +248,7 @@ __all__ = [
     "Logistic",
     "LowerCase",
     "MAKERS",
+    "MeaningRetrieval",
     "MinimalPairs",
     "MultiLabelClassification",
     "NearestPairs",
@@ -241,6 +258,7 @@ __all__ = [
     "ObjectNumber",
     "Occlusion",
     "OddManOut",
+    "Open",
     "OutlierData",
     "OutlierDetection",
     "OutlierFile",
@@ -254,13 +272,16 @@ __all__ = [
     "PairProbe",
     "PairRecords",
     "PairTexts",
+    "Paraphrased",
     "Paraphrases",
     "PartnerRank",
     "Pattern",
     "Perceptron",
+    "Perturbation",
     "PlainProse",
     "Preparation",
     "Probe",
+    "Prompted",
     "ProseData",
     "PyDocsCode",
     "PyDocsDegraded",
@@ -283,6 +304,7 @@ __all__ = [
     "RetrievalAtCuts",
     "RetrievalData",
     "RetrievalFolder",
+    "Reworded",
     "STS",
     "STSBySimilarity",
     "SampledLabels",
@@ -328,9 +350,11 @@ __all__ = [
     "VariantFile",
     "WRAPPERS",
     "WordContent",
+    "WordOverlap",
     "WordPairFile",
     "WordSimilarity",
     "association_tests",
+    "best_judge",
     "by_length",
     "clear_store",
     "contamination",
@@ -354,4 +378,6 @@ __all__ = [
     "suite",
     "surface",
     "type_of",
+    "validate_judge",
+    "validate_paraphraser",
 ]

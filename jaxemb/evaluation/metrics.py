@@ -247,6 +247,19 @@ def structure_agreement(
     return pearson(a[:, place][upper], b[:, place][upper])
 
 
+def log_slope(
+    heights: Float[np.ndarray, "examples points"], places: Float[np.ndarray, "examples points"]
+) -> float:
+    """Least-squares slope of log mean height against log mean place; 0 if a height is 0.
+
+    The means are over the examples: a curve of them all, not the mean of their slopes.
+    """
+    height, place = heights.mean(axis=0), np.log(places.mean(axis=0))
+    if not height.min() > 0 or np.ptp(place) == 0:
+        return 0.0
+    return float(np.polyfit(place, np.log(height), 1)[0])
+
+
 class Statistic(NamedTuple):
     """A score of a whole set: `function(*(examples[name] for name in records))`.
 
@@ -315,5 +328,33 @@ STATISTICS: dict[str, Statistic] = {
     "macro_accuracy": Statistic(macro_mean, ("accuracy", "category")),
     "median_rank": Statistic(median, ("rank",)),
     "effect_size": Statistic(effect_size, ("association", "group")),
+    "growth": Statistic(log_slope, ("by_count", "counts")),
+    "decay": Statistic(log_slope, ("by_length", "lengths")),
 }
 """Metric name to how it is computed from records; any other metric is a mean over examples."""
+
+
+def statistic_of(metric: str) -> Statistic | None:
+    """How a metric is computed from records; None for one that is a mean over examples.
+
+    A reworded task's `spearman.mean` and `spearman.drop` are computed from records that have an axis
+    of runs `[examples, 1 + runs]`, the original texts first.
+
+    Example:
+        >>> runs = np.array([[0.1, 0.3, 0.2], [0.2, 0.2, 0.3], [0.3, 0.1, 0.1]])
+        >>> statistic_of("spearman.drop").function(runs, np.array([1.0, 2.0, 3.0]))
+        1.75
+    """
+    name, _, of = metric.rpartition(".")
+    if metric in STATISTICS or name not in STATISTICS or of not in ("mean", "drop"):
+        return STATISTICS.get(metric)
+    inner = STATISTICS[name]
+
+    def over_runs(
+        own: Num[np.ndarray, "examples *rest"], gold: Num[np.ndarray, " examples"]
+    ) -> float:
+        scores = [inner.function(own[:, run], gold) for run in range(own.shape[1])]
+        mean = float(np.mean(scores[1:]))
+        return mean if of == "mean" else scores[0] - mean
+
+    return Statistic(over_runs, inner.records)

@@ -1,9 +1,20 @@
-"""How text becomes token ids: tokenizers, role templates and padded batches."""
+"""How text becomes token ids: tokenizers, templates and padded batches; and how it is reworded."""
 
 from jaxemb.text.base import CLS, MASK, PAD, SEP, SPECIALS, UNK, Text, Tokenizer
 from jaxemb.text.batch import TextBatch, bucket, pad
+from jaxemb.text.distance import edit_distance
 from jaxemb.text.given import GivenPieces
+from jaxemb.text.grammar import Restyled
 from jaxemb.text.grouping import Group, group_by_length
+from jaxemb.text.lexicon import CommonSynonyms, Lexicon, SynonymFile
+from jaxemb.text.paraphrase import (
+    ClauseOrder,
+    InTurn,
+    Paraphraser,
+    RoundTrip,
+    SynonymSubstitution,
+    Unchanged,
+)
 from jaxemb.text.templates import Template
 from jaxemb.text.wordpiece import WordPiece
 
@@ -14,14 +25,25 @@ __all__ = [
     "SEP",
     "SPECIALS",
     "UNK",
+    "ClauseOrder",
+    "CommonSynonyms",
     "GivenPieces",
     "Group",
+    "InTurn",
+    "Lexicon",
+    "Paraphraser",
+    "Restyled",
+    "RoundTrip",
+    "SynonymFile",
+    "SynonymSubstitution",
     "Template",
     "Text",
     "TextBatch",
     "Tokenizer",
+    "Unchanged",
     "WordPiece",
     "bucket",
+    "edit_distance",
     "group_by_length",
     "pad",
 ]

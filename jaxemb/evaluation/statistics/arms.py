@@ -9,7 +9,7 @@ from jaxtyping import Float64, Num
 
 from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Result
-from jaxemb.evaluation.metrics import STATISTICS
+from jaxemb.evaluation.metrics import statistic_of
 from jaxemb.evaluation.statistics.comparison import Comparison
 from jaxemb.evaluation.statistics.resampling import (
     grouped,
@@ -205,7 +205,8 @@ def _leave_out(
         return np.zeros(1)  # without its only cluster nothing is left to score
     if metric in examples:
         return jackknife_mean(examples[metric], examples["cluster"])
-    if metric not in STATISTICS:
+    statistic = statistic_of(metric)
+    if statistic is None or any(name not in examples for name in statistic.records):
         return np.zeros(0)
-    records = STATISTICS[metric].of(examples)
-    return jackknife(STATISTICS[metric], records, grouped(examples["cluster"], GROUPS))
+    records = statistic.of(examples)
+    return jackknife(statistic, records, grouped(examples["cluster"], GROUPS))
