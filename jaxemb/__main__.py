@@ -145,7 +145,7 @@ def _encode(commands: argparse._SubParsersAction) -> None:
     )
     added.add_argument("--dim", type=int, help="keep this many dimensions")
     added.add_argument("--layers", type=int, help="run only this many layers")
-    added.add_argument("--batch-size", type=int, default=64, help="texts at once (default: 64)")
+    added.add_argument("--batch-size", type=int, help="texts at once (default: by their length)")
     added.add_argument("--prompt", help="a prefix for every text")
     added.add_argument("--role", choices=("document", "query"), default="document")
 

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -183,8 +183,7 @@ class Model:
         *,
         dim: int | None = None,
         layers: int | None = None,
-        batch_size: int = 64,
-        batch_tokens: int | None = None,
+        batch_size: int | None = None,
         max_tokens: int | None = None,
         prompt: str | None = None,
         role: str = "document",
@@ -202,9 +201,7 @@ class Model:
         Args:
             dim: keep the first `dim` numbers of each vector (before `normalize`).
             layers: run only the first `layers` layers.
-            batch_size: texts a call.
-            batch_tokens: tokens a call, padding included, in the place of `batch_size`: as many
-                texts as their padded length leaves room for, so that short texts fill a call too.
+            batch_size: texts a call; by default as many as suit the device, fewer the longer they are.
             max_tokens: cut texts here where the model would take longer ones.
             prompt: a prefix for every text; by default the template's for `role`.
             role: `"query"` or `"document"`: which of the template's prefixes is used.
@@ -215,21 +212,17 @@ class Model:
             report: called when a batch is embedded, with its texts and its tokens without padding.
 
         Raises:
-            UsageError: a text is not a string, or `dim`, `layers`, `batch_size`, `batch_tokens`,
-                `max_tokens` is out of range.
+            UsageError: a text is not a string, or `dim`, `layers`, `batch_size` or `max_tokens` is
+                out of range.
         """
         if self.embedder is None:
             raise UsageError("This recipe has no embedder, and a task of it asks for vectors.")
         if isinstance(texts, str):
             options = dict(dim=dim, layers=layers, prompt=prompt, role=role, normalize=normalize)
-            options |= dict(batch_size=batch_size, batch_tokens=batch_tokens, max_tokens=max_tokens)
+            options |= dict(batch_size=batch_size, max_tokens=max_tokens)
             return self.encode([texts], strict=strict, report=report, **options)[0]
         texts = _checked(texts)
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("batch_tokens", batch_tokens, 1),
-            ("max_tokens", max_tokens, 3),
-        ):
+        for name, value, least in (("batch_size", batch_size, 1), ("max_tokens", max_tokens, 3)):
             if value is not None and value < least:
                 raise UsageError(f"{name}={value} must be at least {least}.")
         if dim is not None and not 1 <= dim <= self.dim:
@@ -238,8 +231,8 @@ class Model:
             )
         embedder = self.embedder if layers is None else self.embedder.truncated(layers)
         sequences = self._tokenized(texts, prompt, role, max_tokens)
-        size = _Size(1 if strict else batch_size, None if strict else batch_tokens)
-        vectors = _embed(embedder, self.params, sequences, size, show_progress, report)
+        rows = 1 if strict else batch_size
+        vectors = _embed(embedder, self.params, sequences, rows, show_progress, report)
         vectors = self._transformed(vectors)[:, :dim]
         return _unit(vectors) if normalize else np.ascontiguousarray(vectors)
 
@@ -319,13 +312,12 @@ class Model:
 class Embedding:
     """The function `embed(texts, role)` that tasks call, over a model; `at` cuts its layers.
 
-    `max_tokens`, `batch_tokens` and `report` are as in `Model.encode`.
+    `max_tokens` and `report` are as in `Model.encode`.
     """
 
     model: Model
     layers: int | None = None
     max_tokens: int | None = None
-    batch_tokens: int | None = None
     report: Report | None = None
 
     def __call__(self, texts: Sequence[str], role: str = "document") -> np.ndarray:
@@ -334,7 +326,6 @@ class Embedding:
             role=role,
             layers=self.layers,
             max_tokens=self.max_tokens,
-            batch_tokens=self.batch_tokens,
             report=self.report,
         )
 
@@ -441,24 +432,11 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
 
 
-class _Size(NamedTuple):
-    """How many texts a call takes, fixed or by their padded length."""
-
-    rows: int
-    tokens: int | None = None
-
-    def at(self, length: int) -> int:
-        """A power of two under a budget of tokens, so that few programs are compiled."""
-        if self.tokens is None:
-            return self.rows
-        return 1 << (max(1, self.tokens // length).bit_length() - 1)
-
-
 def _embed(
     embedder: Embedder,
     params: Params,
     sequences: list[np.ndarray],
-    size: _Size,
+    rows: int | None,
     show_progress: bool,
     report: Report | None,
 ) -> np.ndarray:
@@ -466,11 +444,12 @@ def _embed(
     if not sequences:
         return np.zeros((0, embedder.dim), np.float32)
     apply = _compiled(embedder)
-    batches = _batches(sequences, size, embedder.text.max_tokens)
+    planned = batches([len(ids) for ids in sequences], embedder.text.max_tokens, rows)
     vectors, waiting = None, []
-    for batch in [*_progress(batches, show_progress), None, None]:
+    for batch in [*_progress(planned, show_progress), None, None]:
         if batch is not None:
-            waiting.append((batch.texts, apply(params, _padded(sequences, batch))))
+            indices, shape = batch
+            waiting.append((indices, apply(params, _padded(sequences, indices, shape))))
         if len(waiting) > 1 or (batch is None and waiting):
             done, computed = waiting.pop(0)
             computed = np.asarray(computed)[: len(done)]
@@ -482,32 +461,44 @@ def _embed(
     return vectors
 
 
-class _Batch(NamedTuple):
-    """Numbers of the texts of a batch, and the shape they are padded to."""
-
-    texts: list[int]
-    rows: int
-    length: int
-
-
-def _batches(sequences: list[np.ndarray], size: _Size, most: int) -> list[_Batch]:
-    """Longest texts first; each batch as long as its first text needs."""
-    order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
-    found, start = [], 0
+def batches(
+    lengths: Sequence[int], max_tokens: int, rows: int | None
+) -> list[tuple[list[int], tuple[int, int]]]:
+    """Which texts go into a call, and the call's shape `(rows, tokens)`: few shapes, little padding."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    rounded = _narrow_bucket if sum(lengths) >= _MANY_TOKENS else bucket
+    calls, start = [], 0
     while start < len(order):
-        length = bucket(len(sequences[order[start]]), most)
-        full = size.at(length)
-        texts = order[start : start + full]
-        # A last short batch has the next power of two of rows; the rest of them is filler.
-        rows = min(full, 1 << (len(texts) - 1).bit_length())
-        found.append(_Batch(texts, rows, length))
-        start += full
-    return found
+        length = rounded(lengths[order[start]], max_tokens)
+        count = rows or max(1, _tokens_a_call() // length)
+        indices = order[start : start + count]
+        # A last, short batch has the next power of two of rows.
+        calls.append((indices, (min(count, 1 << (len(indices) - 1).bit_length()), length)))
+        start += count
+    return calls
 
 
-def _padded(sequences: list[np.ndarray], batch: _Batch) -> TextBatch:
-    filler = [sequences[batch.texts[-1]]] * (batch.rows - len(batch.texts))
-    return pad([sequences[i] for i in batch.texts] + filler, batch.length)
+# From here on, less padding is worth more than the seconds that further programs take to compile.
+_MANY_TOKENS = 2**16
+
+
+def _narrow_bucket(length: int, max_tokens: int) -> int:
+    """8, 16, 24, ... 64, 80, 96, 112, 128, 160, ...: at most a quarter more than `length` from 32 on."""
+    step = max(8, (1 << (length - 1).bit_length()) // 8)
+    return min(-(-length // step) * step, max_tokens)
+
+
+@functools.cache
+def _tokens_a_call() -> int:
+    # On a CPU the activations of more no longer fit its caches; an accelerator wants to be filled.
+    return 1024 if jax.default_backend() == "cpu" else 16384
+
+
+def _padded(sequences: list, indices: list[int], shape: tuple[int, int]) -> TextBatch:
+    """A batch of this shape; rows that are left over repeat the last text."""
+    rows, length = shape
+    filler = [sequences[indices[-1]]] * (rows - len(indices))
+    return pad([sequences[i] for i in indices] + filler, length)
 
 
 def _progress(batches: list, show: bool) -> Iterable:

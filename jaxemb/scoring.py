@@ -29,7 +29,6 @@ from jaxemb.evaluation import (
 )
 from jaxemb.model import Embedding, Model, load
 
-BATCH_TOKENS = 4096
 Emit = Callable[[dict[str, Any]], None]
 
 
@@ -218,7 +217,6 @@ def _embedding(loaded: Model, chosen: Suite, choice: Choice, meter: "_Meter") ->
     return Embedding(
         loaded,
         max_tokens=min(limits) if limits else None,
-        batch_tokens=BATCH_TOKENS,
         report=meter.batch,
     )
 
