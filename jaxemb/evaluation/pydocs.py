@@ -282,6 +282,16 @@ class _Objects:
                 return right
         return None
 
+    def linked(self, number: int) -> list[int]:
+        """The objects that link to this one or that it links to."""
+        return sorted({a + b - number for a, b in self.links if number in (a, b)})
+
+    def others(self, number: int, by: str, wanted: int, draw: np.random.Generator) -> list[int]:
+        """Up to `wanted` other objects of its module or package without a link to it."""
+        near = {number, *self.linked(number)}
+        group = [n for n in self._groups[by, self.records[number][by]] if n not in near]
+        return some(group, wanted, draw)
+
     def sample(
         self,
         accepts: Callable[[Record, Record], bool],

@@ -207,5 +207,5 @@ def _leave_out(
         return jackknife_mean(examples[metric], examples["cluster"])
     if metric not in STATISTICS:
         return np.zeros(0)
-    records = {name: examples[name] for name in STATISTICS[metric].records}
+    records = STATISTICS[metric].of(examples)
     return jackknife(STATISTICS[metric], records, grouped(examples["cluster"], GROUPS))
