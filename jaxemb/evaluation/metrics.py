@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Num, Shaped
 
+from jaxemb.evaluation.scores import effect_size, macro_mean, median, purity
 from jaxemb.evaluation.similarities import SIMILARITIES
 
 
@@ -242,6 +243,10 @@ STATISTICS: dict[str, Statistic] = {
     "pearson": Statistic(pearson, ("prediction", "gold")),
     "ap": Statistic(average_precision, ("prediction", "gold")),
     "macro_f1": Statistic(macro_f1, ("assignment", "label")),
+    "purity": Statistic(purity, ("assignment", "label")),
+    "macro_accuracy": Statistic(macro_mean, ("accuracy", "category")),
+    "median_rank": Statistic(median, ("rank",)),
+    "effect_size": Statistic(effect_size, ("association", "group")),
     "v_measure": Statistic(v_measure, ("assignment", "label"), ("times",)),
     **{
         f"{similarity}_{metric}": Statistic(function, (similarity, "gold"))
