@@ -61,16 +61,19 @@ from jaxemb.evaluation.problems import (
     TaskData,
 )
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
-from jaxemb.evaluation.pydocs_packages import PyDocsGroups, PyDocsSentences, package_tasks
+from jaxemb.evaluation.pydocs_packages import PyDocsGroups, PyDocsOpenings, package_tasks
 from jaxemb.evaluation.pydocs_sets import PyDocsCode, PyDocsDegraded, PyDocsLabelSets, PyDocsSeeAlso
 from jaxemb.evaluation.records import LabelRecords, PairRecords
 from jaxemb.evaluation.reranking import Reranking
 from jaxemb.evaluation.retrieval import Retrieval
 from jaxemb.evaluation.sampling import (
     WRAPPERS,
+    SampledBitext,
     SampledLabels,
     SampledPairs,
+    SampledReranking,
     SampledRetrieval,
+    SampledTagging,
     sampled,
 )
 from jaxemb.evaluation.store import (
@@ -213,6 +216,7 @@ __all__ = [
     "PyDocsLabelSets",
     "PyDocsLabels",
     "PyDocsLinks",
+    "PyDocsOpenings",
     "PyDocsRetrieval",
     "PyDocsSeeAlso",
     "PyDocsSentences",
@@ -226,9 +230,12 @@ __all__ = [
     "RetrievalFolder",
     "STS",
     "STSBySimilarity",
+    "SampledBitext",
     "SampledLabels",
     "SampledPairs",
+    "SampledReranking",
     "SampledRetrieval",
+    "SampledTagging",
     "SentenceLabels",
     "SentenceLength",
     "Sentences",
