@@ -20,7 +20,7 @@ from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.encoders import Encoder
 from jaxemb.heads import Head, Normalize
 from jaxemb.pooling import Pooling
-from jaxemb.text import Text, TextBatch, Tokenizer, bucket, pad
+from jaxemb.text import Group, Text, TextBatch, Tokenizer, group_by_length, pad
 from jaxemb.tokens import TokenEmbedding
 
 FORMAT = 1
@@ -184,6 +184,7 @@ class Model:
         dim: int | None = None,
         layers: int | None = None,
         batch_size: int | None = None,
+        batch_tokens: int | None = None,
         max_tokens: int | None = None,
         prompt: str | None = None,
         role: str = "document",
@@ -201,7 +202,9 @@ class Model:
         Args:
             dim: keep the first `dim` numbers of each vector (before `normalize`).
             layers: run only the first `layers` layers.
-            batch_size: texts a call; by default as many as suit the device, fewer the longer they are.
+            batch_size: texts a call, whatever their length.
+            batch_tokens: tokens a call, padding included, where there is no `batch_size`: short
+                texts fill a call too. By default what suits the device.
             max_tokens: cut texts here where the model would take longer ones.
             prompt: a prefix for every text; by default the template's for `role`.
             role: `"query"` or `"document"`: which of the template's prefixes is used.
@@ -212,17 +215,21 @@ class Model:
             report: called when a batch is embedded, with its texts and its tokens without padding.
 
         Raises:
-            UsageError: a text is not a string, or `dim`, `layers`, `batch_size` or `max_tokens` is
-                out of range.
+            UsageError: a text is not a string, or `dim`, `layers`, `batch_size`, `batch_tokens`,
+                `max_tokens` is out of range.
         """
         if self.embedder is None:
             raise UsageError("This recipe has no embedder, and a task of it asks for vectors.")
         if isinstance(texts, str):
             options = dict(dim=dim, layers=layers, prompt=prompt, role=role, normalize=normalize)
-            options |= dict(batch_size=batch_size, max_tokens=max_tokens)
+            options |= dict(batch_size=batch_size, batch_tokens=batch_tokens, max_tokens=max_tokens)
             return self.encode([texts], strict=strict, report=report, **options)[0]
         texts = _checked(texts)
-        for name, value, least in (("batch_size", batch_size, 1), ("max_tokens", max_tokens, 3)):
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("batch_tokens", batch_tokens, 1),
+            ("max_tokens", max_tokens, 3),
+        ):
             if value is not None and value < least:
                 raise UsageError(f"{name}={value} must be at least {least}.")
         if dim is not None and not 1 <= dim <= self.dim:
@@ -232,7 +239,9 @@ class Model:
         embedder = self.embedder if layers is None else self.embedder.truncated(layers)
         sequences = self._tokenized(texts, prompt, role, max_tokens)
         rows = 1 if strict else batch_size
-        vectors = _embed(embedder, self.params, sequences, rows, show_progress, report)
+        vectors = _embed(
+            embedder, self.params, sequences, rows, batch_tokens, show_progress, report
+        )
         vectors = self._transformed(vectors)[:, :dim]
         return _unit(vectors) if normalize else np.ascontiguousarray(vectors)
 
@@ -312,12 +321,13 @@ class Model:
 class Embedding:
     """The function `embed(texts, role)` that tasks call, over a model; `at` cuts its layers.
 
-    `max_tokens` and `report` are as in `Model.encode`.
+    `max_tokens`, `batch_tokens` and `report` are as in `Model.encode`.
     """
 
     model: Model
     layers: int | None = None
     max_tokens: int | None = None
+    batch_tokens: int | None = None
     report: Report | None = None
 
     def __call__(self, texts: Sequence[str], role: str = "document") -> np.ndarray:
@@ -326,6 +336,7 @@ class Embedding:
             role=role,
             layers=self.layers,
             max_tokens=self.max_tokens,
+            batch_tokens=self.batch_tokens,
             report=self.report,
         )
 
@@ -437,6 +448,7 @@ def _embed(
     params: Params,
     sequences: list[np.ndarray],
     rows: int | None,
+    budget: int | None,
     show_progress: bool,
     report: Report | None,
 ) -> np.ndarray:
@@ -444,48 +456,22 @@ def _embed(
     if not sequences:
         return np.zeros((0, embedder.dim), np.float32)
     apply = _compiled(embedder)
-    planned = batches([len(ids) for ids in sequences], embedder.text.max_tokens, rows)
+    lengths = [len(ids) for ids in sequences]
+    budget = budget or _tokens_a_call()
+    groups = group_by_length(lengths, embedder.text.max_tokens, rows=rows, budget=budget)
     vectors, waiting = None, []
-    for batch in [*_progress(planned, show_progress), None, None]:
-        if batch is not None:
-            indices, shape = batch
-            waiting.append((indices, apply(params, _padded(sequences, indices, shape))))
-        if len(waiting) > 1 or (batch is None and waiting):
+    for group in [*_progress(groups, show_progress), None, None]:
+        if group is not None:
+            waiting.append((group.texts, apply(params, _padded(sequences, group))))
+        if len(waiting) > 1 or (group is None and waiting):
             done, computed = waiting.pop(0)
             computed = np.asarray(computed)[: len(done)]
             if vectors is None:
                 vectors = np.empty((len(sequences), computed.shape[1]), np.float32)
             vectors[done] = computed
             if report is not None:
-                report(len(done), sum(len(sequences[i]) for i in done))
+                report(len(done), sum(lengths[i] for i in done))
     return vectors
-
-
-def batches(
-    lengths: Sequence[int], max_tokens: int, rows: int | None
-) -> list[tuple[list[int], tuple[int, int]]]:
-    """Which texts go into a call, and the call's shape `(rows, tokens)`: few shapes, little padding."""
-    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    rounded = _narrow_bucket if sum(lengths) >= _MANY_TOKENS else bucket
-    calls, start = [], 0
-    while start < len(order):
-        length = rounded(lengths[order[start]], max_tokens)
-        count = rows or max(1, _tokens_a_call() // length)
-        indices = order[start : start + count]
-        # A last, short batch has the next power of two of rows.
-        calls.append((indices, (min(count, 1 << (len(indices) - 1).bit_length()), length)))
-        start += count
-    return calls
-
-
-# From here on, less padding is worth more than the seconds that further programs take to compile.
-_MANY_TOKENS = 2**16
-
-
-def _narrow_bucket(length: int, max_tokens: int) -> int:
-    """8, 16, 24, ... 64, 80, 96, 112, 128, 160, ...: at most a quarter more than `length` from 32 on."""
-    step = max(8, (1 << (length - 1).bit_length()) // 8)
-    return min(-(-length // step) * step, max_tokens)
 
 
 @functools.cache
@@ -494,16 +480,15 @@ def _tokens_a_call() -> int:
     return 1024 if jax.default_backend() == "cpu" else 16384
 
 
-def _padded(sequences: list, indices: list[int], shape: tuple[int, int]) -> TextBatch:
-    """A batch of this shape; rows that are left over repeat the last text."""
-    rows, length = shape
-    filler = [sequences[indices[-1]]] * (rows - len(indices))
-    return pad([sequences[i] for i in indices] + filler, length)
+def _padded(sequences: list[np.ndarray], group: Group) -> TextBatch:
+    """A batch of the group's shape; rows that are left over repeat its last text."""
+    filler = [sequences[group.texts[-1]]] * (group.rows - len(group.texts))
+    return pad([sequences[i] for i in group.texts] + filler, group.tokens)
 
 
-def _progress(batches: list, show: bool) -> Iterable:
+def _progress(groups: list, show: bool) -> Iterable:
     if not show:
-        return batches
+        return groups
     from rich.progress import track
 
-    return track(batches, description="encode")
+    return track(groups, description="encode")

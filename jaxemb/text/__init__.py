@@ -3,6 +3,7 @@
 from jaxemb.text.base import CLS, MASK, PAD, SEP, SPECIALS, UNK, Text, Tokenizer
 from jaxemb.text.batch import TextBatch, bucket, pad
 from jaxemb.text.given import GivenPieces
+from jaxemb.text.grouping import Group, group_by_length
 from jaxemb.text.templates import Template
 from jaxemb.text.wordpiece import WordPiece
 
@@ -14,11 +15,13 @@ __all__ = [
     "SPECIALS",
     "UNK",
     "GivenPieces",
+    "Group",
     "Template",
     "Text",
     "TextBatch",
     "Tokenizer",
     "WordPiece",
     "bucket",
+    "group_by_length",
     "pad",
 ]
