@@ -25,6 +25,7 @@ from jaxemb.evaluation.files import (
     RetrievalFolder,
 )
 from jaxemb.evaluation.monitoring import During, final, monitor
+from jaxemb.evaluation.mteb_adapter import MTEBEncoder
 from jaxemb.evaluation.multi_label import MultiLabelClassification
 from jaxemb.evaluation.pair_classification import PairClassification, PairClassificationBySimilarity
 from jaxemb.evaluation.probes import (
@@ -188,6 +189,7 @@ __all__ = [
     "Logistic",
     "LowerCase",
     "MAKERS",
+    "MTEBEncoder",
     "MinimalPairs",
     "MultiLabelClassification",
     "NoTask",
