@@ -107,11 +107,12 @@ def score(model: Path, choice: Choice, emit: Emit = lambda event: None) -> dict[
 def means(chosen: Suite, results: dict[str, Result]) -> dict[str, Any]:
     """Means of the main metrics: over the data sets of each type, over all, and over the types.
 
-    A set that gives several tasks (languages) counts once, with their mean.
+    A set that gives several tasks (languages) counts once, with their mean. Tasks whose score says
+    nothing of quality, such as tests of bias, count nowhere.
     """
     by_set: dict[tuple[str, str], list[float]] = {}
     for task in chosen.tasks:
-        if task.name in results:
+        if task.name in results and task.name not in chosen.descriptive:
             main = results[task.name].metrics[task.metrics[0]]
             by_set.setdefault((type_of(task), chosen.set_of(task)), []).append(main)
     types: dict[str, list[float]] = {}

@@ -44,6 +44,7 @@ from jaxemb.evaluation.judges import (
 )
 from jaxemb.evaluation.meanings import MeaningRetrieval
 from jaxemb.evaluation.monitoring import During, final, monitor
+from jaxemb.evaluation.mteb_adapter import MTEBEncoder
 from jaxemb.evaluation.multi_label import MultiLabelClassification
 from jaxemb.evaluation.pair_classification import PairClassification, PairClassificationBySimilarity
 from jaxemb.evaluation.perturbation import Perturbation
@@ -67,6 +68,7 @@ from jaxemb.evaluation.probes import (
     Perceptron,
     PlainProse,
     Probe,
+    PyDocsSentences,
     SentenceLabels,
     SentenceLength,
     Sentences,
@@ -89,7 +91,12 @@ from jaxemb.evaluation.problems import (
 )
 from jaxemb.evaluation.prose import ProseData, PyDocsProse, ShuffledSentences
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
-from jaxemb.evaluation.pydocs_packages import PyDocsGroups, PyDocsSentences, package_tasks
+from jaxemb.evaluation.pydocs_packages import (
+    PyDocsGroups,
+    PyDocsOpenings,
+    PyDocsSentences,
+    package_tasks,
+)
 from jaxemb.evaluation.pydocs_sets import PyDocsCode, PyDocsDegraded, PyDocsLabelSets, PyDocsSeeAlso
 from jaxemb.evaluation.rank import (
     AsTheyAre,
@@ -112,9 +119,12 @@ from jaxemb.evaluation.retrieval import Retrieval
 from jaxemb.evaluation.rewording import Paraphrased, Prompted, Reworded
 from jaxemb.evaluation.sampling import (
     WRAPPERS,
+    SampledBitext,
     SampledLabels,
     SampledPairs,
+    SampledReranking,
     SampledRetrieval,
+    SampledTagging,
     sampled,
 )
 from jaxemb.evaluation.store import (
@@ -248,6 +258,7 @@ __all__ = [
     "Logistic",
     "LowerCase",
     "MAKERS",
+    "MTEBEncoder",
     "MeaningRetrieval",
     "MinimalPairs",
     "MultiLabelClassification",
@@ -290,6 +301,7 @@ __all__ = [
     "PyDocsLabelSets",
     "PyDocsLabels",
     "PyDocsLinks",
+    "PyDocsOpenings",
     "PyDocsProse",
     "PyDocsRetrieval",
     "PyDocsSeeAlso",
@@ -307,9 +319,12 @@ __all__ = [
     "Reworded",
     "STS",
     "STSBySimilarity",
+    "SampledBitext",
     "SampledLabels",
     "SampledPairs",
+    "SampledReranking",
     "SampledRetrieval",
+    "SampledTagging",
     "SentenceCoefficients",
     "SentenceLabels",
     "SentenceLength",

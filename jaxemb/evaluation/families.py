@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from jaxemb.data import read_rows
 from jaxemb.evaluation.base import Task
+from jaxemb.evaluation.bitext import BitextMining
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
+from jaxemb.evaluation.file_sets import BitextFile, RerankingFile
 from jaxemb.evaluation.files import (
     AllLabelled,
     EntailmentFile,
@@ -22,9 +24,30 @@ from jaxemb.evaluation.files import (
 )
 from jaxemb.evaluation.pair_classification import PairClassification
 from jaxemb.evaluation.problems import TaskData
+from jaxemb.evaluation.reranking import Reranking
 from jaxemb.evaluation.retrieval import Retrieval
 from jaxemb.evaluation.sampling import sampled
 from jaxemb.evaluation.sts import STS
+from jaxemb.evaluation.words import (
+    Analogy,
+    AnalogyFile,
+    AnswerRank,
+    Association,
+    AssociationFile,
+    BlankedDefinitions,
+    Choice,
+    ContextFiles,
+    FewShotSimilarity,
+    MinimalPairs,
+    Paraphrases,
+    TaggedFile,
+    Tagging,
+    TripletFile,
+    VariantFile,
+    WordPairFile,
+    WordSimilarity,
+    association_tests,
+)
 
 _MOST_PARTS = 10  # languages, where a set of many is cut to a few texts
 
@@ -122,20 +145,86 @@ def _books(given: Set) -> list[Task]:
     raise NoTask("it is running text without labels: text to train on")
 
 
+def _bitext(given: Set) -> list[Task]:
+    """`source` and `english`; or a text a language in every column, each against English."""
+    if "source" in given.columns:
+        return [
+            BitextMining(
+                name=part.name, data=part.cut(BitextFile(path=part.path, where=part.where))
+            )
+            for part in given.parts()
+        ]
+    others = [name for name in given.columns if name not in ("split", "english")]
+    room = None if given.texts is None else max(20, given.texts // len(others))
+    return [
+        BitextMining(
+            name=f"{given.name}-{other}",
+            data=sampled(BitextFile(path=given.path, source=other), room),
+        )
+        for other in others
+    ]
+
+
+def _reranking(given: Set) -> list[Task]:
+    return [Reranking(name=given.name, data=given.cut(RerankingFile(path=given.path)))]
+
+
+def _words(given: Set) -> list[Task]:
+    """Whole even where sets are cut: the texts are single words, and few different ones."""
+    if "word1" in given.columns:
+        return [WordSimilarity(name=given.name, data=WordPairFile(path=given.path))]
+    if {"a", "b", "c", "d"} <= set(given.columns):
+        return [Analogy(name=given.name, data=AnalogyFile(path=given.path))]
+    raise NoTask("its words have neither grades nor analogies")
+
+
+def _bias(given: Set) -> list[Task]:
+    if "targ1" in given.columns:
+        return [
+            Association(
+                name=f"{given.name}-{test}", data=AssociationFile(path=given.path, test=test)
+            )
+            for test in association_tests(given.path)
+        ]
+    return [Choice(name=given.name, data=VariantFile(path=given.path))]
+
+
+def _fewshot(given: Set) -> list[Task]:
+    if "definition" in given.columns:
+        return [AnswerRank(name=given.name, data=given.cut(BlankedDefinitions(path=given.path)))]
+    if "contexts" in given.columns:
+        raise NoTask("it holds the sentences in which the words of another set stand")
+    folder = Path(given.path).parent
+    contexts = str(plain_or_gzipped(folder / "crw-contexts.jsonl"))
+    data = ContextFiles(pairs=given.path, contexts=contexts)
+    # Of a set that is to be cut, four sentences a word stand for all.
+    return [
+        FewShotSimilarity(name=given.name, data=data, contexts=16 if given.texts is None else 4)
+    ]
+
+
 def _probing(given: Set) -> list[Task]:
-    if "sentence" in given.columns and "position" not in given.columns:
-        data = given.cut(LabelFile(path=given.path, text="sentence"))
-        return [Classification(name=given.name, data=data)]
-    raise NoTask("its labels belong to words in sentences, or compare two sentences")
+    if "position" in given.columns:
+        return [
+            Tagging(name=part.name, data=part.cut(TaggedFile(path=part.path, where=part.where)))
+            for part in given.parts("task")
+        ]
+    if "good" in given.columns:
+        return [Classification(name=given.name, data=given.cut(MinimalPairs(path=given.path)))]
+    data = given.cut(LabelFile(path=given.path, text="sentence"))
+    return [Classification(name=given.name, data=data)]
 
 
 def _phrases(given: Set) -> list[Task]:
-    if "score" in given.columns:
+    columns = set(given.columns)
+    if "score" in columns:
         return _sts(given)
-    if "label" in given.columns:
+    if "label" in columns:
         data = given.cut(LabelFile(path=given.path, text="phrase"))
         return [Classification(name=given.name, data=data)]
-    raise NoTask("its phrases have neither grades nor labels")
+    if {"anchor", "positive", "negative"} <= columns:
+        return [Choice(name=given.name, data=TripletFile(path=given.path))]
+    return [AnswerRank(name=given.name, data=given.cut(Paraphrases(path=given.path)))]
 
 
 def _table(given: Set) -> list[Task]:
@@ -152,6 +241,11 @@ MAKERS: dict[str, Maker] = {
     "classification": _classification,
     "clustering": _clustering,
     "pairs": _pairs,
+    "reranking": _reranking,
+    "bitext": _bitext,
+    "words": _words,
+    "bias": _bias,
+    "fewshot-words": _fewshot,
     "graph": _graph,
     "probing": _probing,
     "phrases": _phrases,
@@ -159,3 +253,6 @@ MAKERS: dict[str, Maker] = {
     "table": _table,
 }
 """Family to what makes its tasks."""
+
+DESCRIPTIVE = frozenset({"bias"})
+"""Families whose scores describe a model without saying that it is good: they enter no mean."""

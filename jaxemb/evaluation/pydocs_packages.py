@@ -37,7 +37,7 @@ from jaxemb.evaluation.sts import STS
 
 
 @dataclass(frozen=True, kw_only=True)
-class PyDocsSentences(PairData):
+class PyDocsOpenings(PairData):
     """An object's summary with the first sentence of its own body, against that of another's.
 
     Half of `pairs` match. The other half has the same first texts, each with a sentence of another
@@ -170,7 +170,7 @@ def _tasks(name: str, part: Within, split: str) -> Iterator[Task]:
     given = {"source": part, "split": split}
     yield Retrieval(name=f"retrieval-{name}", data=PyDocsRetrieval(**given))
     yield STS(name=f"sts-{name}", data=PyDocsGrades(pairs=500, **given))
-    yield PairClassification(name=f"pairs-{name}", data=PyDocsSentences(**given))
+    yield PairClassification(name=f"pairs-{name}", data=PyDocsOpenings(**given))
     kinds = PyDocsLabels(label="kind", text="summary", **given)
     yield Classification(name=f"classification-{name}", data=kinds)
     yield Clustering(name=f"clustering-{name}", data=PyDocsGroups(**given))

@@ -13,14 +13,19 @@ from jaxtyping import Int
 
 from jaxemb.config import UsageError, fingerprint
 from jaxemb.evaluation.problems import (
+    BitextData,
+    BitextProblem,
     LabelData,
     LabelProblem,
     PairData,
     PairProblem,
+    RerankingData,
+    RerankingProblem,
     RetrievalData,
     RetrievalProblem,
     TaskData,
 )
+from jaxemb.evaluation.words.problems import TaggingData, TaggingProblem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +137,92 @@ class SampledRetrieval(RetrievalData):
         return fingerprint([self.inner.fingerprint(), self.texts])
 
 
+@dataclass(frozen=True, kw_only=True)
+class SampledBitext(BitextData):
+    """At most `texts / 2` pairs of another set."""
+
+    inner: BitextData
+    texts: int = 1000
+
+    def load(self) -> BitextProblem:
+        whole = self.inner.load()
+        both = [f"{a}\t{b}" for a, b in zip(whole.source, whole.target, strict=True)]
+        kept = drawn(both, self.texts // 2)
+        return BitextProblem(
+            source=[whole.source[n] for n in kept],
+            target=[whole.target[n] for n in kept],
+            clusters=whole.clusters[kept],
+        )
+
+    def on(self, split: str) -> "SampledBitext":
+        return SampledBitext(inner=self.inner.on(split), texts=self.texts)
+
+    def fingerprint(self) -> str:
+        return fingerprint([self.inner.fingerprint(), self.texts])
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampledReranking(RerankingData):
+    """Queries of another set with all their candidates, at most `texts` of both; at least one query."""
+
+    inner: RerankingData
+    texts: int = 1000
+
+    def load(self) -> RerankingProblem:
+        whole = self.inner.load()
+        kept, used = [], 0
+        for query in order(whole.queries):
+            size = 1 + len(whole.candidates[query])
+            if not kept or used + size <= self.texts:
+                kept.append(query)
+                used += size
+        kept.sort()
+        return RerankingProblem(
+            queries=[whole.queries[n] for n in kept],
+            candidates=[whole.candidates[n] for n in kept],
+            relevant=[whole.relevant[n] for n in kept],
+            clusters=whole.clusters[np.array(kept)],
+        )
+
+    def on(self, split: str) -> "SampledReranking":
+        return SampledReranking(inner=self.inner.on(split), texts=self.texts)
+
+    def fingerprint(self) -> str:
+        return fingerprint([self.inner.fingerprint(), self.texts])
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampledTagging(TaggingData):
+    """At most `texts` tagged sentences of another set, shared as `SampledLabels` shares them."""
+
+    inner: TaggingData
+    texts: int = 1000
+
+    def load(self) -> TaggingProblem:
+        whole = self.inner.load()
+        rooms = _shared(len(whole.train_sentences), len(whole.sentences), self.texts)
+        parts = (whole.train_sentences, whole.train_labels), (whole.sentences, whole.labels)
+        train, test = (
+            _in_proportion([" ".join(words) for words in sentences], labels, room)
+            for (sentences, labels), room in zip(parts, rooms, strict=True)
+        )
+        return whole._replace(
+            train_sentences=[whole.train_sentences[n] for n in train],
+            train_places=whole.train_places[train],
+            train_labels=whole.train_labels[train],
+            sentences=[whole.sentences[n] for n in test],
+            places=whole.places[test],
+            labels=whole.labels[test],
+            clusters=whole.clusters[test],
+        )
+
+    def on(self, split: str) -> "SampledTagging":
+        return SampledTagging(inner=self.inner.on(split), texts=self.texts)
+
+    def fingerprint(self) -> str:
+        return fingerprint([self.inner.fingerprint(), self.texts])
+
+
 def sampled(data: TaskData, texts: int | None) -> TaskData:
     """The data cut to so many texts, by the wrapper for its kind; None leaves it whole.
 
@@ -152,6 +243,9 @@ WRAPPERS: dict[type[TaskData], type[TaskData]] = {
     RetrievalData: SampledRetrieval,
     PairData: SampledPairs,
     LabelData: SampledLabels,
+    BitextData: SampledBitext,
+    RerankingData: SampledReranking,
+    TaggingData: SampledTagging,
 }
 """Slot of data to what takes a part of it: a new slot is one entry here."""
 

@@ -10,7 +10,7 @@ from jaxemb.data import read_rows
 from jaxemb.evaluation.base import Task, check_names
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
-from jaxemb.evaluation.families import MAKERS, NoTask, Set
+from jaxemb.evaluation.families import DESCRIPTIVE, MAKERS, NoTask, Set
 from jaxemb.evaluation.pair_classification import PairClassification
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
 from jaxemb.evaluation.pydocs_packages import package_tasks
@@ -30,6 +30,7 @@ class Suite:
     `tokens` is where longer texts are cut, None where the model's own limit holds. `passed_over`
     says of each set that gives no task why it does not. `sets` names the set of a task where it is
     not the task's own name, as with the languages of one table.
+    The scores of `descriptive` tasks say what a model is like, not how good it is.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Suite:
     tokens: int | None = None
     passed_over: dict[str, str] = field(default_factory=dict)
     sets: dict[str, str] = field(default_factory=dict)
+    descriptive: frozenset[str] = frozenset()
 
     def set_of(self, task: Task) -> str:
         """The name of the set that a task is judged on."""
@@ -114,13 +116,14 @@ def folder_suite(
     unknown = sorted(set(families) - set(known))
     if unknown:
         raise UsageError(f"no family {', '.join(unknown)}; there are {', '.join(known)}")
-    tasks, passed_over, names = [], {}, {}
+    tasks, passed_over, names, descriptive = [], {}, {}, set()
     for given in sets:
         if families and given.family not in families:
             continue
         try:
             made = _tasks(given)
             tasks += made
+            descriptive |= {task.name for task in made if given.family in DESCRIPTIVE}
             names |= {task.name: given.name for task in made if task.name != given.name}
         except NoTask as reason:
             passed_over[given.path] = str(reason)
@@ -129,7 +132,9 @@ def folder_suite(
         raise UsageError(f"{folder} holds no set{wanted} that gives a task")
     check_names(tasks)
     tokens = QUICK_TOKENS if quick else None
-    return Suite(name or Path(folder).name, tuple(tasks), tokens, passed_over, names)
+    return Suite(
+        name or Path(folder).name, tuple(tasks), tokens, passed_over, names, frozenset(descriptive)
+    )
 
 
 def folder_tasks(folder: str | Path, families: Sequence[str] = ()) -> tuple[Task, ...]:

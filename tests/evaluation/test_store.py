@@ -245,7 +245,7 @@ def test_what_a_vector_depends_on_is_in_the_key(model, tmp_path):
     for count, (changed, options, role) in enumerate(settings, start=2):
         store(changed, tmp_path, **options)(TEXTS, role)
         assert len(asked) == count
-    store(model, tmp_path, layers=2, max_tokens=99, batch_tokens=50)(TEXTS, "query")
+    store(model, tmp_path, layers=2, max_tokens=99)(TEXTS, "query")
     assert len(asked) == 5
     whole = store(model, tmp_path)
     whole.at(1)(TEXTS, "query")
