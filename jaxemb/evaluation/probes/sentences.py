@@ -85,8 +85,8 @@ class GeneratedLabels(LabelData, abc.ABC):
     """Base of probes whose labels are made from the sentences themselves.
 
     `train` and `texts` are the most examples to fit on and to judge, drawn by `seed`; every label has
-    the same number of them, in each stratum (most often: at each length), so that the frequency of a
-    label or a sentence's length tells nothing.
+    the same number of them, in each stratum (most often: at each length) where that can be had, so
+    that the frequency of a label or a sentence's length tells nothing.
 
     Raises:
         UsageError: if the sentences give no example of some label.
@@ -140,6 +140,9 @@ def _drawn(data: GeneratedLabels, split: str, count: int) -> list[Example]:
     draw = np.random.default_rng([data.seed, len(split)])
     examples = data.examples(split, draw)
     kept = balanced(examples, len(data.names), count, draw)
+    if not kept:  # so few that no stratum has every label: over all strata together
+        alike = [example._replace(stratum=None) for example in examples]
+        kept = balanced(alike, len(data.names), count, draw)
     if not kept:
         raise UsageError(
             f"{type(data).__name__}: the {len(examples)} sentences of split {split} that fit give no "
@@ -172,16 +175,19 @@ def half_changed(
 ) -> list[Example]:
     """Half of the sentences as they are (label 0), half changed (1), strata by length.
 
-    A coin decides for every sentence that can be changed, so which sentences are changed tells
-    nothing; sentences for which `change` gives None are left out on both sides.
+    In random order at each length, every second sentence that can be changed is: which ones are
+    tells nothing. Sentences for which `change` gives None are left out on both sides.
     """
-    found = []
-    for sentence in sentences:
-        other = change(sentence.words)
-        if other is not None:
-            label = int(draw.integers(2))
-            words = other if label else sentence.words
-            found.append(Example(sentence._replace(words=words), label, len(words)))
+    changed = [(sentence, change(sentence.words)) for sentence in sentences]
+    able = [(sentence, words) for sentence, words in changed if words is not None]
+    order = sorted(draw.permutation(len(able)).tolist(), key=lambda n: len(able[n][0].words))
+    found, first = [], int(draw.integers(2))
+    for turn, place in enumerate(order):
+        sentence, words = able[place]
+        label = (turn + first) % 2
+        found.append(
+            Example(sentence._replace(words=words) if label else sentence, label, len(words))
+        )
     return found
 
 

@@ -57,14 +57,13 @@ class WordContent(SentenceLabels):
     """Which one of `words` words does the sentence hold? Each holds exactly one of them, once.
 
     The words are the most frequent of the training sentences after the `common` first, of those that
-    both splits have `least` times in sentences without another of them.
+    both splits have often enough in sentences without another of them.
 
     Reference: Conneau et al., arXiv:1805.01070 (WC).
     """
 
     words: int = 20
     common: int = 50
-    least: int = 8
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -78,16 +77,34 @@ class WordContent(SentenceLabels):
 
 @functools.lru_cache(maxsize=8)
 def _targets(probe: WordContent) -> tuple[str, ...]:
-    """Words that are too rare beside the others make room for the next ones, until all fit."""
+    """As many words as are wanted that each split has often, or as often as it can be."""
     parts = [probe.sentences.load(split) for split in ("train", probe.split)]
-    candidates = list(frequencies(parts[0]))[probe.common :]
-    while len(targets := candidates[: probe.words]) > 1:
+    candidates = list(frequencies(parts[0]))[probe.common :] or list(frequencies(parts[0]))
+    found: tuple[str, ...] = ()
+    for least in (32, 16, 8, 4, 2, 1):
+        frequent = _frequent(parts, candidates, probe.words, least)
+        found = max(found, frequent, key=len)
+        if len(found) == probe.words:
+            break
+    if len(found) < 2:
+        raise UsageError("no two words stand in sentences of both splits")
+    return found
+
+
+def _frequent(
+    parts: Sequence[Sequence[Sentence]], candidates: list[str], words: int, least: int
+) -> tuple[str, ...]:
+    """Words that each part has `least` times in sentences without another of them.
+
+    Words that are too rare beside the others make room for the next ones, until all fit.
+    """
+    while targets := candidates[:words]:
         counts = [Counter(word for _, word in _with_one(part, set(targets))) for part in parts]
-        rare = {word for word in targets if min(of[word] for of in counts) < probe.least}
+        rare = {word for word in targets if min(of[word] for of in counts) < least}
         if not rare:
             return tuple(targets)
         candidates = [word for word in candidates if word not in rare]
-    raise UsageError(f"no two words stand {probe.least} times in sentences of both splits")
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
