@@ -94,7 +94,6 @@ from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, Py
 from jaxemb.evaluation.pydocs_packages import (
     PyDocsGroups,
     PyDocsOpenings,
-    PyDocsSentences,
     package_tasks,
 )
 from jaxemb.evaluation.pydocs_sets import PyDocsCode, PyDocsDegraded, PyDocsLabelSets, PyDocsSeeAlso
