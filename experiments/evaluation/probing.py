@@ -21,17 +21,16 @@ from jaxemb.interop import Pretrained
 from jaxemb.pooling import LayersSideBySide, Max, Mean, Min, PowerMean, SideBySide
 from jaxemb.postprocessing import Slice
 
-DOWNSTREAM = (Classification(data=PyDocsLabels(text="summary")), PairProbe(), GradedProbe())
+TASKS = (*probing_tasks(train=1500, texts=1000),
+         Classification(data=PyDocsLabels(text="summary")), PairProbe(), GradedProbe())  # fmt: skip
 POWERS = SideBySide(poolings=(Mean(), Min(), Max(), PowerMean(power=3)))
 
 
 @experiment(papers=(60,))
 def probing() -> Experiment:
     minilm, trained, _ = recipes.standing_arms()
-    small = Pretrained("all-MiniLM-L6-v2")
-    tasks = (*probing_tasks(train=1500, texts=1000), *DOWNSTREAM)
     return Experiment(
-        base=dataclasses.replace(recipes.static_bag(), evaluation=tasks),
+        base=dataclasses.replace(recipes.static_bag(), evaluation=TASKS),
         arms=(
             minilm,
             trained,
@@ -42,7 +41,7 @@ def probing() -> Experiment:
                 {"embedder": recipes.pair_retriever().embedder},
                 pooling=LayersSideBySide(layers=3),
             ),
-            arm("all-MiniLM-L6-v2,layers=2", embedder=Pretrained(small.name, layers=2), stages=()),
+            arm("all-MiniLM-L6-v2,layers=2", embedder=Pretrained(minilm.name, layers=2), stages=()),
             arm(
                 "all-MiniLM-L6-v2,dim=128",
                 embedder=small,
