@@ -44,10 +44,10 @@ def probing() -> Experiment:
             arm("all-MiniLM-L6-v2,layers=2", embedder=Pretrained(minilm.name, layers=2), stages=()),
             arm(
                 "all-MiniLM-L6-v2,dim=128",
-                embedder=small,
+                embedder=Pretrained(minilm.name),
                 stages=(Apply(transform=Slice(dim=128)),),
             ),
-        ),  # fmt: skip
+        ),
         claims=(
             Better("word_content/accuracy", "static-bag", than="all-MiniLM-L6-v2"),
             Better("bigram_shift/accuracy", "all-MiniLM-L6-v2", than="static-bag"),
