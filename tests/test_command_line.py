@@ -433,7 +433,7 @@ def test_encode_writes_files(line, toy, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "no file"), (b"", "is empty"), (b"a\0b", "binary"), (b"\xff\xfea", "not UTF-8")],
+    [(None, "does not exist"), (b"", "is empty"), (b"a\0b", "binary"), (b"\xff\xfea", "not UTF-8")],
 )
 def test_encode_refuses_what_is_no_text(line, toy, tmp_path, monkeypatch, content, words):
     source = tmp_path / "texts.txt"

@@ -274,7 +274,8 @@ def test_arms_and_controls_are_ranked_together(draw):
     models = arms(draw, [0.9, 0.5, 0.5, 0.1, 0.1], [5, 5, 5, 1, 1])
     found, apart = rank_arms(models, "t", "x")
     assert (found[0].low, found[0].high) == (1, 1)
-    assert (found[3].low, found[4].high) == (4, 5)
+    last = found[3:]  # equal models: one in twenty draws tells them apart
+    assert (min(one.low for one in last), max(one.high for one in last)) == (4, 5)
     assert not np.diag(apart).any()
 
 
