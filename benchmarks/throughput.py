@@ -3,7 +3,8 @@
 Run      pip install -e ".[parity]" && python benchmarks/throughput.py     # about 10 minutes, 2 cores
 Prints   non-pad tokens a second of both, their ratio, padding efficiency, and the share of the rate
          at which the machine multiplies the model's own matrices. Medians of interleaved pairs;
-         compilation and warming up are apart.
+         compilation and warming up are apart. Each side has a process of its own, idle while the
+         other works: in one process their threads and their memory get in each other's way.
 
 Both sides read one WordPiece vocabulary trained on the texts. The peer is a randomly initialised
 BERT of equal layers, width, heads and feed-forward width, built from its configuration: nothing is
@@ -23,11 +24,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 # Each step frees and takes the same large arrays; by default glibc hands them back to the system
-# and the next step pays for fresh pages. Read when a process starts, hence for both sides alike.
+# and the next step pays for fresh pages. Read when a process starts; both sides get them.
 KEEP_MEMORY = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+    "MALLOC_TRIM_THRESHOLD_": str(2**40),
 }
 
 
@@ -40,7 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--texts", type=int, default=512, help="texts an encoding")
     parser.add_argument("--rows", type=int, default=64, help="pairs a training batch")
     parser.add_argument("--steps", type=int, default=2, help="training steps a timing")
-    parser.add_argument("--call", type=int, default=16, help="texts a call of our encoder")
+    parser.add_argument("--call", type=int, help="texts a call of our encoder; its own choice")
     parser.add_argument("--peer-call", type=int, default=32, help="texts a call of the peer's")
     parser.add_argument("--pairs", type=int, default=7, help="interleaved timings of both sides")
     parser.add_argument("--dropout", type=float, default=0.1)
@@ -49,14 +50,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--keep-memory", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--json", help="also write the figures to this file")
     return parser.parse_args()
-
-
-def restarted(options: argparse.Namespace) -> None:
-    """Start the process anew with the allocator's settings, which are read once."""
-    if options.keep_memory and any(name not in os.environ for name in KEEP_MEMORY):
-        import sys
-
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | KEEP_MEMORY)
 
 
 # --- the data both sides read
@@ -109,13 +102,12 @@ class Ours:
     def encode(self, texts: list[str]) -> Any:
         return self.model.encode(texts, batch_size=self.options.call)
 
-    def encode_padding(self, lengths: list[int]) -> int:
-        """Padded tokens of an encoding: longest first, a call as long as its bucket."""
-        from jaxemb.text import bucket
+    def encode_padding(self, texts: list[str], lengths: list[int]) -> int:
+        """Padded tokens of an encoding."""
+        from jaxemb.model import batches
 
-        lengths, rows = sorted(lengths, reverse=True), self.options.call
-        calls = [lengths[i : i + rows] for i in range(0, len(lengths), rows)]
-        return sum(len(call) * bucket(call[0], self.options.tokens) for call in calls)
+        calls = batches(lengths, self.options.tokens, self.options.call)
+        return sum(rows * length for _, (rows, length) in calls)
 
     def batch(self, columns: list[list[Any]]) -> tuple[dict[str, Any], int]:
         """A training batch and how many tokens it has with padding."""
@@ -129,13 +121,32 @@ class Ours:
         batch = {"query": query, "positive": positive, "query_id": ids, "positive_id": ids}
         return batch, query.ids.size + positive.ids.size
 
-    def train(self, batches: list[dict[str, Any]]) -> None:
+    def feed(self, batches: list[list[list[Any]]]) -> int:
+        """Keeps the batches that `train` reads; how many tokens they have with padding."""
+        made = [self.batch(columns) for columns in batches]
+        self.batches = [batch for batch, _ in made]
+        return sum(tokens for _, tokens in made)
+
+    def train(self) -> None:
         import jax
 
         self.program or self._prepare()
-        for batch in batches:
+        for batch in self.batches:
             self.state, metrics = self.program(self.state, batch)
         jax.block_until_ready(metrics)
+
+    def matrix_rate(self) -> float:
+        """FLOP/s at which JAX multiplies the model's own shapes."""
+        import jax
+        import jax.numpy as jnp
+
+        arrays, work = matrices(self.options)
+        arrays = [tuple(jnp.asarray(x, self.options.dtype) for x in pair) for pair in arrays]
+        wide = jnp.float32
+        multiply = jax.jit(
+            lambda pairs: [jnp.matmul(a, b, preferred_element_type=wide) for a, b in pairs]
+        )
+        return best_rate(lambda: jax.block_until_ready(multiply(arrays)), work)
 
     def _prepare(self) -> None:
         import jax
@@ -200,11 +211,17 @@ class Peer:
         ]
         return features, sum(p.ids.size for p in padded)
 
-    def train(self, batches: list[list[dict[str, Any]]]) -> None:
+    def feed(self, batches: list[list[list[Any]]]) -> int:
+        """Keeps the batches that `train` reads; how many tokens they have with padding."""
+        made = [self.batch(columns) for columns in batches]
+        self.batches = [batch for batch, _ in made]
+        return sum(tokens for _, tokens in made)
+
+    def train(self) -> None:
         import torch
 
         self.model.train()
-        for features in batches:
+        for features in self.batches:
             self.optimizer.zero_grad()
             with self._half():
                 loss = self.loss([dict(column) for column in features], None)
@@ -212,6 +229,16 @@ class Peer:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             self.optimizer.step()
         self.model.eval()
+
+
+    def matrix_rate(self) -> float:
+        """FLOP/s at which torch multiplies the model's own shapes."""
+        import torch
+
+        arrays, work = matrices(self.options)
+        kind = getattr(torch, self.options.dtype)
+        arrays = [tuple(torch.tensor(x).to(kind) for x in pair) for pair in arrays]
+        return best_rate(lambda: [a @ b for a, b in arrays], work)
 
 
 def _bert(tokenizer: Any, options: argparse.Namespace) -> Any:
@@ -247,9 +274,48 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def interleaved(ours: Callable, peer: Callable, pairs: int) -> tuple[list[float], list[float]]:
+class Process:
+    """One side in a process of its own; `call` runs a method there, `timed` says how long it took."""
+
+    def __init__(self, kind: type, tokenizer: Any, options: argparse.Namespace):
+        import multiprocessing
+
+        spawn = multiprocessing.get_context("spawn")
+        self._pipe, theirs = spawn.Pipe()
+        arguments = (theirs, kind, tokenizer.to_json(), tokenizer.text, options)
+        spawn.Process(target=serve, args=arguments, daemon=True).start()
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        self._pipe.send((method, arguments))
+        return self._pipe.recv()[0]
+
+    def timed(self, method: str, *arguments: Any) -> float:
+        self._pipe.send((method, arguments))
+        return self._pipe.recv()[1]
+
+
+def serve(pipe: Any, kind: type, tokenizer: str, text: Any, options: argparse.Namespace) -> None:
+    """Answers each `(method, arguments)` with its result, where it can be sent, and its seconds."""
+    from jaxemb.text import Tokenizer
+
+    side = kind(Tokenizer.from_json(tokenizer, text), options)
+    while True:
+        try:
+            method, arguments = pipe.recv()
+        except EOFError:
+            return
+        started = time.perf_counter()
+        result = getattr(side, method)(*arguments)
+        pipe.send((result if isinstance(result, (int, float)) else None, time.perf_counter() - started))
+
+
+def interleaved(ours: Process, peer: Process, method: str, *arguments: Any) -> tuple[list, list]:
     """Both timed in turn, so that what else the machine does falls on both alike."""
-    times = [(seconds(ours), seconds(peer)) for _ in range(pairs)]
+    pairs = arguments[-1]
+    times = [
+        (ours.timed(method, *arguments[:-1]), peer.timed(method, *arguments[:-1]))
+        for _ in range(pairs)
+    ]
     return [a for a, _ in times], [b for _, b in times]
 
 
@@ -258,11 +324,9 @@ def flops_a_token(options: argparse.Namespace, length: float) -> float:
     return options.layers * (24 * options.width**2 + 4 * options.width * length)
 
 
-def matrix_rate(options: argparse.Namespace) -> float:
-    """FLOP/s at which the machine multiplies the model's own shapes; the better of both libraries."""
-    import jax
+def matrices(options: argparse.Namespace) -> tuple[list[tuple[Any, Any]], int]:
+    """Operands of a layer's products for 1,024 tokens, and how many FLOPs they take."""
     import numpy as np
-    import torch
 
     rows, width = 1024, options.width
     shapes = [(width, width)] * 4 + [(width, 4 * width), (4 * width, width)]
@@ -271,28 +335,14 @@ def matrix_rate(options: argparse.Namespace) -> float:
         (rng.normal(size=(rows, k)).astype("f"), rng.normal(size=(k, n)).astype("f"))
         for k, n in shapes
     ]
-    theirs = [tuple(map(torch.tensor, pair)) for pair in arrays]
-    if options.dtype == "bfloat16":
-        theirs = [tuple(x.bfloat16() for x in pair) for pair in theirs]
-        arrays = [tuple(jax.numpy.asarray(x, "bfloat16") for x in pair) for pair in arrays]
-    ours = [tuple(map(jax.numpy.asarray, pair)) for pair in arrays]
-    wide = jax.numpy.float32
-    multiply = jax.jit(
-        lambda pairs: [jax.numpy.matmul(a, b, preferred_element_type=wide) for a, b in pairs]
-    )
-    work = 2 * rows * sum(k * n for k, n in shapes)
-    repeats = 20
+    return arrays, 2 * rows * sum(k * n for k, n in shapes)
 
-    def by_jax() -> None:
-        for _ in range(repeats):
-            jax.block_until_ready(multiply(ours))
 
-    def by_torch() -> None:
-        for _ in range(repeats):
-            [a @ b for a, b in theirs]
-
-    by_jax(), by_torch()
-    return max(repeats * work / min(seconds(side) for _ in range(3)) for side in (by_jax, by_torch))
+def best_rate(multiply: Callable[[], Any], work: int, repeats: int = 20) -> float:
+    """FLOP/s of the best of five timings."""
+    multiply()
+    times = [seconds(lambda: [multiply() for _ in range(repeats)]) for _ in range(5)]
+    return repeats * work / min(times)
 
 
 def figures(
@@ -313,33 +363,30 @@ def figures(
     }
 
 
-def encoding(ours: Ours, peer: Peer, texts: list[str], rate: float) -> dict[str, Any]:
-    options = ours.options
-    lengths = [len(ids) for ids in ours.model.tokenizer.encode(texts)]
-    compiling = seconds(lambda: ours.encode(texts))
-    peer.encode(texts)
-    times = interleaved(lambda: ours.encode(texts), lambda: peer.encode(texts), options.pairs)
+def encoding(sides: tuple, texts: list[str], lengths: list[int], rate: float) -> dict[str, Any]:
+    ours, peer, options = sides
+    compiling = ours.timed("encode", texts)
+    peer.timed("encode", texts)
+    times = interleaved(ours, peer, "encode", texts, options.pairs)
     flops = sum(n * flops_a_token(options, n) for n in lengths)
     padded = {
-        "ours": ours.encode_padding(lengths),
-        "peer": peer.encode_padding(texts, lengths),
+        name: side.call("encode_padding", texts, lengths)
+        for name, side in (("ours", ours), ("peer", peer))
     }
     return figures(*times, sum(lengths), flops, rate, padded) | {"first_call_seconds": compiling}
 
 
-def training(ours: Ours, peer: Peer, columns: list[list[Any]], rate: float) -> dict[str, Any]:
-    options = ours.options
+def training(sides: tuple, columns: list[list[Any]], rate: float) -> dict[str, Any]:
+    ours, peer, options = sides
     cuts = range(0, options.rows * options.steps, options.rows)
     batches = [[column[i : i + options.rows] for column in columns] for i in cuts]
-    mine, theirs = ([side.batch(batch) for batch in batches] for side in (ours, peer))
-    feeds = [batch for batch, _ in mine], [batch for batch, _ in theirs]
-    compiling = seconds(lambda: ours.train(feeds[0]))
-    peer.train(feeds[1])
-    ours.train(feeds[0])
-    times = interleaved(lambda: ours.train(feeds[0]), lambda: peer.train(feeds[1]), options.pairs)
+    padded = {"ours": ours.call("feed", batches), "peer": peer.call("feed", batches)}
+    compiling = ours.timed("train")
+    for side in (peer, ours, peer):
+        side.timed("train")
+    times = interleaved(ours, peer, "train", options.pairs)
     lengths = [len(ids) for batch in batches for column in batch for ids in column]
     flops = 3 * sum(n * flops_a_token(options, n) for n in lengths)
-    padded = {"ours": sum(n for _, n in mine), "peer": sum(n for _, n in theirs)}
     return figures(*times, sum(lengths), flops, rate, padded) | {"first_call_seconds": compiling}
 
 
@@ -359,23 +406,26 @@ def show(name: str, found: dict[str, Any]) -> None:
 
 def main() -> None:
     options = arguments()
-    restarted(options)
+    if options.keep_memory:
+        os.environ.update(KEEP_MEMORY)  # the sides are processes yet to start
     import numpy as np
 
     data = pairs()
     known = tokenizer((text for pair in data for text in pair), options)
     chosen = np.random.default_rng(0).permutation(len(data))
     picked = [data[i] for i in chosen[: max(options.texts, options.rows * options.steps)]]
-    ours, peer = Ours(known, options), Peer(known, options)
-    rate = matrix_rate(options)
+    ours, peer = (Process(kind, known, options) for kind in (Ours, Peer))
+    rate = max(side.call("matrix_rate") for side in (ours, peer))
     print(f"{options.layers} layers x {options.width}, {options.threads} threads, {options.dtype}")
     print(f"the model's matrices: {rate / 1e9:.0f} GFLOP/s")
     texts = [pair[i % 2] for i, pair in enumerate(picked)][: options.texts]
     found = {"options": vars(options), "matrix_rate": rate}
-    found["encode"] = encoding(ours, peer, texts, rate)
+    sides = (ours, peer, options)
+    lengths = [len(ids) for ids in known.encode(texts)]
+    found["encode"] = encoding(sides, texts, lengths, rate)
     show("encode", found["encode"])
     columns = [known.encode([pair[i] for pair in picked]) for i in (0, 1)]
-    found["train"] = training(ours, peer, columns, rate)
+    found["train"] = training(sides, columns, rate)
     show("train", found["train"])
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:

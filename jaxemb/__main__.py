@@ -20,6 +20,8 @@ An override is key=value: the key is the end of a field's path, as `jaxemb show 
 the value is a Python literal or a part, such as latent_over_tokens(latents=8).
 """
 
+MODEL = "a run's or a model's folder, or a name such as all-MiniLM-L6-v2"
+
 
 def parser() -> argparse.ArgumentParser:
     """The parser of every command."""
@@ -94,7 +96,7 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
 
 def _eval(commands: argparse._SubParsersAction) -> None:
     added = _command(commands, "eval", "score a model on the tasks of its run, or on others")
-    added.add_argument("model", metavar="MODEL", type=Path, help="a run's or a model's folder")
+    added.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
     added.add_argument("--tasks", metavar="A,B", help="only tasks of these names")
     added.add_argument("--data", metavar="DIR", type=Path, help="a folder of sets with a manifest")
     added.add_argument("--json", action="store_true", help="as JSON")
@@ -119,7 +121,7 @@ def _report(commands: argparse._SubParsersAction) -> None:
 
 def _encode(commands: argparse._SubParsersAction) -> None:
     added = _command(commands, "encode", "embed the lines of a file or of standard input")
-    added.add_argument("model", metavar="MODEL", type=Path, help="a run's or a model's folder")
+    added.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
     added.add_argument(
         "texts", metavar="FILE", nargs="?", default="-", help="default: standard input"
     )
@@ -128,7 +130,7 @@ def _encode(commands: argparse._SubParsersAction) -> None:
     )
     added.add_argument("--dim", type=int, help="keep this many dimensions")
     added.add_argument("--layers", type=int, help="run only this many layers")
-    added.add_argument("--batch-size", type=int, default=64, help="texts at once (default: 64)")
+    added.add_argument("--batch-size", type=int, help="texts at once (default: by their length)")
     added.add_argument("--prompt", help="a prefix for every text")
     added.add_argument("--role", choices=("document", "query"), default="document")
 

@@ -88,12 +88,15 @@ def show(options: argparse.Namespace) -> int:
 
 
 def _base(base: "Recipe") -> list[tuple[str, str]]:
-    """The parts of a recipe two levels down, each with its fields."""
+    """The parts of a recipe two levels down, each with its fields; weights by their name."""
+    from jaxemb.interop import Pretrained
+
     rows = []
     for path, value in paths(base).items():
         # A stage's parts are worth a line each; a path such as stages.train.loss has three names.
         depth = 3 if path.startswith("stages.") else 2
-        if path.count(".") == depth - 1 and is_part(value):
+        is_deep = path.count(".") == depth - 1
+        if is_part(value) and (is_deep or isinstance(value, Pretrained)):
             rows.append((path, outline(value)))
     return rows
 

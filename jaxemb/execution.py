@@ -26,8 +26,8 @@ Emit = Callable[[dict], None]
 # fifth of a small model's step, which would go into faults on fresh pages. Ignored elsewhere.
 KEEP_MEMORY = {
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(2**31 - 1),
-    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+    "MALLOC_MMAP_THRESHOLD_": str(2**40),
+    "MALLOC_TRIM_THRESHOLD_": str(2**40),
     "MALLOC_TOP_PAD_": str(64 * 2**20),
 }
 
@@ -109,7 +109,7 @@ def check(name: str, recipe: Recipe) -> None:
                 raise UsageError(f"Arm {name}: {error}") from None
     if recipe.embedder is not None:
         try:
-            recipe.embedder.shapes()
+            recipe.network.shapes()
         except UsageError as error:
             raise UsageError(f"Arm {name}: {error}") from None
         except (TypeError, ValueError, ZeroDivisionError) as error:
@@ -134,9 +134,8 @@ def jobs_of(
     """One job an arm."""
     jobs = []
     for arm, recipe in arms:
-        tuning = None
-        if experiment.tuning is not None and not arm.sets("learning_rate"):
-            tuning = to_json(experiment.tuning)
+        tuned = experiment.base.trains and recipe.trains and not arm.sets("learning_rate")
+        tuning = to_json(experiment.tuning) if tuned and experiment.tuning is not None else None
         mark = arm_fingerprint(recipe, tuning)[:8]
         jobs.append(
             Job(

@@ -12,6 +12,7 @@ from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.controls import BM25, Control, RandomVectors, StaticBag, Untrained
 from jaxemb.data import Dataset
 from jaxemb.evaluation import Task
+from jaxemb.interop import Pretrained
 from jaxemb.model import Embedder, Model, Transform
 from jaxemb.parallel import Runtime
 from jaxemb.sweep import Arm
@@ -62,16 +63,27 @@ class Recipe(Part):
     """Everything that makes one model and its scores; its JSON rebuilds it.
 
     `runtime` says where it is computed, which changes no number beyond rounding, so it is no part
-    of the fingerprint. `embedder=None` is for evaluations that need no model.
+    of the fingerprint. `embedder` is a network to train, or weights that somebody else trained;
+    None is for evaluations that need no model.
     """
 
     unfingerprinted = ("runtime",)
 
-    embedder: Embedder | None = None
+    embedder: Embedder | Pretrained | None = None
     stages: tuple[Stage, ...] = ()
     evaluation: tuple[Task, ...] = ()
     seed: int = 0
     runtime: Runtime = field(default_factory=Runtime)
+
+    @property
+    def network(self) -> Embedder | None:
+        """The embedder in our own parts; read from the settings of weights that are named."""
+        return None if self.embedder is None else self.embedder.network
+
+    @property
+    def trains(self) -> bool:
+        """Whether a stage takes gradient steps."""
+        return any(isinstance(stage, Train) for stage in self.stages)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,7 +111,8 @@ class Experiment:
         controls: rows that stand in every table and could embarrass the method.
         seeds: a run an arm and seed; seeds are paired across arms.
         scales: overrides by scale's name, such as `{"paper": {"encoder.layers": 12}}`.
-        unit: what the claims are judged over where nothing is trained.
+        unit: what the claims are judged over where the base trains nothing. Arms that bring
+            stages of their own to such a base are models that stand beside others, not draws.
         tuning: how an arm picks its learning rate; None leaves the recipe's.
         margin: the smallest difference that matters, declared before anything is run.
     """

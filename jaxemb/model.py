@@ -43,6 +43,19 @@ class Embedder(Part):
     pooling: Pooling
     head: Head = dataclasses.field(default_factory=Normalize)
 
+    @property
+    def network(self) -> "Embedder":
+        """Itself: what a recipe's `embedder` comes down to, as in `interop.Pretrained`."""
+        return self
+
+    def start(self, key: Array) -> "Model":
+        """The model that a recipe's stages start from: random parameters, and no tokenizer yet."""
+        return Model(embedder=self, params=_initialiser(self)(key))
+
+    def untrained(self, key: Array) -> "Model":
+        """The model that untrained controls start from: the same."""
+        return self.start(key)
+
     def init(self, key: Array) -> Params:
         """Random parameters, a plain nested dict with one entry a part."""
         keys = dict(
@@ -154,10 +167,8 @@ class Model:
 
     @classmethod
     def create(cls, embedder: Embedder | None, key: Array) -> "Model":
-        """A model with random parameters and no tokenizer yet."""
-        return cls(
-            embedder=embedder, params={} if embedder is None else _initialiser(embedder)(key)
-        )
+        """A model with random parameters and no tokenizer yet; None is for no model at all."""
+        return cls(embedder=None, params={}) if embedder is None else embedder.start(key)
 
     @property
     def dim(self) -> int:
@@ -170,7 +181,7 @@ class Model:
         *,
         dim: int | None = None,
         layers: int | None = None,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         prompt: str | None = None,
         role: str = "document",
         normalize: bool = True,
@@ -186,7 +197,7 @@ class Model:
         Args:
             dim: keep the first `dim` numbers of each vector (before `normalize`).
             layers: run only the first `layers` layers.
-            batch_size: texts a call.
+            batch_size: texts a call; by default as many as suit the device, fewer the longer they are.
             prompt: a prefix for every text; by default the template's for `role`.
             role: `"query"` or `"document"`: which of the template's prefixes is used.
             normalize: scale each vector to unit length.
@@ -197,11 +208,13 @@ class Model:
         Raises:
             UsageError: a text is not a string, or `dim`, `layers`, `batch_size` is out of range.
         """
+        if self.embedder is None:
+            raise UsageError("This recipe has no embedder, and a task of it asks for vectors.")
         if isinstance(texts, str):
             options = dict(dim=dim, layers=layers, prompt=prompt, role=role, normalize=normalize)
             return self.encode([texts], strict=strict, batch_size=batch_size, **options)[0]
         texts = _checked(texts)
-        if batch_size < 1:
+        if batch_size is not None and batch_size < 1:
             raise UsageError(f"batch_size={batch_size} must be at least 1.")
         if dim is not None and not 1 <= dim <= self.dim:
             raise UsageError(
@@ -285,15 +298,24 @@ class Embedding:
 
 
 def load(path: str | os.PathLike) -> Model:
-    """A trained model, from a run's folder or from a folder that `Model.save` wrote.
+    """A trained model: a run's, one that `Model.save` wrote, or one of Hugging Face's.
+
+    `path` is a folder, be it of a run, of a saved model, of sentence-transformers or of a plain
+    Hugging Face model; or the name of a model that a package or the Hugging Face cache holds.
 
     Example:
         >>> model = jaxemb.load("runs/pooling_and_attention/small/causal-last-1a2b3c4d/seed-0")
+        >>> model = jaxemb.load("all-MiniLM-L6-v2")
 
     Raises:
-        UsageError: there is no model there, the run has not finished, or a newer jaxemb wrote it.
+        UsageError: there is no model there, the run has not finished, a newer jaxemb wrote it, or
+            it has something that no part here does.
     """
     folder = _model_folder(Path(path))
+    if folder is None:
+        from jaxemb import interop
+
+        return interop.read(interop.find(path))
     try:
         description = json.loads((folder / "model.json").read_text())
     except (OSError, json.JSONDecodeError) as error:
@@ -303,6 +325,8 @@ def load(path: str | os.PathLike) -> Model:
             f"{folder} was written in format {description['format']}, and this jaxemb reads up to "
             f"{FORMAT}: install a newer jaxemb."
         )
+    if "pretrained" in description:
+        return from_json(description["pretrained"]).start_again(description["weights"])
     return _read(folder, description)
 
 
@@ -321,17 +345,22 @@ def _read(folder: Path, description: dict) -> Model:
     )
 
 
-def _model_folder(path: Path) -> Path:
+def _model_folder(path: Path) -> Path | None:
+    """The folder of a model of ours; None where it is to be read as one of Hugging Face's."""
+    from jaxemb import interop
+
     if (path / "model.json").exists():
         return path
     if (path / "model" / "model.json").exists():
         return path / "model"
     if not path.exists():
-        raise UsageError(f"There is no {path}; give a run's folder or a saved model's.")
+        return None
     if (path / "run.json").exists():
         raise UsageError(
             f"The run in {path} has not finished: run the same command again to go on."
         )
+    if interop.is_folder(path):
+        return None
     runs = sorted(str(found.parent.parent) for found in path.glob("*/seed-*/model/model.json"))
     hint = f" Did you mean {runs[0]}?" if runs else ""
     raise UsageError(f"{path} holds neither a run nor a saved model.{hint}")
@@ -353,20 +382,23 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _embed(
-    embedder: Embedder, params: Params, sequences: list[np.ndarray], rows: int, show_progress: bool
+    embedder: Embedder,
+    params: Params,
+    sequences: list[np.ndarray],
+    rows: int | None,
+    show_progress: bool,
 ) -> np.ndarray:
     """Vectors of tokenised texts, longest first, at most two batches in flight."""
     if not sequences:
         return np.zeros((0, embedder.dim), np.float32)
     apply = _compiled(embedder)
-    order = sorted(range(len(sequences)), key=lambda i: -len(sequences[i]))
-    batches = [order[start : start + rows] for start in range(0, len(order), rows)]
+    planned = batches([len(ids) for ids in sequences], embedder.text.max_tokens, rows)
     vectors, waiting = None, []
-    for indices in [*_progress(batches, show_progress), None, None]:
-        if indices is not None:
-            length = bucket(len(sequences[indices[0]]), embedder.text.max_tokens)
-            waiting.append((indices, apply(params, _padded(sequences, indices, length, rows))))
-        if len(waiting) > 1 or (indices is None and waiting):
+    for batch in [*_progress(planned, show_progress), None, None]:
+        if batch is not None:
+            indices, shape = batch
+            waiting.append((indices, apply(params, _padded(sequences, indices, shape))))
+        if len(waiting) > 1 or (batch is None and waiting):
             done, computed = waiting.pop(0)
             computed = np.asarray(computed)[: len(done)]
             if vectors is None:
@@ -375,10 +407,43 @@ def _embed(
     return vectors
 
 
-def _padded(sequences: list, indices: list[int], length: int, rows: int) -> TextBatch:
-    """A batch whose row count is `rows` or, for a last short batch, the next power of two."""
-    count = min(rows, 1 << (len(indices) - 1).bit_length())
-    filler = [sequences[indices[-1]]] * (count - len(indices))
+def batches(
+    lengths: Sequence[int], max_tokens: int, rows: int | None
+) -> list[tuple[list[int], tuple[int, int]]]:
+    """Which texts go into a call, and the call's shape `(rows, tokens)`: few shapes, little padding."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    rounded = _narrow_bucket if sum(lengths) >= _MANY_TOKENS else bucket
+    calls, start = [], 0
+    while start < len(order):
+        length = rounded(lengths[order[start]], max_tokens)
+        count = rows or max(1, _tokens_a_call() // length)
+        indices = order[start : start + count]
+        # A last, short batch has the next power of two of rows.
+        calls.append((indices, (min(count, 1 << (len(indices) - 1).bit_length()), length)))
+        start += count
+    return calls
+
+
+# From here on, less padding is worth more than the seconds that further programs take to compile.
+_MANY_TOKENS = 2**16
+
+
+def _narrow_bucket(length: int, max_tokens: int) -> int:
+    """8, 16, 24, ... 64, 80, 96, 112, 128, 160, ...: at most a quarter more than `length` from 32 on."""
+    step = max(8, (1 << (length - 1).bit_length()) // 8)
+    return min(-(-length // step) * step, max_tokens)
+
+
+@functools.cache
+def _tokens_a_call() -> int:
+    # On a CPU the activations of more no longer fit its caches; an accelerator wants to be filled.
+    return 1024 if jax.default_backend() == "cpu" else 16384
+
+
+def _padded(sequences: list, indices: list[int], shape: tuple[int, int]) -> TextBatch:
+    """A batch of this shape; rows that are left over repeat the last text."""
+    rows, length = shape
+    filler = [sequences[indices[-1]]] * (rows - len(indices))
     return pad([sequences[i] for i in indices] + filler, length)
 
 

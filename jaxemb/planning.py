@@ -39,7 +39,7 @@ def need(recipe: Recipe, devices: int = 1, parameters: str = "replicate") -> Nee
     Example:
         >>> need(recipes.pair_retriever(), devices=8, parameters="fsdp").total
     """
-    shapes = recipe.embedder.shapes()
+    shapes = recipe.network.shapes()
     split = devices if parameters == "fsdp" else 1
     stages = [stage for stage in recipe.stages if isinstance(stage, Train)]
     stored = _bytes(shapes, split)
@@ -50,7 +50,7 @@ def need(recipe: Recipe, devices: int = 1, parameters: str = "replicate") -> Nee
         parameters=stored,
         optimizer=max(_bytes(_optimizer(stage, shapes), split) for stage in stages),
         gradients=stored,
-        activations=max(_activations(recipe.embedder, stage, devices) for stage in stages),
+        activations=max(_activations(recipe.network, stage, devices) for stage in stages),
     )
 
 

@@ -16,13 +16,15 @@ from jaxemb.evaluation import (
 )
 from jaxemb.experiment import Fit, Recipe
 from jaxemb.heads import Normalize
+from jaxemb.interop import Pretrained
 from jaxemb.losses import InfoNCE, LayerWise, SampledDimension
 from jaxemb.model import Embedder
 from jaxemb.nn import Bidirectional
 from jaxemb.pooling import Mean
+from jaxemb.sweep import Arm, arm
 from jaxemb.text import WordPiece
 from jaxemb.tokens import PPMISVD, TokenTable, Vocabulary
-from jaxemb.training import AdamW, Steps, Train
+from jaxemb.training import AdamW, SharedTrain, Steps, Train
 
 
 def _embedder(encoder: Transformer | Bag) -> Embedder:
@@ -78,6 +80,26 @@ def static_bag() -> Recipe:
         embedder=_embedder(Bag(width=128)),
         stages=_fitted_tokens(),
         evaluation=_tasks(),
+    )
+
+
+def standing_arms() -> tuple[Arm, ...]:
+    """Arms that are models, for experiments whose base trains nothing: rows to stand beside.
+
+    Widely used weights, `pair_retriever` trained once for all experiments, and `static_bag`.
+
+    Example:
+        >>> [one.name for one in standing_arms()]
+        ['all-MiniLM-L6-v2', 'pydocs-trained', 'static-bag']
+    """
+    trained, bag = pair_retriever(), static_bag()
+    train = trained.stages[-1]
+    fields = {field.name: getattr(train, field.name) for field in dataclasses.fields(train)}
+    shared = (*trained.stages[:-1], SharedTrain(**fields))
+    return (
+        arm("all-MiniLM-L6-v2", embedder=Pretrained("all-MiniLM-L6-v2"), stages=()),
+        arm("pydocs-trained", embedder=trained.embedder, stages=shared),
+        arm("static-bag", embedder=bag.embedder, stages=bag.stages),
     )
 
 

@@ -16,7 +16,7 @@ from jaxemb.claims import Judgement, Table, judge_all, overall
 from jaxemb.config import UsageError, fingerprint, from_json, to_json
 from jaxemb.evaluation import Result, final, flatten
 from jaxemb.evaluation.statistics import level
-from jaxemb.experiment import Experiment, Recipe, Train
+from jaxemb.experiment import Experiment, Recipe
 from jaxemb.runs import Job, data_fingerprints, read_results, read_scores, write_results
 
 FORMAT = 1
@@ -149,7 +149,7 @@ def _judge(
     claims = [claim for claim in experiment.claims if all(done.get(arm) for arm in claim.arms)]
     if not shared or not claims:
         return []
-    trained = any(isinstance(stage, Train) for stage in experiment.base.stages)
+    trained = experiment.base.trains
     if trained and len(shared) < 2:
         return []
     arms = {

@@ -22,6 +22,7 @@ from jaxemb import provenance
 from jaxemb.config import UsageError, fingerprint, from_json, override, to_json
 from jaxemb.evaluation import Result, Task, evaluate, final, flatten, monitor, reaches
 from jaxemb.experiment import Recipe, Tuning
+from jaxemb.interop import Pretrained
 from jaxemb.model import Embedding, Model
 
 FORMAT = 1
@@ -75,8 +76,12 @@ def arm_fingerprint(recipe: Recipe, tuning: dict | None) -> str:
 
 
 def data_fingerprints(recipe: Recipe) -> dict[str, str]:
-    """The fingerprint of every dataset that a stage or a task reads, by its name."""
-    read = {stage.name: getattr(stage, "data", None) for stage in recipe.stages}
+    """The fingerprint of every dataset that a stage or a task reads, by its name.
+
+    Weights that a recipe starts from are data too: their hash stands under "embedder".
+    """
+    started = {"embedder": recipe.embedder} if isinstance(recipe.embedder, Pretrained) else {}
+    read = started | {stage.name: getattr(stage, "data", None) for stage in recipe.stages}
     stages = {name: data.fingerprint() for name, data in read.items() if data is not None}
     return stages | {task.name: task.fingerprint() for task in recipe.evaluation}
 
@@ -185,7 +190,9 @@ def _train_and_score(recipe: Recipe, folder: Path, emit: Emit) -> None:
         model = run_stages(recipe, checkpoints=checkpoints, evaluate=watch, report=curve)
     emit({"event": "scoring", "seed": recipe.seed})
     results = scores_of(model, recipe.evaluation)
-    if recipe.embedder is not None:
+    if isinstance(recipe.embedder, Pretrained) and not recipe.stages:
+        recipe.embedder.save(folder / "model")  # a note; a copy of the weights a run is too much
+    elif recipe.embedder is not None:
         model.save(folder / "model", overwrite=True)
     write_results(folder, results)
 

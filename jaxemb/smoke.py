@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxemb.config import is_part
 from jaxemb.experiment import Experiment
+from jaxemb.interop import Pretrained
 
 CAPS = {
     "vocabulary": 512, "max_tokens": 16, "query_tokens": 16, "width": 32, "hidden": 64,
@@ -21,7 +22,8 @@ def smoke(experiment: Experiment) -> Experiment:
     """Two steps of every arm at toy sizes on a sliver of pydocs, one seed, no tuning, no verdict.
 
     Fields are capped by name (`CAPS`), in the base and in what the arms override, so that an
-    experiment never says how it is made small.
+    experiment never says how it is made small. Of weights that somebody else trained, the token
+    table and one layer are read.
     """
     return dataclasses.replace(
         experiment,
@@ -37,6 +39,8 @@ def shrunk(node: Any) -> Any:
     if isinstance(node, tuple):
         # Sizes that were capped to one value are one element: two dimensions, one task.
         return tuple(dict.fromkeys(shrunk(element) for element in node))
+    if isinstance(node, Pretrained):
+        return dataclasses.replace(node, layers=1, max_tokens=CAPS["max_tokens"])
     if not is_part(node):
         return node
     names = [

@@ -17,9 +17,10 @@ from jaxemb.checkpoint import Checkpoints
 from jaxemb.config import from_json, to_json
 from jaxemb.data import cache_folder
 from jaxemb.experiment import Fit, Recipe
+from jaxemb.interop import Pretrained
 from jaxemb.model import Model
 from jaxemb.text import Tokenizer
-from jaxemb.training import Stage, Train, train
+from jaxemb.training import SharedTrain, Stage, Train, train
 
 FORMAT = 1
 
@@ -35,25 +36,47 @@ def run_stages(
     """`Model -> Model` through every stage of the recipe, from one root key.
 
     Every stage but the last is looked up in, and added to, the content-addressed store; the last
-    one belongs to the run and may be resumed from `checkpoints`.
+    one belongs to the run and may be resumed from `checkpoints`, unless it is a `SharedTrain`.
 
     Args:
-        until_training: stop before the first `Train`, as the untrained controls need.
+        until_training: start from what no one has trained, and stop before the first `Train`, as
+            the untrained controls need.
     """
     keep_programs()
     key = jax.random.key(recipe.seed)
-    model = Model.create(recipe.embedder, jax.random.fold_in(key, 0))
-    chain = ""
+    model = _start(recipe, jax.random.fold_in(key, 0), until_training)
+    chain = origin(recipe, until_training)
     for position, stage in enumerate(recipe.stages):
         if until_training and isinstance(stage, Train):
             break
         chain = address(recipe, stage, chain)
         stage_key = jax.random.fold_in(key, position + 1)
-        last = position == len(recipe.stages) - 1
-        own = dict(checkpoints=checkpoints, evaluate=evaluate, report=report) if last else {}
-        run = _runner(stage, recipe, stage_key, own)
-        model = run(model) if last and isinstance(stage, Train) else _stored(chain, run, model)
+        if _belongs_to_the_run(recipe, position):
+            own = dict(checkpoints=checkpoints, evaluate=evaluate, report=report)
+            model = _runner(stage, recipe, stage_key, own)(model)
+        else:
+            own = {"report": report} if isinstance(stage, SharedTrain) else {}
+            model = _stored(chain, _runner(stage, recipe, stage_key, own), model)
     return model
+
+
+def _belongs_to_the_run(recipe: Recipe, position: int) -> bool:
+    stage = recipe.stages[position]
+    last = position == len(recipe.stages) - 1
+    return last and isinstance(stage, Train) and not isinstance(stage, SharedTrain)
+
+
+def _start(recipe: Recipe, key: jax.Array, untrained: bool) -> Model:
+    if recipe.embedder is None:
+        return Model.create(None, key)
+    return recipe.embedder.untrained(key) if untrained else recipe.embedder.start(key)
+
+
+def origin(recipe: Recipe, untrained: bool = False) -> str:
+    """What the first stage's result depends on before it: the weights that are started from."""
+    if not isinstance(recipe.embedder, Pretrained):
+        return ""
+    return f"{'untrained ' if untrained else ''}{recipe.embedder.fingerprint()}"
 
 
 def keep_programs() -> None:
@@ -78,7 +101,7 @@ def address(recipe: Recipe, stage: Stage, before: str) -> str:
     reads, stochastic = ("",), True
     if isinstance(stage, Fit):
         reads, stochastic = stage.estimator.reads, stage.estimator.stochastic
-    parts = {path: _plain(_field(recipe.embedder, path)) for path in reads}
+    parts = {path: _plain(_field(recipe.network, path)) for path in reads}
     data = getattr(stage, "data", None)
     content = {
         "format": FORMAT,

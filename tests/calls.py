@@ -171,6 +171,7 @@ ROWS = (
     Row(nn.Dropout(rate=0.3), DROPOUT, (B, T, W)),
     Row(nn.SelfAttention(heads=2), ATTENTION, (B, T, W)),
     Row(nn.PreNormBlock(heads=2, hidden=6), ATTENTION, (B, T, W)),
+    Row(nn.PostNormBlock(heads=2, hidden=6), ATTENTION, (B, T, W)),
     Row(nn.CrossAttention(heads=2), CROSS, (B, 3, W)),
     Row(losses.Dot(), SIMILARITY, (B, 3)),
     Row(losses.Cosine(), SIMILARITY, (B, 3)),

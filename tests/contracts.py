@@ -3,7 +3,7 @@
 import dataclasses
 
 from jaxemb.config import Part, choices
-from jaxemb.encoders import Encoder, Transformer
+from jaxemb.encoders import Encoder, PostNormTransformer, Transformer
 from jaxemb.heads import Chain, Head, Linear, Normalize
 from jaxemb.model import Embedder
 from jaxemb.nn import Activation, AttentionMask, Norm, PositionEncoding
@@ -29,6 +29,7 @@ SLOTS: dict[str, type] = {
 SETTINGS: dict[str, Part] = {
     "bag": choices(Encoder)["bag"](width=WIDTH),
     "transformer": Transformer(layers=LAYERS, width=WIDTH, heads=2, dropout=0.2),
+    "post_norm_transformer": PostNormTransformer(layers=LAYERS, width=WIDTH, heads=2, dropout=0.2),
     "linear": Linear(dim=12),
     "chain": Chain(heads=(Linear(dim=12), Normalize())),
     "latent_over_tokens": LatentOverTokens(latents=3, heads=2),

@@ -27,12 +27,13 @@ def of_recipe(recipe: Any) -> dict[str, int | None]:
         >>> of_recipe(recipes.static_bag())["flops"]
         0
     """
-    if recipe.embedder is None:
+    embedder = recipe.network
+    if embedder is None:
         return {"parameters": None, "flops": None}
     return {
-        "parameters": sum(parameters(recipe.embedder).values()),
+        "parameters": sum(parameters(embedder).values()),
         "flops": sum(
-            training_flops(recipe.embedder, stage)
+            training_flops(embedder, stage)
             for stage in recipe.stages
             if isinstance(stage, Train)
         ),

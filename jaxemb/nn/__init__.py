@@ -2,13 +2,20 @@
 
 from jaxemb.nn.activations import GELU, Activation, ExactGELU, ReLU, SiLU, Tanh
 from jaxemb.nn.attention import CrossAttention, SelfAttention
-from jaxemb.nn.block import PreNormBlock
+from jaxemb.nn.block import PostNormBlock, PreNormBlock
 from jaxemb.nn.dense import Dense
 from jaxemb.nn.dropout import Dropout
 from jaxemb.nn.feedforward import FeedForward, GatedFeedForward
 from jaxemb.nn.masks import AttentionMask, Bidirectional, Causal
 from jaxemb.nn.norm import LayerNorm, NoNorm, Norm, RMSNorm
-from jaxemb.nn.positions import Learned, NoPosition, PositionEncoding, Rotary, Sinusoidal
+from jaxemb.nn.positions import (
+    Learned,
+    NoPosition,
+    PositionEncoding,
+    Rotary,
+    Sinusoidal,
+    WithSegment,
+)
 
 __all__ = [
     "GELU",
@@ -28,6 +35,7 @@ __all__ = [
     "NoPosition",
     "Norm",
     "PositionEncoding",
+    "PostNormBlock",
     "PreNormBlock",
     "RMSNorm",
     "ReLU",
@@ -36,4 +44,5 @@ __all__ = [
     "SiLU",
     "Sinusoidal",
     "Tanh",
+    "WithSegment",
 ]

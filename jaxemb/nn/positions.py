@@ -1,5 +1,7 @@
 """Where a token stands: added to its vector, or rotated into queries and keys."""
 
+import dataclasses
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -56,6 +58,35 @@ class Learned(PositionEncoding, kw_only=True):
                 "raise position.max_tokens or cut the text."
             )
         return x + table[:tokens].astype(x.dtype)
+
+
+class WithSegment(PositionEncoding, kw_only=True):
+    """Adds the row of the first of several segments to every token: `inner.embed(x) + table[0]`.
+
+    BERT tells two texts of one input apart by a vector each. A text that is embedded is alone, and
+    all its tokens get the first one. Parameter `embedding [segments, width]`.
+
+    Attributes:
+        inner: how order is told.
+        segments: rows of the table.
+
+    Reference: Devlin et al., BERT, arXiv:1810.04805.
+    """
+
+    inner: PositionEncoding = dataclasses.field(default_factory=Learned)
+    segments: int = 2
+
+    @nn.compact
+    def embed(self, x: Float[Array, "batch tokens width"]) -> Float[Array, "batch tokens width"]:
+        table = self.param(
+            "embedding", nn.initializers.normal(0.02), (self.segments, x.shape[-1])
+        )
+        return self.inner.embed(x) + table[0].astype(x.dtype)
+
+    def rotate(
+        self, x: Float[Array, "batch heads tokens head_width"]
+    ) -> Float[Array, "batch heads tokens head_width"]:
+        return self.inner.rotate(x)
 
 
 class Sinusoidal(PositionEncoding, kw_only=True):

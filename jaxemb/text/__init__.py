@@ -2,6 +2,7 @@
 
 from jaxemb.text.base import CLS, MASK, PAD, SEP, SPECIALS, UNK, Text, Tokenizer
 from jaxemb.text.batch import TextBatch, bucket, pad
+from jaxemb.text.given import GivenPieces
 from jaxemb.text.templates import Template
 from jaxemb.text.wordpiece import WordPiece
 
@@ -12,6 +13,7 @@ __all__ = [
     "SEP",
     "SPECIALS",
     "UNK",
+    "GivenPieces",
     "Template",
     "Text",
     "TextBatch",

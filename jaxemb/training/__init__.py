@@ -6,7 +6,7 @@ from jaxemb.training.loop import Diverged, train
 from jaxemb.training.objective import Objective
 from jaxemb.training.optimizers import SGD, AdamW, Optimizer
 from jaxemb.training.schedules import Constant, Schedule, WarmupCosine, WarmupLinear
-from jaxemb.training.stage import Budget, Stage, Steps, Train, check_rows
+from jaxemb.training.stage import Budget, SharedTrain, Stage, Steps, Train, check_rows
 from jaxemb.training.state import TrainState
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Optimizer",
     "Rematerialize",
     "Schedule",
+    "SharedTrain",
     "Stage",
     "Steps",
     "Train",

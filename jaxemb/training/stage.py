@@ -76,6 +76,15 @@ class Train(Stage):
     name: str = "train"
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SharedTrain(Train):
+    """Training that is done once for all experiments that ask for it.
+
+    Its result is kept by content, as that of a closed-form stage is, even where it is the last
+    stage; a run that finds it there has no learning curve. It does not go on from checkpoints.
+    """
+
+
 def check_rows(stage: Train, runtime: Runtime, rows: int | None = None) -> None:
     """Raises UsageError if a batch does not divide over devices, pieces or chunks.
 

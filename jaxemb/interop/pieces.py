@@ -1,0 +1,104 @@
+"""Tokenizers of Hugging Face folders: `tokenizer.json`, or the older `vocab.txt`."""
+
+from pathlib import Path
+from typing import Any
+
+from jaxemb.config import UsageError
+from jaxemb.interop.files import read_json
+from jaxemb.text import Text, Tokenizer
+
+_UNLIMITED = 10**6  # a longer model_max_length is how "no limit" is written
+
+
+def read_tokenizer(folder: Path, text: Text, lowercase: bool) -> Tokenizer:
+    """The folder's tokenizer, without padding and cut to `text.max_tokens`.
+
+    Args:
+        lowercase: lower every text first, whatever the tokenizer itself does.
+
+    Raises:
+        UsageError: there is none, it cannot be read, or it gives ids beyond the token table.
+    """
+    backend = _backend(folder)
+    backend.no_padding()
+    if lowercase:
+        _lower_first(backend)
+    largest = max(backend.get_vocab(with_added_tokens=True).values(), default=-1)
+    if largest >= text.vocabulary:
+        raise UsageError(
+            f"The tokenizer in {folder} has the id {largest}, and the weights have "
+            f"{text.vocabulary} rows."
+        )
+    return Tokenizer(backend, text)
+
+
+def _backend(folder: Path) -> Any:
+    import tokenizers
+
+    if (folder / "tokenizer.json").exists():
+        try:
+            return tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # the library raises plain Exception
+            raise UsageError(f"{folder / 'tokenizer.json'} cannot be read: {error}.") from None
+    if (folder / "vocab.txt").exists():
+        return _from_vocabulary(folder)
+    raise UsageError(
+        f"{folder} holds neither tokenizer.json nor vocab.txt; save the tokenizer again with "
+        "transformers' AutoTokenizer.from_pretrained(folder).save_pretrained(folder)."
+    )
+
+
+def _from_vocabulary(folder: Path) -> Any:
+    """The WordPiece tokenizer that BERT's `vocab.txt`, one piece a line, stands for."""
+    from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    settings = read_json(folder / "tokenizer_config.json", default={})
+    vocabulary = _lines(folder / "vocab.txt")
+    special = {
+        name: _content(settings.get(f"{name}_token", f"[{name.upper()}]"))
+        for name in ("pad", "unk", "cls", "sep", "mask")
+    }
+    lacking = [piece for piece in special.values() if piece not in vocabulary]
+    if lacking:
+        raise UsageError(f"{folder / 'vocab.txt'} lacks the piece {lacking[0]!r}.")
+    backend = Tokenizer(models.WordPiece(vocabulary, unk_token=special["unk"]))
+    backend.normalizer = normalizers.BertNormalizer(
+        lowercase=settings.get("do_lower_case", True),
+        strip_accents=settings.get("strip_accents"),
+        handle_chinese_chars=settings.get("tokenize_chinese_chars", True),
+    )
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    marks = [(special[name], vocabulary[special[name]]) for name in ("cls", "sep")]
+    backend.post_processor = processors.TemplateProcessing(
+        single=f"{special['cls']} $A {special['sep']}", special_tokens=marks
+    )
+    backend.add_special_tokens(
+        [AddedToken(piece, normalized=False, special=True) for piece in special.values()]
+    )
+    return backend
+
+
+def _lines(path: Path) -> dict[str, int]:
+    lines = path.read_text(encoding="utf-8").split("\n")
+    pieces = lines[:-1] if lines[-1] == "" else lines
+    return {piece.removesuffix("\r"): number for number, piece in enumerate(pieces)}
+
+
+def _content(piece: str | dict) -> str:
+    """A special piece, which newer files describe by a dictionary."""
+    return piece["content"] if isinstance(piece, dict) else piece
+
+
+def _lower_first(backend: Any) -> None:
+    from tokenizers import normalizers
+
+    steps = [backend.normalizer] if backend.normalizer is not None else []
+    backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), *steps])
+
+
+def longest(folder: Path, positions: int) -> int:
+    """How many tokens a text may have, by the tokenizer's settings and the position table."""
+    stated = read_json(folder / "tokenizer_config.json", default={}).get("model_max_length")
+    if not isinstance(stated, int | float) or stated > _UNLIMITED:
+        return positions
+    return min(int(stated), positions)

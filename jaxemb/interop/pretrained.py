@@ -1,0 +1,103 @@
+"""A part for a recipe's `embedder`: weights that somebody else trained, by name or folder."""
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import jax
+from jaxtyping import Array
+
+from jaxemb.config import Part, UsageError, to_json
+from jaxemb.interop import files
+from jaxemb.interop.folder import cut, describe, read
+from jaxemb.interop.locate import find
+from jaxemb.model import FORMAT, Embedder, Model
+
+
+@dataclass(frozen=True)
+class Pretrained(Part):
+    """Weights on this machine, in the place of an embedder that a recipe trains from scratch.
+
+    The name is what stands in JSON; the weights' hash is in the fingerprint of a run's data. With
+    no stages the model is scored as it is; with stages, training starts from it.
+
+    Args:
+        name: such as "all-MiniLM-L6-v2"; a package's, one in the Hugging Face cache, or a folder.
+        layers: keep the first layers only; None keeps all.
+        max_tokens: cut texts there, where that is shorter than the model's own limit.
+
+    Example:
+        >>> Pretrained("all-MiniLM-L6-v2", layers=3).label
+        'all-MiniLM-L6-v2,layers=3'
+
+    Raises:
+        UsageError: when a run is prepared, if the model is not on this machine.
+    """
+
+    name: str
+    layers: int | None = None
+    max_tokens: int | None = None
+
+    aliases: ClassVar[tuple[str, ...]] = ("pretrained",)
+
+    @property
+    def label(self) -> str:
+        """What an arm is called that is this model."""
+        short = Path(self.name).name
+        return short if self.layers is None else f"{short},layers={self.layers}"
+
+    @property
+    def network(self) -> Embedder:
+        """The embedder in our own parts, from the folder's settings alone.
+
+        Raises:
+            UsageError: the model is not on this machine, or has something that no part here does.
+        """
+        return cut(_described(find(self.name)), self.layers, self.max_tokens)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the weights, the tokenizer and all settings, as hex."""
+        return files.fingerprint(find(self.name))
+
+    def start(self, key: Array) -> Model:
+        """The model as it is; `key` is for embedders that start at random."""
+        return _read(find(self.name), self.fingerprint(), self.layers, self.max_tokens)
+
+    def save(self, folder: Path) -> None:
+        """Write a folder that `jaxemb.load` reads: which weights these are, not the weights."""
+        folder.mkdir(parents=True, exist_ok=True)
+        description = {"format": FORMAT, "pretrained": to_json(self), "weights": self.fingerprint()}
+        (folder / "model.json").write_text(json.dumps(description, indent=1))
+
+    def start_again(self, weights: str) -> Model:
+        """The model of these weights, as `save` noted them.
+
+        Raises:
+            UsageError: the weights of this name are others now.
+        """
+        if self.fingerprint() != weights:
+            raise UsageError(
+                f"{self.name} was {weights[:8]} when this was saved, and the files in "
+                f"{find(self.name)} are others ({self.fingerprint()[:8]})."
+            )
+        return self.start(jax.random.key(0))
+
+    def untrained(self, key: Array) -> Model:
+        """The same network with this token table and tokenizer, and random weights elsewhere."""
+        model = self.start(key)
+        random = Model.create(model.embedder, key).params
+        params = random | {"tokens": jax.tree.map(jax.numpy.asarray, model.params["tokens"])}
+        return Model(embedder=model.embedder, params=params, tokenizer=model.tokenizer)
+
+
+@functools.lru_cache(maxsize=16)
+def _described(folder: Path) -> Embedder:
+    return describe(folder)
+
+
+@functools.lru_cache(maxsize=2)
+def _read(folder: Path, mark: str, layers: int | None, max_tokens: int | None) -> Model:
+    """Read once for all that ask; `mark`, the folder's fingerprint, is part of the cache's key."""
+    return read(folder, layers=layers, max_tokens=max_tokens)
