@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, Float32
 from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.encoders import Encoder
 from jaxemb.heads import Head, Normalize
+from jaxemb.parallel import local_mesh, on_every_device, place_copies
 from jaxemb.pooling import Pooling
 from jaxemb.text import Text, TextBatch, Tokenizer, bucket, pad
 from jaxemb.tokens import TokenEmbedding
@@ -133,8 +134,10 @@ class Embedder(Part):
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(embedder: Embedder):
-    return jax.jit(embedder.apply)
+def _compiled(embedder: Embedder, devices: int):
+    if devices == 1:
+        return jax.jit(embedder.apply)
+    return on_every_device(embedder.apply, local_mesh(devices), shared=1)
 
 
 @functools.lru_cache(maxsize=64)
@@ -197,9 +200,11 @@ class Model:
         Args:
             dim: keep the first `dim` numbers of each vector (before `normalize`).
             layers: run only the first `layers` layers.
-            batch_size: texts a call; by default as many as suit the device, fewer the longer they are.
+            batch_size: texts a call on each of this process's devices, which share the work; by
+                default as many as suit a device, fewer the longer they are.
             prompt: a prefix for every text; by default the template's for `role`.
-            role: `"query"` or `"document"`: which of the template's prefixes is used.
+            role: which of the template's prefixes is used: `"query"` or `"document"`, with the type
+                of the task before it where the template has prefixes a task: `"sts/query"`.
             normalize: scale each vector to unit length.
             show_progress: draw a progress bar.
             strict: one text a call, so that a vector is the same to the last bit whatever else is
@@ -284,17 +289,25 @@ class Model:
 
 @dataclasses.dataclass(frozen=True)
 class Embedding:
-    """The function `embed(texts, role)` that tasks call, over a model; `at` cuts its layers."""
+    """The function `embed(texts, role)` that tasks call; `at` cuts layers, `of` names the task."""
 
     model: Model
     layers: int | None = None
+    task: str | None = None
 
     def __call__(self, texts: Sequence[str], role: str = "document") -> np.ndarray:
+        role = role if self.task is None else f"{self.task}/{role}"
         return self.model.encode(texts, role=role, layers=self.layers)
 
     def at(self, layers: int) -> "Embedding":
         """The same model after its first `layers` layers."""
-        return Embedding(self.model, layers)
+        return dataclasses.replace(self, layers=layers)
+
+    def of(self, task: str) -> "Embedding":
+        """The same model with the prefixes of a type of task; itself where it knows no types."""
+        if self.model.tokenizer is None or not self.model.tokenizer.text.template.tells_tasks_apart:
+            return self
+        return dataclasses.replace(self, task=task)
 
 
 def load(path: str | os.PathLike) -> Model:
@@ -388,11 +401,18 @@ def _embed(
     rows: int | None,
     show_progress: bool,
 ) -> np.ndarray:
-    """Vectors of tokenised texts, longest first, at most two batches in flight."""
+    """Vectors of tokenised texts, longest first, at most two batches in flight.
+
+    A batch is shared by all devices of this process; a text by itself is for one device.
+    """
     if not sequences:
         return np.zeros((0, embedder.dim), np.float32)
-    apply = _compiled(embedder)
-    planned = batches([len(ids) for ids in sequences], embedder.text.max_tokens, rows)
+    devices = 1 if 1 in (rows, len(sequences)) else jax.local_device_count()
+    apply = _compiled(embedder, devices)
+    if devices > 1:
+        params = place_copies(params, local_mesh(devices))
+    lengths = [len(ids) for ids in sequences]
+    planned = batches(lengths, embedder.text.max_tokens, rows, devices)
     vectors, waiting = None, []
     for batch in [*_progress(planned, show_progress), None, None]:
         if batch is not None:
@@ -408,19 +428,23 @@ def _embed(
 
 
 def batches(
-    lengths: Sequence[int], max_tokens: int, rows: int | None
+    lengths: Sequence[int], max_tokens: int, rows: int | None, devices: int = 1
 ) -> list[tuple[list[int], tuple[int, int]]]:
-    """Which texts go into a call, and the call's shape `(rows, tokens)`: few shapes, little padding."""
+    """Which texts go into a call, and the call's shape `(rows, tokens)`: few shapes, little padding.
+
+    `rows` is for one of the `devices`, which share a call's rows equally.
+    """
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     rounded = _narrow_bucket if sum(lengths) >= _MANY_TOKENS else bucket
     calls, start = [], 0
     while start < len(order):
         length = rounded(lengths[order[start]], max_tokens)
         count = rows or max(1, _tokens_a_call() // length)
-        indices = order[start : start + count]
-        # A last, short batch has the next power of two of rows.
-        calls.append((indices, (min(count, 1 << (len(indices) - 1).bit_length()), length)))
-        start += count
+        indices = order[start : start + count * devices]
+        # A last, short batch has the next power of two of rows on each device.
+        share = -(-len(indices) // devices)
+        calls.append((indices, (devices * min(count, 1 << (share - 1).bit_length()), length)))
+        start += count * devices
     return calls
 
 

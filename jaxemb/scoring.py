@@ -8,7 +8,7 @@ from typing import Any
 from jaxemb import provenance
 from jaxemb.config import UsageError, from_json, near_miss, to_json
 from jaxemb.evaluation import Task, evaluate, flatten, folder_tasks, pydocs_tasks
-from jaxemb.model import load
+from jaxemb.model import Embedding, load
 
 
 def score(model: Path, data: Path | None = None, names: str | None = None) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def score(model: Path, data: Path | None = None, names: str | None = None) -> di
     tasks = _chosen(_tasks(model, data), names)
     return {
         "model": str(model),
-        "scores": flatten(evaluate(lambda texts, role: loaded.encode(texts, role=role), tasks)),
+        "scores": flatten(evaluate(Embedding(loaded), tasks)),
         "data": {task.name: task.fingerprint() for task in tasks},
         "embedder": to_json(loaded.embedder),
         "versions": provenance.versions(),

@@ -3,6 +3,7 @@
 from jaxemb.data.base import SPLITS, Dataset, Source, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.files import TextFile
+from jaxemb.data.mixtures import Ciphered, ForTask, Joined, Several, WordCipher
 from jaxemb.data.pairs import Pairs, Texts
 from jaxemb.data.pipeline import BatchIterator, BatchStats
 from jaxemb.data.pydocs import PyDocs, cache_folder
@@ -23,15 +24,19 @@ __all__ = [
     "SPLITS",
     "BatchIterator",
     "BatchStats",
+    "Ciphered",
     "Columns",
     "Dataset",
+    "ForTask",
     "HardNegatives",
+    "Joined",
     "Labels",
     "NameRemoved",
     "Neighbour",
     "Pairs",
     "PyDocs",
     "SeeAlso",
+    "Several",
     "ShuffledPositives",
     "Source",
     "SummaryToBody",
@@ -39,6 +44,7 @@ __all__ = [
     "TextFile",
     "Texts",
     "View",
+    "WordCipher",
     "cache_folder",
     "document",
     "lexical_overlap",

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float32
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Part, UsageError, snake_case
 from jaxemb.evaluation.problems import TaskData
 
 Embed = Callable[[Sequence[str], str], Float32[np.ndarray, "texts width"]]
@@ -66,6 +66,11 @@ class Task(Part, abc.ABC):
     data: ClassVar[TaskData]
 
     @property
+    def kind(self) -> str:
+        """The type of the task, which a model's template may have a prefix for: `"retrieval"`."""
+        return snake_case(type(self))
+
+    @property
     @abc.abstractmethod
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics, the first one being the task's main one."""
@@ -109,6 +114,7 @@ class EmbeddingCache:
         self._rows: dict[str, dict[str, int]] = {}
         self._vectors: dict[str, np.ndarray] = {}
         self._depths: dict[int, EmbeddingCache] = {}
+        self._kinds: dict[str, EmbeddingCache] = {}
 
     def __call__(self, texts: Sequence[str], role: str) -> Float32[np.ndarray, "texts width"]:
         rows = self._rows.setdefault(role, {})
@@ -128,6 +134,17 @@ class EmbeddingCache:
         if layers not in self._depths:
             self._depths[layers] = EmbeddingCache(cut(layers))
         return self._depths[layers]
+
+    def of(self, kind: str) -> "EmbeddingCache":
+        """The cache of the same model for one type of task.
+
+        What embeds every type alike, as a model without `TaskTemplate`, shares one cache.
+        """
+        special = getattr(self._embed, "of", None)
+        embed = self._embed if special is None else special(kind)
+        if embed is self._embed:
+            return self
+        return self._kinds.setdefault(kind, EmbeddingCache(embed))
 
     def _add(self, texts: list[str], role: str) -> None:
         vectors = np.asarray(self._embed(texts, role), np.float32)
@@ -166,7 +183,7 @@ def evaluate(embed: Embed, tasks: Iterable[Task]) -> dict[str, Result]:
     tasks = list(tasks)
     _check_names(tasks)
     cache = EmbeddingCache(embed)
-    return {task.name: task.run(cache) for task in dict.fromkeys(tasks)}
+    return {task.name: task.run(cache.of(task.kind)) for task in dict.fromkeys(tasks)}
 
 
 def evaluate_run(searcher: Any, tasks: Iterable[Task]) -> dict[str, Result | None]:

@@ -14,13 +14,13 @@ from jaxtyping import Array, Bool, Float, Float32, Int32
 from jaxemb.parallel import local_mesh, on_every_device, place_rows
 
 BLOCK = 16_384  # documents a product; a device works on one block at a time
-_QUERIES = 256  # a product: the scores of both sides' share stay near the processor
+BATCH = 256  # queries a product: its scores stay below what the allocator gives back at once
 _IN_FLIGHT = 2
 _LEAST = 64
 _FEW = 32  # chunks that are read of a block, once the running list is good
 
-# Not the axis `width` of the queries: that both agree is checked with a message of its own.
-Vectors = Float[np.ndarray, "documents _"] | Float[Array, "documents _"]
+# Unnamed axes: pieces differ in length, and that widths agree is checked with a message of its own.
+Vectors = Float[np.ndarray, "_ _"] | Float[Array, "_ _"]
 Found = tuple[Int32[np.ndarray, "queries best"], Float32[np.ndarray, "queries best"]]
 
 
@@ -286,9 +286,9 @@ def _parts() -> int:
 
 def _query_batches(queries: Float32[np.ndarray, "queries width"]) -> Iterator[Any]:
     """Queries so many a product; the last batch is padded to a power of two: few programs."""
-    for start in range(0, len(queries), _QUERIES):
-        batch = queries[start : start + _QUERIES]
-        yield np.pad(batch, ((0, min(_QUERIES, _round_up(len(batch))) - len(batch)), (0, 0)))
+    for start in range(0, len(queries), BATCH):
+        batch = queries[start : start + BATCH]
+        yield np.pad(batch, ((0, min(BATCH, _round_up(len(batch))) - len(batch)), (0, 0)))
 
 
 def _members(block: int, k: int) -> int:

@@ -3,7 +3,7 @@
 from jaxemb.text.base import CLS, MASK, PAD, SEP, SPECIALS, UNK, Text, Tokenizer
 from jaxemb.text.batch import TextBatch, bucket, pad
 from jaxemb.text.given import GivenPieces
-from jaxemb.text.templates import Template
+from jaxemb.text.templates import Prefix, TaskTemplate, Template
 from jaxemb.text.wordpiece import WordPiece
 
 __all__ = [
@@ -14,6 +14,8 @@ __all__ = [
     "SPECIALS",
     "UNK",
     "GivenPieces",
+    "Prefix",
+    "TaskTemplate",
     "Template",
     "Text",
     "TextBatch",

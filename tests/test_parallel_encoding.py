@@ -1,0 +1,78 @@
+"""Eight simulated devices share the embedding of texts; the vectors are those of one device."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from jaxemb import model as models
+from jaxemb.evaluation import During, Retrieval, evaluate, monitor
+from jaxemb.evaluation.problems import RetrievalProblem
+from jaxemb.model import Embedding, Model, batches
+from jaxemb.text import WordPiece
+from tests import toy
+
+WORDS = ["sort", "a", "list", "of", "numbers", "quickly", "join", "strings"]
+TEXTS = [" ".join(WORDS[i % 8 :] + WORDS[: i % 5]) for i in range(61)] + ["", "sort"]
+
+
+@pytest.fixture
+def model():
+    """The toy model with words that it can tell apart."""
+    text = WordPiece(vocabulary=toy.VOCABULARY, max_tokens=16)
+    embedder = dataclasses.replace(toy.embedder(), text=text)
+    created = Model.create(embedder, jax.random.key(0))
+    return dataclasses.replace(created, tokenizer=text.train(TEXTS))
+
+
+def test_there_are_eight_devices():
+    assert jax.local_device_count() == 8
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 63])
+@pytest.mark.parametrize("batch_size", [None, 2, 5])
+def test_vectors_are_those_of_one_device(model, monkeypatch, count, batch_size):
+    shared = model.encode(TEXTS[:count], batch_size=batch_size)
+    monkeypatch.setattr(models.jax, "local_device_count", lambda: 1)
+    alone = model.encode(TEXTS[:count], batch_size=batch_size)
+    np.testing.assert_allclose(shared, alone, atol=1e-6)
+
+
+def test_strict_stays_on_one_device_to_the_last_bit(model, monkeypatch):
+    shared = model.encode(TEXTS, strict=True)
+    monkeypatch.setattr(models.jax, "local_device_count", lambda: 1)
+    np.testing.assert_array_equal(shared, model.encode(TEXTS, strict=True))
+
+
+def test_every_device_computes_its_rows(model):
+    apply = models._compiled(model.embedder, 8)
+    sequences = model.tokenizer.encode(TEXTS[:16])
+    batch = models._padded(sequences, list(range(16)), (16, 16))
+    vectors = apply(model.params, batch)
+    places = {shard.device: shard.data.shape[0] for shard in vectors.addressable_shards}
+    assert places == dict.fromkeys(jax.local_devices(), 2)
+
+
+def test_calls_divide_over_the_devices():
+    for count in (1, 5, 8, 100):
+        planned = batches([9] * count, 32, 4, 8)
+        assert sorted(i for indices, _ in planned for i in indices) == list(range(count))
+        assert all(rows % 8 == 0 and len(indices) <= rows <= 32 for indices, (rows, _) in planned)
+
+
+def test_scores_while_training_are_those_of_one_device(model, monkeypatch):
+    problem = RetrievalProblem(
+        queries=TEXTS[:20],
+        documents=sorted(set(TEXTS[20:])),
+        relevant=[{q % 7: 1} for q in range(20)],
+        clusters=np.arange(20, dtype=np.int32),
+    )
+    task = Retrieval()
+    monkeypatch.setattr(type(task.data), "load", lambda self: problem)
+    monkeypatch.setattr(type(task.data), "fingerprint", lambda self: "toy")
+    watch = monitor([During(inner=task, every=5)], Embedding)
+    shared = watch(5, lambda: model)
+    monkeypatch.setattr(models.jax, "local_device_count", lambda: 1)
+    alone = evaluate(Embedding(model), [task])["retrieval"].metrics
+    assert shared == {f"retrieval@dev/{name}": pytest.approx(x) for name, x in alone.items()}
