@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Float32, Int32
 
 from jaxemb.parallel import local_mesh, on_every_device, place_rows
 
-BLOCK = 16_384  # documents a product; a device works on one block at a time
+BLOCK = 8_192  # documents a product; a device works on one block at a time
 BATCH = 256  # queries a product: its scores stay below what the allocator gives back at once
 _IN_FLIGHT = 2
 _LEAST = 64
