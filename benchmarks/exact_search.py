@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
-# The three sides free and take the same large arrays; glibc would hand them back each time.
+# The three sides free and take the same large arrays; glibc would hand them back each time. As in
+# throughput.py.
 KEEP_MEMORY = {
     "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(2**31 - 1),
-    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**40),
 }
 
 

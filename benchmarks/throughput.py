@@ -104,10 +104,10 @@ class Ours:
 
     def encode_padding(self, texts: list[str], lengths: list[int]) -> int:
         """Padded tokens of an encoding."""
-        from jaxemb.model import batches
+        from jaxemb.text import group_by_length
 
-        calls = batches(lengths, self.options.tokens, self.options.call)
-        return sum(rows * length for _, (rows, length) in calls)
+        groups = group_by_length(lengths, self.options.tokens, rows=self.options.call)
+        return sum(group.rows * group.tokens for group in groups)
 
     def batch(self, columns: list[list[Any]]) -> tuple[dict[str, Any], int]:
         """A training batch and how many tokens it has with padding."""

@@ -14,20 +14,29 @@ if TYPE_CHECKING:
     from jaxemb.config import Part, UsageError
     from jaxemb.experiment import (
         Above,
+        Agrees,
+        AgreesInStructure,
+        AgreesMore,
         Apply,
         Below,
         Better,
+        BetterIn,
         Claim,
         Correlates,
+        CorrelatesMore,
         Experiment,
         Fit,
+        FlagTells,
         NotWorse,
         Recipe,
+        TasksAgree,
         Train,
         Trend,
         Tuning,
     )
+    from jaxemb.interop import Pretrained
     from jaxemb.model import Embedder, Model, load
+    from jaxemb.orders import NoneWins, RanksDiffer
     from jaxemb.parallel import Runtime
     from jaxemb.registry import experiment
     from jaxemb.sweep import Arm, arm, chain, grid, zip_
@@ -37,19 +46,24 @@ __version__ = "0.1.0"
 _HOMES = {
     "config": ("Part", "UsageError"),
     "experiment": (
-        "Above", "Apply", "Below", "Better", "Claim", "Correlates", "Experiment", "Fit", "NotWorse",
-        "Recipe", "Train", "Trend", "Tuning",
+        "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Below", "Better",
+        "BetterIn", "Claim", "Correlates", "CorrelatesMore", "Experiment", "Fit", "FlagTells",
+        "NotWorse", "Recipe", "TasksAgree", "Train", "Trend", "Tuning",
     ),
+    "interop": ("Pretrained",),
     "model": ("Embedder", "Model", "load"),
+    "orders": ("NoneWins", "RanksDiffer"),
     "parallel": ("Runtime",),
     "sweep": ("Arm", "arm", "chain", "grid", "zip_"),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Above", "Apply", "Arm", "Below", "Better", "Claim", "Correlates", "Embedder", "Experiment",
-    "Fit", "Model", "NotWorse", "Part", "Recipe", "Runtime", "Train", "Trend", "Tuning",
-    "UsageError", "arm", "chain", "experiment", "grid", "load", "recipes", "zip_",
+    "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Arm", "Below", "Better",
+    "BetterIn", "Claim", "Correlates", "CorrelatesMore", "Embedder", "Experiment", "Fit",
+    "FlagTells", "Model", "NoneWins", "NotWorse", "Part", "Pretrained", "RanksDiffer", "Recipe",
+    "Runtime", "TasksAgree", "Train", "Trend", "Tuning", "UsageError", "arm", "chain",
+    "experiment", "grid", "load", "recipes", "zip_",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The command line: list, show, run, sweep, eval, compare, report, encode, plan, papers."""
+"""The command line: list, show, run, sweep, eval, compare, report, encode, plan, papers, cache."""
 
 import argparse
 import os
@@ -33,7 +33,8 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="store_true", help="print the version and exit")
     commands = whole.add_subparsers(dest="command", metavar="COMMAND")
-    for add in (_list, _show, _run, _sweep, _eval, _compare, _report, _encode, _plan, _papers):
+    adds = (_list, _show, _run, _sweep, _eval, _compare, _report, _encode, _plan, _papers, _cache)
+    for add in adds:
         add(commands)
     return whole
 
@@ -97,15 +98,35 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
 def _eval(commands: argparse._SubParsersAction) -> None:
     added = _command(commands, "eval", "score a model on the tasks of its run, or on others")
     added.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
+    added.add_argument(
+        "--suite",
+        metavar="NAME",
+        help="pydocs, pydocs-packages, shared, shared-quick, tfds:NAME, or a folder or table",
+    )
+    added.add_argument("--families", metavar="A,B", help="only sets of these families")
     added.add_argument("--tasks", metavar="A,B", help="only tasks of these names")
-    added.add_argument("--data", metavar="DIR", type=Path, help="a folder of sets with a manifest")
+    added.add_argument("--data", metavar="DIR", type=Path, help="the folder of the suite's sets")
+    added.add_argument("--max-tokens", type=int, metavar="N", help="cut longer texts here")
+    added.add_argument(
+        "--contamination", metavar="RUN", type=Path, help="also look for the texts RUN was trained on"
+    )
+    added.add_argument("--no-store", action="store_true", help="neither read nor keep vectors on disk")
+    added.add_argument(
+        "--out", metavar="DIR", type=Path, help="where results go; default: runs/eval/..., of suites"
+    )
     added.add_argument("--json", action="store_true", help="as JSON")
 
 
 def _compare(commands: argparse._SubParsersAction) -> None:
-    added = _command(commands, "compare", "compare two runs, or two arms over their seeds")
-    added.add_argument("a", metavar="RUN", type=Path)
-    added.add_argument("b", metavar="RUN", type=Path)
+    added = _command(commands, "compare", "compare runs, or arms over their seeds, with the first")
+    added.add_argument(
+        "runs", metavar="RUN", type=Path, nargs="+",
+        help="a run's folder, an arm's, or results of `jaxemb eval`",
+    )  # fmt: skip
+    added.add_argument("--metrics", metavar="A,B", help="only these metrics, or tasks")
+    added.add_argument(
+        "--allow", metavar="A,B", help="settings that may differ, such as prompt or max_length"
+    )
     added.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -147,6 +168,17 @@ def _papers(commands: argparse._SubParsersAction) -> None:
     form = added.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="as JSON")
     form.add_argument("--markdown", action="store_true", help="as a Markdown table")
+
+
+def _cache(commands: argparse._SubParsersAction) -> None:
+    added = _command(commands, "cache", "list the vectors that evaluation keeps on disk")
+    added.add_argument(
+        "--clear",
+        nargs="?",
+        const="",
+        metavar="MODEL",
+        help="remove them, or those of one model (by the start of its name or its weights' hash)",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,8 +7,10 @@ import numpy as np
 
 from jaxemb.config import Part, UsageError
 from jaxemb.evaluation import Result
+from jaxemb.evaluation.metrics import spearman
 from jaxemb.evaluation.statistics import (
     Comparison,
+    Tested,
     compare,
     holm,
     level,
@@ -80,7 +82,7 @@ class Claim(Part):
         """The arms that the claim names."""
         return ()
 
-    def estimate(self, table: Table) -> Comparison:
+    def estimate(self, table: Table) -> Comparison | Tested:
         """The effect with its uncertainty."""
         raise TypeError(f"{type(self).__name__} must define estimate(table)")
 
@@ -212,6 +214,54 @@ class Correlates(Claim):
         )
         correlations = [spearmanr(one, other).statistic for one, other in pairs]
         return over_seeds(np.array(correlations))
+
+
+@dataclasses.dataclass(frozen=True)
+class CorrelatesMore(Claim):
+    """A metric agrees with `with_metric` better than the metric `than` does.
+
+    The effect is the difference of the two Spearman's rho across arms, each score a mean over seeds;
+    its standard error comes from `resamples` draws of the arms with replacement. Arms that are
+    variants of one model vary together, which the interval does not know.
+
+    Reference: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 6.
+
+    Example:
+        >>> CorrelatesMore("rank/mrr", with_metric="retrieval/ndcg@10", than="sts/spearman").text
+        'rank/mrr agrees with retrieval/ndcg@10 across arms better than sts/spearman does'
+    """
+
+    with_metric: str
+    than: str
+    resamples: int = 2000
+
+    @property
+    def text(self) -> str:
+        return (
+            f"{self.metric} agrees with {self.with_metric} across arms better than {self.than} does"
+        )
+
+    def estimate(self, table: Table) -> Comparison:
+        arms = tuple(table.arms)
+        if len(arms) < 4:
+            raise UsageError(f"Correlations are compared across four arms; there are {len(arms)}.")
+        names = (self.metric, self.than, self.with_metric)
+        scores = np.stack([_scores(table, name, arms).mean(axis=0) for name in names])
+        draw = np.random.default_rng(0)
+        picks = draw.integers(len(arms), size=(self.resamples, len(arms)))
+        drawn = [_more_agreement(scores[:, row]) for row in picks]
+        return Comparison(
+            effect=_more_agreement(scores),
+            seed_variance=0.0,
+            example_variance=float(np.var(drawn, ddof=1)),
+            degrees=len(arms) - 1,
+            clusters=len(arms),
+        )
+
+
+def _more_agreement(scores: np.ndarray) -> float:
+    """rho(first row, last) - rho(second row, last)."""
+    return spearman(scores[0], scores[2]) - spearman(scores[1], scores[2])
 
 
 def _name(metric: str) -> str:

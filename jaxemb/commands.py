@@ -95,8 +95,9 @@ def _base(base: "Recipe") -> list[tuple[str, str]]:
     for path, value in paths(base).items():
         # A stage's parts are worth a line each; a path such as stages.train.loss has three names.
         depth = 3 if path.startswith("stages.") else 2
-        is_deep = path.count(".") == depth - 1
-        if is_part(value) and (is_deep or isinstance(value, Pretrained)):
+        if isinstance(value, Pretrained):
+            rows.append((path, expression(value)))
+        elif path.count(".") == depth - 1 and is_part(value):
             rows.append((path, outline(value)))
     return rows
 
@@ -308,22 +309,61 @@ def _read_json(path: Path) -> dict:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """`jaxemb eval MODEL`: scores of a model."""
-    from jaxemb.scoring import score
+    """`jaxemb eval MODEL`: scores of a model; 1 if a task could not be scored."""
+    from jaxemb.scoring import Choice, score
 
-    scores = score(options.model, options.data, options.tasks)
+    choice = Choice(
+        suite=options.suite,
+        data=options.data,
+        names=_listed(options.tasks),
+        families=_listed(options.families),
+        max_tokens=options.max_tokens,
+        store=not options.no_store,
+        out=options.out,
+        trained_on=options.contamination,
+    )
+    with console.watch() as emit:
+        found = score(options.model, choice, emit)
     if options.json:
-        _print_json(scores)
+        _print_json(found)
     else:
-        _print(console.columns([(k, f"{v:.4f}") for k, v in scores["scores"].items()]))
+        _print(console.suite_table(found))
+    for name, error in found["failed"].items():
+        print(f"failed  {name}: {error}", file=sys.stderr)
+    return 1 if found["failed"] else 0
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(text.split(",")) if text else ()
+
+
+def cache(options: argparse.Namespace) -> int:
+    """`jaxemb cache`: the vectors that are kept, by model; `--clear` removes them."""
+    from jaxemb.evaluation import clear_store, store_folder, store_limit, stored_files
+    from jaxemb.evaluation.store import GIGABYTE, age
+
+    if options.clear is not None:
+        files, size = clear_store(model=options.clear)
+        _print(f"removed {files} files, {console.amount(size)}B")
+        return 0
+    rows = [("model", "weights", "role", "tokens", "layers", "vectors", "bytes", "used")]
+    total = 0
+    for file in sorted(stored_files(), key=lambda file: -file.used):
+        about, total = file.about, total + file.bytes
+        fields = (str(about.get(key, "?")) for key in ("role", "max_tokens", "layers"))
+        sizes = (f"{file.vectors:,}", f"{console.amount(file.bytes)}B", age(file))
+        rows.append((about.get("name", "?"), file.path.parent.name, *fields, *sizes))
+    _print(console.columns(rows) if len(rows) > 1 else "no vectors are kept")
+    _print(f"\n{console.amount(total)}B of {store_limit() / GIGABYTE:g} GB in {store_folder()}")
     return 0
 
 
 def compare(options: argparse.Namespace) -> int:
-    """`jaxemb compare A B`: what differs, and by how much B scores higher, with intervals."""
+    """`jaxemb compare A B ...`: what differs, and by how much the others score above the first."""
     from jaxemb.comparison import compare_runs, described
 
-    found = compare_runs(options.a, options.b)
+    metrics, allow = (text.split(",") if text else () for text in (options.metrics, options.allow))
+    found = compare_runs(options.runs, metrics=metrics, allow=allow)
     if options.json:
         _print_json(found)
     else:
@@ -420,4 +460,5 @@ def _warn(problems: Sequence[str]) -> None:
 COMMANDS = {
     "list": list_experiments, "show": show, "run": run, "sweep": run_sweep, "eval": evaluate,
     "compare": compare, "report": report, "encode": encode, "plan": plan, "papers": papers,
+    "cache": cache,
 }  # fmt: skip

@@ -41,7 +41,24 @@ def described(event: Mapping[str, Any]) -> str | None:
             return f"{who}: FAILED, {event['error']}"
         case "refused":
             return f"{who}: refused, {event['error']}"
+        case "task_done":
+            return _task(event)
     return None
+
+
+def _task(event: Mapping[str, Any]) -> str:
+    """A task that was scored: what it gave, how long it took, and the speed so far."""
+    name = f"{event['number']}/{event['tasks']} {event['task']}"
+    if event["error"]:
+        return f"{name}: no score, {event['error']}"
+    return f"{name}: {_scores(event['scores'])}, {_clock(event['seconds'])}  {_speed(event)}"
+
+
+def _speed(event: Mapping[str, Any]) -> str:
+    """Texts that had to be embedded, and real tokens a second while they were."""
+    rate = event.get("tokens_per_second")
+    speed = "" if rate is None else f", {rate:,} tokens/s"
+    return f"{event['embedded']:,} of {event['texts']:,} texts embedded{speed}"
 
 
 def _who(event: Mapping[str, Any]) -> str:
@@ -128,11 +145,15 @@ class Bars:
         if kind == "preparing":
             total = len(event["arms"]) * len(event["seeds"])
             self._all = self._progress.add_task("all seeds", total=total, pace="")
+        elif kind == "suite":
+            self._all = self._progress.add_task(event["suite"], total=event["tasks"], pace="")
+        elif kind in ("task", "embedded"):
+            self._progress.update(self._all, pace=f"{event['task']}  {_speed(event)}")
         elif kind == "step":
             self._step(event)
         else:
             self._message(event)
-        if kind in ("done", "skipped", "failed") and self._all is not None:
+        if kind in ("done", "skipped", "failed", "task_done") and self._all is not None:
             self._progress.advance(self._all)
 
     def _step(self, event: Mapping[str, Any]) -> None:
@@ -172,3 +193,29 @@ def amount(value: int | float | None) -> str:
         if abs(value) >= size:
             return f"{value / size:.3g}{unit}"
     return f"{value:.0f}"
+
+
+def suite_table(found: Mapping[str, Any]) -> str:
+    """What `jaxemb.scoring.score` found: a row a task, then the means, then what was left out."""
+    seen = found.get("contamination", {})
+    header = ("task", "type", "metric", "score", "examples", *(("seen",) if seen else ()))
+    rows = [header]
+    for row in found["tasks"]:
+        share = (f"{seen[row['name']]['share']:.1%}",) if seen else ()
+        score = f"{row['score']:.4f}"
+        rows.append(
+            (row["name"], row["type"], row["metric"], score, f"{row['examples']:,}", *share)
+        )
+    means = [("type", "mean", "sets")]
+    means += [(k, f"{t['mean']:.4f}", str(t["sets"])) for k, t in found["types"].items()]
+    sets = sum(t["sets"] for t in found["types"].values())
+    means.append(("mean over data sets", f"{found['mean']:.4f}", str(sets)))
+    means.append(("mean over types", f"{found['mean_of_types']:.4f}", ""))
+    parts = [columns(rows), columns(means)]
+    if found["passed_over"]:
+        parts.append(
+            "\n".join(f"not a task  {k}: {why}" for k, why in found["passed_over"].items())
+        )
+    if "written" in found:
+        parts.append(f"results  {found['written']}")
+    return "\n\n".join(parts)

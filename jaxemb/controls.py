@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxemb.config import Part, snake_case
 from jaxemb.encoders import Bag
-from jaxemb.evaluation import Result, Retrieval, Task, evaluate
+from jaxemb.evaluation import Result, Task, evaluate
 from jaxemb.heads import Normalize
 from jaxemb.model import Embedding, Model
 from jaxemb.pooling import Mean
@@ -35,7 +35,7 @@ class Control(Part):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BM25(Control):
-    """Lexical ranking by BM25, for the retrieval tasks.
+    """Lexical ranking by BM25, for the tasks that are rankings: retrieval and reranking.
 
     Reference: Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond, 2009.
     """
@@ -44,9 +44,10 @@ class BM25(Control):
     b: float = 0.75
 
     def score(self, fitted: Model | None, tasks: Sequence[Task]) -> dict[str, Result]:
-        """Only retrieval has a lexical row; the other tasks show none."""
+        """Only rankings have a lexical row; the other tasks show none."""
         ranker = lexical.BM25(k1=self.k1, b=self.b)
-        return {task.name: task.score_run(ranker) for task in tasks if isinstance(task, Retrieval)}
+        found = {task.name: task.score_run(ranker) for task in tasks}
+        return {name: result for name, result in found.items() if result is not None}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.files import read_text
+from jaxemb.data.tables import read_text
 from jaxemb.model import load
 
 FORMATS = (".npy", ".jsonl")

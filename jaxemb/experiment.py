@@ -7,7 +7,17 @@ from typing import Any
 
 import jax
 
-from jaxemb.claims import Above, Below, Better, Claim, Correlates, NotWorse, Trend
+from jaxemb.agreement import Agrees, AgreesInStructure, AgreesMore, BetterIn
+from jaxemb.claims import (
+    Above,
+    Below,
+    Better,
+    Claim,
+    Correlates,
+    CorrelatesMore,
+    NotWorse,
+    Trend,
+)
 from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.controls import BM25, Control, RandomVectors, StaticBag, Untrained
 from jaxemb.data import Dataset
@@ -16,12 +26,14 @@ from jaxemb.interop import Pretrained
 from jaxemb.model import Embedder, Model, Transform
 from jaxemb.parallel import Runtime
 from jaxemb.sweep import Arm
+from jaxemb.task_claims import FlagTells, TasksAgree
 from jaxemb.tokens import Estimator
 from jaxemb.training import Stage, Train
 
 __all__ = [
-    "Above", "Apply", "Below", "Better", "Claim", "Correlates", "Experiment", "Fit", "NotWorse",
-    "Recipe", "Train", "Trend", "Tuning",
+    "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Below", "Better", "BetterIn",
+    "Claim", "Correlates", "CorrelatesMore", "Experiment", "Fit", "FlagTells", "NotWorse",
+    "Recipe", "TasksAgree", "Train", "Trend", "Tuning",
 ]  # fmt: skip
 
 
@@ -113,7 +125,8 @@ class Experiment:
         scales: overrides by scale's name, such as `{"paper": {"encoder.layers": 12}}`.
         unit: what the claims are judged over where the base trains nothing. Arms that bring
             stages of their own to such a base are models that stand beside others, not draws.
-        tuning: how an arm picks its learning rate; None leaves the recipe's.
+        tuning: how an arm picks its learning rate; None leaves the recipe's, and so does a base that
+            trains nothing.
         margin: the smallest difference that matters, declared before anything is run.
     """
 

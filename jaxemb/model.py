@@ -2,11 +2,12 @@
 
 import dataclasses
 import functools
+import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from jaxemb.encoders import Encoder
 from jaxemb.heads import Head, Normalize
 from jaxemb.parallel import local_mesh, on_every_device, place_copies
 from jaxemb.pooling import Pooling
-from jaxemb.text import Text, TextBatch, Tokenizer, bucket, pad
+from jaxemb.text import Group, Text, TextBatch, Tokenizer, group_by_length, pad
 from jaxemb.tokens import TokenEmbedding
 
 FORMAT = 1
 Params = dict[str, Any]
 Texts = Any
 """A string, or an iterable of strings; anything else is refused in a sentence."""
+Report = Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -185,11 +187,14 @@ class Model:
         dim: int | None = None,
         layers: int | None = None,
         batch_size: int | None = None,
+        batch_tokens: int | None = None,
+        max_tokens: int | None = None,
         prompt: str | None = None,
         role: str = "document",
         normalize: bool = True,
         show_progress: bool = False,
         strict: bool = False,
+        report: Report | None = None,
     ) -> np.ndarray:
         """Embed texts: `[texts, dim]` float32 in the order given; one string gives one vector `[dim]`.
 
@@ -200,8 +205,11 @@ class Model:
         Args:
             dim: keep the first `dim` numbers of each vector (before `normalize`).
             layers: run only the first `layers` layers.
-            batch_size: texts a call on each of this process's devices, which share the work; by
-                default as many as suit a device, fewer the longer they are.
+            batch_size: texts a call on each of this process's devices, which share the work, whatever
+                their length.
+            batch_tokens: tokens a call on each device, padding included, where there is no
+                `batch_size`: short texts fill a call too. By default what suits the device.
+            max_tokens: cut texts here where the model would take longer ones.
             prompt: a prefix for every text; by default the template's for `role`.
             role: which of the template's prefixes is used: `"query"` or `"document"`, with the type
                 of the task before it where the template has prefixes a task: `"sts/query"`.
@@ -209,40 +217,67 @@ class Model:
             show_progress: draw a progress bar.
             strict: one text a call, so that a vector is the same to the last bit whatever else is
                 in the list and whatever the batch size. Slower.
+            report: called when a batch is embedded, with its texts and its tokens without padding.
 
         Raises:
-            UsageError: a text is not a string, or `dim`, `layers`, `batch_size` is out of range.
+            UsageError: a text is not a string, or `dim`, `layers`, `batch_size`, `batch_tokens`,
+                `max_tokens` is out of range.
         """
         if self.embedder is None:
             raise UsageError("This recipe has no embedder, and a task of it asks for vectors.")
         if isinstance(texts, str):
             options = dict(dim=dim, layers=layers, prompt=prompt, role=role, normalize=normalize)
-            return self.encode([texts], strict=strict, batch_size=batch_size, **options)[0]
+            options |= dict(batch_size=batch_size, batch_tokens=batch_tokens, max_tokens=max_tokens)
+            return self.encode([texts], strict=strict, report=report, **options)[0]
         texts = _checked(texts)
-        if batch_size is not None and batch_size < 1:
-            raise UsageError(f"batch_size={batch_size} must be at least 1.")
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("batch_tokens", batch_tokens, 1),
+            ("max_tokens", max_tokens, 3),
+        ):
+            if value is not None and value < least:
+                raise UsageError(f"{name}={value} must be at least {least}.")
         if dim is not None and not 1 <= dim <= self.dim:
             raise UsageError(
                 f"dim={dim} is out of range: this model's vectors have 1 to {self.dim}."
             )
         embedder = self.embedder if layers is None else self.embedder.truncated(layers)
-        sequences = self._tokenized(texts, prompt, role)
+        sequences = self._tokenized(texts, prompt, role, max_tokens)
         rows = 1 if strict else batch_size
-        vectors = _embed(embedder, self.params, sequences, rows, show_progress)
+        vectors = _embed(
+            embedder, self.params, sequences, rows, batch_tokens, show_progress, report
+        )
         vectors = self._transformed(vectors)[:, :dim]
         return _unit(vectors) if normalize else np.ascontiguousarray(vectors)
 
-    def _tokenized(self, texts: Sequence[str], prompt: str | None, role: str) -> list[np.ndarray]:
+    def _tokenized(
+        self, texts: Sequence[str], prompt: str | None, role: str, max_tokens: int | None
+    ) -> list[np.ndarray]:
         if self.tokenizer is None:
             raise UsageError(
                 "This model has no tokenizer: fit one with Fit(estimator=Vocabulary())."
             )
-        return self.tokenizer.encode(texts, role=role, prompt=prompt)
+        return self.tokenizer.encode(texts, role=role, prompt=prompt, max_tokens=max_tokens)
 
     def _transformed(self, vectors: np.ndarray) -> np.ndarray:
         for transform in self.transforms:
             vectors = transform(vectors)
         return vectors
+
+    def fingerprint(self) -> str:
+        """Hex of a hash of all that makes a vector: parts, weights, tokenizer and transforms.
+
+        A weight that changes by one bit changes it. Where the model is stored does not matter, nor
+        what its stages or its run were called.
+        """
+        described = [to_json(self.embedder), [to_json(t) for t in self.transforms]]
+        digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+        digest.update((self.tokenizer.to_json() if self.tokenizer else "").encode())
+        for path, leaf in jax.tree_util.tree_flatten_with_path(self.params)[0]:
+            array = np.asarray(leaf)
+            digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
 
     @staticmethod
     def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -289,15 +324,28 @@ class Model:
 
 @dataclasses.dataclass(frozen=True)
 class Embedding:
-    """The function `embed(texts, role)` that tasks call; `at` cuts layers, `of` names the task."""
+    """The function `embed(texts, role)` that tasks call, over a model.
+
+    `at` cuts its layers, and `of` names the type of task whose prefixes it writes. `max_tokens`,
+    `batch_tokens` and `report` are as in `Model.encode`.
+    """
 
     model: Model
     layers: int | None = None
+    max_tokens: int | None = None
+    batch_tokens: int | None = None
+    report: Report | None = None
     task: str | None = None
 
     def __call__(self, texts: Sequence[str], role: str = "document") -> np.ndarray:
-        role = role if self.task is None else f"{self.task}/{role}"
-        return self.model.encode(texts, role=role, layers=self.layers)
+        return self.model.encode(
+            texts,
+            role=self._role(role),
+            layers=self.layers,
+            max_tokens=self.max_tokens,
+            batch_tokens=self.batch_tokens,
+            report=self.report,
+        )
 
     def at(self, layers: int) -> "Embedding":
         """The same model after its first `layers` layers."""
@@ -308,6 +356,23 @@ class Embedding:
         if self.model.tokenizer is None or not self.model.tokenizer.text.template.tells_tasks_apart:
             return self
         return dataclasses.replace(self, task=task)
+
+    def settings(self, role: str) -> dict[str, Any]:
+        """What, beside the model and the code, a text's vector depends on."""
+        text, role = self.model.embedder.text, self._role(role)
+        limit = text.limit(role)
+        return {
+            "role": role,
+            "prompt": text.template.prefix(role),
+            "max_tokens": limit if self.max_tokens is None else min(limit, self.max_tokens),
+            "layers": self.layers or self.model.embedder.layers,
+            "dtype": "+".join(sorted({str(x.dtype) for x in jax.tree.leaves(self.model.params)})),
+            "backend": jax.default_backend(),
+            "normalize": True,
+        }
+
+    def _role(self, role: str) -> str:
+        return role if self.task is None else f"{self.task}/{role}"
 
 
 def load(path: str | os.PathLike) -> Model:
@@ -399,7 +464,9 @@ def _embed(
     params: Params,
     sequences: list[np.ndarray],
     rows: int | None,
+    budget: int | None,
     show_progress: bool,
+    report: Report | None,
 ) -> np.ndarray:
     """Vectors of tokenised texts, longest first, at most two batches in flight.
 
@@ -412,50 +479,26 @@ def _embed(
     if devices > 1:
         params = place_copies(params, local_mesh(devices))
     lengths = [len(ids) for ids in sequences]
-    planned = batches(lengths, embedder.text.max_tokens, rows, devices)
+    groups = group_by_length(
+        lengths,
+        embedder.text.max_tokens,
+        rows=rows,
+        budget=budget or _tokens_a_call(),
+        devices=devices,
+    )
     vectors, waiting = None, []
-    for batch in [*_progress(planned, show_progress), None, None]:
-        if batch is not None:
-            indices, shape = batch
-            waiting.append((indices, apply(params, _padded(sequences, indices, shape))))
-        if len(waiting) > 1 or (batch is None and waiting):
+    for group in [*_progress(groups, show_progress), None, None]:
+        if group is not None:
+            waiting.append((group.texts, apply(params, _padded(sequences, group))))
+        if len(waiting) > 1 or (group is None and waiting):
             done, computed = waiting.pop(0)
             computed = np.asarray(computed)[: len(done)]
             if vectors is None:
                 vectors = np.empty((len(sequences), computed.shape[1]), np.float32)
             vectors[done] = computed
+            if report is not None:
+                report(len(done), sum(lengths[i] for i in done))
     return vectors
-
-
-def batches(
-    lengths: Sequence[int], max_tokens: int, rows: int | None, devices: int = 1
-) -> list[tuple[list[int], tuple[int, int]]]:
-    """Which texts go into a call, and the call's shape `(rows, tokens)`: few shapes, little padding.
-
-    `rows` is for one of the `devices`, which share a call's rows equally.
-    """
-    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    rounded = _narrow_bucket if sum(lengths) >= _MANY_TOKENS else bucket
-    calls, start = [], 0
-    while start < len(order):
-        length = rounded(lengths[order[start]], max_tokens)
-        count = rows or max(1, _tokens_a_call() // length)
-        indices = order[start : start + count * devices]
-        # A last, short batch has the next power of two of rows on each device.
-        share = -(-len(indices) // devices)
-        calls.append((indices, (devices * min(count, 1 << (share - 1).bit_length()), length)))
-        start += count * devices
-    return calls
-
-
-# From here on, less padding is worth more than the seconds that further programs take to compile.
-_MANY_TOKENS = 2**16
-
-
-def _narrow_bucket(length: int, max_tokens: int) -> int:
-    """8, 16, 24, ... 64, 80, 96, 112, 128, 160, ...: at most a quarter more than `length` from 32 on."""
-    step = max(8, (1 << (length - 1).bit_length()) // 8)
-    return min(-(-length // step) * step, max_tokens)
 
 
 @functools.cache
@@ -464,16 +507,15 @@ def _tokens_a_call() -> int:
     return 1024 if jax.default_backend() == "cpu" else 16384
 
 
-def _padded(sequences: list, indices: list[int], shape: tuple[int, int]) -> TextBatch:
-    """A batch of this shape; rows that are left over repeat the last text."""
-    rows, length = shape
-    filler = [sequences[indices[-1]]] * (rows - len(indices))
-    return pad([sequences[i] for i in indices] + filler, length)
+def _padded(sequences: list[np.ndarray], group: Group) -> TextBatch:
+    """A batch of the group's shape; rows that are left over repeat its last text."""
+    filler = [sequences[group.texts[-1]]] * (group.rows - len(group.texts))
+    return pad([sequences[i] for i in group.texts] + filler, group.tokens)
 
 
-def _progress(batches: list, show: bool) -> Iterable:
+def _progress(groups: list, show: bool) -> Iterable:
     if not show:
-        return batches
+        return groups
     from rich.progress import track
 
-    return track(batches, description="encode")
+    return track(groups, description="encode")

@@ -1,8 +1,11 @@
 """What made a number: the code's commit and the libraries' versions."""
 
 import functools
+import hashlib
+import inspect
 import platform
 import subprocess
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -61,3 +64,43 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+# What stands between a text and its vector.
+_ROOMS = (
+    "text",
+    "nn",
+    "tokens",
+    "encoders",
+    "pooling",
+    "heads",
+    "postprocessing",
+    "parallel.py",
+    "model.py",
+)
+_MAKERS = ("jax", "jaxlib", "flax", "numpy", "tokenizers")
+
+
+def code_of_vectors(parts: Iterable[object] = ()) -> str:
+    """Hex of a hash of the code that makes vectors, by which a change of it is noticed.
+
+    That is jaxemb's own code, the versions of JAX and of the tokenizers, and the source files of
+    those of the `parts` that are defined elsewhere.
+    """
+    elsewhere = {type(part) for part in parts if not type(part).__module__.startswith("jaxemb.")}
+    files = {inspect.getsourcefile(cls) for cls in elsewhere} - {None}
+    digest = hashlib.sha256(_own_code().encode())
+    for file in sorted(files):
+        digest.update(Path(file).read_bytes())
+    return digest.hexdigest()
+
+
+@functools.cache
+def _own_code() -> str:
+    package = Path(__file__).resolve().parent
+    found = (package / room for room in _ROOMS)
+    files = [file for place in found for file in (sorted(place.rglob("*.py")) or [place])]
+    digest = hashlib.sha256(repr([versions().get(name) for name in _MAKERS]).encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

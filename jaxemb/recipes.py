@@ -1,7 +1,9 @@
 """Base recipes that experiments share; each is a function without arguments that returns a Recipe."""
 
 import dataclasses
+from collections.abc import Iterable
 
+from jaxemb.config import snake_case
 from jaxemb.data import Pairs, PyDocs, SummaryToBody, Texts
 from jaxemb.encoders import Bag, Transformer
 from jaxemb.evaluation import (
@@ -14,14 +16,23 @@ from jaxemb.evaluation import (
     Retrieval,
     surface,
 )
-from jaxemb.experiment import Fit, Recipe
-from jaxemb.heads import Normalize
+from jaxemb.experiment import Apply, Fit, Recipe
+from jaxemb.heads import Chain, Linear, Normalize
 from jaxemb.interop import Pretrained
 from jaxemb.losses import InfoNCE, LayerWise, SampledDimension
 from jaxemb.model import Embedder
 from jaxemb.nn import Bidirectional
-from jaxemb.pooling import Mean
-from jaxemb.sweep import Arm, arm
+from jaxemb.pooling import (
+    FirstToken,
+    Max,
+    Mean,
+    Min,
+    PositionWeightedMean,
+    PowerMean,
+    SideBySide,
+)
+from jaxemb.postprocessing import Slice, Whitening
+from jaxemb.sweep import Arm, arm, chain
 from jaxemb.text import WordPiece
 from jaxemb.tokens import PPMISVD, TokenTable, Vocabulary
 from jaxemb.training import AdamW, SharedTrain, Steps, Train
@@ -101,6 +112,66 @@ def standing_arms() -> tuple[Arm, ...]:
         arm("pydocs-trained", embedder=trained.embedder, stages=shared),
         arm("static-bag", embedder=bag.embedder, stages=bag.stages),
     )
+
+
+def reading(arms: Iterable[Arm], *, max_tokens: int) -> tuple[Arm, ...]:
+    """The same models reading longer texts; what is trained for an arm is trained on such texts.
+
+    For tasks whose texts must not be cut: what a model does not read would look like what it does
+    not see. Weights that were trained elsewhere keep their own limit where it is shorter.
+
+    Example:
+        >>> [one.overrides[-1] for one in reading(standing_arms()[:2], max_tokens=256)]
+        [('embedder.max_tokens', 256), ('embedder.text.max_tokens', 256)]
+    """
+    return tuple(
+        Arm(one.name, (*one.overrides, (_limit(dict(one.overrides)["embedder"]), max_tokens)))
+        for one in arms
+    )
+
+
+def _limit(embedder: Embedder | Pretrained) -> str:
+    """The field that says where an arm's model cuts texts."""
+    given = isinstance(embedder, Pretrained)
+    return "embedder.max_tokens" if given else "embedder.text.max_tokens"
+
+
+def embedding_variants() -> tuple[Arm, ...]:
+    """`standing_arms` and what can be made of them without training: many models for studies of scores.
+
+    all-MiniLM-L6-v2 with fewer layers; dimensions cut off all three; other poolings of the bag, and
+    the bag whitened and centred. The base is `static_bag`.
+
+    Example:
+        >>> len(embedding_variants())
+        23
+    """
+    minilm, trained, bag = standing_arms()
+    name, stages = minilm.name, static_bag().stages
+    white = {"whitened": Whitening(), "centred": Whitening(scale=False)}
+    return chain(
+        (minilm, trained, bag),
+        [arm(f"{name},layers={n}", embedder=Pretrained(name, layers=n), stages=()) for n in (1, 2, 4)],
+        *([_cut(one, dim) for dim in dims]
+          for one, dims in ((minilm, (16, 64, 192)), (trained, (16, 48)), (bag, (16, 64)))),
+        [arm(f"static-bag,{snake_case(type(pooling))}", pooling=pooling) for pooling in _POOLINGS],
+        [arm(f"static-bag,{how},dim={dim}", head=Chain(heads=(Linear(dim=dim), Normalize())),
+             stages=(*stages, Fit(name=how, estimator=fitted, data=stages[0].data)))
+         for how, fitted in white.items() for dim in (64, 128)],
+    )  # fmt: skip
+
+
+_POOLINGS = (
+    Max(), Min(), FirstToken(), PowerMean(), PositionWeightedMean(),
+    SideBySide(poolings=(Mean(), Min(), Max(), PowerMean())),
+)  # fmt: skip
+
+
+def _cut(one: Arm, dim: int) -> Arm:
+    """The arm with all but the first `dim` dimensions taken off."""
+    overrides = dict(one.overrides)
+    stages = (*overrides.pop("stages"), Apply(transform=Slice(dim=dim)))
+    return arm(f"{one.name},dim={dim}", {**overrides, "stages": stages})
 
 
 def elastic_retriever(*, layers: int, steps: int) -> Recipe:

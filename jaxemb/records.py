@@ -17,9 +17,13 @@ from jaxemb.config import UsageError, fingerprint, from_json, to_json
 from jaxemb.evaluation import Result, final, flatten
 from jaxemb.evaluation.statistics import level
 from jaxemb.experiment import Experiment, Recipe
+from jaxemb.rankings import ranking
 from jaxemb.runs import Job, data_fingerprints, read_results, read_scores, write_results
 
 FORMAT = 1
+
+Finished = Mapping[int, Mapping[str, Result]]
+"""Results of an arm by seed."""
 
 
 def score_controls(
@@ -48,7 +52,7 @@ def write(
     controls: Mapping[str, Mapping[str, Result]], folder: Path, command: str | None,
 ) -> dict:  # fmt: skip
     """Judge what the jobs left in their folders, and write `record.json` beside them."""
-    done = {job.arm: _done(job) for job in jobs}
+    done = {job.arm: _results(job) for job in jobs}
     failed = [failure for job in jobs for failure in _failures(job)]
     judgements = _judge(experiment, jobs, done, controls)
     verdict = overall([judgement.verdict for judgement in judgements])
@@ -65,6 +69,7 @@ def write(
         "data": data_fingerprints(experiment.base),
         "arms": {job.arm: _arm(job, done[job.arm]) for job in jobs},
         "controls": {name: _row([results]) for name, results in controls.items()},
+        "ranking": _ranking(done, controls),
         "margin": experiment.margin,
         "claims": [dataclasses.asdict(judgement) for judgement in judgements],
         "verdict": verdict if scale != "smoke" else None,
@@ -83,9 +88,26 @@ def _run(job: Job, seed: int) -> dict | None:
     return None
 
 
-def _done(job: Job) -> list[int]:
+def _results(job: Job) -> Finished:
+    """Results of the seeds that are done; read once, since their influences are kept with them."""
     runs = {seed: _run(job, seed) for seed in job.seeds}
-    return [seed for seed, run in runs.items() if run is not None and run["status"] == "done"]
+    done = [seed for seed, run in runs.items() if run is not None and run["status"] == "done"]
+    return {seed: read_results(Path(job.folder) / f"seed-{seed}") for seed in done}
+
+
+def _shared(done: Mapping[str, Finished]) -> list[int]:
+    """The seeds that all arms with a finished run have in common."""
+    live = [set(seeds) for seeds in done.values() if seeds]
+    return sorted(set.intersection(*live)) if live else []
+
+
+def _ranking(
+    done: Mapping[str, Finished], controls: Mapping[str, Mapping[str, Result]]
+) -> dict | None:
+    """Arms over the seeds that they share, beside the controls."""
+    shared = _shared(done)
+    arms = {name: [seeds[seed] for seed in shared] for name, seeds in done.items() if seeds}
+    return ranking(arms | {name: [row] for name, row in controls.items() if name not in arms})
 
 
 def _failures(job: Job) -> list[dict]:
@@ -99,7 +121,7 @@ def _failures(job: Job) -> list[dict]:
     return found
 
 
-def _arm(job: Job, seeds: Sequence[int]) -> dict:
+def _arm(job: Job, seeds: Finished) -> dict:
     from jaxemb.analysis import costs
 
     recipe = from_json(job.recipe)
@@ -113,7 +135,7 @@ def _arm(job: Job, seeds: Sequence[int]) -> dict:
             for seed in seeds
         ],
     }
-    entry["summary"] = _row([read_results(Path(job.folder) / f"seed-{seed}") for seed in seeds])
+    entry["summary"] = _row(list(seeds.values()))
     return entry
 
 
@@ -137,7 +159,7 @@ def _row(seeds: Sequence[Mapping[str, Result]]) -> dict[str, dict[str, float]]:
 
 
 def _judge(
-    experiment: Experiment, jobs: Sequence[Job], done: Mapping[str, Sequence[int]],
+    experiment: Experiment, jobs: Sequence[Job], done: Mapping[str, Finished],
     controls: Mapping[str, Mapping[str, Result]],
 ) -> list[Judgement]:  # fmt: skip
     """The claims over the seeds that the arms have in common, where those are two or more.
@@ -145,27 +167,28 @@ def _judge(
     A claim about an arm without a finished run is left out.
     """
     live = [job for job in jobs if done[job.arm]]
-    shared = sorted(set.intersection(*(set(done[job.arm]) for job in live))) if live else []
+    shared = _shared(done)
     claims = [claim for claim in experiment.claims if all(done.get(arm) for arm in claim.arms)]
     if not shared or not claims:
         return []
     trained = experiment.base.trains
     if trained and len(shared) < 2:
         return []
-    arms = {
-        job.arm: [read_results(Path(job.folder) / f"seed-{seed}") for seed in shared]
-        for job in live
-    }
+    arms = {job.arm: [done[job.arm][seed] for seed in shared] for job in live}
     table = Table(arms=arms, settings=_settings(live), trained=trained)
-    floors = flatten(controls.get("static_bag", {}))
+    # Where nothing is trained, nothing can have failed to learn.
+    floors = flatten(controls.get("static_bag", {})) if trained else {}
     return judge_all(claims, table, experiment.margin, floors)
 
 
 def _settings(jobs: Sequence[Job]) -> dict[str, dict[str, float]]:
-    """Arms' numeric overrides by key, for claims about trends."""
+    """Arms' numeric overrides by key, and their parameters, for claims across arms."""
+    from jaxemb.analysis import costs
+
     settings: dict[str, dict[str, float]] = {}
     for job in jobs:
-        for key, value in job.overrides.items():
+        size = costs.of_recipe(from_json(job.recipe))["parameters"]
+        for key, value in {"parameters": size, **job.overrides}.items():
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 settings.setdefault(key, {})[job.arm] = float(value)
     return settings

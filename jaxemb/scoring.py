@@ -1,55 +1,210 @@
-"""Score a trained model on tasks that it was not run with, or again on its own."""
+"""Score a trained model on a suite of tasks, on those of its run, or on data of one's own."""
 
+import contextlib
+import dataclasses
+import datetime
+import itertools
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jaxemb import provenance
 from jaxemb.config import UsageError, from_json, near_miss, to_json
-from jaxemb.evaluation import Task, evaluate, flatten, folder_tasks, pydocs_tasks
-from jaxemb.model import Embedding, load
+from jaxemb.evaluation import (
+    EmbeddingCache,
+    EmbeddingStore,
+    Result,
+    Suite,
+    Task,
+    Usage,
+    contamination,
+    flatten,
+    folder_suite,
+    pydocs_tasks,
+    reaches,
+    suite,
+)
+from jaxemb.model import Embedding, Model, load
+
+Emit = Callable[[dict[str, Any]], None]
 
 
-def score(model: Path, data: Path | None = None, names: str | None = None) -> dict[str, Any]:
-    """`{"model", "scores": {"task/metric": x}, "data", "embedder", "versions"}` of a model.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What a model is to be scored on, and how.
 
     Args:
-        model: a run's folder, or a saved model's.
-        data: a folder of sets with a manifest; by default the tasks of the run, or pydocs.
-        names: only tasks of these names, separated by commas; a name followed by `/` stands for all
-            tasks that begin so.
+        suite: a suite's name or a path, as `jaxemb.evaluation.suite` takes them; without it the
+            tasks of the model's run, or pydocs.
+        data: the folder of the suite's sets; without a suite, a folder of sets itself.
+        names: only tasks of these names; a name followed by `/` stands for all that begin so.
+        families: only sets of these families.
+        max_tokens: cut texts here, below the suite's own limit.
+        store: keep vectors on disk and take them from there.
+        out: a folder for the results and their records.
+        trained_on: a run whose training texts are looked for among the tasks' texts.
+    """
+
+    suite: str | None = None
+    data: Path | None = None
+    names: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
+    max_tokens: int | None = None
+    store: bool = True
+    out: Path | None = None
+    trained_on: Path | None = None
+
+
+def score(model: Path, choice: Choice, emit: Emit = lambda event: None) -> dict[str, Any]:
+    """What the model scores, with all that the scores depend on.
+
+    Args:
+        model: a run's folder, a saved model's, or one of Hugging Face's.
+        emit: called with an event for every task that is begun and done.
 
     Raises:
-        UsageError: no such model, data or task.
+        UsageError: no such model, suite, data or task, or no task that could be scored.
     """
     loaded = load(model)
-    tasks = _chosen(_tasks(model, data), names)
-    return {
+    chosen = _chosen(model, loaded, choice)
+    meter = _Meter(emit, len(chosen.tasks))
+    embedding = _embedding(loaded, chosen, choice, meter)
+    embed = _cache(model, embedding, choice, meter)
+    emit({"event": "suite", "suite": chosen.name, "tasks": len(chosen.tasks)})
+    scored = [_scored(task, embed, meter) for task in chosen.tasks]
+    if scored and not any(row.result for row in scored):
+        raise UsageError(f"no task of {chosen.name} could be scored: {scored[0].error}")
+    results = {row.task.name: row.result for row in scored if row.result is not None}
+    found = {
         "model": str(model),
-        "scores": flatten(evaluate(Embedding(loaded), tasks)),
-        "data": {task.name: task.fingerprint() for task in tasks},
-        "embedder": to_json(loaded.embedder),
+        "weights": loaded.fingerprint(),
+        "suite": chosen.name,
+        "date": datetime.date.today().isoformat(),
+        "commit": provenance.commit(),
         "versions": provenance.versions(),
+        "settings": _settings(embedding, chosen.tasks),
+        "embedder": to_json(loaded.embedder),
+        "scores": flatten(results),
+        "tasks": [row.described(chosen) for row in scored if row.result is not None],
+        **means(chosen, results),
+        "failed": {row.task.name: row.error for row in scored if row.result is None},
+        "passed_over": chosen.passed_over,
+        "data": {task.name: task.fingerprint() for task in chosen.tasks},
+        "speed": meter.summary(),
+    }
+    if choice.trained_on is not None:
+        overlaps = contamination(training_texts(choice.trained_on), chosen.tasks)
+        found["contamination"] = {
+            name: overlap._asdict() | {"share": overlap.share} for name, overlap in overlaps.items()
+        }
+    place = choice.out or _place(model, loaded, chosen, choice)
+    return found if place is None else found | {"written": str(write(place, found, results))}
+
+
+def means(chosen: Suite, results: dict[str, Result]) -> dict[str, Any]:
+    """Means of the main metrics: over the data sets of each type, over all, and over the types.
+
+    A set that gives several tasks (languages) counts once, with their mean. Tasks whose score says
+    nothing of quality, such as tests of bias, count nowhere.
+    """
+    by_set: dict[tuple[str, str], list[float]] = {}
+    for task in chosen.tasks:
+        if task.name in results and task.name not in chosen.descriptive:
+            main = results[task.name].metrics[task.metrics[0]]
+            by_set.setdefault((task.kind, chosen.set_of(task)), []).append(main)
+    types: dict[str, list[float]] = {}
+    for (kind, _), values in by_set.items():
+        types.setdefault(kind, []).append(float(np.mean(values)))
+    every = [value for values in types.values() for value in values]
+    return {
+        "types": {
+            kind: {"mean": float(np.mean(values)), "sets": len(values)}
+            for kind, values in types.items()
+        },
+        "mean": float(np.mean(every)) if every else None,
+        "mean_of_types": float(np.mean([np.mean(v) for v in types.values()])) if types else None,
     }
 
 
-def _tasks(model: Path, data: Path | None) -> Sequence[Task]:
-    if data is not None:
-        return folder_tasks(data)
+def write(folder: Path, found: dict[str, Any], results: dict[str, Result]) -> Path:
+    """`results.json`, and the records of every task in `examples/`.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    try:
+        (folder / "examples").mkdir(parents=True, exist_ok=True)
+        for name, result in results.items():
+            result.save(folder / "examples" / f"{name}.npz")
+        path = folder / "results.json"
+        path.write_text(json.dumps(found, indent=1, default=float, ensure_ascii=False))
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from error
+    return path
+
+
+def _place(model: Path, loaded: Model, chosen: Suite, choice: Choice) -> Path | None:
+    """Suites are kept; a look at single tasks of a run is not."""
+    if choice.suite is None:
+        return None
+    parts = [chosen.name.replace("/", "-").replace(":", "-"), *choice.families]
+    parts += [f"{choice.max_tokens}-tokens"] if choice.max_tokens else []
+    stem = model.resolve().name if model.name != "model" else model.resolve().parent.name
+    return Path("runs") / "eval" / f"{stem}-{loaded.fingerprint()[:8]}" / "+".join(parts)
+
+
+def training_texts(run: Path) -> Iterator[str]:
+    """Every text that the stages of a run read.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    described = run / "run.json"
+    if not described.exists():
+        raise UsageError(f"there is no run in {run}: no {described}")
+    for stage in from_json(json.loads(described.read_text())["recipe"]).stages:
+        data = getattr(stage, "data", None)
+        if data is not None:
+            yield from data.texts()
+
+
+# --- what is scored
+
+
+def _chosen(model: Path, loaded: Model, choice: Choice) -> Suite:
+    whole = _suite(model, choice)
+    tasks = _named(whole.tasks, choice.names)
+    layers = None if loaded.embedder is None else loaded.embedder.layers
+    return dataclasses.replace(whole, tasks=tuple(t for t in tasks if reaches(t, layers)))
+
+
+def _suite(model: Path, choice: Choice) -> Suite:
+    if choice.suite is not None:
+        return suite(choice.suite, families=choice.families, folder=choice.data)
+    if choice.data is not None:
+        return folder_suite(choice.data, choice.families)
+    if choice.families:
+        raise UsageError("--families chooses among the sets of a suite: name one with --suite")
     described = model / "run.json"
     if described.exists():
-        return from_json(json.loads(described.read_text())["recipe"]).evaluation
-    return pydocs_tasks()
+        recipe = from_json(json.loads(described.read_text())["recipe"])
+        return Suite("run", recipe.evaluation)
+    return Suite("pydocs", pydocs_tasks())
 
 
-def _chosen(tasks: Sequence[Task], names: str | None) -> list[Task]:
-    if names is None:
+def _named(tasks: Sequence[Task], names: Sequence[str]) -> list[Task]:
+    if not names:
         return list(tasks)
     chosen = []
-    for name in names.split(","):
+    for name in names:
         found = [
-            t for t in tasks if t.name == name or (name[-1:] == "/" and t.name.startswith(name))
+            t
+            for t in tasks
+            if t.name == name or (name[-1:] == "/" and t.name.startswith(name[:-1]))
         ]
         if not found:
             known = [task.name for task in tasks]
@@ -57,3 +212,113 @@ def _chosen(tasks: Sequence[Task], names: str | None) -> list[Task]:
             raise UsageError(f"There is no task '{name}'{near_miss(name, known)}; tasks: {listed}.")
         chosen += [task for task in found if task not in chosen]
     return chosen
+
+
+def _embedding(loaded: Model, chosen: Suite, choice: Choice, meter: "_Meter") -> Embedding:
+    limits = [limit for limit in (chosen.tokens, choice.max_tokens) if limit is not None]
+    return Embedding(
+        loaded,
+        max_tokens=min(limits) if limits else None,
+        report=meter.batch,
+    )
+
+
+def _settings(embedding: Embedding, tasks: Sequence[Task]) -> dict[str, dict[str, Any]]:
+    """Settings by role: `"query"`, or `"sts/query"` of a model that tells types of tasks apart."""
+    found = {}
+    for kind, side in itertools.product(
+        dict.fromkeys(task.kind for task in tasks), ("query", "document")
+    ):
+        with contextlib.suppress(UsageError):  # a role without prefix was never embedded
+            used = embedding.of(kind).settings(side)
+            found[used["role"]] = used
+    return found
+
+
+def _cache(model: Path, embedding: Embedding, choice: Choice, meter: "_Meter") -> EmbeddingCache:
+    if not choice.store:
+        return EmbeddingCache(embedding, watch=meter.request)
+    return EmbeddingStore(embedding, watch=meter.request, name=str(model))
+
+
+# --- scoring
+
+
+@dataclasses.dataclass(frozen=True)
+class _Scored:
+    """One task's result, or the sentence that says why there is none, and its seconds."""
+
+    task: Task
+    result: Result | None
+    error: str
+    seconds: float
+    embedding_seconds: float
+
+    def described(self, chosen: Suite) -> dict[str, Any]:
+        """The row of the table."""
+        main = self.task.metrics[0]
+        return {
+            "name": self.task.name,
+            "set": chosen.set_of(self.task),
+            "type": self.task.kind,
+            "metric": main,
+            "score": self.result.metrics[main],
+            "examples": len(self.result.examples.get("cluster", ())),
+            "seconds": round(self.seconds, 3),
+            "embedding_seconds": round(self.embedding_seconds, 3),
+        }
+
+
+def _scored(task: Task, embed: EmbeddingCache, meter: "_Meter") -> _Scored:
+    meter.begin(task.name)
+    started, before = time.perf_counter(), meter.seconds
+    result, error = None, ""
+    try:
+        result = task.run(embed.of(task.kind))
+    except (UsageError, FloatingPointError) as problem:
+        error = str(problem)
+    seconds = time.perf_counter() - started
+    main = task.metrics[0]
+    meter.tell("task_done", error=error, seconds=seconds,
+               scores={} if result is None else {main: result.metrics[main]})  # fmt: skip
+    return _Scored(task, result, error, seconds, meter.seconds - before)
+
+
+class _Meter:
+    """Texts, tokens and seconds of all requests for vectors, told as events."""
+
+    def __init__(self, emit: Emit, tasks: int) -> None:
+        self._emit, self._tasks, self._task, self._number = emit, tasks, "", 0
+        self.texts = self.embedded = self.tokens = 0
+        self.seconds = self._busy = 0.0
+
+    def begin(self, task: str) -> None:
+        self._task, self._number = task, self._number + 1
+        self.tell("task")
+
+    def tell(self, event: str, **more: Any) -> None:
+        where = {"task": self._task, "number": self._number, "tasks": self._tasks}
+        self._emit({"event": event, **where, **self.summary(), **more})
+
+    def request(self, usage: Usage) -> None:
+        """The vectors of a request are there, from the store or embedded."""
+        self.texts += usage.texts
+        self.embedded += usage.embedded
+        self.seconds += usage.seconds
+        self._busy += usage.seconds if usage.embedded else 0.0
+
+    def batch(self, texts: int, tokens: int) -> None:
+        """A batch is embedded."""
+        self.tokens += tokens
+        self.tell("embedded")
+
+    def summary(self) -> dict[str, Any]:
+        """Tokens are those of texts, without padding; their rate is over requests that embed."""
+        rate = round(self.tokens / self._busy) if self.tokens and self._busy else None
+        return {
+            "texts": self.texts,
+            "embedded": self.embedded,
+            "tokens": self.tokens,
+            "embedding_seconds": round(self.seconds, 3),
+            "tokens_per_second": rate,
+        }

@@ -11,6 +11,8 @@ CAPS = {
     "vocabulary": 512, "max_tokens": 16, "query_tokens": 16, "width": 32, "hidden": 64,
     "layers": 2, "heads": 2, "latents": 4, "dim": 16, "dims": 16, "batch_size": 8, "pieces": 2,
     "chunk": 4, "steps": 2, "queries": 16, "documents": 64, "pairs": 64, "texts": 128, "every": 1,
+    "starts": 2, "tries": 1,
+    "runs": 2, "draws": 1, "sample": 8,
 }  # fmt: skip
 """No field of one of these names is larger than this in a smoke run."""
 

@@ -7,7 +7,14 @@ from jaxemb.encoders import Encoder, PostNormTransformer, Transformer
 from jaxemb.heads import Chain, Head, Linear, Normalize
 from jaxemb.model import Embedder
 from jaxemb.nn import Activation, AttentionMask, Norm, PositionEncoding
-from jaxemb.pooling import LatentOverLayers, LatentOverTokens, Mean, Pooling
+from jaxemb.pooling import (
+    Concatenation,
+    FirstToken,
+    LatentOverLayers,
+    LatentOverTokens,
+    Mean,
+    Pooling,
+)
 from jaxemb.text import WordPiece
 from jaxemb.tokens import TokenEmbedding, TokenTable
 
@@ -32,6 +39,7 @@ SETTINGS: dict[str, Part] = {
     "post_norm_transformer": PostNormTransformer(layers=LAYERS, width=WIDTH, heads=2, dropout=0.2),
     "linear": Linear(dim=12),
     "chain": Chain(heads=(Linear(dim=12), Normalize())),
+    "concatenation": Concatenation(poolings=(FirstToken(), Mean())),
     "latent_over_tokens": LatentOverTokens(latents=3, heads=2),
     "latent_over_layers": LatentOverLayers(latents=3, heads=2),
 }

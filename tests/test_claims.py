@@ -6,6 +6,7 @@ from jaxemb.claims import (
     Below,
     Better,
     Correlates,
+    CorrelatesMore,
     NotWorse,
     Table,
     Trend,
@@ -88,6 +89,31 @@ def test_metrics_that_rank_the_arms_alike_correlate():
         arms[name] = [one | other for one, other in both]
     claim = Correlates(METRIC, with_metric="sts/spearman")
     assert claim.judge(Table(arms=arms)).effect == pytest.approx(1.0)
+
+
+def scored(**metrics):
+    """One result a metric, without records."""
+    return [{task: Result(metrics={"m": float(value)}) for task, value in metrics.items()}]
+
+
+def test_the_difference_of_two_correlations_over_arms():
+    from scipy.stats import spearmanr
+
+    rng = np.random.default_rng()
+    target = rng.normal(size=12)
+    near, far = target + 0.1 * rng.normal(size=12), rng.normal(size=12)
+    arms = {f"arm{n}": scored(near=near[n], far=far[n], target=target[n]) for n in range(12)}
+    table = Table(arms=arms, trained=False)
+    judged = CorrelatesMore("near/m", with_metric="target/m", than="far/m").judge(table)
+    expected = spearmanr(near, target).statistic - spearmanr(far, target).statistic
+    assert judged.effect == pytest.approx(expected)
+    low, high = judged.interval
+    assert low < judged.effect < high and high - low > 0.1
+    same = CorrelatesMore("near/m", with_metric="target/m", than="near/m").judge(table)
+    assert same.effect == 0 and same.verdict != "supported"
+    with pytest.raises(UsageError, match="four arms"):
+        few = Table(arms=dict(list(arms.items())[:3]), trained=False)
+        CorrelatesMore("near/m", with_metric="target/m", than="far/m").judge(few)
 
 
 def test_holm_corrects_over_the_claims(table):

@@ -157,6 +157,7 @@ NAME = "pooling_and_attention"
         (("report", "poling_and_attention"), ["nearest: pooling_and_attention"]),
         (("report", "/nowhere/record.json"), ["cannot be read"]),
         (("compare", "/nowhere/a", "/nowhere/b"), ["no finished run"]),
+        (("compare", "/nowhere/a"), ["two or more runs"]),
         (("eval", "/nowhere/model"), ["no /nowhere/model"]),
         (("encode", "/nowhere/model", "x.txt", "--out", "x.csv"), [".npy or .jsonl"]),
     ],
@@ -364,10 +365,14 @@ def test_from_run_to_vectors(line, tmp_path, monkeypatch):
     assert "pooling=max seed 0: finished before" in line(*run)[2]
 
     code, out, _ = line("compare", str(first), str(second))
-    assert code == 0 and out.startswith("embedder.pooling  max  ->  mean\n")
+    assert code == 0 and "embedder.pooling  max  mean\n" in out
     assert "sts/spearman" in out and "of one seed each" in out
 
-    scores = json.loads(line("eval", str(first / "seed-0"), "--json")[1])["scores"]
+    printed = line("eval", str(first / "seed-0"), "--json")[1]
+    scores = json.loads(printed)["scores"]
+    (tmp_path / "printed.json").write_text(printed)
+    code, out, _ = line("compare", str(first), "printed.json", "--json")
+    assert code == 0 and json.loads(out)["metrics"][0]["effect"] == pytest.approx(0, abs=1e-6)
     told = json.loads((first / "seed-0" / "scores.json").read_text())
     assert scores == pytest.approx(told, abs=1e-6)
 

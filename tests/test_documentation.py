@@ -79,7 +79,7 @@ def test_the_table_of_papers_is_what_the_command_prints(capsys):
     assert (ROOT / "docs/papers.md").read_text() == "# Papers\n\n" + capsys.readouterr().out
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/experiments.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/experiments.md", "docs/interop.md"])
 def test_experiments_on_the_pages_are_sound(page, tmp_path, capsys):
     """Each is found in a folder of the reader's own, and its arms are built and checked."""
     found = [block for block in blocks(ROOT / page, "python") if "@experiment" in block]
@@ -95,6 +95,16 @@ def test_other_code_on_the_experiments_page_runs():
     for block in blocks(ROOT / "docs/experiments.md", "python"):
         if "@experiment" not in block:
             exec(compile(block, "experiments.md", "exec"), {})
+
+
+def test_code_on_the_statistics_page_runs():
+    needs_results, *others = blocks(ROOT / "docs/statistics.md", "python")
+    assert "results_a" in needs_results
+    space = {}
+    for block in others:
+        exec(compile(block, "statistics.md", "exec"), space)
+    found = space["statistics"].friedman(space["scores"])
+    assert space["statistics"].letters(found.groups, models=4) == ["b", "b", "b", "a"]
 
 
 def test_the_part_on_the_page_works(tmp_path, monkeypatch, capsys):

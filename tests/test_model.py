@@ -7,11 +7,10 @@ import pytest
 import jaxemb
 from jaxemb import recipes
 from jaxemb.config import UsageError
-from jaxemb.model import Embedding, Model, batches
+from jaxemb.model import Embedding, Model
 from jaxemb.postprocessing import Slice
 from jaxemb.smoke import shrunk
 from jaxemb.stages import run_stages
-from jaxemb.text import bucket
 
 TEXTS = ["join a list of strings", "", "a", "parse an email header " * 30, "π and ¶", "open a file"]
 
@@ -167,24 +166,3 @@ def test_init_depends_on_the_key_alone(model):
     )
     assert jax.tree.all(jax.tree.map(np.array_equal, one, same))
     assert not jax.tree.all(jax.tree.map(np.array_equal, one, other))
-
-
-def test_a_call_holds_about_as_many_tokens_whatever_the_lengths():
-    lengths = np.random.default_rng(0).integers(2, 64, 500).tolist() + [64] * 40
-    planned = batches(lengths, 64, None)
-    assert sorted(i for indices, _ in planned for i in indices) == list(range(len(lengths)))
-    for indices, (rows, tokens) in planned[:-1]:
-        assert len(indices) == rows and max(lengths[i] for i in indices) <= tokens
-        assert 0.9 * 1024 < rows * tokens <= 1024
-    assert len({shape for _, shape in planned}) <= 5
-
-
-def test_many_texts_are_padded_less():
-    lengths = np.random.default_rng(0).integers(2, 500, 1000).tolist()
-    few, many = batches(lengths[:200], 512, None), batches(lengths, 512, None)
-    assert len({tokens for _, (_, tokens) in few}) <= 10
-    assert len({tokens for _, (_, tokens) in many}) <= 20
-    padded = sum(rows * tokens for _, (rows, tokens) in many)
-    coarse = sum(len(indices) * bucket(lengths[indices[0]], 512) for indices, _ in many)
-    assert padded < 0.95 * coarse
-    assert all(tokens <= 512 for _, (_, tokens) in many)

@@ -9,8 +9,8 @@ import pytest
 from jaxemb import model as models
 from jaxemb.evaluation import During, Retrieval, evaluate, monitor
 from jaxemb.evaluation.problems import RetrievalProblem
-from jaxemb.model import Embedding, Model, batches
-from jaxemb.text import WordPiece
+from jaxemb.model import Embedding, Model
+from jaxemb.text import Group, WordPiece, group_by_length
 from tests import toy
 
 WORDS = ["sort", "a", "list", "of", "numbers", "quickly", "join", "strings"]
@@ -48,7 +48,7 @@ def test_strict_stays_on_one_device_to_the_last_bit(model, monkeypatch):
 def test_every_device_computes_its_rows(model):
     apply = models._compiled(model.embedder, 8)
     sequences = model.tokenizer.encode(TEXTS[:16])
-    batch = models._padded(sequences, list(range(16)), (16, 16))
+    batch = models._padded(sequences, Group(list(range(16)), 16, 16))
     vectors = apply(model.params, batch)
     places = {shard.device: shard.data.shape[0] for shard in vectors.addressable_shards}
     assert places == dict.fromkeys(jax.local_devices(), 2)
@@ -56,9 +56,23 @@ def test_every_device_computes_its_rows(model):
 
 def test_calls_divide_over_the_devices():
     for count in (1, 5, 8, 100):
-        planned = batches([9] * count, 32, 4, 8)
-        assert sorted(i for indices, _ in planned for i in indices) == list(range(count))
-        assert all(rows % 8 == 0 and len(indices) <= rows <= 32 for indices, (rows, _) in planned)
+        groups = group_by_length([9] * count, 32, rows=4, devices=8)
+        assert sorted(i for group in groups for i in group.texts) == list(range(count))
+        assert all(g.rows % 8 == 0 and len(g.texts) <= g.rows <= 32 for g in groups)
+
+
+def test_the_budget_is_for_each_device():
+    groups = group_by_length([16] * 300, 16, budget=64, devices=8)
+    assert [group.rows for group in groups] == [32] * 9 + [16]
+    assert all(group.rows // 8 * group.tokens <= 64 for group in groups)
+
+
+def test_a_budget_of_tokens_is_shared_too(model, monkeypatch):
+    told = []
+    shared = model.encode(TEXTS, batch_tokens=16, report=lambda *batch: told.append(batch))
+    assert sum(texts for texts, _ in told) == len(TEXTS) and max(told)[0] > 1
+    monkeypatch.setattr(models.jax, "local_device_count", lambda: 1)
+    np.testing.assert_allclose(shared, model.encode(TEXTS, batch_tokens=16), atol=1e-6)
 
 
 def test_scores_while_training_are_those_of_one_device(model, monkeypatch):

@@ -1,1 +1,52 @@
+"""Vectors to numbers without labels: costs of training, what a width can rank, agreement of models."""
 
+from jaxemb.analysis.agreement import (
+    MatrixAgreement,
+    adjacent_similarity,
+    disagreements,
+    family_tree,
+    mantel,
+    pairs_above,
+    similarity_matrix,
+    smoothed,
+)
+from jaxemb.analysis.capacity import (
+    FreeVectors,
+    Trained,
+    contrast_loss,
+    critical_size,
+    recovered,
+    subsets,
+    trigonometric,
+)
+from jaxemb.analysis.paragraph_vectors import DistributedBag, DistributedMemory
+from jaxemb.analysis.position import SentenceWeights, inserted, removed, sentence_weights
+from jaxemb.analysis.vectorizers import TFIDF, Concatenation, UnitLength, Vectorizer
+
+__all__ = [
+    "Concatenation",
+    "DistributedBag",
+    "DistributedMemory",
+    "FreeVectors",
+    "MatrixAgreement",
+    "SentenceWeights",
+    "TFIDF",
+    "Trained",
+    "UnitLength",
+    "Vectorizer",
+    "adjacent_similarity",
+    "contrast_loss",
+    "critical_size",
+    "disagreements",
+    "family_tree",
+    "inserted",
+    "mantel",
+    "pairs_above",
+    "recovered",
+    "removed",
+    "sentence_weights",
+    "similarity_matrix",
+    "smoothed",
+    "subsets",
+    "trigonometric",
+]

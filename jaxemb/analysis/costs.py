@@ -33,9 +33,7 @@ def of_recipe(recipe: Any) -> dict[str, int | None]:
     return {
         "parameters": sum(parameters(embedder).values()),
         "flops": sum(
-            training_flops(embedder, stage)
-            for stage in recipe.stages
-            if isinstance(stage, Train)
+            training_flops(embedder, stage) for stage in recipe.stages if isinstance(stage, Train)
         ),
     }
 

@@ -6,7 +6,10 @@ from jaxemb.data.files import TextFile
 from jaxemb.data.mixtures import Ciphered, ForTask, Joined, Several, WordCipher
 from jaxemb.data.pairs import Pairs, Texts
 from jaxemb.data.pipeline import BatchIterator, BatchStats
+from jaxemb.data.prepared import TFDS
 from jaxemb.data.pydocs import PyDocs, cache_folder
+from jaxemb.data.selection import Within
+from jaxemb.data.tables import read_rows, read_text
 from jaxemb.data.views import (
     Columns,
     Labels,
@@ -21,7 +24,6 @@ from jaxemb.data.views import (
 from jaxemb.data.wrappers import HardNegatives, NameRemoved, ShuffledPositives
 
 __all__ = [
-    "SPLITS",
     "BatchIterator",
     "BatchStats",
     "Ciphered",
@@ -35,19 +37,24 @@ __all__ = [
     "Neighbour",
     "Pairs",
     "PyDocs",
+    "SPLITS",
     "SeeAlso",
     "Several",
     "ShuffledPositives",
     "Source",
     "SummaryToBody",
     "SummaryToCode",
+    "TFDS",
     "TextFile",
     "Texts",
     "View",
+    "Within",
     "WordCipher",
     "cache_folder",
     "document",
     "lexical_overlap",
     "normalise",
     "numbered",
+    "read_rows",
+    "read_text",
 ]

@@ -72,22 +72,28 @@ def join_near(groups: Groups, texts: Sequence[str], *, at_least: float = 0.6) ->
 
     Reference: Broder, "On the resemblance and containment of documents", 1997.
     """
-    shingles = [_shingles(text) for text in texts]
-    longer = [i for i, s in enumerate(shingles) if s.size]
+    found = [shingles(text) for text in texts]
+    longer = [i for i, s in enumerate(found) if s.size]
     if not longer:
         return
-    signatures = np.stack([_signature(shingles[i]) for i in longer])
+    signatures = np.stack([_signature(found[i]) for i in longer])
     for band in np.split(signatures, _BANDS, axis=1):
         first: dict[bytes, int] = {}
         for i, row in zip(longer, band, strict=True):
             j = first.setdefault(row.tobytes(), i)
-            if groups.find(i) != groups.find(j) and _jaccard(shingles[i], shingles[j]) >= at_least:
+            if groups.find(i) != groups.find(j) and jaccard(found[i], found[j]) >= at_least:
                 groups.join(i, j)
 
 
-def _shingles(text: str) -> UInt64[np.ndarray, " shingles"]:
-    words = _WORDS.findall(text.casefold())
-    spans = {" ".join(words[i : i + _SHINGLE]) for i in range(len(words) - _SHINGLE + 1)}
+def shingles(text: str, words: int = _SHINGLE) -> UInt64[np.ndarray, " shingles"]:
+    """Hashes of the different runs of so many words in a text, sorted; none in a shorter text.
+
+    Example:
+        >>> len(shingles("a b c d e")), len(shingles("a b c"))
+        (2, 0)
+    """
+    found = _WORDS.findall(text.casefold())
+    spans = {" ".join(found[i : i + words]) for i in range(len(found) - words + 1)}
     digests = b"".join(hashlib.blake2b(s.encode(), digest_size=8).digest() for s in sorted(spans))
     return np.unique(np.frombuffer(digests, np.uint64))
 
@@ -96,11 +102,20 @@ _rng = np.random.default_rng(0)
 _MULTIPLIERS = _rng.integers(1, 1 << 63, _BANDS * _ROWS, dtype=np.uint64) | np.uint64(1)
 
 
-def _signature(shingles: UInt64[np.ndarray, " shingles"]) -> UInt64[np.ndarray, " hashes"]:
+def bands(found: UInt64[np.ndarray, " shingles"]) -> list[tuple[int, bytes]]:
+    """What two texts of Jaccard similarity s have one of in common with 1 - (1 - s^4)^16."""
+    if not found.size:
+        return []
+    parts = np.split(_signature(found), _BANDS)
+    return [(place, part.tobytes()) for place, part in enumerate(parts)]
+
+
+def _signature(found: UInt64[np.ndarray, " shingles"]) -> UInt64[np.ndarray, " hashes"]:
     # Multiply-shift hashing: the high bits of an odd multiple modulo 2^64 are well mixed.
-    return np.min((shingles[None] * _MULTIPLIERS[:, None]) >> np.uint64(16), axis=1)
+    return np.min((found[None] * _MULTIPLIERS[:, None]) >> np.uint64(16), axis=1)
 
 
-def _jaccard(a: UInt64[np.ndarray, " a"], b: UInt64[np.ndarray, " b"]) -> float:
+def jaccard(a: UInt64[np.ndarray, " a"], b: UInt64[np.ndarray, " b"]) -> float:
+    """Shingles that both have, over those that either has."""
     both = np.intersect1d(a, b, assume_unique=True).size
     return both / (a.size + b.size - both)

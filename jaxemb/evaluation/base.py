@@ -3,7 +3,8 @@
 import abc
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -67,8 +68,13 @@ class Task(Part, abc.ABC):
 
     @property
     def kind(self) -> str:
-        """The type of the task, which a model's template may have a prefix for: `"retrieval"`."""
-        return snake_case(type(self))
+        """The type of the task, whatever it is wrapped in: `"retrieval"`, `"sts"`, ...
+
+        A model's template may have a prefix for it. Tasks that score the same ability by other
+        protocols share a type.
+        """
+        inner = getattr(self, "inner", None)
+        return inner.kind if isinstance(inner, Task) else snake_case(type(self))
 
     @property
     @abc.abstractmethod
@@ -96,8 +102,19 @@ class Task(Part, abc.ABC):
         return self.data.fingerprint()
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What one request took: how many texts there were, how many had to be embedded, seconds."""
+
+    texts: int
+    embedded: int
+    seconds: float
+
+
 class EmbeddingCache:
     """Embeds every different text once a role, and keeps the vectors in memory.
+
+    `watch` is called after each request with what it took.
 
     Example:
         >>> calls = []
@@ -109,18 +126,20 @@ class EmbeddingCache:
         ((3, 2), (1, 2), ['a', 'b'])
     """
 
-    def __init__(self, embed: Embed):
-        self._embed = embed
+    def __init__(self, embed: Embed, *, watch: Callable[[Usage], None] | None = None):
+        self._embed, self._watch = embed, watch
         self._rows: dict[str, dict[str, int]] = {}
         self._vectors: dict[str, np.ndarray] = {}
         self._depths: dict[int, EmbeddingCache] = {}
         self._kinds: dict[str, EmbeddingCache] = {}
 
     def __call__(self, texts: Sequence[str], role: str) -> Float32[np.ndarray, "texts width"]:
+        started = time.perf_counter()
         rows = self._rows.setdefault(role, {})
         fresh = [text for text in dict.fromkeys(texts) if text not in rows]
         if fresh:
             self._add(fresh, role)
+        self._tell(texts, fresh, started)
         return self._vectors[role][[rows[text] for text in texts]]
 
     def at(self, layers: int | None) -> "EmbeddingCache":
@@ -132,7 +151,7 @@ class EmbeddingCache:
         if layers is None or cut is None:
             return self
         if layers not in self._depths:
-            self._depths[layers] = EmbeddingCache(cut(layers))
+            self._depths[layers] = self._over(cut(layers))
         return self._depths[layers]
 
     def of(self, kind: str) -> "EmbeddingCache":
@@ -140,23 +159,42 @@ class EmbeddingCache:
 
         What embeds every type alike, as a model without `TaskTemplate`, shares one cache.
         """
-        special = getattr(self._embed, "of", None)
-        embed = self._embed if special is None else special(kind)
+        embed = of_kind(self._embed, kind)
         if embed is self._embed:
             return self
-        return self._kinds.setdefault(kind, EmbeddingCache(embed))
+        if kind not in self._kinds:
+            self._kinds[kind] = self._over(embed)
+        return self._kinds[kind]
+
+    def _over(self, embed: Embed) -> "EmbeddingCache":
+        """A cache like this one over what embeds otherwise."""
+        return EmbeddingCache(embed, watch=self._watch)
+
+    def _tell(self, texts: Sequence[str], fresh: Collection, started: float) -> None:
+        if self._watch is not None:
+            self._watch(Usage(len(texts), len(fresh), time.perf_counter() - started))
 
     def _add(self, texts: list[str], role: str) -> None:
         vectors = np.asarray(self._embed(texts, role), np.float32)
-        _check_vectors(vectors, texts)
-        rows = self._rows[role]
+        check_vectors(vectors, texts)
+        self._remember(texts, vectors, role)
+
+    def _remember(self, texts: list[str], vectors: np.ndarray, role: str) -> None:
+        rows = self._rows.setdefault(role, {})
         if role in self._vectors:
             vectors = np.concatenate([self._vectors[role], vectors])
         self._vectors[role] = vectors
         rows.update({text: len(rows) + place for place, text in enumerate(texts)})
 
 
-def _check_vectors(vectors: np.ndarray, texts: Sequence[str]) -> None:
+def of_kind(embed: Embed, kind: str) -> Embed:
+    """What embeds for one type of task; the same where no type is told apart."""
+    special = getattr(embed, "of", None)
+    return embed if special is None else special(kind)
+
+
+def check_vectors(vectors: np.ndarray, texts: Sequence[str]) -> None:
+    """Refuses what is not one finite vector a text."""
     if vectors.ndim != 2 or len(vectors) != len(texts):
         raise ValueError(f"{len(texts)} texts gave vectors of shape {vectors.shape}")
     bad = int(np.sum(~np.isfinite(vectors).all(axis=1)))
@@ -181,15 +219,15 @@ def evaluate(embed: Embed, tasks: Iterable[Task]) -> dict[str, Result]:
         {}
     """
     tasks = list(tasks)
-    _check_names(tasks)
-    cache = EmbeddingCache(embed)
+    check_names(tasks)
+    cache = embed if isinstance(embed, EmbeddingCache) else EmbeddingCache(embed)
     return {task.name: task.run(cache.of(task.kind)) for task in dict.fromkeys(tasks)}
 
 
 def evaluate_run(searcher: Any, tasks: Iterable[Task]) -> dict[str, Result | None]:
     """As `evaluate`, for a searcher without vectors: None for every task that is not retrieval."""
     tasks = list(tasks)
-    _check_names(tasks)
+    check_names(tasks)
     return {task.name: task.score_run(searcher) for task in tasks}
 
 
@@ -203,8 +241,8 @@ def flatten(results: Mapping[str, Result | None]) -> dict[str, float]:
     }
 
 
-def _check_names(tasks: Sequence[Task]) -> None:
-    """Names are columns of tables, `task/metric`, and keys of files."""
+def check_names(tasks: Sequence[Task]) -> None:
+    """Refuses names that two tasks share: they head columns, `task/metric`, and are keys of files."""
     named: dict[str, Task] = {}
     for task in tasks:
         if "/" in task.name or "|" in task.name:

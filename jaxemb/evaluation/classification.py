@@ -1,13 +1,15 @@
 """Classification: what can a linear probe read off frozen vectors?"""
 
+import warnings
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float32, Int, Int32
+from jaxtyping import Float32, Int, Int32, Int64
 
 from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import macro_f1
+from jaxemb.evaluation.metrics import STATISTICS, macro_f1
 from jaxemb.evaluation.problems import LabelData, LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
 
@@ -85,3 +87,106 @@ def _judge(task: Task, problem: LabelProblem, predicted: Int32[np.ndarray, " tex
         },
         data=task.fingerprint(),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewShotClassification(Task):
+    """Logistic regression on a few labelled vectors a class, drawn anew `repeats` times.
+
+    Each repeat shuffles the training texts again, takes the first `shots` of every label, and fits
+    logistic regression (unit penalty, at most `iterations` iterations) on their vectors as they are.
+    Scores are means over the repeats.
+
+    Metrics: `accuracy`, `macro_f1`, and where there are two labels `ap`, the average precision of the
+    predicted classes. Records: `accuracy` (share of repeats that are right), `assignment`
+    `[texts, repeats]`, `label`, and with `ap` the same as `prediction` and `gold`.
+
+    Reference: Muennighoff et al., MTEB (arXiv:2210.07316).
+
+    Example:
+        >>> FewShotClassification().metrics
+        ('accuracy', 'macro_f1', 'ap')
+    """
+
+    kind: ClassVar[str] = "classification"
+    name: str = "few_shot_classification"
+    data: LabelData = field(default_factory=PyDocsLabels)
+    role: str = "document"
+    shots: int = 8
+    repeats: int = 10
+    iterations: int = 100
+    seed: int = 42
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("accuracy", "macro_f1", "ap")
+
+    def run(self, embed: Embed) -> Result:
+        problem = self.data.load()
+        if len(np.unique(problem.train_labels)) < 2:
+            raise UsageError(
+                f"task {self.name} needs two classes in its training part to tell apart"
+            )
+        draws = few_shots(problem.train_labels, self.shots, self.repeats, self.seed)
+        test = embed(problem.texts, self.role)
+        runs = []
+        for rows in draws:
+            train = embed([problem.train_texts[row] for row in rows], self.role)
+            runs.append(regression(train, problem.train_labels[rows], test, self.iterations))
+        return _judge_repeats(self, problem, np.stack(runs, axis=1))
+
+
+def few_shots(
+    labels: Int[np.ndarray, " texts"], shots: int, repeats: int, seed: int
+) -> list[Int64[np.ndarray, " drawn"]]:
+    """Places of the first `shots` texts of every label, after each of `repeats` shufflings.
+
+    Every repeat shuffles the order that the one before it left, from the same seed: the way in which
+    the benchmark gets different draws, without which its scores would not come out.
+    """
+    order, draws = list(range(len(labels))), []
+    for _ in range(repeats):
+        np.random.RandomState(seed).shuffle(order)
+        shuffled = labels[order]
+        first = [np.flatnonzero(shuffled == label)[:shots] for label in np.unique(labels)]
+        draws.append(np.array(order, np.int64)[np.sort(np.concatenate(first))])
+    return draws
+
+
+def regression(
+    train: Float32[np.ndarray, "train width"],
+    labels: Int[np.ndarray, " train"],
+    test: Float32[np.ndarray, "test width"],
+    iterations: int,
+) -> Int32[np.ndarray, " test"]:
+    """The class that logistic regression on vectors as they are gives each test row."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    model = LogisticRegression(max_iter=iterations)
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the protocol stops there
+        model.fit(train, labels)
+    return model.predict(test).astype(np.int32)
+
+
+def _judge_repeats(
+    task: Task, problem: LabelProblem, predicted: Int32[np.ndarray, "texts repeats"]
+) -> Result:
+    examples = {
+        "accuracy": np.mean(predicted == problem.labels[:, None], axis=1),
+        "assignment": predicted,
+        "label": problem.labels,
+        "cluster": problem.clusters,
+    }
+    metrics = {
+        "accuracy": float(examples["accuracy"].mean()),
+        "macro_f1": macro_f1(predicted, problem.labels),
+    }
+    classes = np.unique(problem.labels)
+    if len(classes) == 2:
+        examples["prediction"] = (predicted == classes[1]).astype(np.float64)
+        examples["gold"] = (problem.labels == classes[1]).astype(np.float64)
+        metrics["ap"] = STATISTICS["ap"](examples)
+    return Result(metrics=metrics, examples=examples, data=task.fingerprint())

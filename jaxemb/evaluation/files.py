@@ -1,22 +1,19 @@
-"""Task data in files: tables of pairs or labels (TSV or JSONL), retrieval folders in BEIR's layout.
+"""Task data in files: tables of pairs or labels, and retrieval folders in BEIR's layout.
 
-TSV is UTF-8 with one header line, one tab between fields and no quoting; JSONL is one object a
-line; any file may be gzipped. A retrieval set is a folder of `corpus.jsonl`, `queries.jsonl` and
-`qrels/<split>.tsv`.
+Tables are TSV, CSV or JSONL, gzipped or not, as `jaxemb.data.tables` reads them. A retrieval set is
+a folder of `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`.
 """
 
-import gzip
 import hashlib
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jaxemb.config import UsageError
+from jaxemb.data.tables import Row, read_bytes, read_rows
 from jaxemb.evaluation.problems import (
     LabelData,
     LabelProblem,
@@ -25,8 +22,6 @@ from jaxemb.evaluation.problems import (
     RetrievalData,
     RetrievalProblem,
 )
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,17 +48,54 @@ class PairFile(PairData):
         return PairProblem(first, second, gold, np.arange(len(rows), dtype=np.int32))
 
     def fingerprint(self) -> str:
-        return _digest([self.path], repr((self.split, self.where)))
+        return digest([self.path], repr((self.split, self.where)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntailmentFile(PairData):
+    """Pairs of which the first text implies the second (gold 1) or denies it (gold 0).
+
+    Columns `premise`, `hypothesis` and `label`; the rows of other labels, such as `neutral`, are
+    left out, as MTEB does. `split` is as in `PairFile`.
+
+    Reference: Conneau et al., XNLI (arXiv:1809.05053).
+
+    Raises:
+        UsageError: if the file cannot be read, lacks a column, or has no row of either label.
+    """
+
+    path: str
+    split: str | None = None
+    match: str = "entailment"
+    other: str = "contradiction"
+
+    def load(self) -> PairProblem:
+        rows = select(read_rows(self.path), self.split, (), self.path)
+        labels = np.array(column(rows, ("label",), self.path))
+        kept = np.flatnonzero(np.isin(labels, (self.match, self.other)))
+        if not len(kept):
+            raise UsageError(f"{self.path} has no row labelled {self.match} or {self.other}")
+        first = column(rows, ("premise",), self.path)
+        second = column(rows, ("hypothesis",), self.path)
+        return PairProblem(
+            first=[first[n] for n in kept],
+            second=[second[n] for n in kept],
+            gold=(labels[kept] == self.match).astype(np.float64),
+            clusters=np.arange(len(kept), dtype=np.int32),
+        )
+
+    def fingerprint(self) -> str:
+        return digest([self.path], repr((self.split, self.match, self.other)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFile(LabelData):
-    """Labelled texts (columns `text` and `label`) from a table.
+    """Labelled texts (columns `text` and `label`, or others as named) from a table.
 
     The probe is fitted on the rows of split `train` and judged on those of `split` (None: test,
     else dev). Where there are no training rows, the rows of `split` (None: test, else dev, else
     all) are parted by a hash of their text: four fifths to fit on, one fifth to judge. `where`
-    keeps the rows that hold each `column=value`.
+    keeps the rows that hold each `column=value`. Rows with an empty label are left out.
 
     Raises:
         UsageError: if the file is missing, empty, binary, not UTF-8 or lacks a column.
@@ -72,12 +104,16 @@ class LabelFile(LabelData):
     path: str
     split: str | None = None
     where: tuple[str, ...] = ()
+    text: str = "text"
+    label: str = "label"
 
     def load(self) -> LabelProblem:
-        rows = select(read_rows(self.path), "", self.where, self.path)
-        train, test = _two_parts(rows, self.split, self.path)
-        texts = column(train + test, ("text",), self.path)
-        names, labels = np.unique(column(train + test, ("label",), self.path), return_inverse=True)
+        rows = _labelled(select(read_rows(self.path), "", self.where, self.path), self.label)
+        train, test = two_parts(rows, self.split, self.path, self.text)
+        texts = column(train + test, (self.text,), self.path)
+        names, labels = np.unique(
+            column(train + test, (self.label,), self.path), return_inverse=True
+        )
         cut = len(train)
         return LabelProblem(
             train_texts=texts[:cut],
@@ -89,7 +125,8 @@ class LabelFile(LabelData):
         )
 
     def fingerprint(self) -> str:
-        return _digest([self.path], repr((self.split, self.where)))
+        settings = (self.split, self.where, self.text, self.label)
+        return digest([self.path], repr(settings))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +135,13 @@ class AllLabelled(LabelData):
 
     path: str
     where: tuple[str, ...] = ()
+    text: str = "text"
+    label: str = "label"
 
     def load(self) -> LabelProblem:
-        rows = select(read_rows(self.path), "", self.where, self.path)
-        texts = column(rows, ("text",), self.path)
-        names, labels = np.unique(column(rows, ("label",), self.path), return_inverse=True)
+        rows = _labelled(select(read_rows(self.path), "", self.where, self.path), self.label)
+        texts = column(rows, (self.text,), self.path)
+        names, labels = np.unique(column(rows, (self.label,), self.path), return_inverse=True)
         return LabelProblem(
             train_texts=[],
             train_labels=np.zeros(0, np.int32),
@@ -113,7 +152,12 @@ class AllLabelled(LabelData):
         )
 
     def fingerprint(self) -> str:
-        return _digest([self.path], repr(self.where))
+        return digest([self.path], repr((self.where, self.text, self.label)))
+
+
+def _labelled(rows: list[Row], label: str) -> list[Row]:
+    """Without the rows whose label is empty, where that leaves any."""
+    return [row for row in rows if row.get(label) != ""] or rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +193,7 @@ class RetrievalFolder(RetrievalData):
         )
 
     def fingerprint(self) -> str:
-        return _digest(self._files(), repr((self.split, self.queries_in_corpus)))
+        return digest(self._files(), repr((self.split, self.queries_in_corpus)))
 
     def _files(self) -> list[Path]:
         folder = Path(self.path)
@@ -171,80 +215,6 @@ def plain_or_gzipped(path: Path) -> Path:
     """The path itself, or with `.gz` where only that exists."""
     zipped = path.with_name(path.name + ".gz")
     return zipped if zipped.exists() and not path.exists() else path
-
-
-def read_rows(path: str | Path) -> list[Row]:
-    """The rows of a TSV or JSONL file, plain or gzipped.
-
-    Raises:
-        UsageError: if the file is missing, empty, binary, not UTF-8 or of another form.
-    """
-    name = Path(path).name.removesuffix(".gz")
-    if name.endswith(".tsv"):
-        rows = _tsv(read_text(path), path)
-    elif name.endswith((".jsonl", ".json")):
-        rows = _jsonl(read_text(path), path)
-    else:
-        raise UsageError(
-            f"cannot read {path}: the name must end in .tsv or .jsonl, or that and .gz"
-        )
-    if not rows:
-        raise UsageError(f"{path} has no rows")
-    return rows
-
-
-def read_text(path: str | Path) -> str:
-    """The text of a file, plain or gzipped; a byte-order mark is dropped.
-
-    Raises:
-        UsageError: if the file is missing, empty, binary or not UTF-8.
-    """
-    try:
-        data = Path(path).read_bytes()
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-    except FileNotFoundError:
-        raise UsageError(f"no file {path}") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise UsageError(f"cannot read {path}: {error}") from None
-    if not data.strip():
-        raise UsageError(f"{path} is empty")
-    if b"\0" in data:
-        raise UsageError(f"{path} is a binary file, not text")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8: byte {error.start} cannot be decoded") from None
-
-
-def _tsv(text: str, path: str | Path) -> list[Row]:
-    # Not str.splitlines: it also breaks at form feeds and other marks that stand inside texts.
-    lines = text.rstrip("\r\n").split("\n")
-    header = lines[0].rstrip("\r").split("\t")
-    rows = []
-    for number, line in enumerate(lines[1:], start=2):
-        fields = line.rstrip("\r").split("\t")
-        if len(fields) != len(header):
-            raise UsageError(
-                f"{path}, line {number}: {len(fields)} fields where the header has {len(header)}"
-            )
-        rows.append(dict(zip(header, fields, strict=True)))
-    return rows
-
-
-def _jsonl(text: str, path: str | Path) -> list[Row]:
-    rows = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{path}, line {number}: not JSON ({error.msg})") from None
-        if not isinstance(row, dict):
-            raise UsageError(f"{path}, line {number}: not a JSON object")
-        rows.append(row)
-    return rows
 
 
 def column(rows: Sequence[Row], names: Sequence[str], path: str | Path) -> list[str]:
@@ -292,12 +262,15 @@ def select(
     return kept
 
 
-def _two_parts(rows: list[Row], split: str | None, path: str) -> tuple[list[Row], list[Row]]:
+def two_parts(
+    rows: list[Row], split: str | None, path: str, text: str = "text"
+) -> tuple[list[Row], list[Row]]:
+    """The rows to fit on and those to judge, as `LabelFile` parts them."""
     judged = select(rows, split, (), path)
     train = [row for row in rows if row.get("split") == "train"]
     if train and judged[0].get("split") != "train":
         return train, judged
-    in_fifth = [zlib.crc32(row.get("text", "").encode()) % 5 == 0 for row in judged]
+    in_fifth = [zlib.crc32(str(row.get(text, "")).encode()) % 5 == 0 for row in judged]
     parts = [[row for row, last in zip(judged, in_fifth, strict=True) if last == t] for t in (0, 1)]
     if not all(parts):
         raise UsageError(f"{path} has too few rows ({len(judged)}) to part into training and test")
@@ -332,12 +305,9 @@ def _document(row: Row) -> str:
     return f"{row.get('title') or ''} {row.get('text') or ''}".strip()
 
 
-def _digest(paths: Sequence[str | Path], settings: str) -> str:
+def digest(paths: Sequence[str | Path], settings: str) -> str:
     """Hash of the files' bytes and the settings that choose among their rows."""
     digest = hashlib.sha256(settings.encode())
     for path in paths:
-        try:
-            digest.update(Path(path).read_bytes())
-        except OSError as error:
-            raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        digest.update(read_bytes(path))
     return digest.hexdigest()[:16]

@@ -32,10 +32,6 @@ class During(Task):
         object.__setattr__(self, "name", f"{self.inner.name}@dev")
 
     @property
-    def kind(self) -> str:
-        return self.inner.kind
-
-    @property
     def metrics(self) -> tuple[str, ...]:
         return self.inner.metrics
 

@@ -1,8 +1,8 @@
 """What tasks are judged on: the slot bases for task data, and the plain sets they load.
 
-A task never cares where its texts come from. `RetrievalData`, `PairData` and `LabelData` are
-slots; `jaxemb.evaluation.pydocs` fills them from Python's documentation, `jaxemb.evaluation.files`
-from files.
+A task never cares where its texts come from. `RetrievalData`, `PairData`, `LabelData` and the others
+are slots; `jaxemb.evaluation.pydocs` and `pydocs_sets` fill them from Python's documentation,
+`jaxemb.evaluation.files` and `file_sets` from files.
 """
 
 import abc
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int32
+from jaxtyping import Bool, Float64, Int32
 
 from jaxemb.config import Part, UsageError
 
@@ -50,6 +50,43 @@ class LabelProblem(NamedTuple):
     labels: Int32[np.ndarray, " texts"]
     clusters: Int32[np.ndarray, " texts"]
     names: tuple[str, ...]
+
+
+class LabelSetProblem(NamedTuple):
+    """Texts that carry several labels each: a part to fit on, a part to judge, a column a label."""
+
+    train_texts: list[str]
+    train_labels: Bool[np.ndarray, "train labels"]
+    texts: list[str]
+    labels: Bool[np.ndarray, "texts labels"]
+    clusters: Int32[np.ndarray, " texts"]
+    names: tuple[str, ...]
+
+
+class BitextProblem(NamedTuple):
+    """Two lists of texts that say the same, line by line, each text once in its list."""
+
+    source: list[str]
+    target: list[str]
+    clusters: Int32[np.ndarray, " pairs"]
+
+
+class RerankingProblem(NamedTuple):
+    """Queries with candidates of their own; `relevant[q][c]` is the grade of candidate c, or 0."""
+
+    queries: list[str]
+    candidates: list[list[str]]
+    relevant: list[list[int]]
+    clusters: Int32[np.ndarray, " queries"]
+
+
+class SummaryProblem(NamedTuple):
+    """For every text, summaries to be graded, what people graded them, and trusted summaries."""
+
+    references: list[list[str]]
+    summaries: list[list[str]]
+    gold: list[list[float]]
+    clusters: Int32[np.ndarray, " texts"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +132,42 @@ class LabelData(TaskData):
 
     @abc.abstractmethod
     def load(self) -> LabelProblem:
+        """The problem; the same one at every call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelSetData(TaskData):
+    """Slot: where texts with several labels each come from."""
+
+    @abc.abstractmethod
+    def load(self) -> LabelSetProblem:
+        """The problem; the same one at every call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BitextData(TaskData):
+    """Slot: where texts that say the same in two languages come from."""
+
+    @abc.abstractmethod
+    def load(self) -> BitextProblem:
+        """The problem; the same one at every call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RerankingData(TaskData):
+    """Slot: where queries with candidates of their own come from."""
+
+    @abc.abstractmethod
+    def load(self) -> RerankingProblem:
+        """The problem; the same one at every call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SummaryData(TaskData):
+    """Slot: where graded summaries come from."""
+
+    @abc.abstractmethod
+    def load(self) -> SummaryProblem:
         """The problem; the same one at every call."""
 
 

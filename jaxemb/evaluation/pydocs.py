@@ -143,14 +143,14 @@ def _records(source: Source, split: str) -> tuple[Record, ...]:
 
 @_kept
 def _retrieval(data: PyDocsRetrieval) -> RetrievalProblem:
-    records = _with(("summary", "body"), data.source, data.split)
+    records = held(("summary", "body"), data.source, data.split)
     draw = np.random.default_rng(data.seed)
     bodies: dict[str, set[str]] = defaultdict(set)
     clusters: dict[str, str] = {}
     for record in records:
         bodies[record["summary"]].add(record["body"])
         clusters.setdefault(record["summary"], record["cluster"])
-    asked = _some(sorted(bodies), data.queries, draw)
+    asked = some(sorted(bodies), data.queries, draw)
     corpus = _corpus(records, {body for query in asked for body in bodies[query]}, data, draw)
     place = {body: number for number, body in enumerate(corpus)}
     return RetrievalProblem(
@@ -170,15 +170,15 @@ def _corpus(
     """The different bodies in one fixed order: all answers, and others up to the cap."""
     others = sorted({record["body"] for record in records} - answers)
     room = None if data.documents is None else max(0, data.documents - len(answers))
-    return sorted(answers | set(_some(others, room, draw)))
+    return sorted(answers | set(some(others, room, draw)))
 
 
 @_kept
 def _grades(data: PyDocsGrades) -> PairProblem:
-    objects = _Objects(_with(("summary",), data.source, data.split))
+    objects = _Objects(held(("summary",), data.source, data.split))
     draw = np.random.default_rng(data.seed)
     wanted = data.pairs // 5
-    linked = _some(sorted(objects.links), wanted, draw)
+    linked = some(sorted(objects.links), wanted, draw)
     by_grade = {
         2: objects.sample(lambda a, b: a["module"] == b["module"], "module", wanted, draw),
         1: objects.sample(lambda a, b: a["module"] != b["module"], "package", wanted, draw),
@@ -186,7 +186,7 @@ def _grades(data: PyDocsGrades) -> PairProblem:
     }
     own = [(n, sentence) for n, r in enumerate(objects.records) if (sentence := first_sentence(r))]
     first, second, gold = [], [], []
-    for number, sentence in _some(own, wanted, draw):
+    for number, sentence in some(own, wanted, draw):
         first.append(number), second.append(sentence), gold.append(4)
     for grade, pairs in {3: linked, **by_grade}.items():
         for left, right in pairs:
@@ -196,10 +196,10 @@ def _grades(data: PyDocsGrades) -> PairProblem:
 
 @_kept
 def _links(data: PyDocsLinks) -> PairProblem:
-    objects = _Objects(_with(("summary",), data.source, data.split))
+    objects = _Objects(held(("summary",), data.source, data.split))
     draw = np.random.default_rng(data.seed)
     first, second, gold = [], [], []
-    for left, right in _some(sorted(objects.links), data.pairs // 2, draw):
+    for left, right in some(sorted(objects.links), data.pairs // 2, draw):
         other = objects.unlinked(left, "package", draw)
         if other is None:
             continue
@@ -213,11 +213,11 @@ def _links(data: PyDocsLinks) -> PairProblem:
 def _labels(data: PyDocsLabels) -> LabelProblem:
     draw = np.random.default_rng(data.seed)
     fields = (data.text, data.label)
-    train = _distinct(_with(fields, data.source, "train"), data.text)
-    test = _distinct(_with(fields, data.source, data.split), data.text)
+    train = distinct(held(fields, data.source, "train"), data.text)
+    test = distinct(held(fields, data.source, data.split), data.text)
     shared = {record[data.text] for record in train} & {record[data.text] for record in test}
     parts = [
-        _some([record for record in part if record[data.text] not in shared], count, draw)
+        some([record for record in part if record[data.text] not in shared], count, draw)
         for part, count in ((train, data.train), (test, data.texts))
     ]
     names = _common_labels(parts, data)
@@ -258,7 +258,7 @@ class _Objects:
     """Objects of one split with different summaries, and who links to whom."""
 
     def __init__(self, records: Sequence[Record]):
-        self.records = _distinct(records, "summary")
+        self.records = distinct(records, "summary")
         numbers = {record["name"]: n for n, record in enumerate(self.records)}
         self.links = {
             (min(n, m), max(n, m))
@@ -281,6 +281,16 @@ class _Objects:
             if right != left and (min(left, right), max(left, right)) not in self.links:
                 return right
         return None
+
+    def linked(self, number: int) -> list[int]:
+        """The objects that link to this one or that it links to."""
+        return sorted({a + b - number for a, b in self.links if number in (a, b)})
+
+    def others(self, number: int, by: str, wanted: int, draw: np.random.Generator) -> list[int]:
+        """Up to `wanted` other objects of its module or package without a link to it."""
+        near = {number, *self.linked(number)}
+        group = [n for n in self._groups[by, self.records[number][by]] if n not in near]
+        return some(group, wanted, draw)
 
     def sample(
         self,
@@ -335,7 +345,7 @@ def first_sentence(record: Record, least: int = 5) -> str | None:
     return sentence if long_enough and sentence != record["summary"] else None
 
 
-def _with(fields: Sequence[str], source: Source, split: str) -> list[Record]:
+def held(fields: Sequence[str], source: Source, split: str) -> list[Record]:
     """Records of the split that hold a text in every field, in the order of their names."""
     records = _records(source, split)
     kept = [record for record in records if all(record.get(name) for name in fields)]
@@ -344,12 +354,12 @@ def _with(fields: Sequence[str], source: Source, split: str) -> list[Record]:
     return sorted(kept, key=lambda record: record["name"])
 
 
-def _distinct(records: Sequence[Record], name: str) -> list[Record]:
+def distinct(records: Sequence[Record], name: str) -> list[Record]:
     """The first record of every different value of a field."""
     return list({record[name]: record for record in reversed(records)}.values())[::-1]
 
 
-def _some(items: Sequence[Any], count: int | None, draw: np.random.Generator) -> list[Any]:
+def some(items: Sequence[Any], count: int | None, draw: np.random.Generator) -> list[Any]:
     """At most `count` of the items, drawn without replacement, in their order."""
     if count is None or count >= len(items):
         return list(items)

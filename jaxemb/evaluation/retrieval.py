@@ -1,6 +1,6 @@
 """Retrieval: do the documents that answer a query stand at the top of its ranking?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +60,7 @@ class Retrieval(Task):
         scores: Float[np.ndarray, "queries best"],
     ) -> Result:
         """Scores ranked document numbers, whoever ranked them."""
-        rankings = _without_excluded(problem, ids, scores, max(self.depth, self.k))
+        rankings = ranked(problem, ids, scores, max(self.depth, self.k))
         records = trec_metrics(problem.relevant, rankings, self.k, self.depth)
         return Result(
             metrics={name: float(np.mean(records[name])) for name in self.metrics},
@@ -76,12 +76,13 @@ class Retrieval(Task):
 Ranking = dict[int, float]
 
 
-def _without_excluded(
+def ranked(
     problem: RetrievalProblem,
     ids: Int[np.ndarray, "queries best"],
     scores: Float[np.ndarray, "queries best"],
     depth: int,
 ) -> list[Ranking]:
+    """The `depth` best documents of every query with their scores, without the excluded one."""
     excluded = problem.excluded if problem.excluded is not None else np.full(len(ids), -1)
     return [
         dict(
@@ -99,6 +100,21 @@ def trec_metrics(
     Document numbers become zero-padded ids, so that trec_eval's order of ties (id, descending) is
     the higher number first. trec_eval has no cut for the reciprocal rank: it is set to 0 past `k`.
     """
+    column = trec_columns(
+        relevant, rankings, (f"ndcg_cut.{k}", "recip_rank", f"recall.{k},{depth}")
+    )
+    return {
+        f"ndcg@{k}": column(f"ndcg_cut_{k}"),
+        f"mrr@{k}": cut_off(column("recip_rank"), k),
+        f"recall@{k}": column(f"recall_{k}"),
+        f"recall@{depth}": column(f"recall_{depth}"),
+    }
+
+
+def trec_columns(
+    relevant: Sequence[dict[int, int]], rankings: Sequence[Ranking], measures: Sequence[str]
+) -> Callable[[str], Float[np.ndarray, " queries"]]:
+    """trec_eval's measures, looked up by name in the form of its answers: `"ndcg_cut_10"`."""
     import pytrec_eval
 
     run = {
@@ -109,20 +125,20 @@ def trec_metrics(
         str(query): {_id(document): grade for document, grade in grades.items()}
         for query, grades in enumerate(relevant)
     }
-    wanted = {f"ndcg_cut.{k}", "recip_rank", f"recall.{k},{depth}"}
-    measured = pytrec_eval.RelevanceEvaluator(judgements, wanted).evaluate(run)
+    measured = pytrec_eval.RelevanceEvaluator(judgements, set(measures)).evaluate(run)
 
     def column(measure: str) -> Float[np.ndarray, " queries"]:
         # A query without any document in its ranking is not in the answer: it scores nothing.
         return np.array([measured.get(str(q), {}).get(measure, 0.0) for q in range(len(relevant))])
 
-    first = column("recip_rank")
-    return {
-        f"ndcg@{k}": column(f"ndcg_cut_{k}"),
-        f"mrr@{k}": np.where(first >= 1 / k, first, 0.0),
-        f"recall@{k}": column(f"recall_{k}"),
-        f"recall@{depth}": column(f"recall_{depth}"),
-    }
+    return column
+
+
+def cut_off(
+    reciprocal_rank: Float[np.ndarray, " queries"], k: int
+) -> Float[np.ndarray, " queries"]:
+    """The reciprocal rank, 0 past rank `k`."""
+    return np.where(reciprocal_rank >= 1 / k, reciprocal_rank, 0.0)
 
 
 def _id(document: int) -> str:

@@ -1,14 +1,16 @@
-"""Semantic textual similarity: does the cosine order pairs as the gold grades do?"""
+"""Semantic textual similarity: do vectors order pairs as the gold grades do?"""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import STATISTICS
+from jaxemb.evaluation.metrics import CORRELATIONS, STATISTICS
 from jaxemb.evaluation.problems import PairData, PairProblem
 from jaxemb.evaluation.pydocs import PyDocsGrades
+from jaxemb.evaluation.similarities import SIMILARITIES, by_similarity
 from jaxemb.retrieval.exact import unit
 
 
@@ -38,12 +40,53 @@ class STS(Task):
         return judge_pairs(self, self.data.load(), embed)
 
 
+@dataclass(frozen=True, kw_only=True)
+class STSBySimilarity(Task):
+    """`STS` by each similarity: cosine, dot product, and negative Euclidean and Manhattan distance.
+
+    Metrics: `cosine_spearman`, `cosine_pearson`, `dot_spearman`, ... Records: the similarities by
+    their names, `gold`. Cosine, dot product and Euclidean distance do not change when all vectors
+    are rotated; Manhattan distance does.
+
+    Reference: Muennighoff et al., MTEB (arXiv:2210.07316).
+
+    Example:
+        >>> STSBySimilarity().metrics[:3]
+        ('cosine_spearman', 'cosine_pearson', 'dot_spearman')
+    """
+
+    kind: ClassVar[str] = "sts"
+    name: str = "sts"
+    data: PairData = field(default_factory=PyDocsGrades)
+    role: str = "query"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(f"{kind}_{metric}" for kind in SIMILARITIES for metric in CORRELATIONS)
+
+    def run(self, embed: Embed) -> Result:
+        return judge_similarities(self, self.data.load(), embed)
+
+
 def judge_pairs(task: Task, problem: PairProblem, embed: Embed) -> Result:
     """Cosine of every pair against its gold value, by the task's metrics."""
     vectors = embed(problem.first + problem.second, task.role)
     count = len(problem.first)
     examples = {
         "prediction": pairwise_cosine(vectors[:count], vectors[count:]),
+        "gold": problem.gold,
+        "cluster": problem.clusters,
+    }
+    metrics = {name: STATISTICS[name](examples) for name in task.metrics}
+    return Result(metrics=metrics, examples=examples, data=task.fingerprint())
+
+
+def judge_similarities(task: Task, problem: PairProblem, embed: Embed) -> Result:
+    """Every similarity of every pair against its gold value, by the task's metrics."""
+    vectors = embed(problem.first + problem.second, task.role)
+    count = len(problem.first)
+    examples = {
+        **by_similarity(vectors[:count], vectors[count:]),
         "gold": problem.gold,
         "cluster": problem.clusters,
     }

@@ -1,17 +1,138 @@
-"""Ready lists of tasks: the embedded default, and every set of a folder that has a manifest."""
+"""Suites: named lists of tasks, and folders that become one."""
 
+import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Task
+from jaxemb.config import UsageError, near_miss
+from jaxemb.data import read_rows
+from jaxemb.evaluation.base import Task, check_names
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
-from jaxemb.evaluation.files import AllLabelled, LabelFile, PairFile, RetrievalFolder, read_rows
+from jaxemb.evaluation.families import DESCRIPTIVE, MAKERS, NoTask, Set
 from jaxemb.evaluation.pair_classification import PairClassification
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
+from jaxemb.evaluation.pydocs_packages import package_tasks
 from jaxemb.evaluation.retrieval import Retrieval
 from jaxemb.evaluation.sts import STS
+from jaxemb.evaluation.user_folders import described_sets
+from jaxemb.evaluation.user_tfds import tfds_tasks
+
+FOLDER_VARIABLE = "JAXEMB_SHARED_DATA"
+QUICK_TEXTS, QUICK_TOKENS = 1000, 128
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Tasks that are run and summarised together.
+
+    `tokens` is where longer texts are cut, None where the model's own limit holds. `passed_over`
+    says of each set that gives no task why it does not. `sets` names the set of a task where it is
+    not the task's own name, as with the languages of one table.
+    The scores of `descriptive` tasks say what a model is like, not how good it is.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    tokens: int | None = None
+    passed_over: dict[str, str] = field(default_factory=dict)
+    sets: dict[str, str] = field(default_factory=dict)
+    descriptive: frozenset[str] = frozenset()
+
+    def set_of(self, task: Task) -> str:
+        """The name of the set that a task is judged on."""
+        return self.sets.get(task.name, task.name)
+
+    def types(self) -> dict[str, list[str]]:
+        """Names of the tasks by their type: `{"retrieval": [...], "sts": [...]}`."""
+        found: dict[str, list[str]] = {}
+        for task in self.tasks:
+            found.setdefault(task.kind, []).append(task.name)
+        return found
+
+
+def suite(name: str, *, families: Sequence[str] = (), folder: str | Path | None = None) -> Suite:
+    """A suite by its name, or of a folder or a file of one's own.
+
+    Args:
+        name: `pydocs`, `pydocs-packages`, `shared`, `shared-quick`, `tfds:NAME`, or a path.
+        families: keep only sets of these families (of a folder with a manifest), or tasks of these
+            types.
+        folder: where the sets of `shared` and `shared-quick` are, by default `$JAXEMB_SHARED_DATA`;
+            for `tfds:`, the folder of prepared data sets.
+
+    Raises:
+        UsageError: no such suite, folder or family, or nothing that gives a task.
+
+    Example:
+        >>> suite("pydocs", families=("sts",)).types()
+        {'sts': ['sts']}
+    """
+    if name.startswith("tfds:"):
+        return _narrowed(Suite(name, tfds_tasks(name.removeprefix("tfds:"), folder)), families)
+    if name in _NAMED:
+        return _narrowed(_NAMED[name](), families)
+    if name in ("shared", "shared-quick"):
+        quick = name == "shared-quick"
+        return folder_suite(_shared_folder(folder, name), families, name=name, quick=quick)
+    if not Path(name).exists():
+        known = [*_NAMED, "shared", "shared-quick"]
+        raise UsageError(
+            f"there is no suite {name!r}{near_miss(name, known)}; there are {', '.join(known)}, "
+            "tfds:NAME, and any folder or table of yours"
+        )
+    return folder_suite(name, families)
+
+
+def folder_suite(
+    folder: str | Path, families: Sequence[str] = (), *, name: str = "", quick: bool = False
+) -> Suite:
+    """The sets of a folder as tasks, named family-set.
+
+    A folder with a `manifest.jsonl` says itself what its sets are: a row has `family`, `path` and
+    `columns`. In another, retrieval folders (BEIR's layout) and tables are found and told by their
+    columns; a table itself may be given too. A set with a `language` column is a task a language.
+
+    Args:
+        quick: at most 1,000 texts a set, cut to 128 tokens.
+
+    Raises:
+        UsageError: nothing there gives a task of these families.
+    """
+    sets = _sets(Path(folder), QUICK_TEXTS if quick else None)
+    known = list(dict.fromkeys([*MAKERS, *(given.family for given in sets)]))
+    unknown = sorted(set(families) - set(known))
+    if unknown:
+        raise UsageError(f"no family {', '.join(unknown)}; there are {', '.join(known)}")
+    tasks, passed_over, names, descriptive = [], {}, {}, set()
+    for given in sets:
+        if families and given.family not in families:
+            continue
+        try:
+            made = _tasks(given)
+            tasks += made
+            descriptive |= {task.name for task in made if given.family in DESCRIPTIVE}
+            names |= {task.name: given.name for task in made if task.name != given.name}
+        except NoTask as reason:
+            passed_over[given.path] = str(reason)
+    if not tasks:
+        wanted = f" of {', '.join(families)}" if families else ""
+        raise UsageError(f"{folder} holds no set{wanted} that gives a task")
+    check_names(tasks)
+    tokens = QUICK_TOKENS if quick else None
+    return Suite(
+        name or Path(folder).name, tuple(tasks), tokens, passed_over, names, frozenset(descriptive)
+    )
+
+
+def folder_tasks(folder: str | Path, families: Sequence[str] = ()) -> tuple[Task, ...]:
+    """The tasks of `folder_suite`.
+
+    Example:
+        tasks = folder_tasks("data", families=("sts",))     # sts-stsb-en, sts-sick-en, ...
+    """
+    return folder_suite(folder, families).tasks
 
 
 def pydocs_tasks(split: str = "test") -> tuple[Task, ...]:
@@ -30,31 +151,39 @@ def pydocs_tasks(split: str = "test") -> tuple[Task, ...]:
     )
 
 
-def folder_tasks(folder: str | Path, families: Sequence[str] = ()) -> tuple[Task, ...]:
-    """A task for every set that a folder's `manifest.jsonl` lists, named family-set.
+_NAMED: dict[str, Callable[[], Suite]] = {
+    "pydocs": lambda: Suite("pydocs", pydocs_tasks()),
+    "pydocs-packages": lambda: Suite("pydocs-packages", package_tasks()),
+}
 
-    A manifest row has `family` (sts, retrieval, classification, clustering or pairs; other families
-    are passed over), `path` and `columns`. A set with a `language` column gives a task a language.
-    `families` keeps only those. Nothing but the manifest is read, save for sets with languages.
 
-    Raises:
-        UsageError: if the manifest is missing, or lists no set of these families.
-
-    Example:
-        tasks = folder_tasks("data", families=("sts",))     # sts-stsb-en, sts-sick-en, ...
-    """
-    folder = Path(folder)
-    rows = read_manifest(folder)
-    unknown = sorted(set(families) - set(_MAKERS))
+def _narrowed(whole: Suite, families: Sequence[str]) -> Suite:
+    """A suite whose sets have no family: its tasks' types take their place."""
+    types = whole.types()
+    unknown = sorted(set(families) - set(types))
     if unknown:
-        raise UsageError(f"no family {', '.join(unknown)}; there are {', '.join(_MAKERS)}")
-    wanted = [row for row in rows if row["family"] in (families or _MAKERS)]
-    tasks = [task for row in wanted for task in _tasks(folder, row)]
-    if not tasks:
+        raise UsageError(f"no type {', '.join(unknown)} in {whole.name}; it has {', '.join(types)}")
+    kept = tuple(task for task in whole.tasks if not families or task.kind in families)
+    return Suite(whole.name, kept, whole.tokens)
+
+
+def _shared_folder(folder: str | Path | None, name: str) -> Path:
+    place = folder or os.environ.get(FOLDER_VARIABLE)
+    if not place:
         raise UsageError(
-            f"the manifest of {folder} lists no set of {', '.join(families or _MAKERS)}"
+            f"say where the sets of {name} are: --data FOLDER, or the environment variable "
+            f"{FOLDER_VARIABLE}"
         )
-    return tuple(tasks)
+    return Path(place)
+
+
+def _sets(folder: Path, texts: int | None) -> list[Set]:
+    if not (folder / "manifest.jsonl").exists():
+        return described_sets(folder, texts)
+    return [
+        Set(row["family"], _name(row), str(folder / row["path"]), tuple(row["columns"]), texts)
+        for row in read_manifest(folder)
+    ]
 
 
 def read_manifest(folder: str | Path) -> list[dict]:
@@ -67,49 +196,13 @@ def read_manifest(folder: str | Path) -> list[dict]:
     return rows
 
 
-def _tasks(folder: Path, row: dict) -> list[Task]:
-    path = str(folder / row["path"])
+def _name(row: dict) -> str:
     stem = Path(row["path"]).name.removesuffix(".gz").removesuffix(".tsv").removesuffix(".jsonl")
-    name = f"{row['family']}-{stem}"
-    make = _MAKERS[row["family"]]
-    if "language" not in row["columns"]:
-        return make(name, path, (), row["columns"])
-    languages = sorted({record["language"] for record in read_rows(path)})
-    return [
-        task
-        for language in languages
-        for task in make(f"{name}-{language}", path, (f"language={language}",), row["columns"])
-    ]
+    return f"{row['family']}-{stem}"
 
 
-def _sts(name: str, path: str, where: tuple[str, ...], columns: Sequence[str]) -> list[Task]:
-    return [STS(name=name, data=PairFile(path=path, where=where))]
-
-
-def _pairs(name: str, path: str, where: tuple[str, ...], columns: Sequence[str]) -> list[Task]:
-    if "label" not in columns:
-        return []  # positives only: data to train on
-    return [PairClassification(name=name, data=PairFile(path=path, where=where))]
-
-
-def _classification(
-    name: str, path: str, where: tuple[str, ...], columns: Sequence[str]
-) -> list[Task]:
-    return [Classification(name=name, data=LabelFile(path=path, where=where))]
-
-
-def _clustering(name: str, path: str, where: tuple[str, ...], columns: Sequence[str]) -> list[Task]:
-    return [Clustering(name=name, data=AllLabelled(path=path, where=where))]
-
-
-def _retrieval(name: str, path: str, where: tuple[str, ...], columns: Sequence[str]) -> list[Task]:
-    return [Retrieval(name=name, data=RetrievalFolder(path=path))]
-
-
-_MAKERS: dict[str, Callable[..., list[Task]]] = {
-    "sts": _sts,
-    "retrieval": _retrieval,
-    "classification": _classification,
-    "clustering": _clustering,
-    "pairs": _pairs,
-}
+def _tasks(given: Set) -> Sequence[Task]:
+    maker = MAKERS.get(given.family)
+    if maker is None:
+        raise NoTask(f"there is no task for the family {given.family}")
+    return maker(given)

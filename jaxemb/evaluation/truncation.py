@@ -39,10 +39,6 @@ class At(Task):
         object.__setattr__(self, "name", f"{self.inner.name}@{given}")
 
     @property
-    def kind(self) -> str:
-        return self.inner.kind
-
-    @property
     def metrics(self) -> tuple[str, ...]:
         return self.inner.metrics
 

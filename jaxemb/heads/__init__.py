@@ -1,5 +1,5 @@
 """Pooled vectors to the vectors a model returns."""
 
-from jaxemb.heads.base import Chain, Head, Identity, Linear, Normalize
+from jaxemb.heads.base import Activated, Chain, Head, Identity, Linear, Normalize, Normed
 
-__all__ = ["Chain", "Head", "Identity", "Linear", "Normalize"]
+__all__ = ["Activated", "Chain", "Head", "Identity", "Linear", "Normalize", "Normed"]

@@ -1,6 +1,7 @@
 """What every head is, and those that need nothing else."""
 
 import abc
+import dataclasses
 
 import flax.linen as nn
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
 from jaxemb.config import Part
+from jaxemb.nn import Activation, LayerNorm, Norm, Tanh
 
 
 class Head(nn.Module, Part, abc.ABC):
@@ -55,6 +57,30 @@ class Linear(Head, kw_only=True):
         shape = (vectors.shape[-1], self.dim)
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
         return vectors @ kernel + self.param("bias", nn.initializers.zeros, (self.dim,))
+
+
+class Activated(Head, kw_only=True):
+    """A pointwise function of every number, `y = a(v)`; after a `Linear` it makes a layer.
+
+    Example:
+        >>> from jaxemb.nn import ReLU
+        >>> Activated(activation=ReLU()).apply({}, jnp.array([[-1.0, 2.0]])).tolist()
+        [[0.0, 2.0]]
+    """
+
+    activation: Activation = Tanh()
+
+    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch width"]:
+        return self.activation(vectors)
+
+
+class Normed(Head, kw_only=True):
+    """A norm of each vector's numbers, such as `layer_norm`, with its trained scale and bias."""
+
+    norm: Norm = dataclasses.field(default_factory=LayerNorm)
+
+    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch width"]:
+        return self.norm(vectors)
 
 
 class Chain(Head, kw_only=True):

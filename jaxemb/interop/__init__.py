@@ -1,7 +1,8 @@
 """Models of other libraries: weights, tokenizers and folders of Hugging Face, read without torch."""
 
+from jaxemb.interop.export import export
 from jaxemb.interop.folder import describe, is_folder, read
 from jaxemb.interop.locate import find
 from jaxemb.interop.pretrained import Pretrained
 
-__all__ = ["Pretrained", "describe", "find", "is_folder", "read"]
+__all__ = ["Pretrained", "describe", "export", "find", "is_folder", "read"]

@@ -3,6 +3,8 @@
 import dataclasses
 from pathlib import Path
 
+import jax
+
 from jaxemb.config import UsageError
 from jaxemb.interop.architectures import architecture, encoder
 from jaxemb.interop.files import read_json
@@ -43,13 +45,20 @@ def read(folder: Path, *, layers: int | None = None, max_tokens: int | None = No
     config = read_json(modules.network / "config.json")
     kind, shapes = architecture(config, modules.network), embedder.shapes()
     network = {slot: shapes[slot] for slot in ("tokens", "encoder")}
-    params = {"pooling": {}, "head": {}}
-    params |= network_params(modules.network, config, kind, network)
+    params = network_params(modules.network, config, kind, network)
+    params |= {"pooling": {}, "head": modules.head_params()}
+    _check_head(folder, params["head"], shapes["head"])
     return Model(
         embedder=embedder,
         params=params,
         tokenizer=read_tokenizer(modules.network, embedder.text, modules.lowercase),
     )
+
+
+def _check_head(folder: Path, params: dict, shapes: dict) -> None:
+    found, wanted = (jax.tree.map(lambda x: x.shape, tree) for tree in (params, shapes))
+    if found != wanted:
+        raise UsageError(f"The modules in {folder} do not fit each other: {found}, not {wanted}.")
 
 
 def cut(embedder: Embedder, layers: int | None, max_tokens: int | None) -> Embedder:

@@ -1,25 +1,70 @@
 """The modules of a sentence-transformers folder: pooling, what follows it, length, prompts."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
+
 from jaxemb.config import UsageError
-from jaxemb.heads import Chain, Head, Identity, Normalize
-from jaxemb.interop.files import read_json
-from jaxemb.pooling import FirstToken, LastToken, Max, Mean, Pooling, PositionWeightedMean
+from jaxemb.heads import Activated, Chain, Head, Identity, Linear, Normalize, Normed
+from jaxemb.interop.architectures import activation
+from jaxemb.interop.files import Tensors, read_json
+from jaxemb.nn import LayerNorm
+from jaxemb.pooling import (
+    Concatenation,
+    FirstToken,
+    LastToken,
+    Max,
+    Mean,
+    Pooling,
+    PositionWeightedMean,
+    RootLengthSum,
+)
 from jaxemb.text import Template
 
 POOLINGS = {
-    "cls": FirstToken, "max": Max, "mean": Mean, "weightedmean": PositionWeightedMean,
-    "lasttoken": LastToken,
+    "cls": FirstToken, "max": Max, "mean": Mean, "mean_sqrt_len_tokens": RootLengthSum,
+    "weightedmean": PositionWeightedMean, "lasttoken": LastToken,
 }  # fmt: skip
-_OLD_FLAGS = {
+# The flags of older folders, in the order in which several are joined.
+_FLAGS = {
     "pooling_mode_cls_token": "cls", "pooling_mode_max_tokens": "max",
     "pooling_mode_mean_tokens": "mean", "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
     "pooling_mode_weightedmean_tokens": "weightedmean", "pooling_mode_lasttoken": "lasttoken",
 }  # fmt: skip
+_VECTOR = "sentence_embedding"
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadFile:
+    """A head, and where its parameters stand: the folder, and their names by path in ours."""
+
+    head: Head
+    place: Path
+    names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def params(self) -> dict[str, Any]:
+        """The head's parameters; a bias that is left out there is zero."""
+        if not self.names:
+            return {}
+        tensors = Tensors(self.place)
+        lacking = [n for n in self.names.values() if n not in tensors.names() and "bias" not in n]
+        if lacking:
+            raise UsageError(f"The weights in {self.place} lack {lacking[0]}.")
+        arrays = tensors.read(name for name in self.names.values() if name in tensors.names())
+        found: dict[str, Any] = {}
+        for path, name in self.names.items():
+            *parents, leaf = path.split("/")
+            target = found
+            for parent in parents:
+                target = target.setdefault(parent, {})
+            array = arrays.get(name)
+            first = next(iter(arrays.values()))
+            array = jnp.zeros(first.shape[:1]) if array is None else jnp.asarray(array)
+            target[leaf] = array.T if leaf == "kernel" else array
+        return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,10 +73,24 @@ class Modules:
 
     network: Path
     pooling: Pooling
-    head: Head
+    heads: tuple[HeadFile, ...]
     template: Template
     max_tokens: int | None
     lowercase: bool
+
+    @property
+    def head(self) -> Head:
+        """All heads as one."""
+        if len(self.heads) < 2:
+            return self.heads[0].head if self.heads else Identity()
+        return Chain(heads=tuple(one.head for one in self.heads))
+
+    def head_params(self) -> dict[str, Any]:
+        """Parameters of `head`, read from its modules' folders."""
+        if len(self.heads) < 2:
+            return self.heads[0].params() if self.heads else {}
+        found = {f"heads_{place}": one.params() for place, one in enumerate(self.heads)}
+        return {name: params for name, params in found.items() if params}
 
 
 def read_modules(folder: Path) -> Modules:
@@ -43,19 +102,19 @@ def read_modules(folder: Path) -> Modules:
     listed = read_json(folder / "modules.json", default=[])
     kinds = [str(entry.get("type", "")).rpartition(".")[2] for entry in listed]
     places = [folder / str(entry.get("path", "")) for entry in listed]
-    if listed and kinds[0] != "Transformer":
-        raise UsageError(f"{folder / 'modules.json'} begins with {kinds[0]}, not Transformer.")
+    if listed and kinds[:2] != ["Transformer", "Pooling"]:
+        raise UsageError(
+            f"{folder / 'modules.json'} begins with {', '.join(kinds[:2])}; jaxemb reads folders "
+            "that begin with Transformer, Pooling."
+        )
     network = places[0] if listed else folder
     settings = read_json(network / "sentence_bert_config.json", default={})
     prompts = read_json(folder / "config_sentence_transformers.json", default={})
-    rest = list(zip(kinds, places, strict=True))[1:]
-    pooling, heads = Mean(), rest
-    if rest and rest[0][0] == "Pooling":
-        pooling, heads = _pooling(rest[0][1], prompts), rest[1:]
+    after = zip(kinds[2:], places[2:], strict=True)
     return Modules(
         network=network,
-        pooling=pooling,
-        head=_chained([_head(kind, place) for kind, place in heads]),
+        pooling=_pooling(places[1], prompts) if listed else Mean(),
+        heads=tuple(head for kind, place in after for head in _heads(kind, place)),
         template=_template(prompts),
         max_tokens=settings.get("max_seq_length"),
         lowercase=bool(settings.get("do_lower_case", False)),
@@ -64,37 +123,58 @@ def read_modules(folder: Path) -> Modules:
 
 def _pooling(place: Path, prompts: Mapping[str, Any]) -> Pooling:
     config = read_json(place / "config.json")
-    modes = config.get("pooling_mode") or [m for f, m in _OLD_FLAGS.items() if config.get(f)]
+    modes = config.get("pooling_mode") or [m for f, m in _FLAGS.items() if config.get(f)]
     modes = [modes] if isinstance(modes, str) else list(modes) or ["mean"]
-    if len(modes) > 1:
-        raise UsageError(
-            f"{place / 'config.json'} joins the poolings {', '.join(modes)}; one is read here."
-        )
-    if modes[0] not in POOLINGS:
+    unknown = [mode for mode in modes if mode not in POOLINGS]
+    if unknown:
         known = ", ".join(POOLINGS)
         raise UsageError(
-            f"{place / 'config.json'} asks for the pooling {modes[0]!r}; there are {known}."
+            f"{place / 'config.json'} asks for the pooling {unknown[0]!r}; there are {known}."
         )
     if config.get("include_prompt") is False and any((prompts.get("prompts") or {}).values()):
         raise UsageError(
             f"{place / 'config.json'} leaves the prompt's tokens out of the pooling, and no part "
             "here does."
         )
-    return POOLINGS[modes[0]]()
+    poolings = tuple(POOLINGS[mode]() for mode in modes)
+    return poolings[0] if len(poolings) == 1 else Concatenation(poolings=poolings)
 
 
-def _head(kind: str, place: Path) -> Head:
+def _heads(kind: str, place: Path) -> Sequence[HeadFile]:
+    """The heads that a module after the pooling is; dropout is none, where nothing is trained."""
+    config = read_json(place / "config.json", default={})
+    read, written = (config.get(f"module_{end}_name") for end in ("input", "output"))
+    if {read, written} - {None, _VECTOR}:
+        raise UsageError(f"{place} changes {read or written}; jaxemb reads modules of vectors.")
     if kind == "Normalize":
-        return Normalize()
+        return [HeadFile(Normalize(), place)]
+    if kind == "Dropout":
+        return []
+    if kind == "LayerNorm":
+        names = {"norm/scale": "norm.weight", "norm/bias": "norm.bias"}
+        return [HeadFile(Normed(norm=LayerNorm(epsilon=1e-5)), place, names)]
+    if kind == "Dense":
+        return _dense(config, place)
+    known = "Dense, Dropout, LayerNorm, Normalize"
     raise UsageError(
-        f"{place} is a module of type {kind!r} after the pooling; jaxemb reads Normalize."
+        f"{place} is a module of type {kind!r} after the pooling; jaxemb reads {known}."
     )
 
 
-def _chained(heads: list[Head]) -> Head:
-    if len(heads) < 2:
-        return heads[0] if heads else Identity()
-    return Chain(heads=tuple(heads))
+def _dense(config: Mapping[str, Any], place: Path) -> list[HeadFile]:
+    if config.get("use_residual"):
+        raise UsageError(f"{place} adds its input to its output, and no part here does.")
+    if "out_features" not in config:
+        raise UsageError(f"{place / 'config.json'} does not say out_features.")
+    names = {"kernel": "linear.weight", "bias": "linear.bias"}
+    linear = HeadFile(Linear(dim=config["out_features"]), place, names)
+    function = str(config.get("activation_function", "Tanh")).rpartition(".")[2]
+    if function == "Identity":
+        return [linear]
+    try:
+        return [linear, HeadFile(Activated(activation=activation(function.lower())), place)]
+    except UsageError as error:
+        raise UsageError(f"{place / 'config.json'}: {error}.") from None
 
 
 def _template(settings: Mapping[str, Any]) -> Template:

@@ -32,7 +32,7 @@ def network_params(
     stored = {_plain(name, kind): name for name in tensors.names()}
     leaves, structure = jax.tree_util.tree_flatten_with_path(dict(shapes))
     paths = ["/".join(str(key.key) for key in keys) for keys, _ in leaves]
-    wanted = [_theirs(path, kind) for path in paths]
+    wanted = [stored_name(path, kind) for path in paths]
     _check_names(folder, wanted, stored, kind)
     arrays = tensors.read(stored[name] for name in wanted)
     values = []
@@ -56,7 +56,7 @@ def _plain(name: str, kind: Architecture) -> str:
     return name
 
 
-def _theirs(path: str, kind: Architecture) -> str:
+def stored_name(path: str, kind: Architecture) -> str:
     """`encoder/block_3/attention/query/kernel` as the checkpoint calls it."""
     module, _, leaf = path.rpartition("/")
     block = re.search(r"block_(\d+)", module)

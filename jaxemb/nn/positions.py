@@ -78,9 +78,7 @@ class WithSegment(PositionEncoding, kw_only=True):
 
     @nn.compact
     def embed(self, x: Float[Array, "batch tokens width"]) -> Float[Array, "batch tokens width"]:
-        table = self.param(
-            "embedding", nn.initializers.normal(0.02), (self.segments, x.shape[-1])
-        )
+        table = self.param("embedding", nn.initializers.normal(0.02), (self.segments, x.shape[-1]))
         return self.inner.embed(x) + table[0].astype(x.dtype)
 
     def rotate(

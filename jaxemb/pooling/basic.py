@@ -5,6 +5,7 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32
 
+from jaxemb.config import UsageError
 from jaxemb.pooling.base import Pooling, last_layer, weighted_mean
 
 
@@ -106,3 +107,46 @@ class PositionWeightedMean(Pooling, kw_only=True):
     ) -> Float32[Array, "batch width"]:
         rank = jnp.cumsum(mask, axis=1).astype(jnp.float32)
         return weighted_mean(last_layer(states), rank, mask)
+
+
+class RootLengthSum(Pooling, kw_only=True):
+    """The sum over real tokens by the root of their number: `v = Σ_t h[t] / √(Σ_t mask[t])`.
+
+    Between a mean and a sum: a longer text has a longer vector. By angle it is the mean.
+
+    Example:
+        >>> states = jnp.arange(6.0).reshape(1, 1, 3, 2)
+        >>> v = RootLengthSum().apply({}, states, jnp.array([[True, True, False]]))
+        >>> v.round(3).tolist()
+        [[1.4140000343322754, 2.828000068664551]]
+
+    Reference: Reimers and Gurevych, Sentence-BERT, arXiv:1908.10084.
+    """
+
+    aliases: ClassVar[tuple[str, ...]] = ("mean_sqrt_len",)
+
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch width"]:
+        real = mask.astype(jnp.float32)
+        return weighted_mean(last_layer(states), real, mask) * jnp.sqrt(real.sum(1, keepdims=True))
+
+
+class Concatenation(Pooling, kw_only=True):
+    """Several poolings of the same states side by side, `v = [v₁, v₂, …]`.
+
+    Example:
+        >>> states = jnp.arange(6.0).reshape(1, 1, 3, 2)
+        >>> both = Concatenation(poolings=(FirstToken(), Mean()))
+        >>> both.apply({}, states, jnp.array([[True, True, False]])).tolist()
+        [[0.0, 1.0, 1.0, 2.0]]
+    """
+
+    poolings: tuple[Pooling, ...] = ()
+
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch dim"]:
+        if not self.poolings:
+            raise UsageError("concatenation needs poolings, as in concatenation(poolings=(mean,)).")
+        return jnp.concatenate([pooling(states, mask) for pooling in self.poolings], axis=-1)

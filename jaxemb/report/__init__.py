@@ -5,6 +5,7 @@ styles and drawings are inline, so the page can be mailed, archived, and opened 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 __all__ = ["picture", "report", "terminal_table"]
@@ -17,8 +18,9 @@ def report(record: Mapping, runs: Path | None, out: Path) -> Path:
 
     Args:
         record: an experiment's record, as its JSON file holds it.
-        runs: the folder of arm folders (`runs/<experiment>/<scale>`), for learning curves, sizes
-            and failures; None where only the record is at hand.
+        runs: the folder of arm folders (`runs/<experiment>/<scale>`), for learning curves, sizes,
+            failures and the map of embedded texts, which is kept beside each model; None where only
+            the record is at hand.
         out: the folder to write to; made if it is not there.
 
     Raises:
@@ -29,10 +31,11 @@ def report(record: Mapping, runs: Path | None, out: Path) -> Path:
         PosixPath('out/report.html')
     """
     from jaxemb.config import UsageError
+    from jaxemb.report.embedded import text_maps
     from jaxemb.report.findings import findings
     from jaxemb.report.page import markdown_page, page
 
-    found = findings(record, runs)
+    found = replace(findings(record, runs), maps=text_maps(record, runs))
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / "report.md").write_text(markdown_page(found), encoding="utf-8")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxemb.config import UsageError
+from jaxemb.report.embedded import TextMap
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Findings:
     metrics: tuple[str, ...]
     headlines: tuple[str, ...] = ()
     runs: tuple[Run, ...] = ()
+    maps: tuple[TextMap, ...] = ()
 
     @property
     def arms(self) -> tuple[Row, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from html import escape
 from importlib import resources
 
-from jaxemb.report import plots, tables, theme, words
+from jaxemb.report import map_drawing, plots, tables, theme, words
 from jaxemb.report.findings import Findings, axes
 from jaxemb.report.tables import Cell, Table
 
@@ -20,6 +20,12 @@ SCORED = (
     "Means over seeds with 95 % intervals over seeds and examples; the best arm of a column is "
     "bold. Controls stand below the line: a method has to beat them before its score means much."
 )
+RANKED = (
+    "Models that share a letter are not told apart, in a task or by their mean over these tasks: "
+    "each pair is compared over the same seeds and examples, and Holm's correction is taken over "
+    "all pairs. A rank from 2 to 4 says that one model is surely better, and that the last so many "
+    "are surely worse. Rows that cannot do every task are left out."
+)
 
 
 def page(findings: Findings) -> str:
@@ -29,9 +35,11 @@ def page(findings: Findings) -> str:
         _header(record),
         _claims(findings),
         _scores(findings),
+        _ranks(findings),
         _ablation(findings),
         _curves(findings),
         _sizes(findings),
+        _maps(findings),
         _failures(findings),
         _rebuild(findings),
     ]
@@ -53,6 +61,9 @@ def markdown_page(findings: Findings) -> str:
     if record.get("claims"):
         parts += ["## Claims", tables.markdown(tables.claims(findings)), JUDGED]
     parts += ["## Scores", tables.markdown(tables.scores(findings)), SCORED]
+    ranked = tables.ranks(findings)
+    if ranked:
+        parts += ["## Ranks over tasks", tables.markdown(ranked), _ranked(findings.record)]
     more = (tables.other_scores(findings), tables.sizes(findings))
     parts += [tables.markdown(table) for table in more if table]
     if findings.failures:
@@ -222,6 +233,29 @@ def _scores(findings: Findings) -> str:
 
 def _folded(title: str, content: str) -> str:
     return f"<details><summary>{escape(title)}</summary>{content}</details>"
+
+
+def _ranks(findings: Findings) -> str:
+    table = tables.ranks(findings)
+    return _section("Ranks over tasks", _ranked(findings.record), html(table)) if table else ""
+
+
+def _ranked(record: Mapping) -> str:
+    """What the letters mean, and Friedman's test."""
+    test = record["ranking"]["overall"]["friedman"]
+    if test is None:
+        return RANKED
+    groups = "; ".join(", ".join(map(words.control, group)) for group in test["groups"])
+    return (
+        f"{RANKED} Friedman's test of equal ranks: χ² = {test['statistic']:.2f}, "
+        f"p {words.compared_with(test['p'])}. By Nemenyi's test, mean ranks that are "
+        f"{test['critical_difference']:.2f} apart differ; not separated: {groups}."
+    )
+
+
+def _maps(findings: Findings) -> str:
+    drawn = map_drawing.maps(findings.maps)
+    return _section("Map of texts", map_drawing.NOTE, drawn) if drawn else ""
 
 
 def _ablation(findings: Findings) -> str:

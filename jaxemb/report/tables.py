@@ -46,6 +46,43 @@ def other_scores(findings: Findings) -> Table | None:
     return _of_metrics("Other metrics", findings, [m for m in others if not cut(m)[1]])
 
 
+def ranks(findings: Findings) -> Table | None:
+    """Tasks by models, best mean first: scores with intervals, and letters of what is not told apart.
+
+    None where the record ranks nothing over tasks.
+    """
+    told = findings.record.get("ranking") or {}
+    overall = told.get("overall")
+    if not overall:
+        return None
+    rows = {row.name: row for row in findings.rows}
+    order = sorted(overall["rows"], key=lambda name: -overall["rows"][name]["mean"])
+    order = [name for name in order if name in rows]
+    header = ("model", "mean", "mean rank", "rank", *map(words.metric, overall["metrics"]))
+    return Table(
+        caption="Ranks",
+        header=header,
+        rows=tuple(_rank_row(rows[name], overall, told["tasks"]) for name in order),
+    )
+
+
+def _rank_row(row: Row, overall: Mapping, tasks: Mapping) -> tuple[Cell, ...]:
+    found = overall["rows"][row.name]
+    low, high = found["low"], found["high"]
+    place = str(low) if low == high else f"{low} to {high}"
+    cells = [
+        Cell(_row_name(row)),
+        Cell(f"{words.score(found['mean'])} {found['group']}", words.interval(*found["interval"])),
+        Cell(f"{found['mean_rank']:.2f}"),
+        Cell(place),
+    ]
+    for metric in overall["metrics"]:
+        group = (tasks.get(metric, {}).get(row.name) or {}).get("group", "")
+        cell = _score_cell(row, metric, None)
+        cells.append(Cell(f"{cell.text} {group}".strip(), cell.note))
+    return tuple(cells)
+
+
 def sizes(findings: Findings) -> Table | None:
     """Scores of every arm at every size that was read; None where none was."""
     metrics = [metric for metric in findings.metrics if cut(metric)[1]]

@@ -49,6 +49,11 @@ def chance(p: float | int | None) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
+def compared_with(p: float) -> str:
+    """A p-value after its letter: `= 0.02`, or `< 0.001`."""
+    return f"< {chance(p)[1:]}" if chance(p)[0] == "<" else f"= {chance(p)}"
+
+
 def amount(value: float | int | None) -> str:
     """A count to three digits with its magnitude: 1.41 M."""
     if value is None:

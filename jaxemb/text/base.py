@@ -89,11 +89,17 @@ class Tokenizer:
         return sorted(vocabulary, key=vocabulary.get)
 
     def encode(
-        self, texts: Sequence, *, role: str = "document", prompt: str | None = None
+        self,
+        texts: Sequence,
+        *,
+        role: str = "document",
+        prompt: str | None = None,
+        max_tokens: int | None = None,
     ) -> list[np.ndarray]:
         """Token ids of each string: int32 arrays `[tokens]`, 2 <= tokens <= the role's limit.
 
-        An empty text gives `[CLS] [SEP]`. `prompt`, where given, replaces the role's prefix.
+        An empty text gives `[CLS] [SEP]`. `prompt`, where given, replaces the role's prefix, and a
+        `max_tokens` below the role's limit lowers it.
 
         Raises:
             UsageError: a text is not a string (its position is named), or the role is unknown.
@@ -101,6 +107,7 @@ class Tokenizer:
         _check_strings(texts)
         prefix = self.text.template.prefix(role) if prompt is None else prompt
         limit = self.text.limit(role)
+        limit = limit if max_tokens is None else min(limit, max_tokens)
         heads = [_head(prefix + text, limit) for text in texts]
         encoded = [np.asarray(ids, np.int32) for ids in self._ids(heads)]
         for i, (text, head) in enumerate(zip(texts, heads, strict=True)):

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from jaxemb.config import UsageError
 from jaxemb.evaluation.metrics import STATISTICS, spearman
 from jaxemb.evaluation.statistics import (
     benjamini_hochberg,
     cluster_bootstrap,
     cluster_variance,
+    correlation_difference,
     holm,
     jackknife,
+    kendall,
     paired_bootstrap,
     permutation_test,
     rank_correlation,
@@ -107,6 +110,32 @@ def test_wilcoxon(draw):
     a, b = draw.normal(0.3, size=40), draw.normal(size=40)
     assert wilcoxon(a, b) == pytest.approx(scipy.stats.wilcoxon(a, b).pvalue)
     assert wilcoxon(a, a) == 1
+
+
+def test_wilcoxon_is_exact_with_ties_too(draw):
+    for _ in range(5):
+        difference = draw.integers(-3, 6, size=9) / 10
+        kept = difference[difference != 0]
+        ranks = scipy.stats.rankdata(np.abs(kept).round(9))
+        observed = abs(np.sign(kept) @ ranks)
+        flips = [abs(np.dot(s, ranks)) for s in itertools.product((1, -1), repeat=len(kept))]
+        expected = np.mean(np.array(flips) >= observed - 1e-9)
+        assert wilcoxon(difference, np.zeros(9)) == pytest.approx(expected)
+
+
+def test_equal_tests_reject_no_more_often_than_promised(draw):
+    trials = 500
+    hits = np.zeros(3)
+    for _ in range(trials):
+        difference = draw.standard_t(5, size=(9,)).round(1)
+        hits[0] += wilcoxon(difference, np.zeros(9)) < 0.05
+        hits[1] += permutation_test(difference, np.zeros(9)) < 0.05
+        values, clusters = clustered(draw, clusters=40, size=2)
+        zero = np.zeros_like(values)
+        hits[2] += paired_bootstrap(values, zero, clusters=clusters, resamples=400).p < 0.05
+    bound = scipy.stats.binom.ppf(0.9999, trials, 0.05)
+    assert hits[0] <= bound and hits[1] <= bound
+    assert hits[2] <= bound + 0.02 * trials  # percentiles of 40 clusters are a little short
 
 
 def test_jackknife_of_a_mean_has_a_closed_form(draw):
@@ -205,3 +234,50 @@ def test_rank_correlation_interval_covers(draw):
         found = rank_correlation(x, x + draw.normal(size=25), permutations=10)
         hits += found.low < 0.69 < found.high  # 6/π asin(ρ / 2) with ρ = √.5
     assert hits >= 180
+
+
+@pytest.mark.parametrize("digits", [9, 0], ids=["untied", "tied"])
+def test_kendall_is_scipys(draw, digits):
+    for _ in range(5):
+        x, y = draw.normal(size=(2, 12)).round(digits)
+        assert kendall(x, y, permutations=10).value == pytest.approx(
+            scipy.stats.kendalltau(x, y).statistic
+        )
+    assert kendall([1, 1, 1], [1, 2, 3]).value == 0
+
+
+def test_kendall_is_exact_for_few(draw):
+    x, y = draw.normal(size=6), draw.normal(size=6)
+    found = kendall(x, y)
+    assert found.p == pytest.approx(scipy.stats.kendalltau(x, y, method="exact").pvalue)
+    assert found.low < found.value < found.high
+    assert kendall([1, 2, 3, 4], [1, 2, 4, 3])[1:3] == (-1, 1)
+
+
+def test_kendall_interval_covers(draw):
+    hits = 0
+    for _ in range(200):
+        x = draw.normal(size=25)
+        found = kendall(x, x + draw.normal(size=25), permutations=10)
+        hits += found.low < 0.5 < found.high  # 2/π asin(ρ) with ρ = √.5
+    assert hits >= 180
+
+
+def test_correlations_of_the_same_things_are_compared(draw):
+    x, other = draw.normal(size=(2, 15))
+    y = x + draw.normal(size=15)
+    found = correlation_difference(x, other, y)
+    expected = scipy.stats.spearmanr(x, y).statistic - scipy.stats.spearmanr(other, y).statistic
+    assert found.effect == pytest.approx(expected)
+    assert correlation_difference(x, x, y).p == 1
+    assert correlation_difference(other, x, y).effect == pytest.approx(-found.effect)
+    with pytest.raises(UsageError, match="at least four points, not 3"):
+        correlation_difference(x[:3], other[:3], y[:3])
+
+
+def test_equally_related_things_are_told_apart_no_more_often_than_promised(draw):
+    trials, hits = 200, 0
+    for _ in range(trials):
+        y = draw.normal(size=12)
+        hits += correlation_difference(*(y + draw.normal(size=(2, 12))), y).p < 0.05
+    assert hits <= scipy.stats.binom.ppf(0.9999, trials, 0.05) + 0.03 * trials

@@ -183,9 +183,11 @@ def test_a_field_that_is_absent_is_named(folder):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"1_Pooling__config": pooling("cls_token") | pooling("max_tokens")}, "joins the poolings"),
         ({"1_Pooling__config": {"pooling_mode": "median"}}, "the pooling 'median'; there are cls"),
-        ({"modules": [MODULES[0] | {"type": "x.WordEmbeddings"}]}, "begins with WordEmbeddings"),
+        (
+            {"modules": [MODULES[0] | {"type": "x.WordEmbeddings"}]},
+            "begins with WordEmbeddings; jaxemb reads",
+        ),
         ({"modules": [*MODULES[:2], MODULES[2] | {"type": "x.LSTM"}]}, "of type 'LSTM'"),
         (
             {
@@ -195,7 +197,7 @@ def test_a_field_that_is_absent_is_named(folder):
             "leaves the prompt's tokens out",
         ),
     ],
-    ids=["joined", "unknown", "first", "after", "prompt"],
+    ids=["unknown", "first", "after", "prompt"],
 )
 def test_other_modules_are_refused(tmp_path, files, message):
     given = {"modules": MODULES, "1_Pooling__config": pooling("mean_tokens")} | files

@@ -10,6 +10,7 @@ import pytest
 import jaxemb
 from jaxemb import Better, Experiment, Recipe, Train, arm, execution, grid, recipes, stages
 from jaxemb.analysis import costs
+from jaxemb.claims import NOT_TESTABLE, Above
 from jaxemb.config import UsageError, from_json, override, to_json
 from jaxemb.evaluation import STS, Result, Retrieval, Task
 from jaxemb.execution import Named, Options
@@ -230,6 +231,16 @@ class Constant(STS):
         ranks = np.arange(4.0)
         records = {"prediction": ranks, "gold": ranks, "cluster": np.arange(4)}
         return Result(metrics={"spearman": 1.0}, examples=records)
+
+
+def test_weights_need_not_beat_the_static_bag(folder, tmp_path):
+    """That floor tells whether training came to anything; here all models score alike."""
+    base = Recipe(embedder=Pretrained(str(folder)), evaluation=(Constant(),))
+    claims = (Above("sts/spearman", 0.5, "it"),)
+    record = run(experiment(folder, base=base, arms=(arm("it"),), claims=claims), tmp_path)
+    assert record["controls"]["static_bag"] == record["arms"]["it"]["summary"]
+    assert record["claims"][0]["effect"] == 0.5
+    assert record["claims"][0]["verdict"] != NOT_TESTABLE
 
 
 def test_a_recipe_may_do_without_a_model(tmp_path):

@@ -162,3 +162,23 @@ def test_sizes_draw_a_line_a_depth(record):
     panel = plots.sizes(findings(record)).axes[0]
     assert [line.get_label() for line in panel.lines] == ["1 layer", "2 layers"]
     assert list(panel.lines[0].get_xdata()) == [16, 32, 64, 128]
+
+
+def test_ranks_are_ordered_by_their_mean(record):
+    metrics = ["retrieval/ndcg@10", "sts/spearman"]
+    rows = {
+        name: {"mean": mean, "interval": [mean - 0.1, mean + 0.1], "mean_rank": 1.5, "rank": 1.0,
+               "low": 1, "high": high, "group": "ab"}
+        for name, mean, high in (("causal-last", 0.4, 1), ("static_bag", 0.6, 3))
+    }  # fmt: skip
+    record["ranking"] = {
+        "tasks": {metrics[0]: {"causal-last": {"group": "b"}}},
+        "overall": {"metrics": metrics, "rows": rows, "friedman": None},
+    }
+    found = tables.ranks(findings(record))
+    assert [row[0].text for row in found.rows] == ["static bag", "causal-last"]
+    first, second = found.rows
+    assert first[1].text == "0.600 ab" and first[1].note == "[0.500, 0.700]"
+    assert (first[3].text, second[3].text) == ("1 to 3", "1")
+    assert second[4].text.endswith(" b") and not second[5].text.endswith("b")
+    assert tables.ranks(findings(record | {"ranking": None})) is None

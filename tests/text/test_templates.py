@@ -7,7 +7,20 @@ import numpy as np
 import pytest
 
 from jaxemb.config import UsageError, from_json, to_json
-from jaxemb.evaluation import STS, EmbeddingCache, evaluate
+from jaxemb.evaluation import (
+    STS,
+    At,
+    BootstrapClustering,
+    During,
+    EmbeddingCache,
+    Paraphrased,
+    Prompted,
+    Retrieval,
+    RetrievalAtCuts,
+    STSBySimilarity,
+    SubsetClustering,
+    evaluate,
+)
 from jaxemb.evaluation.problems import PairProblem
 from jaxemb.model import Embedding, Model
 from jaxemb.text import Prefix, TaskTemplate, Template, WordPiece
@@ -64,6 +77,12 @@ def test_the_evaluator_writes_the_task_s_prefix_or_refuses(monkeypatch):
     found = evaluate(Embedding(model), [task])["sts"].examples["prediction"]
     first, second = (model.encode(texts, prompt="s: ") for texts in problem[:2])
     np.testing.assert_allclose(found, np.sum(first * second, axis=1), atol=1e-6)
+    told = Prompted(inner=At(inner=task, layers=1), templates=(Template(query="of "),))
+    (wrapped,) = evaluate(Embedding(model), [told]).values()
+    first, second = (model.encode(texts, prompt="s: of ", layers=1) for texts in problem[:2])
+    np.testing.assert_allclose(
+        wrapped.examples["prediction"][:, 1], np.sum(first * second, axis=1), atol=1e-6
+    )
     silent = fitted(TaskTemplate(prefixes=POLICY.prefixes[:1]))
     with pytest.raises(UsageError, match="no prefix for 'sts/query'"):
         evaluate(Embedding(silent), [task])
@@ -74,3 +93,10 @@ def test_models_without_policy_embed_a_text_once_for_all_tasks():
     assert cache.of("sts") is cache
     cache = EmbeddingCache(Embedding(fitted(POLICY)))
     assert cache.of("sts") is cache.of("sts") is not cache
+
+
+def test_a_type_is_that_of_the_ability_however_it_is_wrapped_or_scored():
+    tasks = (During(inner=STS()), At(inner=STS(), dim=2), Paraphrased(inner=STS()), STSBySimilarity())
+    assert {task.kind for task in tasks} == {"sts"}
+    assert RetrievalAtCuts().kind == Retrieval().kind == "retrieval"
+    assert BootstrapClustering().kind == SubsetClustering().kind == "clustering"

@@ -9,7 +9,7 @@ from jaxtyping import Float64, Num
 
 from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Result
-from jaxemb.evaluation.metrics import STATISTICS
+from jaxemb.evaluation.metrics import statistic_of
 from jaxemb.evaluation.statistics.comparison import Comparison
 from jaxemb.evaluation.statistics.resampling import (
     grouped,
@@ -103,11 +103,11 @@ def contrast(
         UsageError: if the numbers of seeds, the examples or the data differ.
     """
     seeds = _paired_seeds(arms, metric)
-    _same_examples([result for arm in arms for result in arm], metric)
+    same_examples([result for arm in arms for result in arm], metric)
     scores, influence = np.zeros(seeds), np.zeros((seeds, 1))  # broadcast over clusters
     for arm, weight in zip(arms, weights, strict=True):
         scores = scores + weight * np.array([result.metrics[metric] for result in arm])
-        influence = influence + weight * np.stack([_influence(result, metric) for result in arm])
+        influence = influence + weight * np.stack([influence_of(result, metric) for result in arm])
     if not trained:
         scores, influence = scores.mean(keepdims=True), influence.mean(axis=0, keepdims=True)
     return _comparison(scores, influence, confidence, trained)
@@ -169,7 +169,7 @@ def _paired_seeds(arms: Sequence[Sequence[Result]], metric: str) -> int:
     return counts[-1]
 
 
-def _same_examples(results: Sequence[Result], metric: str) -> None:
+def same_examples(results: Sequence[Result], metric: str) -> None:
     """Refuses to compare scores of different data, and names what differs."""
     first = results[0]
     for other in results:
@@ -185,7 +185,7 @@ def _same_examples(results: Sequence[Result], metric: str) -> None:
 _influences: WeakKeyDictionary[Result, dict[str, np.ndarray]] = WeakKeyDictionary()
 
 
-def _influence(result: Result, metric: str) -> Float64[np.ndarray, " clusters"]:
+def influence_of(result: Result, metric: str) -> Float64[np.ndarray, " clusters"]:
     """Jackknife influence of every cluster on the metric; empty without records.
 
     Kept as long as the result is: a table and several claims ask for the same ones.
@@ -205,7 +205,8 @@ def _leave_out(
         return np.zeros(1)  # without its only cluster nothing is left to score
     if metric in examples:
         return jackknife_mean(examples[metric], examples["cluster"])
-    if metric not in STATISTICS:
+    statistic = statistic_of(metric)
+    if statistic is None or any(name not in examples for name in statistic.records):
         return np.zeros(0)
-    records = {name: examples[name] for name in STATISTICS[metric].records}
-    return jackknife(STATISTICS[metric], records, grouped(examples["cluster"], GROUPS))
+    records = statistic.of(examples)
+    return jackknife(statistic, records, grouped(examples["cluster"], GROUPS))

@@ -29,9 +29,10 @@ class Interval(NamedTuple):
 class Comparison:
     """A difference (or a mean) and what it takes to judge it: a t test on `degrees` of freedom.
 
-        t = effect / √(seed_variance + example_variance)
+        t = effect / √(seed_variance + example_variance + task_variance)
 
-    `clusters` is 0 where there were no per-example records, `seeds` 1 where nothing was trained.
+    `clusters` is 0 where there were no per-example records, `seeds` 1 where nothing was trained;
+    the task part is there only where the effect is a mean over tasks that might have been others.
 
     Example:
         >>> found = Comparison(effect=0.03, seed_variance=1e-5, example_variance=3e-5, degrees=4)
@@ -46,11 +47,13 @@ class Comparison:
     seeds: int = 1
     clusters: int = 0
     confidence: float = 0.95
+    task_variance: float = 0.0
+    tasks: int = 1
 
     @property
     def standard_error(self) -> float:
-        """√(seed part + example part)."""
-        return math.sqrt(self.seed_variance + self.example_variance)
+        """√(seed part + example part + task part)."""
+        return math.sqrt(self.seed_variance + self.example_variance + self.task_variance)
 
     @property
     def interval(self) -> Interval:
@@ -84,6 +87,11 @@ class Comparison:
         """Seeds that would make an effect of the observed size detectable; see `seeds_needed`."""
         return seeds_needed(self.effect, self)
 
+    @property
+    def clusters_needed(self) -> int | None:
+        """Clusters of examples that would make it detectable; see `clusters_needed`."""
+        return clusters_needed(self.effect, self)
+
     def shifted(self, constant: float) -> "Comparison":
         """The same uncertainty about effect + constant."""
         return dataclasses.replace(self, effect=self.effect + constant)
@@ -93,8 +101,39 @@ class Comparison:
         return dataclasses.replace(self, effect=-self.effect)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tested:
+    """An effect that a test of its own judges, with an interval beside it: read as a `Comparison`.
+
+    Example:
+        >>> found = Tested(effect=0.4, standard_error=0.1, degrees=7, p=0.01)
+        >>> round(found.interval.low, 3), round(found.detectable, 3)
+        (0.164, 0.326)
+    """
+
+    effect: float
+    standard_error: float
+    degrees: int
+    p: float
+    confidence: float = 0.95
+    seeds_needed: int | None = None
+
+    @property
+    def interval(self) -> Interval:
+        """Two-sided interval at `confidence`, from the standard error."""
+        from scipy.stats import t as student
+
+        half = float(student.ppf((1 + self.confidence) / 2, self.degrees)) * self.standard_error
+        return Interval(self.effect - half, self.effect + half)
+
+    @property
+    def detectable(self) -> float:
+        """As `Comparison.detectable`."""
+        return detectable_difference(self.standard_error, self.degrees, confidence=self.confidence)
+
+
 def verdict(
-    comparison: Comparison, margin: float = 0.01, *, p_corrected: float | None = None
+    comparison: Comparison | Tested, margin: float = 0.01, *, p_corrected: float | None = None
 ) -> Verdict:
     """The judgement on the claim that the effect is above 0.
 
@@ -138,14 +177,40 @@ def seeds_needed(
         return None
     seeds = np.arange(2, most + 1)
     per_seed = comparison.seed_variance * comparison.seeds
-    errors = np.sqrt(per_seed / seeds + comparison.example_variance)
+    errors = np.sqrt(per_seed / seeds + comparison.example_variance + comparison.task_variance)
     enough = _reach(seeds - 1, comparison.confidence, power) * errors <= abs(difference)
     return int(seeds[np.argmax(enough)]) if enough.any() else None
 
 
+def clusters_needed(
+    difference: float, comparison: Comparison, *, power: float = 0.8, most: int = 1_000_000
+) -> int | None:
+    """Clusters of examples with which a true `difference` would be detectable, with these seeds.
+
+    Times the examples a cluster, that is how many examples a test set needs. None where no number
+    up to `most` is enough (the seeds limit the test, not the examples), and where no example part
+    was measured.
+
+    Example:
+        >>> found = Comparison(effect=0.01, seed_variance=0.0, example_variance=1e-4, degrees=99,
+        ...                    clusters=100)
+        >>> clusters_needed(0.01, found)
+        787
+    """
+    if comparison.example_variance == 0 or comparison.clusters == 0:
+        return None
+    clusters = np.unique(np.geomspace(2, most, 20_000).astype(np.int64))
+    rest = comparison.seed_variance + comparison.task_variance
+    errors = np.sqrt(comparison.example_variance * comparison.clusters / clusters + rest)
+    by_clusters = comparison.seeds == 1 and comparison.tasks == 1
+    degrees = clusters - 1 if by_clusters else comparison.degrees
+    enough = _reach(degrees, comparison.confidence, power) * errors <= abs(difference)
+    return int(clusters[np.argmax(enough)]) if enough.any() else None
+
+
 def _reach(
-    degrees: int | Int[np.ndarray, " seeds"], confidence: float, power: float
-) -> float | Float64[np.ndarray, " seeds"]:
+    degrees: int | Int[np.ndarray, " counts"], confidence: float, power: float
+) -> float | Float64[np.ndarray, " counts"]:
     """How many standard errors a true effect must measure to be found with this power."""
     from scipy.stats import t as student
 

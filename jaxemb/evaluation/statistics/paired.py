@@ -127,11 +127,24 @@ def permutation_test(
 def wilcoxon(a: Values, b: Values) -> float:
     """Two-sided p of the signed-rank test of a - b; 1 where the two never differ.
 
+    Exact without ties up to 50 values, and with ties up to 13, where scipy would take the normal
+    approximation: a few tasks' worth, with scores that are often equal.
+
     Reference: scipy.stats.wilcoxon (zero differences dropped).
+
+    Example:
+        >>> wilcoxon(np.array([0.5, 0.7, 0.7, 0.9, 0.8]), np.array([0.4, 0.6, 0.6, 0.7, 0.5]))
+        0.0625
     """
+    from scipy.stats import rankdata
     from scipy.stats import wilcoxon as signed_rank
 
     difference = np.asarray(a, np.float64) - b
-    if not np.any(difference):
+    difference = difference[difference != 0]
+    if not len(difference):
         return 1.0
-    return float(signed_rank(difference).pvalue)
+    size = np.round(np.abs(difference), 12)  # rounding must not part equal differences
+    signed = np.sign(difference) * size
+    if len(np.unique(size)) < len(size) <= 13:
+        return permutation_test(np.sign(signed) * rankdata(size), np.zeros(len(size)))
+    return float(signed_rank(signed).pvalue)

@@ -1,0 +1,70 @@
+"""A part of another source's records."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jaxemb.config import UsageError, fingerprint
+from jaxemb.data.base import Source
+from jaxemb.data.pydocs import PyDocs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Within(Source):
+    """The records of some modules, whose own parts take the place of packages.
+
+    A module is meant by its name or by that of a package it stands in: `numpy.linalg` means
+    `numpy.linalg` and `numpy.linalg.linalg`. A record's `package` becomes one name longer than the
+    name that meant it, so that what tells packages apart in the whole tells its parts apart here.
+    Without `modules`, all of them; `package` keeps those of one package, which is the way to name
+    what is no module, such as the standard library (`python`).
+
+    Raises:
+        UsageError: there is no such record.
+
+    Example:
+        >>> Within(modules=("numpy",), without=("numpy.linalg",)).covers("numpy.linalg.linalg")
+        False
+    """
+
+    inner: Source = PyDocs()
+    modules: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    package: str = ""
+
+    def covers(self, module: str) -> bool:
+        """Whether a module is meant."""
+        chosen = not self.modules or _meant(module, self.modules) is not None
+        return chosen and _meant(module, self.without) is None
+
+    def records(self, split: str) -> list[dict[str, Any]]:
+        found = [
+            {**record, "package": self._part(record["module"])}
+            for record in _all(self.inner, split)
+            if self.covers(record["module"]) and self.package in ("", record["package"])
+        ]
+        if not found:
+            raise UsageError(f"there is no record of split {split!r} in {self._name()}")
+        return found
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, self.inner.fingerprint())
+
+    def _part(self, module: str) -> str:
+        by = _meant(module, self.modules)
+        depth = 0 if by is None else by.count(".") + 1
+        return ".".join(module.split(".")[: depth + 1])
+
+    def _name(self) -> str:
+        return ", ".join(self.modules) or self.package or type(self.inner).__name__
+
+
+@functools.lru_cache(maxsize=4)
+def _all(source: Source, split: str) -> Sequence[dict[str, Any]]:
+    return tuple(source.records(split))
+
+
+def _meant(module: str, names: Sequence[str]) -> str | None:
+    """The first of the names that a module has or stands under."""
+    return next((n for n in names if module == n or module.startswith(f"{n}.")), None)

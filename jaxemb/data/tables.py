@@ -1,0 +1,160 @@
+"""Rows from files that people bring: JSONL, TSV, CSV and plain lines, gzipped or not.
+
+One reader for training data and for task data. TSV is UTF-8 with one header line, one tab between
+fields and no quoting; CSV has the usual quoting; JSONL is one object a line; a line of a `.txt`
+file is a row with the field `text`.
+"""
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxemb.config import UsageError
+
+Row = dict[str, Any]
+
+
+def read_rows(path: str | Path, header: Sequence[str] = ()) -> list[Row]:
+    """The rows of a file, its format told by its name: `.jsonl .tsv .csv .txt`, or these and `.gz`.
+
+    Args:
+        header: names of the fields of a table without a header line.
+
+    Raises:
+        UsageError: the file is missing, empty, binary, not UTF-8 or not in its format (the line is
+            named), or has no rows.
+    """
+    path = Path(path)
+    reader = _reader(path)
+    rows = list(reader(path, read_text(path), tuple(header)))
+    if not rows:
+        raise UsageError(f"{path} has no rows")
+    return rows
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file, plain or gzipped; a byte-order mark is dropped.
+
+    Raises:
+        UsageError: the file is missing, empty, binary or not UTF-8.
+    """
+    path = Path(path)
+    data = read_bytes(path)
+    if path.suffix == ".gz" or data[:2] == b"\x1f\x8b":
+        data = _unzipped(path, data)
+    if not data.strip():
+        raise UsageError(f"{path} is empty")
+    if b"\0" in data:
+        raise UsageError(f"{path} is binary, not text")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path} is not UTF-8: byte {data[error.start]:#x}, line {line}") from None
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of a file as they stand.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise UsageError(f"the file {path} does not exist") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a folder, not a file") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _unzipped(path: Path, data: bytes) -> bytes:
+    if not data:
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"{path} is not a whole gzip file: {error}") from None
+
+
+# --- formats
+
+_Reader = Callable[[Path, str, tuple[str, ...]], Iterator[Row]]
+
+
+def _reader(path: Path) -> _Reader:
+    name = path.name.removesuffix(".gz")
+    for suffix, reader in _READERS.items():
+        if name.endswith(suffix):
+            return reader
+    raise UsageError(
+        f"{path}: the format is told by the name, which must end in {', '.join(_READERS)} "
+        "(or one of these and .gz)"
+    )
+
+
+def _jsonl(path: Path, text: str, header: tuple[str, ...]) -> Iterator[Row]:
+    # Only "\n" ends a line here: JSON strings may hold other characters that end lines.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UsageError(f"line {number} of {path} is not JSON: {error}") from None
+        if not isinstance(row, dict):
+            kind = type(row).__name__
+            raise UsageError(f"line {number} of {path} is a JSON {kind}, not an object")
+        yield row
+
+
+def _tsv(path: Path, text: str, header: tuple[str, ...]) -> Iterator[Row]:
+    # Not str.splitlines: it also breaks at form feeds and other marks that stand inside texts.
+    # A line of tabs alone is a row of empty fields; only a line of nothing is none.
+    lines = text.replace("\r\n", "\n").split("\n")
+    rows = ((n, line.split("\t")) for n, line in enumerate(lines, start=1) if line)
+    yield from _table(path, rows, header)
+
+
+def _csv(path: Path, text: str, header: tuple[str, ...]) -> Iterator[Row]:
+    before = csv.field_size_limit(len(text) + 1)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        rows = [(reader.line_num, row) for row in reader if row]
+    except csv.Error as error:
+        raise UsageError(f"line {reader.line_num} of {path} is not CSV: {error}") from None
+    finally:
+        csv.field_size_limit(before)
+    yield from _table(path, iter(rows), header)
+
+
+def _table(
+    path: Path, rows: Iterator[tuple[int, list[str]]], header: tuple[str, ...]
+) -> Iterator[Row]:
+    names = header or tuple(next(rows, (0, []))[1])
+    if len(set(names)) < len(names):
+        raise UsageError(f"{path} names a field twice: {', '.join(names)}")
+    for number, row in rows:
+        if len(row) != len(names):
+            raise UsageError(
+                f"line {number} of {path} has {len(row)} fields, not {len(names)} "
+                f"({', '.join(names)})"
+            )
+        yield dict(zip(names, row, strict=True))
+
+
+def _lines(path: Path, text: str, header: tuple[str, ...]) -> Iterator[Row]:
+    for line in text.splitlines():
+        if line.strip():
+            yield {"text": line.strip()}
+
+
+_READERS: dict[str, _Reader] = {
+    ".jsonl": _jsonl, ".tsv": _tsv, ".csv": _csv, ".txt": _lines, ".json": _jsonl,
+}  # fmt: skip

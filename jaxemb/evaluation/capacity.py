@@ -1,0 +1,72 @@
+"""How many documents vectors of some width can serve in every combination; needs no model."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from jaxemb.analysis import FreeVectors, critical_size, subsets
+from jaxemb.config import fingerprint
+from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.problems import TaskData
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllSubsets(TaskData):
+    """Judgements without texts: every set of `size` documents answers one query."""
+
+    size: int = 2
+
+    def fingerprint(self) -> str:
+        return fingerprint(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity(Task):
+    """The largest number of documents of which free vectors can rank every subset on top.
+
+    The model is not asked: one vector a query and a document is trained on the judgements. Metric:
+    `critical_size`, a mean over `starts` searches from different vectors, which are the examples.
+    Each searches up to `most` documents, and a size counts where one of `tries` trainings recovers
+    everything: in few dimensions vectors cannot pass each other, and some trainings get stuck.
+
+    With pairs and unit vectors exactly 3 documents are possible in two dimensions and 4 in three,
+    since the sets on top are edges of a convex hull. From four dimensions on any number is possible
+    in exact arithmetic: what is found there is how far the optimiser comes in float32.
+
+    Reference: On the Theoretical Limitations of Embedding-Based Retrieval, arXiv:2508.21038.
+
+    Example:
+        >>> Capacity(dim=2).metrics
+        ('critical_size',)
+    """
+
+    name: str = "capacity"
+    data: AllSubsets = field(default_factory=AllSubsets)
+    vectors: FreeVectors = field(default_factory=FreeVectors)
+    dim: int = 4
+    starts: int = 3
+    tries: int = 6
+    most: int = 64
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("critical_size",)
+
+    def run(self, embed: Embed) -> Result:
+        sizes = np.array([self._critical(start) for start in range(self.starts)], np.float64)
+        return Result(
+            metrics={"critical_size": float(sizes.mean())},
+            examples={"critical_size": sizes, "cluster": np.arange(self.starts, dtype=np.int32)},
+            data=self.fingerprint(),
+        )
+
+    def _critical(self, start: int) -> int:
+        def solves(documents: int) -> bool:
+            relevant = subsets(documents, self.data.size)
+            seeds = range(start * self.tries, (start + 1) * self.tries)
+            return any(
+                self.vectors.train(relevant, self.dim, seed).recovered == 1.0 for seed in seeds
+            )
+
+        # One set of all documents is on top whatever the vectors: a size that is always solved.
+        return critical_size(solves, least=self.data.size, most=self.most)

@@ -1,0 +1,157 @@
+"""A model as the mteb package wants one, so that its benchmarks run on it.
+
+mteb is imported where it is used (`pip install "jaxemb[mteb]"`); it brings torch with it, and loads
+its data sets from the network or from its own cache.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from jaxemb import __version__
+from jaxemb.config import UsageError
+from jaxemb.evaluation.base import Embed, of_kind
+from jaxemb.model import Embedding, Model, load
+
+Vectors = Float32[np.ndarray, "*texts width"]
+
+
+class MTEBEncoder:
+    """Satisfies mteb's `EncoderProtocol` around a model.
+
+    Queries take the template's prefix for `query`, documents that for `document`, of the type of the
+    task where the template tells types apart (`TaskTemplate`). Tasks that are not
+    searches give no side: their texts take `role`, which should be the one that jaxemb's own tasks
+    of that kind use: `query` for STS and pairs, `document` for classification and clustering.
+
+    Args:
+        model: a `Model`, or the name or folder of one, as mteb's command line gives it.
+        revision: what its results are filed under; by default the start of the hash of its weights.
+        device: not used: JAX has chosen one.
+        name: `organisation/model`, by default `jaxemb/` and the folder's name.
+        max_tokens: cut texts here where the model would take longer ones.
+        embed: embeds in the model's place, such as an `EmbeddingStore` over it.
+        roles: role by type of task ("STS", "Classification", ...), for texts without a side.
+
+    Example:
+        >>> import mteb                                                  # doctest: +SKIP
+        >>> encoder = MTEBEncoder(jaxemb.load("my-model"))               # doctest: +SKIP
+        >>> mteb.evaluate(encoder, mteb.get_tasks(tasks=["STSBenchmark"]))  # doctest: +SKIP
+
+    Reference: Muennighoff et al., MTEB (arXiv:2210.07316).
+    """
+
+    def __init__(
+        self,
+        model: Model | str,
+        revision: str | None = None,
+        *,
+        device: str | None = None,
+        name: str | None = None,
+        max_tokens: int | None = None,
+        embed: Embed | None = None,
+        roles: tuple[tuple[str, str], ...] = (),
+        **more: Any,
+    ):
+        self._model = load(model) if isinstance(model, str) else model
+        stem = model.rstrip("/").rpartition("/")[2] if isinstance(model, str) else "model"
+        self._name = name or f"jaxemb/{stem}"
+        self._revision = revision or self._model.fingerprint()[:16]
+        self._max_tokens = max_tokens
+        self._embed = embed or Embedding(self._model, max_tokens=max_tokens)
+        self._roles = {**ROLES, **dict(roles)}
+
+    def encode(
+        self,
+        inputs: Iterable[dict[str, Any]],
+        *,
+        task_metadata: Any,
+        hf_split: str,
+        hf_subset: str,
+        prompt_type: Any = None,
+        **kwargs: Any,
+    ) -> Vectors:
+        """Vectors `[texts, dim]` of all texts of the batches, in their order.
+
+        Raises:
+            UsageError: the inputs are no texts.
+        """
+        texts = [text for batch in inputs for text in _texts(batch)]
+        embed = of_kind(self._embed, _kind(task_metadata.type))
+        return np.asarray(embed(texts, self._role(task_metadata, prompt_type)))
+
+    def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
+        """Cosine of every row of one with every row of the other, `[first, second]`.
+
+        Two single vectors give one number.
+        """
+        first, second = _array(embeddings1), _array(embeddings2)
+        found = Model.similarity(first, second)
+        return found[0, 0] if first.ndim == second.ndim == 1 else found
+
+    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:
+        """Cosine of row i with row i."""
+        first, second = (_unit(np.atleast_2d(_array(e))) for e in (embeddings1, embeddings2))
+        return np.einsum("pw,pw->p", first, second)
+
+    @property
+    def mteb_model_meta(self) -> Any:
+        """What mteb files beside the results; the settings of the model are in `experiment_kwargs`."""
+        try:
+            from mteb.models.model_meta import ModelMeta, ScoringFunction
+        except ImportError as error:
+            raise UsageError('mteb is not installed: pip install "jaxemb[mteb]"') from error
+        text = self._model.embedder.text
+        return ModelMeta.create_empty(
+            overwrites={
+                "name": self._name,
+                "revision": self._revision,
+                "embed_dim": self._model.dim,
+                "max_tokens": min(text.max_tokens, self._max_tokens or text.max_tokens),
+                "framework": ["JAX"],
+                "similarity_fn_name": ScoringFunction.COSINE,
+                "modalities": ["text"],
+                "experiment_kwargs": {
+                    "jaxemb": __version__,
+                    "query_prompt": text.template.query,
+                    "document_prompt": text.template.document,
+                },
+            }
+        )
+
+    def _role(self, metadata: Any, prompt_type: Any) -> str:
+        if prompt_type is not None:
+            return (
+                "query"
+                if str(getattr(prompt_type, "value", prompt_type)) == "query"
+                else "document"
+            )
+        return self._roles.get(metadata.type, "document")
+
+
+ROLES = {"STS": "query", "PairClassification": "query", "Summarization": "query"}
+"""Role of the texts of a task that names no side, where it is not `document`."""
+
+
+def _kind(name: str) -> str:
+    """What `Task.kind` calls a type of task of mteb's."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return {"multilabel_classification": "multi_label_classification"}.get(words, words)
+
+
+def _texts(batch: dict[str, Any]) -> Sequence[str]:
+    if "text" not in batch:
+        raise UsageError(f"jaxemb embeds text, and mteb gives {', '.join(batch)} here")
+    return batch["text"]
+
+
+def _array(vectors: Any) -> np.ndarray:
+    return np.asarray(vectors, np.float32)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.maximum(norms, 1e-12)

@@ -1,0 +1,238 @@
+"""How far does a document's vector move when some of its words are replaced by any others?"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from jaxtyping import Float, Float64, Int32, Shaped
+
+from jaxemb.analysis import Vectorizer
+from jaxemb.config import UsageError
+from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.metrics import STATISTICS
+from jaxemb.evaluation.problems import LabelData, LabelProblem
+from jaxemb.evaluation.pydocs import PyDocsLabels
+from jaxemb.retrieval.exact import unit
+from jaxemb.retrieval.lexical import words
+
+Words = Shaped[np.ndarray, "documents words"]
+Strings = Shaped[np.ndarray, " vocabulary"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perturbation(Task):
+    """Replaces words by others drawn uniformly from the vocabulary, and measures the distance.
+
+    A document is the words (lower-cased runs of letters and digits) of one text or, where texts
+    share a cluster, of all of it; its first `T` words are embedded. Two curves are drawn, each point
+    a mean over `draws` sets of positions: the distance for every number of words in `replaced`, at
+    the largest of `lengths`; and the distance for `held` words at every length.
+
+    Metrics: `growth` and `decay`, the slopes of log mean distance against log words replaced and
+    against log length (1: proportional, 0: unmoved by it); `distance` for `held` words at the largest
+    length, and `relative`, the same over the document's mean distance to the others; `violations`,
+    the share of pairs beyond the bound, and `tightness`, a document's largest distance over bound.
+
+    Without `vectorizer` the vectors are those of the model under test, at unit length, whose bound
+    is the trivial 2. A vectorizer is fitted on the training part of the data instead, and judged
+    against its own bound; the model is not asked.
+
+    Records: `by_count` and `counts` `[documents, points]`, `by_length` and `lengths`, and the last
+    four metrics.
+
+    Reference: On the Robustness of Text Vectorizers, arXiv:2303.07203.
+
+    Raises:
+        UsageError: if no two documents are long enough, or more words are to be replaced than are
+            there.
+
+    Example:
+        >>> Perturbation().metrics
+        ('growth', 'decay', 'distance', 'relative', 'violations', 'tightness')
+    """
+
+    name: str = "perturbation"
+    data: LabelData = field(default_factory=lambda: PyDocsLabels(train=2000, texts=2000))
+    vectorizer: Vectorizer | None = None
+    replaced: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    lengths: tuple[int, ...] = (16, 32, 64, 128)
+    held: int = 5
+    draws: int = 5
+    documents: int = 40
+    vocabulary: int = 2000
+    role: str = "document"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min((*self.replaced, self.held)) < 1 or max(self.replaced) > max(self.lengths):
+            raise UsageError(
+                f"replaced={self.replaced} and held={self.held} must lie between 1 and the number "
+                f"of words that are there, {max(self.lengths)}."
+            )
+        if self.held > min(self.lengths):
+            raise UsageError(f"held={self.held} is more than the shortest of {self.lengths} words.")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("growth", "decay", "distance", "relative", "violations", "tightness")
+
+    def run(self, embed: Embed) -> Result:
+        problem = self.data.load()
+        longest = max(self.lengths)
+        documents, clusters = long_documents(problem, longest, self.documents)
+        terms = Vocabulary.of(problem.train_texts, self.vocabulary)
+        measure = _Model(embed, self.role)
+        if self.vectorizer is not None:
+            measure = _Fitted(self.vectorizer, problem.train_texts, terms)
+        draw = np.random.default_rng(self.seed)
+
+        def points(settings: Sequence[tuple[int, int]]) -> list[_Point]:
+            return [self._point(measure, documents[:, :n], k, terms, draw) for n, k in settings]
+
+        by_count = points([(longest, count) for count in self.replaced])
+        by_length = points([(length, self.held) for length in self.lengths])
+        apart = between(measure.vectors(documents))
+        return self._result(by_count, by_length, apart, clusters)
+
+    def _point(
+        self, measure: "_Measure", documents: Words, count: int, terms: "Vocabulary",
+        draw: np.random.Generator,
+    ) -> "_Point":  # fmt: skip
+        """Distances and bounds `[documents, draws]` after replacing `count` words."""
+        kept = measure.vectors(documents)
+        distances, bounds = [], []
+        for _ in range(self.draws):
+            changed = replace(documents, count, terms.words, draw)
+            distances.append(np.linalg.norm(measure.vectors(changed) - kept, axis=1))
+            bounds.append(measure.bound(documents, changed))
+        return _Point(np.stack(distances, axis=1).astype(np.float64), np.stack(bounds, axis=1))
+
+    def _result(
+        self, by_count: Sequence["_Point"], by_length: Sequence["_Point"],
+        apart: Float64[np.ndarray, " documents"], clusters: Int32[np.ndarray, " documents"],
+    ) -> Result:  # fmt: skip
+        ratios = np.concatenate([p.distances / p.bounds for p in (*by_count, *by_length)], axis=1)
+        last = by_length[self.lengths.index(max(self.lengths))].means
+        examples = {
+            "by_count": np.stack([point.means for point in by_count], axis=1),
+            "counts": np.tile(np.array(self.replaced, np.float64), (len(last), 1)),
+            "by_length": np.stack([point.means for point in by_length], axis=1),
+            "lengths": np.tile(np.array(self.lengths, np.float64), (len(last), 1)),
+            "distance": last,
+            "relative": np.divide(last, apart, out=np.zeros_like(last), where=apart > 0),
+            # A distance of exactly the bound is within it, whatever the rounding.
+            "violations": np.mean(ratios > 1 + 1e-5, axis=1),
+            "tightness": ratios.max(axis=1),
+            "cluster": clusters,
+        }
+        slopes = {name: STATISTICS[name](examples) for name in ("growth", "decay")}
+        means = {name: float(examples[name].mean()) for name in self.metrics[2:]}
+        return Result(metrics=slopes | means, examples=examples, data=self.fingerprint())
+
+
+# --- documents and what happens to them
+
+
+class Vocabulary(NamedTuple):
+    """The words that replace others, and every word's id; 0 is that of a word not among them."""
+
+    words: Strings
+    ids: dict[str, int]
+
+    @classmethod
+    def of(cls, texts: Sequence[str], size: int) -> "Vocabulary":
+        """The most frequent words of the texts, in an order that depends on nothing else."""
+        counts = Counter(word for text in texts for word in words(text))
+        most = sorted(counts, key=lambda word: (-counts[word], word))[: size - 1]
+        return cls(np.array(most), {word: number for number, word in enumerate(most, start=1)})
+
+    def encode(self, texts: Iterable[Iterable[str]]) -> list[Int32[np.ndarray, " words"]]:
+        """Words to ids."""
+        return [np.array([self.ids.get(word, 0) for word in text], np.int32) for text in texts]
+
+
+def long_documents(
+    problem: LabelProblem, length: int, most: int
+) -> tuple[Words, Int32[np.ndarray, " documents"]]:
+    """The first `length` words of up to `most` documents that have so many, and their clusters."""
+    found: dict[int, list[str]] = {}
+    for text, cluster in zip(problem.texts, problem.clusters.tolist(), strict=True):
+        found.setdefault(cluster, []).extend(words(text))
+    kept = {name: text[:length] for name, text in found.items() if len(text) >= length}
+    if len(kept) < 2:
+        raise UsageError(f"{len(kept)} documents have {length} words; two are needed.")
+    kept = dict(list(kept.items())[:most])
+    return np.array(list(kept.values())), np.array(list(kept), np.int32)
+
+
+def replace(documents: Words, count: int, vocabulary: Strings, draw: np.random.Generator) -> Words:
+    """Other words in `count` random places of every document: never the word that was there."""
+    changed = documents.astype(object)
+    for row in changed:
+        for place in draw.choice(len(row), count, replace=False):
+            others = vocabulary[vocabulary != row[place]]
+            row[place] = others[draw.integers(len(others))]
+    return changed.astype(str)
+
+
+def between(
+    vectors: Float[np.ndarray, "documents width"],
+) -> Float64[np.ndarray, " documents"]:
+    """The mean distance of every row to the other rows."""
+    from scipy.spatial.distance import cdist
+
+    vectors = np.asarray(vectors, np.float64)
+    return cdist(vectors, vectors).sum(axis=1) / (len(vectors) - 1)
+
+
+# --- what is measured
+
+
+class _Point(NamedTuple):
+    """One point of a curve: distances and bounds, `[documents, draws]`."""
+
+    distances: Float64[np.ndarray, "documents draws"]
+    bounds: Float64[np.ndarray, "documents draws"]
+
+    @property
+    def means(self) -> Float64[np.ndarray, " documents"]:
+        return self.distances.mean(axis=1)
+
+
+class _Measure(Protocol):
+    def vectors(self, documents: Words) -> Float[np.ndarray, "documents width"]: ...
+
+    def bound(self, first: Words, second: Words) -> Float64[np.ndarray, " documents"]: ...
+
+
+class _Model:
+    """Vectors of the model under test, at unit length."""
+
+    def __init__(self, embed: Embed, role: str):
+        self._embed, self._role = embed, role
+
+    def vectors(self, documents: Words) -> Float[np.ndarray, "documents width"]:
+        return unit(self._embed([" ".join(row) for row in documents], self._role))
+
+    def bound(self, first: Words, second: Words) -> Float64[np.ndarray, " documents"]:
+        return np.full(len(first), 2.0)
+
+
+class _Fitted:
+    """Vectors of a vectorizer that was fitted on texts."""
+
+    def __init__(self, vectorizer: Vectorizer, texts: Sequence[str], terms: Vocabulary):
+        self._terms = terms
+        sequences = [ids for ids in terms.encode(map(words, texts)) if len(ids)]
+        self._fitted = vectorizer.fit(sequences, len(terms.words) + 1)
+
+    def vectors(self, documents: Words) -> Float[np.ndarray, "documents width"]:
+        return self._fitted(self._ids(documents))
+
+    def bound(self, first: Words, second: Words) -> Float64[np.ndarray, " documents"]:
+        return self._fitted.bound(self._ids(first), self._ids(second))
+
+    def _ids(self, documents: Words) -> Int32[np.ndarray, "documents tokens"]:
+        return np.stack(self._terms.encode(documents))

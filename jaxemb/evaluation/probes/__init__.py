@@ -1,0 +1,49 @@
+"""Probes: classifiers that read properties off frozen vectors, and the properties' generators."""
+
+from jaxemb.evaluation.probes.classifiers import Classifier, Logistic, Perceptron
+from jaxemb.evaluation.probes.grammar import (
+    ObjectNumber,
+    SubjectNumber,
+    Tense,
+    TopConstituents,
+    TreeDepth,
+)
+from jaxemb.evaluation.probes.sentences import (
+    GeneratedLabels,
+    PlainProse,
+    SentenceLabels,
+    Sentences,
+)
+from jaxemb.evaluation.probes.suite import probing_tasks
+from jaxemb.evaluation.probes.surface import (
+    BigramShift,
+    CoordinationInversion,
+    OddManOut,
+    SentenceLength,
+    WordContent,
+)
+from jaxemb.evaluation.probes.tasks import GradedProbe, PairProbe, Probe
+
+__all__ = [
+    "BigramShift",
+    "Classifier",
+    "CoordinationInversion",
+    "GeneratedLabels",
+    "GradedProbe",
+    "Logistic",
+    "ObjectNumber",
+    "OddManOut",
+    "PairProbe",
+    "Perceptron",
+    "PlainProse",
+    "Probe",
+    "SentenceLabels",
+    "SentenceLength",
+    "Sentences",
+    "SubjectNumber",
+    "Tense",
+    "TopConstituents",
+    "TreeDepth",
+    "WordContent",
+    "probing_tasks",
+]

@@ -1,0 +1,161 @@
+"""Probes: what can be read off frozen vectors of one text, or of two?"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float32, Int32
+
+from jaxemb.config import UsageError, fingerprint
+from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.metrics import STATISTICS
+from jaxemb.evaluation.probes.classifiers import Classifier, Logistic, expected_grades
+from jaxemb.evaluation.problems import LabelData, PairData, PairProblem
+from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks
+from jaxemb.retrieval.exact import unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe(Task):
+    """A classifier on frozen vectors of single texts, fitted on the training part.
+
+    As `Classification`, with the classifier a slot. Metric: `accuracy`. Records: `accuracy`,
+    `assignment`, `label`.
+
+    Reference: Conneau et al., What you can cram into a single vector, arXiv:1805.01070.
+
+    Example:
+        >>> from jaxemb.evaluation import BigramShift, Perceptron
+        >>> Probe(name="bigram_shift", data=BigramShift(), classifier=Perceptron()).metrics
+        ('accuracy',)
+    """
+
+    name: str = "probe"
+    data: LabelData = field(default_factory=PyDocsLabels)
+    role: str = "document"
+    classifier: Classifier = field(default_factory=Logistic)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("accuracy",)
+
+    def run(self, embed: Embed) -> Result:
+        problem = self.data.load()
+        vectors = embed(problem.train_texts + problem.texts, self.role)
+        train, test = np.split(vectors, [len(problem.train_texts)])
+        predicted = self.classifier.predict(train, problem.train_labels, test)
+        return _judged(self, predicted, problem.labels, problem.clusters)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairProbe(Task):
+    """A classifier on both vectors of a pair, for entailment, paraphrase or links.
+
+    Features: |u - v| and u * v; with `sides=True`, u and v themselves as well, which tell what a text
+    says alone. The gold value is the class. `train` is what is fitted on.
+
+    Metric: `accuracy`. Records: `accuracy`, `assignment`, `label`.
+
+    Reference: Conneau et al., Supervised Learning of Universal Sentence Representations
+    (arXiv:1705.02364); Perone et al. (arXiv:1806.06259).
+
+    Example:
+        >>> PairProbe().train.split, PairProbe().data.split
+        ('train', 'test')
+    """
+
+    name: str = "pair_probe"
+    train: PairData = field(default_factory=lambda: PyDocsLinks(split="train"))
+    data: PairData = field(default_factory=PyDocsLinks)
+    role: str = "query"
+    classifier: Classifier = field(default_factory=Logistic)
+    sides: bool = False
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("accuracy",)
+
+    def run(self, embed: Embed) -> Result:
+        parts = self.train.load(), self.data.load()
+        train, test = (pair_features(embed, part, self.role, self.sides) for part in parts)
+        fitted, gold = (_classes(part, self.name) for part in parts)
+        predicted = self.classifier.predict(train, fitted, test)
+        return _judged(self, predicted, gold, parts[1].clusters)
+
+    def fingerprint(self) -> str:
+        return fingerprint([self.train.fingerprint(), self.data.fingerprint()])
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradedProbe(Task):
+    """Grades read off |u - v| and u * v by ordinal regression; see `expected_grades`.
+
+    Metrics: `spearman`, `pearson`. Records: `prediction`, `gold`. `train` is what is fitted on.
+
+    Reference: Tai, Socher and Manning (arXiv:1503.00075); Conneau and Kiela, SentEval
+    (arXiv:1803.05449).
+
+    Example:
+        >>> GradedProbe().metrics
+        ('spearman', 'pearson')
+    """
+
+    name: str = "graded_probe"
+    train: PairData = field(default_factory=lambda: PyDocsGrades(split="train"))
+    data: PairData = field(default_factory=PyDocsGrades)
+    role: str = "query"
+    penalty: float = 10.0
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("spearman", "pearson")
+
+    def run(self, embed: Embed) -> Result:
+        parts = self.train.load(), self.data.load()
+        train, test = (pair_features(embed, part, self.role) for part in parts)
+        prediction = expected_grades(train, parts[0].gold, test, self.penalty)
+        examples = {
+            "prediction": prediction,
+            "gold": parts[1].gold,
+            "cluster": parts[1].clusters,
+        }
+        metrics = {name: STATISTICS[name](examples) for name in self.metrics}
+        return Result(metrics=metrics, examples=examples, data=self.fingerprint())
+
+    def fingerprint(self) -> str:
+        return fingerprint([self.train.fingerprint(), self.data.fingerprint()])
+
+
+def pair_features(
+    embed: Embed, pairs: PairProblem, role: str, sides: bool = False
+) -> Float32[np.ndarray, "pairs features"]:
+    """`[|u - v|, u * v]` of unit vectors, and `[u, v]` before them where `sides` asks for them."""
+    first, second = np.split(unit(embed(pairs.first + pairs.second, role)), 2)
+    own = [first, second] if sides else []
+    return np.concatenate([*own, np.abs(first - second), first * second], axis=1)
+
+
+def _classes(pairs: PairProblem, name: str) -> Int32[np.ndarray, " pairs"]:
+    if np.any(pairs.gold % 1):
+        raise UsageError(
+            f"task {name} needs whole gold values, one a class; GradedProbe reads grades"
+        )
+    return pairs.gold.astype(np.int32)
+
+
+def _judged(
+    task: Task,
+    predicted: Int32[np.ndarray, " texts"],
+    labels: Int32[np.ndarray, " texts"],
+    clusters: Int32[np.ndarray, " texts"],
+) -> Result:
+    correct = (predicted == labels).astype(np.float64)
+    return Result(
+        metrics={"accuracy": float(correct.mean())},
+        examples={
+            "accuracy": correct,
+            "assignment": predicted,
+            "label": labels,
+            "cluster": clusters,
+        },
+        data=task.fingerprint(),
+    )

@@ -1,0 +1,264 @@
+"""Rank evaluation: where does the partner of a pair stand among a large background?"""
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64
+
+from jaxemb.config import Part, fingerprint
+from jaxemb.data.tables import read_rows
+from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.files import column
+from jaxemb.evaluation.problems import PairData, PairProblem, TaskData
+from jaxemb.evaluation.pydocs import PyDocsGrades
+from jaxemb.evaluation.scores import ROUNDING
+from jaxemb.evaluation.words.files import of_files
+from jaxemb.retrieval.exact import unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class NearestPairs(PairData):
+    """The pairs of another set whose gold value lies in its top `share`: those that mean the same.
+
+    The bound is the quantile 1 - `share` of the gold values; pairs at the bound are in.
+
+    Reference: Wang, Kuo and Li, Just Rank (arXiv:2203.02679).
+    """
+
+    inner: PairData = field(default_factory=PyDocsGrades)
+    share: float = 0.25
+
+    def load(self) -> PairProblem:
+        problem = self.inner.load()
+        kept = problem.gold >= np.quantile(problem.gold, 1 - self.share, method="lower")
+        rows = np.flatnonzero(kept).tolist()
+        return PairProblem(
+            [problem.first[row] for row in rows],
+            [problem.second[row] for row in rows],
+            problem.gold[kept],
+            problem.clusters[kept],
+        )
+
+    def on(self, split: str) -> "NearestPairs":
+        return NearestPairs(inner=self.inner.on(split), share=self.share)
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, self.inner.fingerprint())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Background(TaskData):
+    """Slot: the texts that partners are ranked among."""
+
+    @abc.abstractmethod
+    def load(self) -> list[str]:
+        """Texts in a fixed order; equal ones count once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairTexts(Background):
+    """Every text of a set of pairs, whatever the pairs' gold values."""
+
+    pairs: PairData = field(default_factory=PyDocsGrades)
+
+    def load(self) -> list[str]:
+        problem = self.pairs.load()
+        return list(dict.fromkeys(problem.first + problem.second))
+
+    def on(self, split: str) -> "PairTexts":
+        return PairTexts(pairs=self.pairs.on(split))
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, self.pairs.fingerprint())
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextColumn(Background):
+    """One column of a table: a vocabulary, a list of sentences."""
+
+    path: str
+    column: str = "text"
+
+    def load(self) -> list[str]:
+        return list(dict.fromkeys(column(read_rows(self.path), (self.column,), self.path)))
+
+    def fingerprint(self) -> str:
+        return of_files([self.path], self.column)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Together(Background):
+    """Several backgrounds as one."""
+
+    parts: tuple[Background, ...]
+
+    def load(self) -> list[str]:
+        return list(dict.fromkeys(text for part in self.parts for text in part.load()))
+
+    def on(self, split: str) -> "Together":
+        return Together(parts=tuple(part.on(split) for part in self.parts))
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, [part.fingerprint() for part in self.parts])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation(Part, abc.ABC):
+    """Slot: what is done to all vectors, by what is seen of the background alone."""
+
+    @abc.abstractmethod
+    def __call__(
+        self,
+        background: Float32[np.ndarray, "texts width"],
+        vectors: Float32[np.ndarray, "rows width"],
+    ) -> Float32[np.ndarray, "rows width"]:
+        """The vectors, changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsTheyAre(Preparation):
+    """Nothing."""
+
+    def __call__(
+        self,
+        background: Float32[np.ndarray, "texts width"],
+        vectors: Float32[np.ndarray, "rows width"],
+    ) -> Float32[np.ndarray, "rows width"]:
+        return vectors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Centred(Preparation):
+    """Less the mean of the background, which a vector common to all texts does not survive."""
+
+    def __call__(
+        self,
+        background: Float32[np.ndarray, "texts width"],
+        vectors: Float32[np.ndarray, "rows width"],
+    ) -> Float32[np.ndarray, "rows width"]:
+        return vectors - background.mean(axis=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nearness(Part, abc.ABC):
+    """Slot: nearness of every row of one matrix to every row of another."""
+
+    @abc.abstractmethod
+    def __call__(
+        self, one: Float32[np.ndarray, "rows width"], other: Float32[np.ndarray, "columns width"]
+    ) -> Float32[np.ndarray, "rows columns"]:
+        """Higher is nearer; of order 1, so that differences below rounding are ties."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByCosine(Nearness):
+    """cos(a, b)."""
+
+    def __call__(
+        self, one: Float32[np.ndarray, "rows width"], other: Float32[np.ndarray, "columns width"]
+    ) -> Float32[np.ndarray, "rows columns"]:
+        return unit(one) @ unit(other).T
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByDistance(Nearness):
+    """1 / (1 + ‖a - b‖)."""
+
+    def __call__(
+        self, one: Float32[np.ndarray, "rows width"], other: Float32[np.ndarray, "columns width"]
+    ) -> Float32[np.ndarray, "rows columns"]:
+        lengths = np.sum(one**2, axis=1)[:, None] + np.sum(other**2, axis=1)
+        squares = np.maximum(lengths - 2 * one @ other.T, 0)
+        return 1 / (1 + np.sqrt(squares))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartnerRank(Task):
+    """Ranks one text of every pair by its nearness to the other, among the background.
+
+        rank = 1 + number of background texts, other than the pair's own, strictly nearer to a than b
+
+    Metrics: `mrr`, `mean_rank`, `hits@1`, `hits@3`; `tied`, the share of pairs for which some
+    background text is exactly as near as the partner. Ties do not count as nearer: a model that
+    maps all texts to one vector ranks everything first, and only `tied` shows it. Records: the
+    metrics. Similarity scores order all pairs; this looks only at those that people find alike.
+
+    Reference: Wang, Kuo and Li, Just Rank: Rethinking Evaluation with Word and Sentence Similarities
+    (arXiv:2203.02679), where sentences are centred and words are not.
+
+    Example:
+        >>> PartnerRank(name="rank", prepare=Centred(), nearness=ByDistance()).metrics
+        ('mrr', 'mean_rank', 'hits@1', 'hits@3', 'tied')
+    """
+
+    name: str = "partner_rank"
+    data: PairData = field(default_factory=NearestPairs)
+    background: Background = field(default_factory=PairTexts)
+    role: str = "query"
+    prepare: Preparation = field(default_factory=Centred)
+    nearness: Nearness = field(default_factory=ByCosine)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("mrr", "mean_rank", "hits@1", "hits@3", "tied")
+
+    def run(self, embed: Embed) -> Result:
+        problem, texts = self.data.load(), list(dict.fromkeys(self.background.load()))
+        known = embed(texts, self.role)
+        anchors, partners = (
+            self.prepare(known, embed(side, self.role)) for side in (problem.first, problem.second)
+        )
+        own = own_places(problem, texts)
+        rank, tied = ranks(anchors, partners, self.prepare(known, known), own, self.nearness)
+        examples = {
+            "mrr": 1 / rank,
+            "mean_rank": rank,
+            "hits@1": (rank <= 1).astype(np.float64),
+            "hits@3": (rank <= 3).astype(np.float64),
+            "tied": tied.astype(np.float64),
+        }
+        return Result(
+            metrics={name: float(values.mean()) for name, values in examples.items()},
+            examples=examples | {"cluster": problem.clusters},
+            data=self.fingerprint(),
+        )
+
+    def on(self, split: str) -> "PartnerRank":
+        return PartnerRank(
+            name=self.name, data=self.data.on(split), background=self.background.on(split),
+            role=self.role, prepare=self.prepare, nearness=self.nearness,
+        )  # fmt: skip
+
+    def fingerprint(self) -> str:
+        return fingerprint([self.data.fingerprint(), self.background.fingerprint()])
+
+
+def own_places(problem: PairProblem, texts: Sequence[str]) -> list[list[int]]:
+    """Where the two texts of every pair stand in the background, which they are not compared with."""
+    place = {text: number for number, text in enumerate(texts)}
+    pairs = zip(problem.first, problem.second, strict=True)
+    return [[place[text] for text in {a, b} if text in place] for a, b in pairs]
+
+
+def ranks(
+    anchors: Float32[np.ndarray, "pairs width"],
+    partners: Float32[np.ndarray, "pairs width"],
+    background: Float32[np.ndarray, "texts width"],
+    own: Sequence[Sequence[int]],
+    nearness: Nearness,
+    *,
+    block: int = 256,
+) -> tuple[Float64[np.ndarray, " pairs"], Bool[np.ndarray, " pairs"]]:
+    """Rank of every partner, and whether a background text ties with it; memory `[block, texts]`."""
+    rank, tied = np.ones(len(anchors)), np.zeros(len(anchors), bool)
+    for start in range(0, len(anchors), block):
+        part = slice(start, start + block)
+        partner = np.diagonal(nearness(anchors[part], partners[part]))[:, None]
+        gap = nearness(anchors[part], background) - partner
+        for row, places in enumerate(own[part]):
+            gap[row, list(places)] = -np.inf
+        rank[part] += np.sum(gap > ROUNDING, axis=1)
+        tied[part] = np.any(np.abs(gap) <= ROUNDING, axis=1)
+    return rank, tied

@@ -1,0 +1,86 @@
+"""Recall at several depths, with ties counted against the ranking."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.combinations import AttributeSearch
+from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
+from jaxemb.retrieval.exact import cosine_top_k
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recall(Task):
+    """The share of a query's relevant documents among the first `k`, for several `k`.
+
+    Metrics: `recall@k`, a mean over the queries each. A document stands behind every irrelevant one
+    of equal score, so a ranker that cannot tell documents apart gets nothing for the order in which
+    they happen to be stored.
+
+        recall@k = |{d relevant: #{irrelevant with score >= s_d} + #{relevant with score > s_d} < k}|
+                   / |relevant|
+
+    Example:
+        >>> Recall().metrics
+        ('recall@2', 'recall@10', 'recall@20')
+    """
+
+    name: str = "recall"
+    data: RetrievalData = field(default_factory=AttributeSearch)
+    cutoffs: tuple[int, ...] = (2, 10, 20)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(f"recall@{k}" for k in self.cutoffs)
+
+    def run(self, embed: Embed) -> Result:
+        problem = self.data.load()
+        queries = embed(problem.queries, "query")
+        documents = embed(problem.documents, "document")
+        return self.judge(problem, *cosine_top_k(queries, documents, self._reach(problem)))
+
+    def score_run(self, searcher: Any) -> Result:
+        problem = self.data.load()
+        index = searcher.index(problem.documents)
+        return self.judge(problem, *index.search(problem.queries, self._reach(problem)))
+
+    def judge(
+        self,
+        problem: RetrievalProblem,
+        ids: Int[np.ndarray, "queries best"],
+        scores: Float[np.ndarray, "queries best"],
+    ) -> Result:
+        """Scores ranked document numbers, whoever ranked them."""
+        places = [
+            _places(relevant, row, of)
+            for relevant, row, of in zip(problem.relevant, ids, scores, strict=True)
+        ]
+        counts = np.array([len(relevant) for relevant in problem.relevant])
+        records = {
+            f"recall@{k}": np.array([np.sum(one < k) for one in places]) / counts
+            for k in self.cutoffs
+        }
+        return Result(
+            metrics={name: float(np.mean(values)) for name, values in records.items()},
+            examples={**records, "cluster": problem.clusters},
+            data=self.fingerprint(),
+        )
+
+    def _reach(self, problem: RetrievalProblem) -> int:
+        """Deep enough that a tie which goes on below the last one holds `k` irrelevant documents."""
+        if problem.excluded is not None:
+            raise ValueError("recall with ties counted cannot leave documents out")
+        return max(self.cutoffs) + max(map(len, problem.relevant))
+
+
+def _places(
+    relevant: dict[int, int], ids: Int[np.ndarray, " best"], scores: Float[np.ndarray, " best"]
+) -> Int[np.ndarray, " found"]:
+    """How many documents stand before each relevant one that was found."""
+    hits = np.isin(ids, list(relevant))
+    found, others = scores[hits], scores[~hits]
+    worse = np.sum(others[None, :] >= found[:, None], axis=1)
+    return worse + np.sum(found[None, :] > found[:, None], axis=1)

@@ -1,0 +1,78 @@
+"""Reranking: do a query's good candidates stand above its bad ones?"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.problems import RerankingData, RerankingProblem
+from jaxemb.evaluation.pydocs_sets import PyDocsSeeAlso
+from jaxemb.evaluation.retrieval import Ranking, cut_off, trec_columns
+from jaxemb.evaluation.similarities import pairwise_unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reranking(Task):
+    """Orders each query's own candidates by cosine and scores the order.
+
+    Metrics, each a mean over the queries: `map`, `mrr@k`, `ndcg@k`; records: the same, a query.
+    Computed by trec_eval: equal scores are ordered by the candidate's place, the later one first.
+
+    Reference: Muennighoff et al., MTEB (arXiv:2210.07316); trec_eval (arXiv:1805.01597).
+
+    Example:
+        >>> Reranking().metrics
+        ('map', 'mrr@10', 'ndcg@10')
+    """
+
+    name: str = "reranking"
+    data: RerankingData = field(default_factory=PyDocsSeeAlso)
+    k: int = 10
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("map", f"mrr@{self.k}", f"ndcg@{self.k}")
+
+    def run(self, embed: Embed) -> Result:
+        problem = self.data.load()
+        queries = pairwise_unit(embed(problem.queries, "query"))
+        texts = [text for candidates in problem.candidates for text in candidates]
+        ends = np.cumsum([len(candidates) for candidates in problem.candidates])[:-1]
+        parts = np.split(pairwise_unit(embed(texts, "document")), ends)
+        scores = [part @ query for query, part in zip(queries, parts, strict=True)]
+        return self.judge(problem, [_ranking(row.tolist()) for row in scores])
+
+    def score_run(self, searcher: Any) -> Result:
+        """Candidates that the searcher does not return stand last, as if they scored nothing."""
+        problem = self.data.load()
+        texts = list(dict.fromkeys(text for row in problem.candidates for text in row))
+        ids, scores = searcher.index(texts).search(problem.queries, len(texts))
+        number = {text: place for place, text in enumerate(texts)}
+        rankings = []
+        for row, of, candidates in zip(ids, scores, problem.candidates, strict=True):
+            found = dict(zip(row.tolist(), of.tolist(), strict=True))
+            rankings.append(_ranking([found.get(number[text], 0.0) for text in candidates]))
+        return self.judge(problem, rankings)
+
+    def judge(self, problem: RerankingProblem, rankings: list[Ranking]) -> Result:
+        """Scores candidates' scores, whoever gave them."""
+        relevant = [
+            {place: grade for place, grade in enumerate(grades) if grade > 0}
+            for grades in problem.relevant
+        ]
+        column = trec_columns(relevant, rankings, ("map", "recip_rank", f"ndcg_cut.{self.k}"))
+        records = {
+            "map": column("map"),
+            f"mrr@{self.k}": cut_off(column("recip_rank"), self.k),
+            f"ndcg@{self.k}": column(f"ndcg_cut_{self.k}"),
+        }
+        return Result(
+            metrics={name: float(np.mean(records[name])) for name in self.metrics},
+            examples={**records, "cluster": problem.clusters},
+            data=self.fingerprint(),
+        )
+
+
+def _ranking(scores: list[float]) -> Ranking:
+    return dict(enumerate(scores))

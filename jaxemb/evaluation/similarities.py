@@ -1,0 +1,62 @@
+"""How alike the two vectors of a pair are, in the four ways that benchmarks report."""
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+Vectors = Float[np.ndarray, "pairs width"]
+Scores = Float64[np.ndarray, " pairs"]
+
+
+def pairwise_unit(vectors: Vectors) -> Float64[np.ndarray, "pairs width"]:
+    """Rows scaled to length 1 in float64; a zero row stays zero."""
+    vectors = np.asarray(vectors, np.float64)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(norms == 0, 1, norms)
+
+
+def cosine(first: Vectors, second: Vectors) -> Scores:
+    """cos = 1 - |a/|a| - b/|b||² / 2, which is 1 exactly for equal vectors, so that these tie.
+
+    Example:
+        >>> cosine(np.array([[3.0, 4.0]]), np.array([[0.0, 2.0]])).round(9).tolist()
+        [0.8]
+    """
+    apart = pairwise_unit(first) - pairwise_unit(second)
+    return 1 - np.einsum("pw,pw->p", apart, apart) / 2
+
+
+def dot(first: Vectors, second: Vectors) -> Scores:
+    """a · b."""
+    return np.einsum("pw,pw->p", np.asarray(first, np.float64), np.asarray(second, np.float64))
+
+
+def euclidean(first: Vectors, second: Vectors) -> Scores:
+    """-|a - b|: larger is more alike, as with the others."""
+    return -np.linalg.norm(np.asarray(first, np.float64) - second, axis=1)
+
+
+def manhattan(first: Vectors, second: Vectors) -> Scores:
+    """-Σ |a_i - b_i|."""
+    return -np.abs(np.asarray(first, np.float64) - second).sum(axis=1)
+
+
+SIMILARITIES: dict[str, Callable[[Vectors, Vectors], Scores]] = {
+    "cosine": cosine,
+    "dot": dot,
+    "euclidean": euclidean,
+    "manhattan": manhattan,
+}
+"""Name to function; larger always means more alike."""
+
+
+def by_similarity(first: Vectors, second: Vectors) -> dict[str, Scores]:
+    """Every similarity of row i with row i.
+
+    Example:
+        >>> scores = by_similarity(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]))
+        >>> {name: values.round(4).tolist() for name, values in scores.items()}
+        {'cosine': [0.0], 'dot': [0.0], 'euclidean': [-1.4142], 'manhattan': [-2.0]}
+    """
+    return {name: similarity(first, second) for name, similarity in SIMILARITIES.items()}

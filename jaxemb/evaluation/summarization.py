@@ -1,0 +1,80 @@
+"""Summarization: does nearness to trusted summaries order summaries as people grade them?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.metrics import CORRELATIONS
+from jaxemb.evaluation.problems import SummaryData, SummaryProblem
+from jaxemb.evaluation.pydocs_sets import PyDocsDegraded
+from jaxemb.evaluation.similarities import pairwise_unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summarization(Task):
+    """Correlation of grades with the highest similarity to a trusted summary, text by text.
+
+        score of summary s of text t = max over trusted summaries r of t of cos(s, r)
+
+    The correlation is taken within each text and averaged over the texts: over all texts together it
+    would reward knowing which texts are easy. Texts whose grades are all equal are no examples; a
+    model that scores all of a text's summaries alike scores 0 there.
+
+    Metrics: `spearman`, `pearson`, and with the dot product instead of the cosine `dot_spearman`,
+    `dot_pearson`. Records: the same, a text.
+
+    Reference: Fabbri et al., SummEval (arXiv:2007.12626), as in MTEB (arXiv:2210.07316).
+
+    Example:
+        >>> Summarization().metrics
+        ('spearman', 'pearson', 'dot_spearman', 'dot_pearson')
+    """
+
+    name: str = "summarization"
+    data: SummaryData = field(default_factory=PyDocsDegraded)
+    role: str = "document"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return (*CORRELATIONS, *(f"dot_{name}" for name in CORRELATIONS))
+
+    def run(self, embed: Embed) -> Result:
+        problem = graded(self.data.load())
+        references = _vectors(embed, problem.references, self.role)
+        summaries = _vectors(embed, problem.summaries, self.role)
+        records = {name: np.zeros(len(problem.gold)) for name in self.metrics}
+        for text, gold in enumerate(problem.gold):
+            one, other = summaries[text], references[text]
+            cosines = np.max(pairwise_unit(one) @ pairwise_unit(other).T, axis=1)
+            dots = np.max(one @ other.T, axis=1)
+            for name, correlation in CORRELATIONS.items():
+                records[name][text] = correlation(cosines, np.array(gold))
+                records[f"dot_{name}"][text] = correlation(dots, np.array(gold))
+        return Result(
+            metrics={name: float(np.mean(records[name])) for name in self.metrics},
+            examples={**records, "cluster": problem.clusters},
+            data=self.fingerprint(),
+        )
+
+
+def graded(problem: SummaryProblem) -> SummaryProblem:
+    """The texts whose summaries were given more than one grade."""
+    kept = [text for text, gold in enumerate(problem.gold) if len(set(gold)) > 1]
+    return SummaryProblem(
+        references=[problem.references[text] for text in kept],
+        summaries=[problem.summaries[text] for text in kept],
+        gold=[problem.gold[text] for text in kept],
+        clusters=problem.clusters[kept],
+    )
+
+
+def _vectors(
+    embed: Embed, groups: Sequence[Sequence[str]], role: str
+) -> list[Float64[np.ndarray, "texts width"]]:
+    """The vectors of every group of texts, all embedded together."""
+    vectors: Float32[np.ndarray, "all width"] = embed([t for group in groups for t in group], role)
+    ends = np.cumsum([len(group) for group in groups])[:-1]
+    return np.split(vectors.astype(np.float64), ends)

@@ -1,0 +1,108 @@
+"""Tasks on words and phrases: what single words' vectors know, over the same `embed` protocol."""
+
+from jaxemb.evaluation.words.analogy import (
+    Analogy,
+    AnalogyRule,
+    ThreeCosAdd,
+    ThreeCosMul,
+)
+from jaxemb.evaluation.words.association import Association
+from jaxemb.evaluation.words.categories import Categorisation, OutlierDetection
+from jaxemb.evaluation.words.choice import Choice
+from jaxemb.evaluation.words.files import (
+    AnalogyCategories,
+    AnalogyFile,
+    AssociationFile,
+    ContextFiles,
+    OutlierFile,
+    TaggedFile,
+    WordPairFile,
+    association_tests,
+)
+from jaxemb.evaluation.words.phrases import (
+    BlankedDefinitions,
+    LabelTable,
+    MinimalPairs,
+    Paraphrases,
+    TripletFile,
+    VariantFile,
+)
+from jaxemb.evaluation.words.problems import (
+    AnalogyData,
+    AnalogyProblem,
+    AssociationData,
+    AssociationProblem,
+    ContextData,
+    ContextProblem,
+    OutlierData,
+    OutlierProblem,
+    OutliersFromLabels,
+    TaggingData,
+    TaggingProblem,
+    TripletData,
+    TripletProblem,
+)
+from jaxemb.evaluation.words.ranking import AnswerRank
+from jaxemb.evaluation.words.similarity import FewShotSimilarity, WordSimilarity, few_shot_curve
+from jaxemb.evaluation.words.spelling import LowerCase, SpacesForUnderscores, Spelling
+from jaxemb.evaluation.words.tagging import (
+    Occlusion,
+    Tagging,
+    TargetFeatures,
+    TargetInSentence,
+    TargetWord,
+)
+from jaxemb.evaluation.words.unknown import Counted, LeftOut, Unknown
+
+__all__ = [
+    "Analogy",
+    "AnalogyCategories",
+    "AnalogyData",
+    "AnalogyFile",
+    "AnalogyProblem",
+    "AnalogyRule",
+    "AnswerRank",
+    "Association",
+    "AssociationData",
+    "AssociationFile",
+    "AssociationProblem",
+    "BlankedDefinitions",
+    "Categorisation",
+    "Choice",
+    "ContextData",
+    "ContextFiles",
+    "ContextProblem",
+    "Counted",
+    "FewShotSimilarity",
+    "LabelTable",
+    "LeftOut",
+    "LowerCase",
+    "MinimalPairs",
+    "Occlusion",
+    "OutlierData",
+    "OutlierDetection",
+    "OutlierFile",
+    "OutlierProblem",
+    "OutliersFromLabels",
+    "Paraphrases",
+    "SpacesForUnderscores",
+    "Spelling",
+    "TaggedFile",
+    "Tagging",
+    "TaggingData",
+    "TaggingProblem",
+    "TargetFeatures",
+    "TargetInSentence",
+    "TargetWord",
+    "ThreeCosAdd",
+    "ThreeCosMul",
+    "TripletData",
+    "TripletFile",
+    "TripletProblem",
+    "Unknown",
+    "VariantFile",
+    "WordPairFile",
+    "WordSimilarity",
+    "association_tests",
+    "few_shot_curve",
+]

@@ -1,0 +1,109 @@
+"""Categories of words: are those of one kind near each other, and is a stranger told apart?"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float32
+
+from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.clustering import assign
+from jaxemb.evaluation.problems import LabelData
+from jaxemb.evaluation.pydocs import PyDocsLabels
+from jaxemb.evaluation.scores import ROUNDING, purity
+from jaxemb.evaluation.words.problems import OutlierData, OutliersFromLabels
+from jaxemb.evaluation.words.spelling import Spelling, spelled
+from jaxemb.retrieval.exact import unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Categorisation(Task):
+    """K-means on unit vectors, as many groups as categories; how pure are the groups?
+
+    Metric: `purity`, the share of words in the largest category of their group, averaged over `runs`
+    k-means runs with fixed seeds. Records: `assignment` `[words, runs]`, `label`. Words of unknown
+    vector (zeros) are grouped like any other.
+
+    Reference: Baroni, Dinu and Kruszewski, Don't count, predict! (ACL 2014).
+
+    Example:
+        >>> Categorisation().metrics
+        ('purity',)
+    """
+
+    name: str = "categorisation"
+    data: LabelData = field(default_factory=PyDocsLabels)
+    role: str = "query"
+    runs: int = 5
+    spelling: tuple[Spelling, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("purity",)
+
+    def run(self, embed: Embed) -> Result:
+        problem = self.data.load()
+        vectors = unit(embed(spelled(problem.texts, self.spelling), self.role))
+        groups = len(np.unique(problem.labels))
+        found = np.stack([assign(vectors, groups, seed) for seed in range(self.runs)], axis=1)
+        return Result(
+            metrics={"purity": purity(found, problem.labels)},
+            examples={"assignment": found, "label": problem.labels, "cluster": problem.clusters},
+            data=self.fingerprint(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutlierDetection(Task):
+    """Finds the word that does not belong to its group: the one least like the others.
+
+        c(w) = mean of cos(u, v) over pairs u ≠ v of the group without w
+
+    Without the outlier the rest is most compact. OP, its place when the words are ordered by rising
+    `c`, runs from 0 to n; other words with an equal `c` count against it. Metrics: `accuracy` (OP = n),
+    `opp`, the mean of OP / n for n members. Random vectors score 1 / (n + 1) and 1 / 2.
+
+    Reference: Camacho-Collados and Navigli, Find the word that does not belong (RepEval 2016).
+
+    Example:
+        >>> OutlierDetection().metrics
+        ('accuracy', 'opp')
+    """
+
+    name: str = "outlier_detection"
+    data: OutlierData = field(
+        default_factory=lambda: OutliersFromLabels(inner=PyDocsLabels(text="summary"))
+    )
+    role: str = "query"
+    spelling: tuple[Spelling, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("accuracy", "opp")
+
+    def run(self, embed: Embed) -> Result:
+        problem = self.data.load()
+        texts = [
+            text
+            for group, outlier in zip(problem.groups, problem.outliers, strict=True)
+            for text in (*group, outlier)
+        ]
+        vectors = unit(embed(spelled(texts, self.spelling), self.role))
+        ends = np.cumsum([len(group) + 1 for group in problem.groups])[:-1]
+        shares = np.array([outlier_place(part) for part in np.split(vectors, ends)])
+        correct = (shares == 1).astype(np.float64)
+        return Result(
+            metrics={"accuracy": float(correct.mean()), "opp": float(shares.mean())},
+            examples={"accuracy": correct, "opp": shares, "cluster": problem.clusters},
+            data=self.fingerprint(),
+        )
+
+
+def outlier_place(words: Float32[np.ndarray, "words width"]) -> float:
+    """OP / n of the last word among unit vectors.
+
+    `c(w)` falls with the sum of w's cosines with the others, so the sums are compared.
+    """
+    cosines = words @ words.T
+    np.fill_diagonal(cosines, 0.0)
+    sums = cosines.sum(axis=1)
+    return float(np.mean(sums[:-1] > sums[-1] + ROUNDING))

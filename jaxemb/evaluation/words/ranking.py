@@ -1,0 +1,76 @@
+"""Where the right answer stands among all candidates."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float32, Int32
+
+from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
+from jaxemb.evaluation.pydocs import PyDocsRetrieval
+from jaxemb.evaluation.scores import ROUNDING, median
+from jaxemb.evaluation.words.spelling import Spelling, spelled
+from jaxemb.retrieval.exact import unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerRank(Task):
+    """Rank of the first right answer by cosine, among all candidates: a word by its definition.
+
+    rank = 1 + wrong candidates at least as near as the nearest right one; a tie counts against it,
+    so that equal vectors for all texts rank last. Metrics: `mrr`, `accuracy` (rank 1),
+    `median_rank`. Records: `mrr`, `accuracy`, `rank`.
+
+    Reference: Herbelot and Baroni, High-risk learning (arXiv:1707.06556), for nonce definitions.
+
+    Example:
+        >>> AnswerRank(name="definitions").metrics
+        ('mrr', 'accuracy', 'median_rank')
+    """
+
+    name: str = "answer_rank"
+    data: RetrievalData = field(default_factory=PyDocsRetrieval)
+    spelling: tuple[Spelling, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("mrr", "accuracy", "median_rank")
+
+    def run(self, embed: Embed) -> Result:
+        problem = self.data.load()
+        queries = unit(embed(spelled(problem.queries, self.spelling), "query"))
+        documents = unit(embed(spelled(problem.documents, self.spelling), "document"))
+        rank = first_ranks(queries, documents, problem)
+        examples = {
+            "mrr": 1 / rank,
+            "accuracy": (rank == 1).astype(np.float64),
+            "rank": rank.astype(np.float64),
+            "cluster": problem.clusters,
+        }
+        metrics = {name: float(examples[name].mean()) for name in ("mrr", "accuracy")}
+        return Result(
+            metrics=metrics | {"median_rank": median(examples["rank"])},
+            examples=examples,
+            data=self.fingerprint(),
+        )
+
+
+def first_ranks(
+    queries: Float32[np.ndarray, "queries width"],
+    documents: Float32[np.ndarray, "documents width"],
+    problem: RetrievalProblem,
+    *,
+    block: int = 256,
+) -> Int32[np.ndarray, " queries"]:
+    """Rank of the nearest relevant document of every query, ties before it; `[block, documents]`."""
+    ranks = np.zeros(len(queries), np.int32)
+    for start in range(0, len(queries), block):
+        scores = queries[start : start + block] @ documents.T
+        for place, row in enumerate(scores, start=start):
+            right = list(problem.relevant[place])
+            best = row[right].max()
+            row[right] = -np.inf
+            if problem.excluded is not None and problem.excluded[place] >= 0:
+                row[problem.excluded[place]] = -np.inf
+            ranks[place] = 1 + np.sum(row >= best - ROUNDING)
+    return ranks

@@ -1,0 +1,139 @@
+"""Word similarity: does the cosine of words order pairs as people do?"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float32
+
+from jaxemb.config import UsageError
+from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.metrics import spearman
+from jaxemb.evaluation.problems import PairData
+from jaxemb.evaluation.sts import pairwise_cosine
+from jaxemb.evaluation.words.problems import ContextData, ContextProblem
+from jaxemb.evaluation.words.spelling import Spelling, spelled
+from jaxemb.evaluation.words.unknown import Counted, Unknown, has_vector, neutral
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordSimilarity(Task):
+    """Rank correlation of the cosine of two words with their graded similarity.
+
+    Metrics: `spearman`; `coverage`, the share of pairs whose words both have a vector (a vector of
+    zeros says that there is none). Records: `prediction`, `gold`.
+
+    Reference: Hill, Reichart and Korhonen, SimLex-999 (arXiv:1408.3456).
+
+    Example:
+        >>> from jaxemb.evaluation import WordPairFile
+        >>> WordSimilarity(name="men", data=WordPairFile(path="men.tsv")).metrics
+        ('spearman', 'coverage')
+    """
+
+    name: str = "word_similarity"
+    data: PairData
+    role: str = "query"
+    spelling: tuple[Spelling, ...] = ()
+    unknown: Unknown = field(default_factory=Counted)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("spearman", "coverage")
+
+    def run(self, embed: Embed) -> Result:
+        problem = self.data.load()
+        words = spelled(problem.first + problem.second, self.spelling)
+        first, second = np.split(embed(words, self.role), 2)
+        known = has_vector(first) & has_vector(second)
+        kept = self.unknown.kept(known)
+        prediction = neutral(pairwise_cosine(first, second), known)[kept]
+        gold = problem.gold[kept]
+        return Result(
+            metrics={"spearman": spearman(prediction, gold), "coverage": float(known.mean())},
+            examples={
+                "prediction": prediction,
+                "gold": gold,
+                "cluster": problem.clusters[kept],
+            },
+            data=self.fingerprint(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewShotSimilarity(Task):
+    """As `WordSimilarity`, but the second word's vector is the mean of some of its contexts' vectors.
+
+    `contexts` sentences are drawn for every pair by `seed` (all, where there are fewer): what a model
+    makes of a word that it has only met so often. With more contexts the draws are supersets.
+
+    Metric: `spearman`. Records: `prediction`, `gold`. The pairs of one rare word are one cluster.
+
+    Reference: Khodak et al., A La Carte Embedding (arXiv:1805.05388), the contextual rare words.
+
+    Example:
+        >>> from jaxemb.evaluation import ContextFiles
+        >>> FewShotSimilarity(data=ContextFiles(pairs="p.tsv", contexts="c.jsonl"), contexts=4).metrics
+        ('spearman',)
+    """
+
+    name: str = "few_shot_similarity"
+    data: ContextData
+    role: str = "query"
+    contexts: int = 16
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.contexts < 1:
+            raise UsageError(f"contexts={self.contexts} must be at least 1.")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("spearman",)
+
+    def run(self, embed: Embed) -> Result:
+        problem = self.data.load()
+        prediction = pairwise_cosine(
+            embed(problem.words, self.role), self._from_contexts(problem, embed)
+        ).astype(np.float64)
+        return Result(
+            metrics={"spearman": spearman(prediction, problem.gold)},
+            examples={
+                "prediction": prediction,
+                "gold": problem.gold,
+                "cluster": problem.clusters,
+            },
+            data=self.fingerprint(),
+        )
+
+    def _from_contexts(
+        self, problem: ContextProblem, embed: Embed
+    ) -> Float32[np.ndarray, "pairs width"]:
+        draw = np.random.default_rng(self.seed)
+        # A whole permutation a pair, so that the first four contexts are the same out of sixteen.
+        drawn = [
+            [of[place] for place in draw.permutation(len(of))[: self.contexts]]
+            for of in problem.contexts
+        ]
+        vectors = embed([*itertools.chain(*drawn)], self.role)
+        ends = np.cumsum([len(of) for of in drawn])[:-1]
+        return np.stack([part.mean(axis=0) for part in np.split(vectors, ends)])
+
+
+def few_shot_curve(
+    data: ContextData, *, contexts: Sequence[int] = (1, 2, 4, 8, 16), name: str = ""
+) -> tuple[FewShotSimilarity, ...]:
+    """The same task at several numbers of contexts, each in its own name.
+
+    Example:
+        >>> from jaxemb.evaluation import ContextFiles
+        >>> data = ContextFiles(pairs="p.tsv", contexts="c.jsonl")
+        >>> [task.name for task in few_shot_curve(data, contexts=(1, 8), name="crw")]
+        ['crw@contexts=1', 'crw@contexts=8']
+    """
+    name = name or FewShotSimilarity.name
+    return tuple(
+        FewShotSimilarity(name=f"{name}@contexts={count}", data=data, contexts=count)
+        for count in contexts
+    )

@@ -1,0 +1,70 @@
+"""What becomes of words that a model has no vector for.
+
+A model says so by a vector of zeros. Models of subwords never do; tables of word vectors do, and a
+score over the words that happen to be known is a score on other data.
+"""
+
+import abc
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64
+
+from jaxemb.config import Part, UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown(Part, abc.ABC):
+    """Slot: what becomes of an example with a word that has no vector."""
+
+    @abc.abstractmethod
+    def kept(self, known: Bool[np.ndarray, " examples"]) -> Bool[np.ndarray, " examples"]:
+        """Which examples are scored; `known` is True where every word has a vector."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted(Unknown):
+    """Every example is scored: a question without vectors is answered wrongly, a pair without them
+    gets the mean of the other pairs' similarities. Scores of all models stand on the same examples.
+
+    Example:
+        >>> Counted().kept(np.array([True, False])).tolist()
+        [True, True]
+    """
+
+    def kept(self, known: Bool[np.ndarray, " examples"]) -> Bool[np.ndarray, " examples"]:
+        return np.ones_like(known)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut(Unknown):
+    """Only examples whose words all have vectors are scored, as much published work does.
+
+    Models that know different words are then scored on different examples, and comparisons between
+    them are refused; `coverage` says how many examples were left.
+
+    Raises:
+        UsageError: if no example is left.
+
+    Example:
+        >>> LeftOut().kept(np.array([True, False])).tolist()
+        [True, False]
+    """
+
+    def kept(self, known: Bool[np.ndarray, " examples"]) -> Bool[np.ndarray, " examples"]:
+        if not known.any():
+            raise UsageError("the model has no vectors for the words of any example")
+        return known
+
+
+def has_vector(vectors: Float[np.ndarray, "words width"]) -> Bool[np.ndarray, " words"]:
+    """False where a vector is all zeros."""
+    return np.any(vectors != 0, axis=1)
+
+
+def neutral(
+    prediction: Float[np.ndarray, " examples"], known: Bool[np.ndarray, " examples"]
+) -> Float64[np.ndarray, " examples"]:
+    """The predictions, with the mean of the known ones where a word is unknown (0 if all are)."""
+    mean = float(prediction[known].mean()) if known.any() else 0.0
+    return np.where(known, prediction.astype(np.float64), mean)

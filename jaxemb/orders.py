@@ -1,0 +1,91 @@
+"""Claims about the order in which scores put the arms."""
+
+import dataclasses
+import itertools
+
+from jaxemb.claims import Claim, Table
+from jaxemb.config import UsageError
+from jaxemb.evaluation.statistics import Comparison, compare
+
+
+@dataclasses.dataclass(frozen=True)
+class RanksDiffer(Claim):
+    """Two metrics put the arms in different orders: Kendall's tau of their true scores is below 1.
+
+    That is so where one arm is ahead of another by one metric and behind it by the other. The clearest
+    such pair is found; the effect is the smaller (less sure) of its two leads. Its interval holds for
+    all pairs that were looked through together (Bonferroni). The tau of measured scores would be
+    below 1 for arms that are truly equal, by noise alone, and so is not what is judged.
+
+    Example:
+        >>> RanksDiffer("sts/spearman", with_metric="retrieval/ndcg@10").text
+        'sts/spearman and retrieval/ndcg@10 order the arms differently'
+    """
+
+    with_metric: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.metric} and {self.with_metric} order the arms differently"
+
+    def estimate(self, table: Table) -> Comparison:
+        pairs = list(itertools.permutations(table.arms, 2))
+        if not pairs:
+            raise UsageError("An order of arms needs two of them.")
+        confidence = 1 - 0.05 / len(pairs)
+        changes = []
+        for ahead, behind in pairs:
+            leads = (
+                lead(table, self.metric, ahead, behind, confidence),
+                lead(table, self.with_metric, behind, ahead, confidence),
+            )
+            changes.append(max(leads, key=lambda found: found.p_greater))
+        return min(changes, key=lambda found: found.p_greater)
+
+
+@dataclasses.dataclass(frozen=True)
+class NoneWins(Claim):
+    """No arm is the best by every metric: each is beaten by some arm in some metric.
+
+    For every arm the clearest defeat is found, among all metrics and all other arms. The effect is
+    the rival's lead in the least clear of these defeats, in its metric's units; its interval holds
+    for all the defeats that were looked through together (Bonferroni).
+
+    Example:
+        >>> NoneWins("sts/spearman", and_metrics=("retrieval/ndcg@10",)).text
+        'no arm is the best by each of sts/spearman, retrieval/ndcg@10'
+    """
+
+    and_metrics: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """All metrics that are looked through."""
+        return (self.metric, *self.and_metrics)
+
+    @property
+    def text(self) -> str:
+        return f"no arm is the best by each of {', '.join(self.metrics)}"
+
+    def estimate(self, table: Table) -> Comparison:
+        if len(table.arms) < 2:
+            raise UsageError("Whether one arm wins everywhere needs two arms to compare.")
+        defeats = len(self.metrics) * (len(table.arms) - 1)
+        clearest = [self._clearest(table, arm, 1 - 0.05 / defeats) for arm in table.arms]
+        return max(clearest, key=lambda defeat: defeat.p_greater)
+
+    def _clearest(self, table: Table, arm: str, confidence: float) -> Comparison:
+        """The rival and metric by which the arm is most surely beaten."""
+        rivals = [rival for rival in table.arms if rival != arm]
+        defeats = [
+            lead(table, metric, rival, arm, confidence)
+            for rival, metric in itertools.product(rivals, self.metrics)
+        ]
+        return min(defeats, key=lambda defeat: defeat.p_greater)
+
+
+def lead(table: Table, metric: str, arm: str, than: str, confidence: float) -> Comparison:
+    """How much higher one arm scores than another, with an interval at this confidence."""
+    results = table.seeds(arm, metric), table.seeds(than, metric)
+    name = metric.partition("/")[2]
+    return compare(*results, name, trained=table.trained, confidence=confidence)

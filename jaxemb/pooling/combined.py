@@ -1,0 +1,100 @@
+"""Poolings made of others: power means, several poolings side by side, several layers."""
+
+import dataclasses
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Float32
+
+from jaxemb.config import UsageError
+from jaxemb.pooling.base import Pooling, last_layer, weighted_mean
+from jaxemb.pooling.basic import Max, Mean
+
+
+class Min(Pooling, kw_only=True):
+    """The smallest value of each feature over real tokens: `v[i] = min_t h[t, i]`.
+
+    Example:
+        >>> states = jnp.arange(6.0).reshape(1, 1, 3, 2)
+        >>> Min().apply({}, states, jnp.array([[True, True, False]])).tolist()
+        [[0.0, 1.0]]
+    """
+
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch width"]:
+        real = jnp.where(mask[..., None], last_layer(states), jnp.finfo(jnp.float32).max)
+        return jnp.where(mask.any(1, keepdims=True), real.min(1), 0.0)
+
+
+class PowerMean(Pooling, kw_only=True):
+    """The power mean over real tokens, `v[i] = (1/n Σ_t h[t, i]^p)^(1/p)`, for an odd whole p.
+
+    Roots keep their sign. p = 1 is the mean; with growing p the largest sizes count more.
+
+    Raises:
+        UsageError: if `power` is even or below 1: signs would be lost.
+
+    Example:
+        >>> states = jnp.array([1.0, 3.0, 9.0]).reshape(1, 1, 3, 1)
+        >>> PowerMean(power=3).apply({}, states, jnp.array([[True, True, False]])).round(3).tolist()
+        [[2.4100000858306885]]
+
+    Reference: Rücklé et al., Concatenated Power Mean Word Embeddings, arXiv:1803.01400.
+    """
+
+    power: int = 3
+
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch width"]:
+        if self.power < 1 or self.power % 2 == 0:
+            raise UsageError(f"power={self.power} must be odd and at least 1.")
+        raised = last_layer(states) ** self.power
+        mean = weighted_mean(raised, mask.astype(jnp.float32), mask)
+        # The root's slope at 0 is infinite: sizes below this are taken to be it.
+        return jnp.sign(mean) * (jnp.abs(mean) + 1e-12) ** (1 / self.power)
+
+
+class SideBySide(Pooling, kw_only=True):
+    """The vectors of several poolings, one after the other.
+
+    Example:
+        >>> states = jnp.arange(6.0).reshape(1, 1, 3, 2)
+        >>> both = SideBySide(poolings=(Mean(), Max()))
+        >>> both.apply({}, states, jnp.array([[True, True, False]])).tolist()
+        [[1.0, 2.0, 2.0, 3.0]]
+
+    Reference: Rücklé et al., Concatenated Power Mean Word Embeddings, arXiv:1803.01400.
+    """
+
+    poolings: tuple[Pooling, ...] = dataclasses.field(default_factory=lambda: (Mean(), Max()))
+
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch dim"]:
+        return jnp.concatenate([pooling(states, mask) for pooling in self.poolings], axis=-1)
+
+
+class LayersSideBySide(Pooling, kw_only=True):
+    """What `inner` makes of each of the last `layers` states, one after the other.
+
+    Where there are fewer, the first is repeated, so that a model cut after any of its layers gives
+    vectors of the same width.
+
+    Attributes:
+        layers: how many states, counted from the deepest.
+        inner: tokens of one layer to its vector; its parameters, if any, serve all layers.
+
+    Reference: Perone, Silveira and Paula, Evaluation of sentence embeddings in downstream and
+    linguistic probing tasks, arXiv:1806.06259.
+    """
+
+    layers: int = 2
+    inner: Pooling = dataclasses.field(default_factory=Mean)
+
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch dim"]:
+        depth = states.shape[0]
+        read = [max(0, depth - self.layers + n) for n in range(self.layers)]
+        return jnp.concatenate([self.inner(states[n : n + 1], mask) for n in read], axis=-1)

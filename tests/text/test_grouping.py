@@ -1,0 +1,29 @@
+import numpy as np
+
+from jaxemb.text import bucket, group_by_length
+
+
+def test_a_group_holds_about_as_many_tokens_whatever_the_lengths():
+    lengths = np.random.default_rng(0).integers(2, 64, 500).tolist() + [64] * 40
+    groups = group_by_length(lengths, 64, budget=1024)
+    assert sorted(i for group in groups for i in group.texts) == list(range(len(lengths)))
+    for group in groups[:-1]:
+        assert len(group.texts) == group.rows
+        assert max(lengths[i] for i in group.texts) <= group.tokens
+        assert 0.9 * 1024 < group.rows * group.tokens <= 1024
+    assert len({group[1:] for group in groups}) <= 5
+
+
+def test_many_texts_are_padded_less():
+    lengths = np.random.default_rng(0).integers(2, 500, 1000).tolist()
+    few, many = group_by_length(lengths[:200], 512), group_by_length(lengths, 512)
+    assert len({group.tokens for group in few}) <= 10
+    assert len({group.tokens for group in many}) <= 20
+    padded = sum(group.rows * group.tokens for group in many)
+    coarse = sum(len(group.texts) * bucket(lengths[group.texts[0]], 512) for group in many)
+    assert padded < 0.95 * coarse
+    assert all(group.tokens <= 512 for group in many)
+
+
+def test_a_text_longer_than_the_budget_has_a_call_of_its_own():
+    assert [group.rows for group in group_by_length([500, 400], 512, budget=100)] == [1, 1]
