@@ -4,9 +4,12 @@ Paper    Evaluation of sentence embeddings in downstream and linguistic probing 
          arXiv:1806.06259. Classifiers on frozen vectors: ten probes of form, and downstream tasks.
 Claim    No encoder is best everywhere: the bag tells words best, a network their order; power means
          beside the mean help; and what was trained for meaning leads where meaning is asked for.
-Run      jaxemb run probing                      # small: 7 arms, nothing trained but once
+Run      jaxemb run probing                      # small: 7 arms, about 8 min on 2 busy cores
 Differs  Probes are made from pydocs sentences and a small grammar, with held-out words; downstream
          tasks are pydocs packages, links and grades. Widths differ: see all-MiniLM-L6-v2,dim=128.
+Found    Undecided: bag and all-MiniLM-L6-v2 tell words and grades equally well (0.653, 0.647), order
+         hardly (0.534). Its first 2 layers know far more of form: content 0.903, shift 0.657. Power
+         means beat the mean in length, +0.067 [0.028, 0.106]; the bag is at chance in order, 0.495.
 """
 
 import dataclasses
@@ -18,17 +21,16 @@ from jaxemb.interop import Pretrained
 from jaxemb.pooling import LayersSideBySide, Max, Mean, Min, PowerMean, SideBySide
 from jaxemb.postprocessing import Slice
 
-DOWNSTREAM = (Classification(data=PyDocsLabels(text="summary")), PairProbe(), GradedProbe())
+TASKS = (*probing_tasks(train=1500, texts=1000),
+         Classification(data=PyDocsLabels(text="summary")), PairProbe(), GradedProbe())  # fmt: skip
 POWERS = SideBySide(poolings=(Mean(), Min(), Max(), PowerMean(power=3)))
 
 
 @experiment(papers=(60,))
 def probing() -> Experiment:
     minilm, trained, _ = recipes.standing_arms()
-    small = Pretrained("all-MiniLM-L6-v2")
-    tasks = (*probing_tasks(train=1500, texts=1000), *DOWNSTREAM)
     return Experiment(
-        base=dataclasses.replace(recipes.static_bag(), evaluation=tasks),
+        base=dataclasses.replace(recipes.static_bag(), evaluation=TASKS),
         arms=(
             minilm,
             trained,
@@ -39,13 +41,13 @@ def probing() -> Experiment:
                 {"embedder": recipes.pair_retriever().embedder},
                 pooling=LayersSideBySide(layers=3),
             ),
-            arm("all-MiniLM-L6-v2,layers=2", embedder=Pretrained(small.name, layers=2), stages=()),
+            arm("all-MiniLM-L6-v2,layers=2", embedder=Pretrained(minilm.name, layers=2), stages=()),
             arm(
                 "all-MiniLM-L6-v2,dim=128",
-                embedder=small,
+                embedder=Pretrained(minilm.name),
                 stages=(Apply(transform=Slice(dim=128)),),
             ),
-        ),  # fmt: skip
+        ),
         claims=(
             Better("word_content/accuracy", "static-bag", than="all-MiniLM-L6-v2"),
             Better("bigram_shift/accuracy", "all-MiniLM-L6-v2", than="static-bag"),

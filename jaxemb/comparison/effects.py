@@ -71,8 +71,8 @@ def _recorded(results: Mapping[str, Result]) -> bool:
 
 
 def _scores_alone(results: Mapping[str, Result]) -> dict[str, Result]:
-    """Where one arm has no records, those of another pair with nothing."""
-    return {task: replace(result, examples={}) for task, result in results.items()}
+    """Where one arm has no records, those of another pair with nothing; data was compared before."""
+    return {task: replace(result, examples={}, data="") for task, result in results.items()}
 
 
 def _differing(arms: Sequence[ScoredArm]) -> dict[str, list[str]]:

@@ -143,6 +143,8 @@ def in_two_dimensions(
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
+    if len(vectors) < 2:  # one text has no components
+        return np.zeros((len(vectors), 2))
     count = min(50, *vectors.shape)
     reduced = PCA(n_components=count, random_state=0).fit_transform(vectors.astype(np.float64))
     if len(vectors) < 10 or count < 2:
