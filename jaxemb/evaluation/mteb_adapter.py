@@ -116,8 +116,7 @@ class MTEBEncoder:
                 "modalities": ["text"],
                 "experiment_kwargs": {
                     "jaxemb": __version__,
-                    "query_prompt": text.template.query,
-                    "document_prompt": text.template.document,
+                    **{f"{role}_prompt": p for role, p in text.template.prompts.items()},
                 },
             }
         )

@@ -36,6 +36,12 @@ class Template(Part):
         return getattr(self, side)
 
     @property
+    def prompts(self) -> dict[str, str]:
+        """Every prefix by its role; a side without one, of which texts are refused, is left out."""
+        sides = {"query": self.query, "document": self.document}
+        return {side: said for side, said in sides.items() if said is not None}
+
+    @property
     def tells_tasks_apart(self) -> bool:
         """Whether a prefix depends on the type of the task."""
         return False
@@ -109,6 +115,15 @@ class TaskTemplate(Template):
                 'Name the task, as in role="retrieval/query", or add a Prefix.'
             )
         return found[0]
+
+    @property
+    def prompts(self) -> dict[str, str]:
+        told = {
+            f"{prefix.task}/{side}": prefix.text
+            for prefix in self.prefixes
+            for side in ((prefix.side,) if prefix.side else ("query", "document"))
+        }
+        return super().prompts | told
 
     @property
     def tells_tasks_apart(self) -> bool:

@@ -48,6 +48,10 @@ def test_a_policy_refuses_what_it_does_not_list():
             POLICY.prefix(role)
     assert dataclasses.replace(POLICY, query="").prefix("query") == ""
     assert from_json(to_json(POLICY)) == POLICY
+    roles = {"retrieval/query": "q: ", "sts/query": "s: ", "sts/document": "s: "}
+    assert POLICY.prompts == roles and dataclasses.replace(POLICY, query="").prompts.keys() == {
+        "query", *roles
+    }
 
 
 @pytest.mark.parametrize("side", [None, "query"])
