@@ -104,17 +104,14 @@ class TaskTemplate(Template):
         Raises:
             UsageError: the policy lists none.
         """
-        task, _, side = role.rpartition("/")
-        found = [p.text for p in self.prefixes if p.task == task and p.side in (None, side)]
-        if not task and super().prefix(side) is not None:
-            return super().prefix(side)
-        if not found:
+        found = self.prompts.get(role)
+        if found is None:
             listed = ", ".join(dict.fromkeys(prefix.task for prefix in self.prefixes)) or "no task"
             raise UsageError(
                 f"this model's template has no prefix for {role!r}; it has prefixes for {listed}. "
                 'Name the task, as in role="retrieval/query", or add a Prefix.'
             )
-        return found[0]
+        return found
 
     @property
     def prompts(self) -> dict[str, str]:
