@@ -130,7 +130,9 @@ def _effects(results: Sequence[Seeds], chosen: Sequence[str]) -> list[dict[str, 
             rows.append({"metric": name, "arm": place, "score": scores[0], "base": scores[1]})
             trained = max(len(one), len(other)) > 1
             found.append(compare(one, other, metric, trained=trained))
-    known = [place for place, one in enumerate(found) if np.isfinite(one.standard_error)]
+    # Seeds alone would say that other examples change nothing.
+    recorded = all(_recorded(seed) for seeds in results for seed in seeds)
+    known = [n for n, one in enumerate(found) if recorded and np.isfinite(one.standard_error)]
     ps = [found[place].p for place in known]
     corrected = dict(zip(known, zip(holm(ps), benjamini_hochberg(ps), strict=True), strict=True))
     return [
