@@ -92,5 +92,18 @@ class StaticBag(Control):
         )
         params = {"tokens": fitted.params["tokens"], "encoder": {}, "pooling": {}, "head": {}}
         model = dataclasses.replace(fitted, embedder=bag, params=params)
-        # A function without `at`: the bag has no layers to cut, and is the same at every depth.
-        return evaluate(lambda texts, role: model.encode(texts, role=role), tasks)
+        return evaluate(_EveryDepth(Embedding(model)), tasks)
+
+
+@dataclasses.dataclass(frozen=True)
+class _EveryDepth:
+    """An embedding without `at`: a bag has no layers to cut, and is the same at every depth."""
+
+    inner: Embedding
+
+    def __call__(self, texts: Sequence[str], role: str) -> np.ndarray:
+        return self.inner(texts, role)
+
+    def of(self, task: str) -> "_EveryDepth":
+        embedding = self.inner.of(task)
+        return self if embedding is self.inner else _EveryDepth(embedding)

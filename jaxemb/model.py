@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, Float32
 from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.encoders import Encoder
 from jaxemb.heads import Head, Normalize
+from jaxemb.parallel import local_mesh, on_every_device, place_copies
 from jaxemb.pooling import Pooling
 from jaxemb.text import Group, Text, TextBatch, Tokenizer, group_by_length, pad
 from jaxemb.tokens import TokenEmbedding
@@ -135,8 +136,10 @@ class Embedder(Part):
 
 
 @functools.lru_cache(maxsize=64)
-def _compiled(embedder: Embedder):
-    return jax.jit(embedder.apply)
+def _compiled(embedder: Embedder, devices: int):
+    if devices == 1:
+        return jax.jit(embedder.apply)
+    return on_every_device(embedder.apply, local_mesh(devices), shared=1)
 
 
 @functools.lru_cache(maxsize=64)
@@ -202,12 +205,14 @@ class Model:
         Args:
             dim: keep the first `dim` numbers of each vector (before `normalize`).
             layers: run only the first `layers` layers.
-            batch_size: texts a call, whatever their length.
-            batch_tokens: tokens a call, padding included, where there is no `batch_size`: short
-                texts fill a call too. By default what suits the device.
+            batch_size: texts a call on each of this process's devices, which share the work, whatever
+                their length.
+            batch_tokens: tokens a call on each device, padding included, where there is no
+                `batch_size`: short texts fill a call too. By default what suits the device.
             max_tokens: cut texts here where the model would take longer ones.
             prompt: a prefix for every text; by default the template's for `role`.
-            role: `"query"` or `"document"`: which of the template's prefixes is used.
+            role: which of the template's prefixes is used: `"query"` or `"document"`, with the type
+                of the task before it where the template has prefixes a task: `"sts/query"`.
             normalize: scale each vector to unit length.
             show_progress: draw a progress bar.
             strict: one text a call, so that a vector is the same to the last bit whatever else is
@@ -319,9 +324,10 @@ class Model:
 
 @dataclasses.dataclass(frozen=True)
 class Embedding:
-    """The function `embed(texts, role)` that tasks call, over a model; `at` cuts its layers.
+    """The function `embed(texts, role)` that tasks call, over a model.
 
-    `max_tokens`, `batch_tokens` and `report` are as in `Model.encode`.
+    `at` cuts its layers, and `of` names the type of task whose prefixes it writes. `max_tokens`,
+    `batch_tokens` and `report` are as in `Model.encode`.
     """
 
     model: Model
@@ -329,11 +335,12 @@ class Embedding:
     max_tokens: int | None = None
     batch_tokens: int | None = None
     report: Report | None = None
+    task: str | None = None
 
     def __call__(self, texts: Sequence[str], role: str = "document") -> np.ndarray:
         return self.model.encode(
             texts,
-            role=role,
+            role=self._role(role),
             layers=self.layers,
             max_tokens=self.max_tokens,
             batch_tokens=self.batch_tokens,
@@ -344,9 +351,15 @@ class Embedding:
         """The same model after its first `layers` layers."""
         return dataclasses.replace(self, layers=layers)
 
+    def of(self, task: str) -> "Embedding":
+        """The same model with the prefixes of a type of task; itself where it knows no types."""
+        if self.model.tokenizer is None or not self.model.tokenizer.text.template.tells_tasks_apart:
+            return self
+        return dataclasses.replace(self, task=task)
+
     def settings(self, role: str) -> dict[str, Any]:
         """What, beside the model and the code, a text's vector depends on."""
-        text = self.model.embedder.text
+        text, role = self.model.embedder.text, self._role(role)
         limit = text.limit(role)
         return {
             "role": role,
@@ -357,6 +370,9 @@ class Embedding:
             "backend": jax.default_backend(),
             "normalize": True,
         }
+
+    def _role(self, role: str) -> str:
+        return role if self.task is None else f"{self.task}/{role}"
 
 
 def load(path: str | os.PathLike) -> Model:
@@ -452,13 +468,24 @@ def _embed(
     show_progress: bool,
     report: Report | None,
 ) -> np.ndarray:
-    """Vectors of tokenised texts, longest first, at most two batches in flight."""
+    """Vectors of tokenised texts, longest first, at most two batches in flight.
+
+    A batch is shared by all devices of this process; a text by itself is for one device.
+    """
     if not sequences:
         return np.zeros((0, embedder.dim), np.float32)
-    apply = _compiled(embedder)
+    devices = 1 if 1 in (rows, len(sequences)) else jax.local_device_count()
+    apply = _compiled(embedder, devices)
+    if devices > 1:
+        params = place_copies(params, local_mesh(devices))
     lengths = [len(ids) for ids in sequences]
-    budget = budget or _tokens_a_call()
-    groups = group_by_length(lengths, embedder.text.max_tokens, rows=rows, budget=budget)
+    groups = group_by_length(
+        lengths,
+        embedder.text.max_tokens,
+        rows=rows,
+        budget=budget or _tokens_a_call(),
+        devices=devices,
+    )
     vectors, waiting = None, []
     for group in [*_progress(groups, show_progress), None, None]:
         if group is not None:

@@ -67,7 +67,17 @@ def versions() -> dict[str, str]:
 
 
 # What stands between a text and its vector.
-_ROOMS = ("text", "nn", "tokens", "encoders", "pooling", "heads", "postprocessing", "model.py")
+_ROOMS = (
+    "text",
+    "nn",
+    "tokens",
+    "encoders",
+    "pooling",
+    "heads",
+    "postprocessing",
+    "parallel.py",
+    "model.py",
+)
 _MAKERS = ("jax", "jaxlib", "flax", "numpy", "tokenizers")
 
 

@@ -1,7 +1,9 @@
 """Score a trained model on a suite of tasks, on those of its run, or on data of one's own."""
 
+import contextlib
 import dataclasses
 import datetime
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +27,6 @@ from jaxemb.evaluation import (
     pydocs_tasks,
     reaches,
     suite,
-    type_of,
 )
 from jaxemb.model import Embedding, Model, load
 
@@ -85,7 +86,7 @@ def score(model: Path, choice: Choice, emit: Emit = lambda event: None) -> dict[
         "date": datetime.date.today().isoformat(),
         "commit": provenance.commit(),
         "versions": provenance.versions(),
-        "settings": {role: embedding.settings(role) for role in ("query", "document")},
+        "settings": _settings(embedding, chosen.tasks),
         "embedder": to_json(loaded.embedder),
         "scores": flatten(results),
         "tasks": [row.described(chosen) for row in scored if row.result is not None],
@@ -114,7 +115,7 @@ def means(chosen: Suite, results: dict[str, Result]) -> dict[str, Any]:
     for task in chosen.tasks:
         if task.name in results and task.name not in chosen.descriptive:
             main = results[task.name].metrics[task.metrics[0]]
-            by_set.setdefault((type_of(task), chosen.set_of(task)), []).append(main)
+            by_set.setdefault((task.kind, chosen.set_of(task)), []).append(main)
     types: dict[str, list[float]] = {}
     for (kind, _), values in by_set.items():
         types.setdefault(kind, []).append(float(np.mean(values)))
@@ -222,6 +223,18 @@ def _embedding(loaded: Model, chosen: Suite, choice: Choice, meter: "_Meter") ->
     )
 
 
+def _settings(embedding: Embedding, tasks: Sequence[Task]) -> dict[str, dict[str, Any]]:
+    """Settings by role: `"query"`, or `"sts/query"` of a model that tells types of tasks apart."""
+    found = {}
+    for kind, side in itertools.product(
+        dict.fromkeys(task.kind for task in tasks), ("query", "document")
+    ):
+        with contextlib.suppress(UsageError):  # a role without prefix was never embedded
+            used = embedding.of(kind).settings(side)
+            found[used["role"]] = used
+    return found
+
+
 def _cache(model: Path, embedding: Embedding, choice: Choice, meter: "_Meter") -> EmbeddingCache:
     if not choice.store:
         return EmbeddingCache(embedding, watch=meter.request)
@@ -247,7 +260,7 @@ class _Scored:
         return {
             "name": self.task.name,
             "set": chosen.set_of(self.task),
-            "type": type_of(self.task),
+            "type": self.task.kind,
             "metric": main,
             "score": self.result.metrics[main],
             "examples": len(self.result.examples.get("cluster", ())),
@@ -261,7 +274,7 @@ def _scored(task: Task, embed: EmbeddingCache, meter: "_Meter") -> _Scored:
     started, before = time.perf_counter(), meter.seconds
     result, error = None, ""
     try:
-        result = task.run(embed)
+        result = task.run(embed.of(task.kind))
     except (UsageError, FloatingPointError) as problem:
         error = str(problem)
     seconds = time.perf_counter() - started

@@ -36,7 +36,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 # How many devices JAX sees is settled once a process: these files get one of their own.
-ON_EIGHT_DEVICES = ("test_parity.py", "test_checkpoint.py")
+ON_EIGHT_DEVICES = (
+    "test_parity.py",
+    "test_checkpoint.py",
+    "test_sharded.py",
+    "test_parallel_encoding.py",
+)
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector):
@@ -58,7 +63,17 @@ class WholeFile(pytest.Item):
 
     def runtest(self) -> None:
         chosen = self.config.option.markexpr
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "0", str(self.path), "-m", chosen or ""]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            "0",
+            str(self.path),
+            "-m",
+            chosen or "",
+        ]
         environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "8"}
         done = subprocess.run(
             command, env=environment, cwd=self.config.rootpath, capture_output=True, text=True

@@ -3,6 +3,7 @@
 from jaxemb.data.base import SPLITS, Dataset, Source, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.files import TextFile
+from jaxemb.data.mixtures import Ciphered, ForTask, Joined, Several, WordCipher
 from jaxemb.data.pairs import Pairs, Texts
 from jaxemb.data.pipeline import BatchIterator, BatchStats
 from jaxemb.data.prepared import TFDS
@@ -23,27 +24,32 @@ from jaxemb.data.views import (
 from jaxemb.data.wrappers import HardNegatives, NameRemoved, ShuffledPositives
 
 __all__ = [
-    "SPLITS",
-    "TFDS",
     "BatchIterator",
     "BatchStats",
+    "Ciphered",
     "Columns",
     "Dataset",
+    "ForTask",
     "HardNegatives",
+    "Joined",
     "Labels",
     "NameRemoved",
     "Neighbour",
     "Pairs",
     "PyDocs",
+    "SPLITS",
     "SeeAlso",
+    "Several",
     "ShuffledPositives",
     "Source",
     "SummaryToBody",
     "SummaryToCode",
+    "TFDS",
     "TextFile",
     "Texts",
     "View",
     "Within",
+    "WordCipher",
     "cache_folder",
     "document",
     "lexical_overlap",

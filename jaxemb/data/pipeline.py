@@ -107,7 +107,8 @@ def batches(
 
     def make(indices: np.ndarray) -> Batch:
         chosen = [examples[i] for i in indices.tolist()]
-        return {name: _column(name, [e[name] for e in chosen], encode) for name in columns}
+        tasks = [e.get("task", "") for e in chosen]
+        return {name: _column(name, [e[name] for e in chosen], tasks, encode) for name in columns}
 
     return BatchIterator(make, size=len(examples), batch=batch_size, seed=seed)
 
@@ -121,7 +122,16 @@ class _Encoder:
         self._remember = remember
         self._known: dict[tuple[str, str], np.ndarray] = {}
 
-    def __call__(self, texts: Sequence[str], role: str) -> list[np.ndarray]:
+    def __call__(self, texts: Sequence[str], roles: Sequence[str]) -> list[np.ndarray]:
+        """The ids of each text in its role; a batch has few different roles, mostly one."""
+        found: list[np.ndarray] = [None] * len(texts)
+        for role in dict.fromkeys(roles):
+            places = [n for n, other in enumerate(roles) if other == role]
+            for n, ids in zip(places, self._of(role, [texts[n] for n in places]), strict=True):
+                found[n] = ids
+        return found
+
+    def _of(self, role: str, texts: Sequence[str]) -> list[np.ndarray]:
         if not self._remember:
             return self._tokenizer.encode(texts, role=role)
         new = [text for text in dict.fromkeys(texts) if (role, text) not in self._known]
@@ -133,13 +143,17 @@ class _Encoder:
         return [self._known[role, text] for text in texts]
 
 
-def _column(name: str, values: list[Any], encode: _Encoder) -> TextBatch | np.ndarray:
-    role = _ROLES.get(name, "document")
+def _column(
+    name: str, values: list[Any], tasks: list[str], encode: _Encoder
+) -> TextBatch | np.ndarray:
+    side = _ROLES.get(name, "document")
+    roles = [f"{task}/{side}" if task else side for task in tasks]
     if isinstance(values[0], str):
-        return _padded(encode(values, role), encode.max_tokens)
+        return _padded(encode(values, roles), encode.max_tokens)
     if isinstance(values[0], tuple) and isinstance(values[0][0], str):
         texts = [text for several in values for text in several]
-        flat = _padded(encode(texts, role), encode.max_tokens)
+        each = [role for role, several in zip(roles, values, strict=True) for _ in several]
+        flat = _padded(encode(texts, each), encode.max_tokens)
         shape = (len(values), len(values[0]), -1)
         return TextBatch(flat.ids.reshape(shape), flat.mask.reshape(shape))
     return np.asarray(values, _DTYPES.get(name, np.int32))

@@ -133,7 +133,7 @@ from jaxemb.evaluation.store import (
     stored_files,
 )
 from jaxemb.evaluation.sts import STS, STSBySimilarity
-from jaxemb.evaluation.suites import Suite, folder_suite, folder_tasks, pydocs_tasks, suite, type_of
+from jaxemb.evaluation.suites import Suite, folder_suite, folder_tasks, pydocs_tasks, suite
 from jaxemb.evaluation.summarization import Summarization
 from jaxemb.evaluation.truncation import At, reaches, surface
 from jaxemb.evaluation.variation import AdjacentSimilarity, SimilarityStructure
@@ -389,7 +389,6 @@ __all__ = [
     "stored_files",
     "suite",
     "surface",
-    "type_of",
     "validate_judge",
     "validate_paraphraser",
 ]

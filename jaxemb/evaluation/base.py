@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float32
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Part, UsageError, snake_case
 from jaxemb.evaluation.problems import TaskData
 
 Embed = Callable[[Sequence[str], str], Float32[np.ndarray, "texts width"]]
@@ -65,6 +65,16 @@ class Task(Part, abc.ABC):
 
     name: ClassVar[str]
     data: ClassVar[TaskData]
+
+    @property
+    def kind(self) -> str:
+        """The type of the task, whatever it is wrapped in: `"retrieval"`, `"sts"`, ...
+
+        A model's template may have a prefix for it. Tasks that score the same ability by other
+        protocols share a type.
+        """
+        inner = getattr(self, "inner", None)
+        return inner.kind if isinstance(inner, Task) else snake_case(type(self))
 
     @property
     @abc.abstractmethod
@@ -121,6 +131,7 @@ class EmbeddingCache:
         self._rows: dict[str, dict[str, int]] = {}
         self._vectors: dict[str, np.ndarray] = {}
         self._depths: dict[int, EmbeddingCache] = {}
+        self._kinds: dict[str, EmbeddingCache] = {}
 
     def __call__(self, texts: Sequence[str], role: str) -> Float32[np.ndarray, "texts width"]:
         started = time.perf_counter()
@@ -140,8 +151,24 @@ class EmbeddingCache:
         if layers is None or cut is None:
             return self
         if layers not in self._depths:
-            self._depths[layers] = EmbeddingCache(cut(layers), watch=self._watch)
+            self._depths[layers] = self._over(cut(layers))
         return self._depths[layers]
+
+    def of(self, kind: str) -> "EmbeddingCache":
+        """The cache of the same model for one type of task.
+
+        What embeds every type alike, as a model without `TaskTemplate`, shares one cache.
+        """
+        embed = of_kind(self._embed, kind)
+        if embed is self._embed:
+            return self
+        if kind not in self._kinds:
+            self._kinds[kind] = self._over(embed)
+        return self._kinds[kind]
+
+    def _over(self, embed: Embed) -> "EmbeddingCache":
+        """A cache like this one over what embeds otherwise."""
+        return EmbeddingCache(embed, watch=self._watch)
 
     def _tell(self, texts: Sequence[str], fresh: Collection, started: float) -> None:
         if self._watch is not None:
@@ -158,6 +185,12 @@ class EmbeddingCache:
             vectors = np.concatenate([self._vectors[role], vectors])
         self._vectors[role] = vectors
         rows.update({text: len(rows) + place for place, text in enumerate(texts)})
+
+
+def of_kind(embed: Embed, kind: str) -> Embed:
+    """What embeds for one type of task; the same where no type is told apart."""
+    special = getattr(embed, "of", None)
+    return embed if special is None else special(kind)
 
 
 def check_vectors(vectors: np.ndarray, texts: Sequence[str]) -> None:
@@ -188,7 +221,7 @@ def evaluate(embed: Embed, tasks: Iterable[Task]) -> dict[str, Result]:
     tasks = list(tasks)
     check_names(tasks)
     cache = embed if isinstance(embed, EmbeddingCache) else EmbeddingCache(embed)
-    return {task.name: task.run(cache) for task in dict.fromkeys(tasks)}
+    return {task.name: task.run(cache.of(task.kind)) for task in dict.fromkeys(tasks)}
 
 
 def evaluate_run(searcher: Any, tasks: Iterable[Task]) -> dict[str, Result | None]:

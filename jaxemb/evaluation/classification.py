@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32, Int, Int32, Int64
@@ -107,6 +108,7 @@ class FewShotClassification(Task):
         ('accuracy', 'macro_f1', 'ap')
     """
 
+    kind: ClassVar[str] = "classification"
     name: str = "few_shot_classification"
     data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "document"

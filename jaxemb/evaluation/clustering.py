@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32, Int, Int32
@@ -80,6 +81,7 @@ class SubsetClustering(Task):
         ('v_measure',)
     """
 
+    kind: ClassVar[str] = "clustering"
     name: str = "clustering"
     data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "document"
@@ -117,6 +119,7 @@ class BootstrapClustering(Task):
         ('v_measure',)
     """
 
+    kind: ClassVar[str] = "clustering"
     name: str = "clustering"
     data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "document"

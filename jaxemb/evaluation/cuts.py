@@ -1,7 +1,7 @@
 """Retrieval scored at several depths of the ranking at once."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -34,6 +34,7 @@ class RetrievalAtCuts(Task):
         ('ndcg@10', 'ndcg@1', 'map@1', 'map@10')
     """
 
+    kind: ClassVar[str] = "retrieval"
     name: str = "retrieval"
     data: RetrievalData = field(default_factory=PyDocsRetrieval)
     cuts: tuple[int, ...] = (1, 3, 5, 10, 20, 100, 1000)

@@ -4,6 +4,7 @@ mteb is imported where it is used (`pip install "jaxemb[mteb]"`); it brings torc
 its data sets from the network or from its own cache.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from jaxtyping import Float32
 
 from jaxemb import __version__
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Embed
+from jaxemb.evaluation.base import Embed, of_kind
 from jaxemb.model import Embedding, Model, load
 
 Vectors = Float32[np.ndarray, "*texts width"]
@@ -21,7 +22,8 @@ Vectors = Float32[np.ndarray, "*texts width"]
 class MTEBEncoder:
     """Satisfies mteb's `EncoderProtocol` around a model.
 
-    Queries take the template's prefix for `query`, documents that for `document`. Tasks that are not
+    Queries take the template's prefix for `query`, documents that for `document`, of the type of the
+    task where the template tells types apart (`TaskTemplate`). Tasks that are not
     searches give no side: their texts take `role`, which should be the one that jaxemb's own tasks
     of that kind use: `query` for STS and pairs, `document` for classification and clustering.
 
@@ -78,7 +80,8 @@ class MTEBEncoder:
             UsageError: the inputs are no texts.
         """
         texts = [text for batch in inputs for text in _texts(batch)]
-        return np.asarray(self._embed(texts, self._role(task_metadata, prompt_type)))
+        embed = of_kind(self._embed, _kind(task_metadata.type))
+        return np.asarray(embed(texts, self._role(task_metadata, prompt_type)))
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
         """Cosine of every row of one with every row of the other, `[first, second]`.
@@ -113,8 +116,7 @@ class MTEBEncoder:
                 "modalities": ["text"],
                 "experiment_kwargs": {
                     "jaxemb": __version__,
-                    "query_prompt": text.template.prefix("query"),
-                    "document_prompt": text.template.prefix("document"),
+                    **{f"{role}_prompt": p for role, p in text.template.prompts.items()},
                 },
             }
         )
@@ -131,6 +133,12 @@ class MTEBEncoder:
 
 ROLES = {"STS": "query", "PairClassification": "query", "Summarization": "query"}
 """Role of the texts of a task that names no side, where it is not `document`."""
+
+
+def _kind(name: str) -> str:
+    """What `Task.kind` calls a type of task of mteb's."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return {"multilabel_classification": "multi_label_classification"}.get(words, words)
 
 
 def _texts(batch: dict[str, Any]) -> Sequence[str]:

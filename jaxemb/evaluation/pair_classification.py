@@ -1,6 +1,7 @@
 """Pair classification: do vectors tell matching pairs from others?"""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from jaxemb.evaluation.base import Embed, Result, Task
 from jaxemb.evaluation.metrics import MATCHING
@@ -50,6 +51,7 @@ class PairClassificationBySimilarity(Task):
         ('max_ap', 'max_accuracy', 'max_f1', 'max_precision', 'max_recall', 'cosine_ap')
     """
 
+    kind: ClassVar[str] = "pair_classification"
     name: str = "pair_classification"
     data: PairData = field(default_factory=PyDocsLinks)
     role: str = "query"

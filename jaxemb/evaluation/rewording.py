@@ -216,7 +216,7 @@ class Prompted(Reworded):
         return (*super().metrics, "range")
 
     def rewordings(self) -> list[Reword]:
-        return [prefixed(template) for template in self.templates]
+        return [prefixed(template, self.kind) for template in self.templates]
 
     def summary(
         self, whole: Result, again: Sequence[Result], rewordings: Sequence[Reword]
@@ -227,14 +227,15 @@ class Prompted(Reworded):
         return dataclasses.replace(result, metrics=result.metrics | span)
 
 
-def prefixed(template: Template) -> Reword:
-    """Writes a template's prefix for the role before every text.
+def prefixed(template: Template, kind: str = "") -> Reword:
+    """Writes a template's prefix for the role, and the type of task, before every text.
 
     Example:
         >>> prefixed(Template(query="Q: "))(["why"], "query")
         ['Q: why']
     """
-    return lambda texts, role: [template.prefix(role) + text for text in texts]
+    before = f"{kind}/" if kind else ""
+    return lambda texts, role: [template.prefix(before + role) + text for text in texts]
 
 
 # --- models and searchers that see other words

@@ -109,19 +109,11 @@ class EmbeddingStore(EmbeddingCache):
         vectors[~stored] = self._vectors[role][rest]
         return vectors
 
-    def at(self, layers: int | None) -> "EmbeddingCache":
-        """The store of the same model cut after `layers` layers."""
-        if layers is None:
-            return self
-        if layers not in self._depths:
-            self._depths[layers] = EmbeddingStore(
-                self._embed.at(layers),
-                self._folder,
-                limit=self._limit,
-                watch=self._watch,
-                name=self._name,
-            )
-        return self._depths[layers]
+    def _over(self, embed: Embedding) -> "EmbeddingStore":
+        """A store in the same folder: layers and a task's prompt are settings, so files differ."""
+        return EmbeddingStore(
+            embed, self._folder, limit=self._limit, watch=self._watch, name=self._name
+        )
 
     def settings(self, role: str) -> dict[str, Any]:
         """Everything that the vectors of a role depend on, the texts apart."""

@@ -1,6 +1,7 @@
 """Semantic textual similarity: do vectors order pairs as the gold grades do?"""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32
@@ -54,6 +55,7 @@ class STSBySimilarity(Task):
         ('cosine_spearman', 'cosine_pearson', 'dot_spearman')
     """
 
+    kind: ClassVar[str] = "sts"
     name: str = "sts"
     data: PairData = field(default_factory=PyDocsGrades)
     role: str = "query"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jaxemb.config import UsageError, near_miss, snake_case
+from jaxemb.config import UsageError, near_miss
 from jaxemb.data import read_rows
 from jaxemb.evaluation.base import Task, check_names
 from jaxemb.evaluation.classification import Classification
@@ -48,19 +48,8 @@ class Suite:
         """Names of the tasks by their type: `{"retrieval": [...], "sts": [...]}`."""
         found: dict[str, list[str]] = {}
         for task in self.tasks:
-            found.setdefault(type_of(task), []).append(task.name)
+            found.setdefault(task.kind, []).append(task.name)
         return found
-
-
-def type_of(task: Task) -> str:
-    """What kind of task it is, whatever it is wrapped in.
-
-    Example:
-        >>> type_of(STS(name="mine"))
-        'sts'
-    """
-    inner = getattr(task, "inner", None)
-    return type_of(inner) if isinstance(inner, Task) else snake_case(type(task))
 
 
 def suite(name: str, *, families: Sequence[str] = (), folder: str | Path | None = None) -> Suite:
@@ -174,7 +163,7 @@ def _narrowed(whole: Suite, families: Sequence[str]) -> Suite:
     unknown = sorted(set(families) - set(types))
     if unknown:
         raise UsageError(f"no type {', '.join(unknown)} in {whole.name}; it has {', '.join(types)}")
-    kept = tuple(task for task in whole.tasks if not families or type_of(task) in families)
+    kept = tuple(task for task in whole.tasks if not families or task.kind in families)
     return Suite(whole.name, kept, whole.tokens)
 
 

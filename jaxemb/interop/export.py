@@ -119,11 +119,13 @@ def _settings(model: Model) -> dict[str, Any]:
              "sep": ("[SEP]", "</s>"), "mask": ("[MASK]", "<mask>")}  # fmt: skip
     special = {f"{k}_token": p for k, names in named.items() for p in names if p in pieces}
     about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": text.max_tokens}
-    prompts = {"query": text.template.query, "document": text.template.document}
     return {
         "tokenizer_config": about | special,
         "sentence_bert_config": {"max_seq_length": text.max_tokens, "do_lower_case": False},
-        "config_sentence_transformers": {"prompts": prompts, "default_prompt_name": None},
+        "config_sentence_transformers": {
+            "prompts": text.template.prompts,
+            "default_prompt_name": None,
+        },
     }
 
 

@@ -1,7 +1,7 @@
 """Losses: arrays in, named terms of (value, weight) a row out. Any wrapper goes around any loss."""
 
 from jaxemb.losses.base import Loss, Term, check_columns, reduce
-from jaxemb.losses.candidates import Candidates, Identity, KeepAll, MaskDuplicates
+from jaxemb.losses.candidates import Candidates, Identity, KeepAll, MaskDuplicates, SameFamily
 from jaxemb.losses.info_nce import (
     Block,
     ByRow,
@@ -37,6 +37,7 @@ __all__ = [
     "Partition",
     "QueryToDocument",
     "QueryToQuery",
+    "SameFamily",
     "SampledDimension",
     "Similarity",
     "Term",

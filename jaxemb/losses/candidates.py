@@ -6,14 +6,18 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
-from jaxemb.config import Part
+from jaxemb.config import Part, UsageError
 
 
 class Identity(NamedTuple):
-    """Whose text a row or a candidate is: ids of its query and its document, None where unknown."""
+    """Whose text a row or a candidate is: ids of its query, its document and its data set.
+
+    None where the data does not say.
+    """
 
     query: Int[Array, " n"] | None
     document: Int[Array, " n"] | None
+    family: Int[Array, " n"] | None = None
 
 
 class Candidates(Part):
@@ -52,6 +56,35 @@ class MaskDuplicates(Candidates):
 
     def keep(self, rows: Identity, columns: Identity) -> Bool[Array, "rows columns"] | None:
         """False where the query ids or the document ids are equal."""
-        pairs = [(a, b) for a, b in zip(rows, columns, strict=True)]
+        pairs = [(rows.query, columns.query), (rows.document, columns.document)]
         different = [a[:, None] != b[None, :] for a, b in pairs if a is not None and b is not None]
         return jnp.all(jnp.stack(different), axis=0) if different else None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SameFamily(Candidates):
+    """Of the inner candidates, those of the row's own data set: the column `family` says which.
+
+    Texts of another data set or prefix are told apart by their looks alone, and teach nothing.
+
+    Example:
+        >>> ids = Identity(query=None, document=None, family=jnp.array([0, 1, 0]))
+        >>> SameFamily().keep(ids, ids)[0].tolist()
+        [True, False, True]
+
+    Raises:
+        UsageError: the batch has no column `family`.
+
+    Reference: Li et al., "Towards General Text Embeddings with Multi-stage Contrastive Learning",
+    arXiv:2308.03281; Nussbaum et al., "Nomic Embed", arXiv:2402.01613.
+    """
+
+    inner: Candidates = MaskDuplicates()
+
+    def keep(self, rows: Identity, columns: Identity) -> Bool[Array, "rows columns"]:
+        """True where the families are equal and the inner candidates count."""
+        if rows.family is None or columns.family is None:
+            raise UsageError("SameFamily reads the column 'family', which the data does not give.")
+        same = rows.family[:, None] == columns.family[None, :]
+        inner = self.inner.keep(rows, columns)
+        return same if inner is None else same & inner

@@ -249,7 +249,7 @@ def _by_role(columns: Columns, axis: str | None) -> Batch:
     query = column(columns, "query", "rows dim")
     positive = column(columns, "positive", "rows dim")
     pair = own_rows(len(query), axis)
-    identity = Identity(columns.get("query_id"), columns.get("positive_id"))
+    identity = Identity(columns.get("query_id"), columns.get("positive_id"), columns.get("family"))
     weight = row_weights(columns, len(query))
     rows = {
         "query": Side(query, identity, pair, weight),
@@ -273,6 +273,7 @@ def _negatives(columns: Columns, pair: Array, weight: Array) -> Side:
     identity = Identity(
         query=unknown if "query_id" in columns else None,
         document=document if "positive_id" in columns else None,
+        family=jnp.repeat(columns["family"], k) if "family" in columns else None,
     )
     flat = negatives.reshape(-1, negatives.shape[-1])
     return Side(flat, identity, jnp.repeat(pair, k), jnp.repeat(weight, k))

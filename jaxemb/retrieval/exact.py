@@ -1,27 +1,63 @@
 """Exact nearest neighbours: every document is scored, block by block, and the best are kept."""
 
 import functools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Float32, Int32
 
-BLOCK = 4096
+from jaxemb.parallel import local_mesh, on_every_device, place_rows
+
+BLOCK = 8_192  # documents a product; a device works on one block at a time
+BATCH = 256  # queries a product: its scores stay below what the allocator gives back at once
+_IN_FLIGHT = 2
+_LEAST = 64
+_FEW = 32  # chunks that are read of a block, once the running list is good
+
+# Unnamed axes: pieces differ in length, and that widths agree is checked with a message of its own.
+Vectors = Float[np.ndarray, "_ _"] | Float[Array, "_ _"]
+Found = tuple[Int32[np.ndarray, "queries best"], Float32[np.ndarray, "queries best"]]
+
+
+class Best(NamedTuple):
+    """The running best of a batch of queries, best first; id -1 where there are fewer than `k`."""
+
+    scores: Float32[Array, "*shards queries k"]
+    ids: Int32[Array, "*shards queries k"]
 
 
 def top_k(
     queries: Float[np.ndarray, "queries width"] | Float[Array, "queries width"],
-    documents: Float[np.ndarray, "documents _"] | Float[Array, "documents _"],
+    documents: Vectors | Iterable[Vectors],
     k: int,
     *,
     block: int = BLOCK,
-) -> tuple[Int32[np.ndarray, "queries best"], Float32[np.ndarray, "queries best"]]:
+    devices: int | None = None,
+) -> Found:
     """The `best = min(k, documents)` documents of every query by inner product, best first.
 
     score[q, d] = <queries[q], documents[d]>; equal scores keep the lower document number first.
-    Memory is `[queries, block]`, whatever the corpus: the documents are visited block by block.
-    Both sides are padded, so that neighbouring sizes share one compiled program.
+
+    Documents are visited a block at a time and dealt out over the devices in turn; each device keeps
+    its own best, and the lists are merged at the end. A block's scores are read once, for the
+    maximum of every chunk of √(block / k) neighbours: the best `k` documents stand in the `k` chunks
+    of highest maximum, so only those are sorted. Blocks are cut alike whatever the devices, hence
+    the result is the same to the last bit on one device and on many.
+
+    Args:
+        queries: `[queries, width]`, held in memory.
+        documents: `[documents, width]`, which may be a `numpy.memmap`; or an iterable of such
+            arrays, a corpus that is read or embedded piece by piece. No more than a block a device
+            is in memory beside what is passed in.
+        k: how many to find.
+        block: documents a product. Rounding may differ between block sizes, as between any two
+            shapes of a matrix product.
+        devices: how many of this process's devices share the corpus; all by default.
 
     Raises:
         ValueError: if the widths differ, or if `k` or `block` is below 1.
@@ -31,33 +67,35 @@ def top_k(
         >>> ids, scores = top_k(np.eye(2, dtype="float32"), np.eye(3, 2, dtype="float32"), k=1)
         >>> ids.tolist(), scores.tolist()
         ([[0], [1]], [[1.0], [1.0]])
+        >>> pieces = (np.full((2, 2), n, "float32") for n in range(3))
+        >>> top_k(np.ones((1, 2), "float32"), pieces, k=3)[0].tolist()
+        [[4, 5, 2]]
     """
-    if queries.shape[1] != documents.shape[1]:
-        raise ValueError(f"queries are {queries.shape[1]} wide, documents {documents.shape[1]}")
     if k < 1 or block < 1:
         raise ValueError(f"k and block must be at least 1; got k={k}, block={block}")
-    count, total = queries.shape[0], documents.shape[0]
-    best = min(k, total)
-    if count == 0 or best == 0:
-        return np.zeros((count, best), "int32"), np.zeros((count, best), "float32")
-    block = min(block, _round_up(total))
-    scores, ids = _search(
-        _pad_rows(queries, _round_up(count)),
-        _pad_rows(documents, -(-total // block) * block),
-        jnp.int32(total),
-        k=best,
-        block=block,
-    )
-    return np.asarray(ids)[:count], np.asarray(scores)[:count]
+    if hasattr(documents, "shape"):
+        block = _even(len(documents), block)
+        k_kept, documents = min(k, len(documents)), [documents]
+    else:
+        k_kept = k
+    if len(queries) == 0 or k_kept == 0:
+        return np.zeros((len(queries), k_kept), "int32"), np.zeros(
+            (len(queries), k_kept), "float32"
+        )
+    search = _Search(queries, k_kept, block, local_mesh(devices))
+    for piece in documents:
+        search.add(piece)
+    return search.result()
 
 
 def cosine_top_k(
     queries: Float[np.ndarray, "queries width"] | Float[Array, "queries width"],
-    documents: Float[np.ndarray, "documents _"] | Float[Array, "documents _"],
+    documents: Vectors | Iterable[Vectors],
     k: int,
     *,
     block: int = BLOCK,
-) -> tuple[Int32[np.ndarray, "queries best"], Float32[np.ndarray, "queries best"]]:
+    devices: int | None = None,
+) -> Found:
     """`top_k` by the cosine: both sides are scaled to unit length first (a zero vector stays zero).
 
     Example:
@@ -67,7 +105,9 @@ def cosine_top_k(
         >>> ids.tolist()
         [[1, 0]]
     """
-    return top_k(unit(np.asarray(queries)), unit(np.asarray(documents)), k, block=block)
+    whole = hasattr(documents, "shape")
+    scaled = unit(np.asarray(documents)) if whole else (unit(np.asarray(p)) for p in documents)
+    return top_k(unit(np.asarray(queries)), scaled, k, block=block, devices=devices)
 
 
 def unit(vectors: Float[np.ndarray, "... width"]) -> Float32[np.ndarray, "... width"]:
@@ -77,57 +117,192 @@ def unit(vectors: Float[np.ndarray, "... width"]) -> Float32[np.ndarray, "... wi
     return vectors / np.where(norms == 0, 1, norms)
 
 
-@functools.partial(jax.jit, static_argnames=("k", "block"))
-def _search(
+class _Search:
+    """The state of one search: the queries on the devices, their best so far, rows not yet visited."""
+
+    def __init__(
+        self,
+        queries: Float[np.ndarray, "queries width"] | Float[Array, "queries width"],
+        k: int,
+        block: int,
+        mesh: Mesh,
+    ):
+        self._mesh, self._k, self._width = mesh, k, queries.shape[1]
+        self._members = _members(block, k)
+        self._block = -(-block // self._members) * self._members
+        self._count, self._seen = len(queries), 0
+        self._queries = list(_query_batches(np.asarray(queries, np.float32)))
+        self._best = [self._nothing(len(batch)) for batch in self._queries]
+        self._rest = np.zeros((0, self._width), np.float32)
+
+    def add(self, documents: Vectors) -> None:
+        """Visits further documents, in the order of their numbers."""
+        if documents.shape[1] != self._width:
+            raise ValueError(f"queries are {self._width} wide, documents {documents.shape[1]}")
+        stride, start = self._block * self._mesh.size, 0
+        if len(self._rest):
+            start = min(len(documents), stride - len(self._rest))
+            self._rest = np.concatenate([self._rest, np.asarray(documents[:start], np.float32)])
+            if len(self._rest) < stride:
+                return
+            self._visit(self._rest)
+        while start + stride <= len(documents):
+            self._visit(np.asarray(documents[start : start + stride], np.float32))
+            start += stride
+        self._rest = np.array(documents[start:], np.float32)
+
+    def result(self) -> Found:
+        """The best of all that was added, after which nothing can be."""
+        if len(self._rest):
+            self._visit(self._rest)
+        found = [_joined(best) for best in self._best]
+        k = min(self._k, self._seen)
+        ids, scores = (
+            np.concatenate(parts)[: self._count, :k] for parts in zip(*found, strict=True)
+        )
+        return ids, scores
+
+    def _nothing(self, rows: int) -> Best:
+        shape = (self._mesh.size, rows, self._k)
+        empty = Best(np.full(shape, -np.inf, np.float32), np.full(shape, -1, np.int32))
+        return place_rows(empty, self._mesh)
+
+    def _visit(self, rows: Float32[np.ndarray, "rows width"]) -> None:
+        """Every query against a block a device; the last blocks may be short or empty."""
+        shards, visit = self._mesh.size, _program(self._mesh, self._k, self._members)
+        firsts = self._seen + np.arange(shards, dtype=np.int32) * self._block
+        self._seen += len(rows)
+        placed = place_rows((self._arranged(rows), firsts), self._mesh)
+        for n, batch in enumerate(self._queries):
+            self._best[n] = visit(batch, np.int32(self._seen), self._best[n], *placed)
+            if n >= _IN_FLIGHT:
+                jax.block_until_ready(self._best[n - _IN_FLIGHT])
+        jax.block_until_ready(self._best[-_IN_FLIGHT:])
+
+    def _arranged(self, rows: Float32[np.ndarray, "rows width"]) -> Float32[np.ndarray, "_ width"]:
+        """Blocks of members × chunks: maxima over a chunk's members are then taken row by row."""
+        whole = self._block * self._mesh.size
+        if len(rows) < whole:
+            rows = np.pad(rows, ((0, whole - len(rows)), (0, 0)))
+        chunks = rows.reshape(self._mesh.size, -1, self._members, self._width)
+        return np.ascontiguousarray(chunks.swapaxes(1, 2)).reshape(whole, self._width)
+
+
+@functools.lru_cache(maxsize=64)
+def _program(mesh: Mesh, k: int, members: int) -> Callable[..., Best]:
+    return on_every_device(functools.partial(_visit, k=k, members=members), mesh, shared=2)
+
+
+def _visit(
     queries: Float32[Array, "queries width"],
-    documents: Float32[Array, "padded width"],
-    total: Int32[Array, ""],
+    stop: Int32[Array, ""],
+    best: Best,
+    documents: Float32[Array, "block width"],
+    first: Int32[Array, " 1"],
     *,
     k: int,
-    block: int,
-) -> tuple[Float32[Array, "queries k"], Int32[Array, "queries k"]]:
-    """Scans the blocks with a running best list; rows from `total` on are padding."""
-    blocks = documents.reshape(-1, block, documents.shape[1])
-    rows = jnp.arange(documents.shape[0], dtype=jnp.int32).reshape(-1, block)
+    members: int,
+) -> Best:
+    """The best of the running list and one block, whose documents are numbered from `first`.
 
-    def visit(best, block_of):
-        return _merge(best, queries, *block_of, block_of[1] < total, k), None
-
-    start = (
-        jnp.full((queries.shape[0], k), -jnp.inf, jnp.float32),
-        jnp.full((queries.shape[0], k), -1, jnp.int32),
-    )
-    return jax.lax.scan(visit, start, (blocks, rows))[0]
-
-
-def _merge(
-    best: tuple[Float32[Array, "queries k"], Int32[Array, "queries k"]],
-    queries: Float32[Array, "queries width"],
-    documents: Float32[Array, "block width"],
-    rows: Int32[Array, " block"],
-    real: Bool[Array, " block"],
-    k: int,
-) -> tuple[Float32[Array, "queries k"], Int32[Array, "queries k"]]:
-    """Best of the running list and one block.
-
-    The running list stands first and `lax.top_k` is stable, so a tie goes to the earlier document.
+    Documents numbered from `stop` on are padding.
     """
     scores = jnp.dot(queries, documents.T, precision=jax.lax.Precision.HIGHEST)
-    scores = jnp.where(real, scores, -jnp.inf)
-    ids = jnp.broadcast_to(rows, scores.shape)
-    scores, place = jax.lax.top_k(jnp.concatenate([best[0], scores], axis=1), k)
-    ids = jnp.take_along_axis(jnp.concatenate([best[1], ids], axis=1), place, axis=1)
-    return scores, ids
+    scores = scores.reshape(len(queries), members, -1)
+    # Sorting runs on one thread: parts of the queries are sorted side by side.
+    parts = zip(
+        *(jnp.split(x, _parts()) for x in (scores, best.scores[0], best.ids[0])), strict=True
+    )
+    merged = [_merged(part, Best(*old), first, stop, k) for part, *old in parts]
+    return Best(*(jnp.concatenate(found)[None] for found in zip(*merged, strict=True)))
 
 
-def _pad_rows(
-    vectors: Float[np.ndarray, "rows width"] | Float[Array, "rows width"], rows: int
-) -> Float32[Array, "padded width"]:
-    """Zero rows up to `rows`, float32."""
-    vectors = jnp.asarray(vectors, jnp.float32)
-    return jnp.pad(vectors, ((0, rows - vectors.shape[0]), (0, 0)))
+def _merged(
+    scores: Float32[Array, "queries members chunks"],
+    best: Best,
+    first: Int32[Array, " 1"],
+    stop: Int32[Array, ""],
+    k: int,
+) -> Best:
+    """Reads the chunks whose maximum beats the running list: `_FEW` at most, or any number."""
+    members, chunks = scores.shape[1:]
+    numbers = first + jnp.arange(chunks) * members + jnp.arange(members)[:, None]
+    maxima = _maxima(scores, numbers < stop)
+    read = functools.partial(_read, scores, maxima, best, first, stop)
+    most = min(k, chunks)
+    if most <= _FEW:
+        return read(most)
+    # A chunk that only equals the last of the list holds higher numbers: it comes after it.
+    better = jnp.sum(maxima > best.scores[:, -1:], axis=1)
+    return jax.lax.cond(jnp.all(better <= _FEW), lambda: read(_FEW), lambda: read(most))
+
+
+def _read(
+    scores: Float32[Array, "queries members chunks"],
+    maxima: Float32[Array, "queries chunks"],
+    best: Best,
+    first: Int32[Array, " 1"],
+    stop: Int32[Array, ""],
+    count: int,
+) -> Best:
+    """The best of the running list and the `count` chunks of highest maximum.
+
+    In a tie between chunks the lower one is taken, so with `count = k` all that is left out stands
+    behind `k` documents of higher score, or of equal score and lower number.
+    """
+    queries, members, _ = scores.shape
+    _, chosen = jax.lax.top_k(maxima, count)
+    chosen = jnp.sort(chosen, axis=1)  # by number, as the running list before them: ties stay right
+    found = jnp.take_along_axis(scores, chosen[:, None, :], axis=2).swapaxes(1, 2)
+    ids = first + chosen[:, :, None] * members + jnp.arange(members)
+    found = jnp.where(ids < stop, found, -jnp.inf)
+    scores = jnp.concatenate([best.scores, found.reshape(queries, -1)], axis=1)
+    ids = jnp.concatenate([best.ids, ids.reshape(queries, -1)], axis=1)
+    scores, place = jax.lax.top_k(scores, best.scores.shape[1])
+    return Best(scores, jnp.take_along_axis(ids, place, axis=1))
+
+
+def _maxima(
+    scores: Float32[Array, "queries members chunks"], real: Bool[Array, "members chunks"]
+) -> Float32[Array, "queries chunks"]:
+    """The highest real score of every chunk; written as maxima of rows, which become one loop."""
+    rows = [jnp.where(real[m], scores[:, m], -jnp.inf) for m in range(scores.shape[1])]
+    return functools.reduce(jnp.maximum, rows)
+
+
+def _joined(best: Best) -> Found:
+    """The shards' lists as one; equal scores in the order of their numbers."""
+    shards, rows, k = best.scores.shape
+    scores, ids = (np.asarray(x).swapaxes(0, 1).reshape(rows, shards * k) for x in best)
+    if shards == 1:
+        return ids, scores
+    order = np.lexsort((ids, -scores), axis=1)[:, :k]
+    return np.take_along_axis(ids, order, axis=1), np.take_along_axis(scores, order, axis=1)
+
+
+def _parts() -> int:
+    return min(8, os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
+
+
+def _query_batches(queries: Float32[np.ndarray, "queries width"]) -> Iterator[Any]:
+    """Queries so many a product; the last batch is padded to a power of two: few programs."""
+    for start in range(0, len(queries), BATCH):
+        batch = queries[start : start + BATCH]
+        yield np.pad(batch, ((0, min(BATCH, _round_up(len(batch))) - len(batch)), (0, 0)))
+
+
+def _members(block: int, k: int) -> int:
+    """Documents a chunk, a power of two: about as many maxima to sort as members of the chunks read."""
+    return 1 << max(0, ((block // min(k, _FEW)).bit_length() - 1) // 2)
+
+
+def _even(total: int, block: int) -> int:
+    """A block that cuts so many documents into equal parts, or the power of two that holds them."""
+    if total <= block:
+        return min(block, _round_up(total))
+    return -(-total // -(-total // block))
 
 
 def _round_up(rows: int) -> int:
     """Next of 64, 128, 256, ...: few different sizes, few compilations."""
-    return max(64, 1 << (rows - 1).bit_length())
+    return max(_LEAST, 1 << (rows - 1).bit_length())

@@ -1,4 +1,4 @@
-"""How text becomes token ids: tokenizers, templates and padded batches; and how it is reworded."""
+"""How text becomes token ids: tokenizers, role templates and padded batches."""
 
 from jaxemb.text.base import CLS, MASK, PAD, SEP, SPECIALS, UNK, Text, Tokenizer
 from jaxemb.text.batch import TextBatch, bucket, pad
@@ -15,31 +15,33 @@ from jaxemb.text.paraphrase import (
     SynonymSubstitution,
     Unchanged,
 )
-from jaxemb.text.templates import Template
+from jaxemb.text.templates import Prefix, TaskTemplate, Template
 from jaxemb.text.wordpiece import WordPiece
 
 __all__ = [
     "CLS",
-    "MASK",
-    "PAD",
-    "SEP",
-    "SPECIALS",
-    "UNK",
     "ClauseOrder",
     "CommonSynonyms",
     "GivenPieces",
     "Group",
     "InTurn",
     "Lexicon",
+    "MASK",
+    "PAD",
     "Paraphraser",
+    "Prefix",
     "Restyled",
     "RoundTrip",
+    "SEP",
+    "SPECIALS",
     "SynonymFile",
     "SynonymSubstitution",
+    "TaskTemplate",
     "Template",
     "Text",
     "TextBatch",
     "Tokenizer",
+    "UNK",
     "Unchanged",
     "WordPiece",
     "bucket",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxemb.config import Part, UsageError
-from jaxemb.text.templates import Template
+from jaxemb.text.templates import Template, side_of
 
 # The tokenizers library warns (and may hang) when a process forks after it used its own threads.
 # Batches are tokenised in the loader's threads, so its threads are off unless the user says so.
@@ -55,7 +55,7 @@ class Text(Part, ABC):
 
     def limit(self, role: str) -> int:
         """The most tokens that a text keeps in a role."""
-        return self.query_tokens or self.max_tokens if role == "query" else self.max_tokens
+        return self.query_tokens or self.max_tokens if side_of(role) == "query" else self.max_tokens
 
     @abstractmethod
     def train(self, texts: Iterable[str]) -> "Tokenizer":

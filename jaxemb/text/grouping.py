@@ -18,15 +18,21 @@ class Group(NamedTuple):
 
 
 def group_by_length(
-    lengths: Sequence[int], max_tokens: int, *, rows: int | None = None, budget: int = 1024
+    lengths: Sequence[int],
+    max_tokens: int,
+    *,
+    rows: int | None = None,
+    budget: int = 1024,
+    devices: int = 1,
 ) -> list[Group]:
     """Texts, longest first, cut into calls as long as their first text needs.
 
     Args:
         lengths: tokens of each text.
         max_tokens: what no text exceeds.
-        rows: texts a call; None takes as many as `budget` has room for.
-        budget: tokens a call, padding included.
+        rows: texts a call on each device; None takes as many as `budget` has room for.
+        budget: tokens a call on each device, padding included.
+        devices: how many share the rows of a call equally.
 
     Example:
         >>> [group.texts for group in group_by_length([3, 60, 5, 64], 64, budget=128)]
@@ -38,10 +44,11 @@ def group_by_length(
     while start < len(order):
         tokens = rounded(lengths[order[start]], max_tokens)
         full = rows or max(1, budget // tokens)
-        texts = order[start : start + full]
-        # A last, short group has the next power of two of rows.
-        groups.append(Group(texts, min(full, 1 << (len(texts) - 1).bit_length()), tokens))
-        start += full
+        texts = order[start : start + full * devices]
+        # A last, short group has the next power of two of rows on each device.
+        share = -(-len(texts) // devices)
+        groups.append(Group(texts, devices * min(full, 1 << (share - 1).bit_length()), tokens))
+        start += full * devices
     return groups
 
 

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 import jaxemb
+from jaxemb.config import UsageError
 from jaxemb.evaluation import EmbeddingStore, clear_store, stored_files
 from jaxemb.evaluation.store import make_room
 from jaxemb.evaluation.vectors import VectorFile, key_of
 from jaxemb.model import Embedding
-from jaxemb.text import WordPiece
+from jaxemb.text import Prefix, TaskTemplate, WordPiece
 from tests import toy
 
 TEXTS = [f"text number {n}" for n in range(20)]
@@ -312,6 +313,37 @@ def test_the_store_is_cleared_by_name_or_hash(model, tmp_path):
     assert clear_store(tmp_path, "smal")[0] == 2
     assert clear_store(tmp_path, other.fingerprint()[:16])[0] == 1
     assert list(tmp_path.rglob("*.*")) == [] and clear_store(tmp_path) == (0, 0)
+
+
+def test_each_type_of_task_has_files_of_its_own(tmp_path):
+    """With prefixes a task the prompt is part of the key; without, all types share one file."""
+    plain = store(toy.model(), tmp_path)
+    assert plain.of("sts") is plain
+    policy = TaskTemplate(
+        prefixes=(Prefix(task="sts", text="a "), Prefix(task="retrieval", text="word: "))
+    )
+    text = WordPiece(vocabulary=toy.VOCABULARY, max_tokens=toy.TOKENS, template=policy)
+    changed = dataclasses.replace(
+        toy.model(), embedder=dataclasses.replace(toy.embedder(), text=text),
+        tokenizer=text.train([*TEXTS, "a word: "]),
+    )  # fmt: skip
+    whole = store(changed, tmp_path)
+    assert whole.of("sts") is whole.of("sts") is not whole.of("retrieval")
+    for kind, prompt in (("sts", "a "), ("retrieval", "word: ")):
+        expected = changed.encode(TEXTS, prompt=prompt)
+        np.testing.assert_allclose(whole.of(kind)(TEXTS, "query"), expected, atol=1e-6)
+        first = changed.encode(TEXTS, prompt=prompt, layers=1)
+        np.testing.assert_allclose(whole.of(kind).at(1)(TEXTS, "query"), first, atol=1e-6)
+    abouts = [file.about for file in stored_files(tmp_path)]
+    assert sorted((about["role"], about["prompt"], about["layers"]) for about in abouts) == [
+        ("retrieval/query", "word: ", 1), ("retrieval/query", "word: ", 2),
+        ("sts/query", "a ", 1), ("sts/query", "a ", 2),
+    ]  # fmt: skip
+    asked.clear()
+    store(changed, tmp_path).of("sts")(TEXTS, "query")
+    assert asked == []
+    with pytest.raises(UsageError, match="no prefix for 'clustering/query'"):
+        whole.of("clustering")(TEXTS, "query")
 
 
 def test_settings_are_json(model, tmp_path):

@@ -20,6 +20,7 @@ from jaxemb.losses import (
     KeepAll,
     QueryToDocument,
     QueryToQuery,
+    SameFamily,
     info_nce,
     reduce,
 )
@@ -255,3 +256,19 @@ def test_impossible_settings_are_refused_when_built():
     with pytest.raises(UsageError, match=r"add DocumentToQuery\(\)"):
         InfoNCE(blocks=(QueryToDocument(), DocumentToDocument()))
     InfoNCE(blocks=(QueryToDocument(), DocumentToDocument()), partition=Joint())
+
+
+def test_negatives_of_another_family_do_not_count():
+    draw = np.random.default_rng(3)
+    vectors = {n: jnp.asarray(draw.normal(size=(6, 4)), jnp.float32) for n in ("query", "positive")}
+    family = jnp.array([0, 1, 0, 1, 1, 0])
+    loss = InfoNCE(temperature=0.5, candidates=SameFamily())
+    mixed = loss({**vectors, "family": family}, key=jax.random.key(0))["query"].value
+    for number in (0, 1):
+        own = np.flatnonzero(family == number)
+        alone = InfoNCE(temperature=0.5)(
+            {n: x[own] for n, x in vectors.items()}, key=jax.random.key(0)
+        )
+        np.testing.assert_allclose(mixed[own], alone["query"].value, rtol=1e-5)
+    with pytest.raises(UsageError, match="family"):
+        loss(vectors, key=jax.random.key(0))

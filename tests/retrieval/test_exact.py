@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from jaxemb.config import UsageError
 from jaxemb.retrieval import cosine_top_k, top_k
 
 
@@ -36,6 +37,50 @@ def test_ties_keep_the_lower_document_within_and_across_blocks():
     np.testing.assert_array_equal(ids, by_sorting(queries, documents, 40)[0])
 
 
+@pytest.mark.parametrize("k", [1, 33, 64])
+def test_crowded_and_sparse_blocks_give_the_same_best(k):
+    """Scores that rise with the number crowd every block; falling ones leave all but the first."""
+    draw = np.random.default_rng(k)
+    queries = np.ones((3, 1), "float32")
+    rising = np.arange(600, dtype="float32")[:, None]
+    mixed = draw.permutation(np.repeat(np.arange(60), 10)).astype("float32")[:, None]
+    for documents in (rising, rising[::-1], mixed):
+        ids, scores = top_k(queries, documents, k, block=128)
+        expected_ids, expected_scores = by_sorting(queries, documents, k)
+        np.testing.assert_array_equal(ids, expected_ids)
+        np.testing.assert_array_equal(scores, expected_scores)
+
+
+def test_pieces_of_any_size_give_what_the_whole_corpus_gives():
+    draw = np.random.default_rng(5)
+    queries = draw.normal(size=(300, 8)).astype("float32")
+    documents = draw.normal(size=(1000, 8)).astype("float32")
+    whole = top_k(queries, documents, 20, block=100)
+    cuts = np.split(documents, [1, 30, 30, 431, 999])
+    pieces = top_k(queries, iter(cuts), 20, block=100)
+    for a, b in zip(whole, pieces, strict=True):
+        np.testing.assert_array_equal(a, b)
+    few, _ = top_k(queries, iter(cuts[:2]), 50, block=100)
+    assert few.shape == (300, 30)
+    assert (np.sort(few, axis=1) == np.arange(30)).all()
+    scaled = cosine_top_k(queries, iter(cuts), 5, block=100)
+    np.testing.assert_array_equal(scaled[0], cosine_top_k(queries, documents, 5, block=100)[0])
+
+
+def test_a_corpus_on_disk_is_read_a_block_at_a_time(tmp_path):
+    draw = np.random.default_rng(6)
+    on_disk = np.memmap(tmp_path / "corpus", "float16", "w+", shape=(500, 16))
+    on_disk[:] = draw.integers(-4, 5, size=on_disk.shape)
+    queries = draw.integers(-4, 5, size=(5, 16)).astype("float32")
+    ids, _ = top_k(queries, on_disk, 7, block=64)
+    np.testing.assert_array_equal(ids, by_sorting(queries, on_disk.astype("float32"), 7)[0])
+
+
+def test_no_documents_at_all():
+    ids, scores = top_k(np.ones((2, 4), "float32"), iter([]), 3)
+    assert ids.shape == scores.shape == (2, 0)
+
+
 def test_padding_is_never_returned_even_below_zero():
     ids, scores = top_k(np.ones((1, 2), "float32"), -np.ones((3, 2), "float32"), 3)
     assert sorted(ids[0].tolist()) == [0, 1, 2]
@@ -62,6 +107,11 @@ def test_empty_sides():
 def test_sizes_below_one_are_refused(bad):
     with pytest.raises(ValueError, match="at least 1"):
         top_k(np.ones((1, 2), "float32"), np.ones((1, 2), "float32"), **bad)
+
+
+def test_more_devices_than_there_are_are_refused():
+    with pytest.raises(UsageError, match="devices=1000"):
+        top_k(np.ones((1, 2), "float32"), np.ones((1, 2), "float32"), 1, devices=1000)
 
 
 def test_widths_must_agree():
