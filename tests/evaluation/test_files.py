@@ -217,7 +217,7 @@ def test_real_sets_all_load(shared_data):
     for task in tasks:
         problem = task.data.load()
         if hasattr(problem, "clusters"):
-            assert len(problem.clusters) >= 20, task.name
+            assert len(problem.clusters) >= 17, task.name
         if isinstance(task, Retrieval):
             assert len(problem.queries) == len(problem.relevant)
             assert all(problem.relevant)
