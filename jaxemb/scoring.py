@@ -69,6 +69,8 @@ def score(model: Path, choice: Choice, emit: Emit = lambda event: None) -> dict[
     Raises:
         UsageError: no such model, suite, data or task, or no task that could be scored.
     """
+    if choice.trained_on is not None:
+        _described(choice.trained_on)  # before anything is embedded
     loaded = load(model)
     chosen = _chosen(model, loaded, choice)
     meter = _Meter(emit, len(chosen.tasks))
@@ -163,13 +165,17 @@ def training_texts(run: Path) -> Iterator[str]:
     Raises:
         UsageError: there is no such run.
     """
-    described = run / "run.json"
-    if not described.exists():
-        raise UsageError(f"there is no run in {run}: no {described}")
-    for stage in from_json(json.loads(described.read_text())["recipe"]).stages:
+    for stage in from_json(_described(run)["recipe"]).stages:
         data = getattr(stage, "data", None)
         if data is not None:
             yield from data.texts()
+
+
+def _described(run: Path) -> dict[str, Any]:
+    described = run / "run.json"
+    if not described.exists():
+        raise UsageError(f"there is no run in {run}: no {described}")
+    return json.loads(described.read_text())
 
 
 # --- what is scored

@@ -117,8 +117,8 @@ def with_partition(partition: losses.Partition) -> losses.Loss:
     return losses.InfoNCE(blocks=blocks, partition=partition)
 
 
-def texts(*layers: int) -> Callable[[np.random.Generator], Inputs]:
-    """Columns of queries, positives and two negatives a row."""
+def texts(*layers: int, **more: Callable) -> Callable[[np.random.Generator], Inputs]:
+    """Columns of queries, positives and two negatives a row, and more columns."""
     return drawn(
         query=normal(B, *layers, W),
         positive=normal(B, *layers, W),
@@ -127,6 +127,7 @@ def texts(*layers: int) -> Callable[[np.random.Generator], Inputs]:
         positive_id=ids(B),
         negatives_id=ids(B, 2),
         mask=one_is_filler,
+        **more,
     )
 
 
@@ -160,6 +161,7 @@ LOSS = Kind(
 LAYERED_LOSS = dataclasses.replace(LOSS, inputs=texts(3))
 BLOCK = dataclasses.replace(LOSS, call=in_loss(with_block))
 CANDIDATES = dataclasses.replace(LOSS, call=in_loss(lambda part: losses.InfoNCE(candidates=part)))
+FAMILIES = dataclasses.replace(CANDIDATES, inputs=texts(family=ids(B)))
 PARTITION = dataclasses.replace(LOSS, call=in_loss(with_partition))
 
 PREFIXES = losses.SampledDimension(inner=losses.InfoNCE(), dims=(2, 4))
@@ -181,6 +183,7 @@ ROWS = (
     Row(losses.DocumentToDocument(), BLOCK, (B, 1)),
     Row(losses.KeepAll(), CANDIDATES, (B, 1)),
     Row(losses.MaskDuplicates(), CANDIDATES, (B, 1)),
+    Row(losses.SameFamily(), FAMILIES, (B, 1)),
     Row(losses.ByRow(), PARTITION, (B, 2)),
     Row(losses.Joint(), PARTITION, (B, 1)),
     Row(losses.InfoNCE(), LOSS, (B, 1)),

@@ -387,6 +387,75 @@ def test_from_run_to_vectors(line, tmp_path, monkeypatch):
     assert code == 0 and (tmp_path / "page" / "report.html").exists()
 
 
+# --- eval of suites
+
+
+@pytest.fixture
+def saved(tmp_path, monkeypatch) -> Path:
+    """A model of random weights, and a cache and a working folder of the test's own."""
+    from tests import toy
+
+    monkeypatch.setenv("JAXEMB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return toy.model().save(tmp_path / "tiny")
+
+
+def write_sets(folder: Path) -> None:
+    folder.mkdir()
+    rows = "".join(f"text {n}\tother text {n % 5}\t{n % 3}\n" for n in range(30))
+    (folder / "grades.tsv").write_text("text1\ttext2\tscore\n" + rows)
+    rows = "".join(f"text {n}\t{'ab'[n % 2]}\n" for n in range(40))
+    (folder / "kinds.tsv").write_text("text\tlabel\n" + rows)
+    (folder / "one.tsv").write_text("text\tlabel\n" + "".join(f"t{n}\ta\n" for n in range(40)))
+    (folder / "odd.tsv").write_text("first\tsecond\na\tb\n")
+
+
+def test_a_suite_is_scored_kept_and_embedded_once(line, saved, tmp_path):
+    write_sets(tmp_path / "sets")
+    code, out, err = line("eval", str(saved), "--suite", "sets", "--json")
+    found = json.loads(out)
+    assert code == 1 and set(found["failed"]) == {"classification-one"}
+    assert "failed  classification-one: " in err and "two classes" in err
+    assert found["speed"]["embedded"] > 50 and found["speed"]["tokens"] > 50
+    assert set(found["types"]) == {"sts", "classification"} and found["mean"] is not None
+    assert list(found["passed_over"]) == ["sets/odd.tsv"]
+    assert found["settings"]["query"]["max_tokens"] == 6
+    assert found["embedder"]["pooling"] == {"part": "jaxemb.pooling.Mean"}
+    assert {"jax", "numpy"} <= set(found["versions"]) and len(found["data"]) == 3
+    written = Path(found["written"])
+    assert written.parts[:2] == ("runs", "eval") and json.loads(written.read_text())["scores"]
+    records = np.load(written.parent / "examples" / "sts-grades.npz")
+    assert len(records["prediction"]) == 30
+
+    again = json.loads(line("eval", str(saved), "--suite", "sets", "--json")[1])
+    assert again["speed"]["embedded"] == 0 and again["scores"] == found["scores"]
+    plain = json.loads(line("eval", str(saved), "--suite", "sets", "--json", "--no-store")[1])
+    assert plain["scores"] == pytest.approx(found["scores"], abs=1e-6)
+    assert plain["speed"]["embedded"] > 50
+
+    code, out, _ = line("cache")
+    assert code == 0 and "tiny" in out and "of 4 GB" in out
+    assert line("cache", "--clear", found["weights"][:8])[1].startswith("removed 2 files")
+    assert "no vectors are kept" in line("cache")[1]
+
+
+def test_a_suite_as_a_table(line, saved, tmp_path):
+    write_sets(tmp_path / "sets")
+    code, out, err = line("eval", str(saved), "--suite", "sets/grades.tsv", "--max-tokens", "4")
+    assert code == 0 and "1/1 sts-grades: spearman" in err and "tokens/s" in err
+    rows = [row.split() for row in out.splitlines()]
+    assert rows[0] == ["task", "type", "metric", "score", "examples"]
+    assert rows[1][:3] == ["sts-grades", "sts", "spearman"] and rows[1][4] == "30"
+    assert "mean over data sets" in out and "+4-tokens/results.json" in out
+    for arguments, words in (
+        (("--families", "sts"), "name one with --suite"),
+        (("--suite", "sets", "--tasks", "sts-grade"), "nearest: sts-grades"),
+        (("--suite", "sets", "--families", "stss"), "no family stss"),
+        (("--suite", "sets", "--contamination", "tiny"), "no run in tiny"),
+    ):
+        assert words in refused(line("eval", str(saved), *arguments))
+
+
 # --- encode
 
 

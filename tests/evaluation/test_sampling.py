@@ -7,14 +7,17 @@ import pytest
 
 from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.evaluation import (
+    BitextFile,
     LabelData,
     PairData,
     PairFile,
+    RerankingFile,
     Retrieval,
     RetrievalData,
     SampledLabels,
     SampledPairs,
     SampledRetrieval,
+    TaggedFile,
     evaluate,
     sampled,
 )
@@ -182,3 +185,47 @@ def test_the_wrapper_is_found_by_the_slot(tmp_path):
     assert sampled(data.inner, None) is data.inner
     with pytest.raises(UsageError, match="no way to take a part of Drawn"):
         sampled(Drawn(), 100)
+
+
+def test_translations_stay_together(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text("source\tenglish\n" + "".join(f"s{n}\te{n}\n" for n in range(90)))
+    part = sampled(BitextFile(path=str(path)), 40).load()
+    assert len(part.source) == 20 and part.source != [f"s{n}" for n in range(20)]
+    assert [text[1:] for text in part.source] == [text[1:] for text in part.target]
+    assert part.clusters.tolist() == [int(text[1:]) for text in part.source]
+
+
+def test_queries_keep_all_their_candidates(tmp_path):
+    path = tmp_path / "a.tsv"
+    rows = (f"{n // 5}\tq{n // 5}\tt{n}\t{int(n % 5 == 0)}\n" for n in range(200))
+    path.write_text("qid\tquery\ttext\tlabel\n" + "".join(rows))
+    part = sampled(RerankingFile(path=str(path)), 63).load()
+    assert len(part.queries) == 10  # six texts each
+    for query, candidates, relevant in zip(
+        part.queries, part.candidates, part.relevant, strict=True
+    ):
+        number = int(query[1:])
+        assert candidates == [f"t{5 * number + k}" for k in range(5)] and relevant == [
+            1,
+            0,
+            0,
+            0,
+            0,
+        ]
+    assert len(sampled(RerankingFile(path=str(path)), 2).load().queries) == 1
+
+
+def test_tags_stay_with_their_words(tmp_path):
+    path = tmp_path / "a.tsv"
+    rows = (
+        f"{'train' if n % 3 else 'test'}\tw{n} x y{n}\t{n % 3}\t{'ab'[n % 2]}\n" for n in range(300)
+    )
+    path.write_text("split\tsentence\tposition\tlabel\n" + "".join(rows))
+    whole, part = (sampled(TaggedFile(path=str(path)), room).load() for room in (None, 60))
+    assert (len(part.train_sentences), len(part.sentences)) == (30, 30)
+    places = dict(zip(whole.sentences, whole.places.tolist(), strict=True))
+    labels = dict(zip(whole.sentences, whole.labels.tolist(), strict=True))
+    assert [places[words] for words in part.sentences] == part.places.tolist()
+    assert [labels[words] for words in part.sentences] == part.labels.tolist()
+    assert sorted(part.labels.tolist()) == [0] * 15 + [1] * 15
