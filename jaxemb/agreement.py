@@ -91,9 +91,10 @@ class AgreesInStructure(Claim):
 
 @dataclasses.dataclass(frozen=True)
 class BetterIn(Claim):
-    """One arm scores higher in one metric than in another, each measured on examples of its own.
+    """One arm scores higher in one metric than in another.
 
-    The two variances add up, since no example is shared; seeds are paired.
+    Two tasks on the same data are compared example by example. Where each has examples of its own,
+    the two variances add up. Seeds are paired.
     """
 
     arm: str
@@ -110,6 +111,8 @@ class BetterIn(Claim):
     def estimate(self, table: Table) -> Comparison:
         results = [table.seeds(self.arm, metric) for metric in (self.metric, self.than_metric)]
         names = [_name(metric) for metric in (self.metric, self.than_metric)]
+        if names[0] == names[1] and results[0][0].data == results[1][0].data != "":
+            return compare(*results, names[0], trained=table.trained)
         one, other = (
             level(own, name, trained=table.trained)
             for own, name in zip(results, names, strict=True)

@@ -23,7 +23,6 @@ from jaxemb.losses import InfoNCE, LayerWise, SampledDimension
 from jaxemb.model import Embedder
 from jaxemb.nn import Bidirectional
 from jaxemb.pooling import (
-    FirstToken,
     Max,
     Mean,
     Min,
@@ -144,7 +143,7 @@ def embedding_variants() -> tuple[Arm, ...]:
 
     Example:
         >>> len(embedding_variants())
-        23
+        22
     """
     minilm, trained, bag = standing_arms()
     name, stages = minilm.name, static_bag().stages
@@ -162,7 +161,7 @@ def embedding_variants() -> tuple[Arm, ...]:
 
 
 _POOLINGS = (
-    Max(), Min(), FirstToken(), PowerMean(), PositionWeightedMean(),
+    Max(), Min(), PowerMean(), PositionWeightedMean(),
     SideBySide(poolings=(Mean(), Min(), Max(), PowerMean())),
 )  # fmt: skip
 

@@ -142,6 +142,8 @@ def _write_change(folder: Path, before: Model, after: Model) -> None:
         np.savez(staging / "params.npz", **{path: np.asarray(x) for path, x in changed.items()})
         if after.tokenizer is not before.tokenizer:
             (staging / "tokenizer.json").write_text(after.tokenizer.to_json())
+        if after.embedder != before.embedder:
+            (staging / "embedder.json").write_text(json.dumps(to_json(after.embedder)))
         transforms = [to_json(transform) for transform in after.transforms]
         (staging / "transforms.json").write_text(json.dumps(transforms))
         try:
@@ -156,14 +158,18 @@ def _write_change(folder: Path, before: Model, after: Model) -> None:
 def _read_change(folder: Path, model: Model) -> Model:
     with np.load(folder / "params.npz") as changed:
         params = _replaced(model.params, {path: changed[path] for path in changed.files})
-    tokenizer = model.tokenizer
+    embedder, tokenizer = model.embedder, model.tokenizer
+    if (folder / "embedder.json").exists():
+        embedder = from_json(json.loads((folder / "embedder.json").read_text()))
     if (folder / "tokenizer.json").exists():
-        tokenizer = Tokenizer.from_json(
-            (folder / "tokenizer.json").read_text(), model.embedder.text
-        )
+        tokenizer = Tokenizer.from_json((folder / "tokenizer.json").read_text(), embedder.text)
     transforms = json.loads((folder / "transforms.json").read_text())
     return dataclasses.replace(
-        model, params=params, tokenizer=tokenizer, transforms=tuple(map(from_json, transforms))
+        model,
+        embedder=embedder,
+        params=params,
+        tokenizer=tokenizer,
+        transforms=tuple(map(from_json, transforms)),
     )
 
 

@@ -193,7 +193,7 @@ ROWS = (
 )
 
 # Fitted to texts without gradients; nothing of them is compiled.
-ESTIMATORS = (tokens.Vocabulary(), tokens.PPMISVD(window=2))
+ESTIMATORS = (tokens.Vocabulary(), tokens.PPMISVD(window=2), tokens.MoreWords(words=2))
 
 
 def public_parts() -> dict[str, type]:

@@ -5,8 +5,8 @@ Paper    Just Rank: Rethinking Evaluation with Word and Sentence Similarities, a
          embeddings the mean reciprocal rank is correlated with downstream scores.
 Claim    Across variants, the rank agrees with classification and retrieval better than Spearman's
          correlation with graded similarity does.
-Run      jaxemb run rank_evaluation              # small: 23 arms, about 5 min on 2 cores
-Differs  23 variants of four models, where the paper has 67; positives are pydocs pairs of the two
+Run      jaxemb run rank_evaluation              # small: 22 arms, about 5 min on 2 cores
+Differs  22 variants of four models, where the paper has 67; positives are pydocs pairs of the two
          top grades, the background all texts of graded pairs; downstream are package and kind.
 Found    Undecided: -0.40 [-0.99, 0.19] for package, -0.17 for kind, -0.23 for retrieval. One arm, the
          bag's first token, is one vector for all texts: strict ties rank it first (mrr 1, tied 1).

@@ -7,8 +7,9 @@ Claim    Single-vector models fail where every pair of documents is asked for (d
          harder for them than random, chained or disjoint pairs; word matching solves them all.
 Run      jaxemb run embedding_limits             # small: 3 models, 5 sets, about 8 min on 2 cores
 Differs  400 documents and 190 queries a pattern (limit: 46 and 1,000, as LIMIT's small set), likes
-         are frequent words of Python's documentation, drawn anew for each pattern; models of 128 and
-         384 dimensions.
+         are frequent words of Python's documentation, the same ones under every pattern; models of
+         128 and 384 dimensions. Dense queries are answered by 20 documents, which a model could
+         find without telling them apart, so patterns are compared in the first 10.
 Found    All vectors fail and BM25 does not: recall@2 of MiniLM .06 on dense and .15 on limit, of BM25
          1.00. That dense is harder is undecided: MiniLM finds .25 of dense and .28 to .31 of the
          others in 20, and the bags differ in both directions. One vector for a list of twenty words
@@ -46,11 +47,11 @@ def embedding_limits() -> Experiment:
         base=Recipe(embedder=Pretrained(MINILM), evaluation=(*patterns, limit, *cuts)),
         arms=recipes.reading(recipes.standing_arms(), max_tokens=256),
         claims=(
-            Below("dense/recall@20", 0.5, MINILM),
+            Below("dense/recall@10", 0.5, MINILM),
             Below("limit/recall@2", 0.9, MINILM),
-            *(BetterIn(f"{name}/recall@20", MINILM, than_metric="dense/recall@20")
+            *(BetterIn(f"{name}/recall@10", MINILM, than_metric="dense/recall@10")
               for name in ("random", "cycle", "disjoint")),
-            BetterIn("disjoint/recall@20", "pydocs-trained", than_metric="dense/recall@20"),
+            BetterIn("disjoint/recall@10", "pydocs-trained", than_metric="dense/recall@10"),
         ),
         seeds=(0,),
         unit="query",

@@ -3,7 +3,15 @@
 from jaxemb.data.base import SPLITS, Dataset, Source, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.files import TextFile
-from jaxemb.data.mixtures import Ciphered, ForTask, Joined, Several, WordCipher
+from jaxemb.data.mixtures import (
+    Ciphered,
+    ForTask,
+    Joined,
+    Several,
+    Translated,
+    Translation,
+    WordCipher,
+)
 from jaxemb.data.pairs import Pairs, Texts
 from jaxemb.data.pipeline import BatchIterator, BatchStats
 from jaxemb.data.prepared import TFDS
@@ -47,6 +55,8 @@ __all__ = [
     "TFDS",
     "TextFile",
     "Texts",
+    "Translated",
+    "Translation",
     "View",
     "Within",
     "WordCipher",

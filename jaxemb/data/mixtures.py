@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from jaxemb.config import Part, UsageError, fingerprint
 from jaxemb.data.base import Source, View
 from jaxemb.data.pydocs import PyDocs
-from jaxemb.data.views import DOCUMENT, Record, SummaryToBody, numbered
+from jaxemb.data.views import DOCUMENT, Record, SummaryToBody, numbered, pairs
 
 _TEXTS = ("query", "positive", "negatives")
 
@@ -94,14 +94,61 @@ class WordCipher(Part):
 
     def __call__(self, text: str) -> str:
         """The text in the made-up language, lower-cased."""
-        table = str.maketrans(*_letters(self.seed))
-        return _WORD.sub(lambda match: _ciphered(match[0].lower(), table), text)
+        return _WORD.sub(lambda match: _ciphered(match[0].lower(), self.seed), text)
 
     def decipher(self, text: str) -> str:
         """The lower-cased text that was ciphered."""
         plain, other = _letters(self.seed)
         table = str.maketrans(other, plain)
         return _WORD.sub(lambda match: _deciphered(match[0], table), text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Translated(View):
+    """The inner view's examples in a made-up language.
+
+    Example:
+        >>> record = {"summary": "Sort a list.", "body": "The sort is stable.", "module": "m"}
+        >>> WordCipher().decipher(Translated()([record])[0]["positive"])
+        'the sort is stable.'
+    """
+
+    inner: View = SummaryToBody()
+    cipher: WordCipher = WordCipher()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.inner.columns
+
+    def __call__(self, records: Sequence[Record]) -> list[Record]:
+        say = functools.cache(self.cipher)  # a text may be in many examples
+        roles = [role for role in _TEXTS if role in self.columns]
+        return [
+            {**example, **{role: _said(example[role], say) for role in roles}}
+            for example in self.inner(records)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Translation(View):
+    """A field of a record → the same in a made-up language.
+
+    Example:
+        >>> record = {"summary": "Sort a list.", "body": "The sort is stable.", "module": "m"}
+        >>> example = Translation()([record])[0]
+        >>> example["query"], WordCipher().decipher(example["positive"])
+        ('Sort a list.', 'sort a list.')
+    """
+
+    field: str = "summary"
+    cipher: WordCipher = WordCipher()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return SummaryToBody().columns
+
+    def __call__(self, records: Sequence[Record]) -> list[Record]:
+        return pairs((r, r[self.field], self.cipher(r[self.field])) for r in records)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,9 +204,15 @@ def _letters(seed: int) -> tuple[str, str]:
     return _VOWELS + _CONSONANTS, "".join(parts)
 
 
-def _ciphered(word: str, table: dict[int, int]) -> str:
+@functools.lru_cache(maxsize=1 << 17)
+def _ciphered(word: str, seed: int) -> str:
+    table = str.maketrans(*_letters(seed))
     ending = next(ending for ending in _ENDINGS if word.endswith(ending))
     return word.removesuffix(ending).translate(table) + _ENDINGS[ending]
+
+
+def _said(text: str | tuple[str, ...], say: Callable[[str], str]) -> str | tuple[str, ...]:
+    return say(text) if isinstance(text, str) else tuple(map(say, text))
 
 
 def _deciphered(word: str, table: dict[int, int]) -> str:

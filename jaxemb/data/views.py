@@ -29,7 +29,7 @@ class SummaryToBody(View):
         return _PAIR
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
-        return _pairs((r, r["summary"], r["body"]) for r in records)
+        return pairs((r, r["summary"], r["body"]) for r in records)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class SummaryToCode(View):
         return _PAIR
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
-        return _pairs((r, r["summary"], r["code"]) for r in records)
+        return pairs((r, r["summary"], r["code"]) for r in records)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +203,7 @@ def lexical_overlap(examples: Iterable[Record]) -> float:
 _WORD = re.compile(r"\w+")
 
 
-def _pairs(found: Iterable[tuple[Record, str, str]]) -> list[Record]:
+def pairs(found: Iterable[tuple[Record, str, str]]) -> list[Record]:
     """Examples of a query and a positive text, where both are there and differ."""
     examples = numbered(
         [
@@ -221,7 +221,7 @@ def _linked(
     records: Sequence[Record], targets: Callable[[int, Record], Iterable[str]]
 ) -> list[Record]:
     named = {record["name"]: record for record in records}
-    return _pairs(
+    return pairs(
         (record, document(record), document(named[name]))
         for i, record in enumerate(records)
         for name in targets(i, record)

@@ -55,6 +55,7 @@ from jaxemb.evaluation.position import (
     SentenceCoefficients,
     by_length,
 )
+from jaxemb.evaluation.presented import Presented
 from jaxemb.evaluation.probes import (
     BigramShift,
     Classifier,
@@ -95,7 +96,13 @@ from jaxemb.evaluation.pydocs_packages import (
     PyDocsOpenings,
     package_tasks,
 )
-from jaxemb.evaluation.pydocs_sets import PyDocsCode, PyDocsDegraded, PyDocsLabelSets, PyDocsSeeAlso
+from jaxemb.evaluation.pydocs_sets import (
+    PyDocsCode,
+    PyDocsDegraded,
+    PyDocsLabelSets,
+    PyDocsSeeAlso,
+    PyDocsTranslation,
+)
 from jaxemb.evaluation.rank import (
     AsTheyAre,
     Background,
@@ -290,6 +297,7 @@ __all__ = [
     "PlainProse",
     "Preparation",
     "Probe",
+    "Presented",
     "Prompted",
     "ProseData",
     "PyDocsCode",
@@ -303,6 +311,7 @@ __all__ = [
     "PyDocsProse",
     "PyDocsRetrieval",
     "PyDocsSeeAlso",
+    "PyDocsTranslation",
     "RandomSets",
     "Recall",
     "Reranking",

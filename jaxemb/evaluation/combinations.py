@@ -85,9 +85,10 @@ class AttributeSearch(RetrievalData):
 
     Each query has an attribute of its own, which the documents of its set like and no others do.
     Every document is filled up to `attributes` with attributes that nobody asks for, in random
-    order, so that all are equally long and the corpora of all patterns look alike. Attributes are
-    frequent words of the source's training summaries, names are made up. A query's cluster is its
-    first document.
+    order, so that all are equally long and the corpora of all patterns look alike: names, words
+    that are asked for and words that fill a document up do not depend on the pattern. Attributes
+    are frequent words of the source's training summaries, names are made up. A query's cluster is
+    its first document.
 
     Reference: LIMIT, in On the Theoretical Limitations of Embedding-Based Retrieval,
     arXiv:2508.21038.
@@ -114,20 +115,24 @@ class AttributeSearch(RetrievalData):
 
 @functools.lru_cache(maxsize=16)
 def _problem(data: AttributeSearch) -> RetrievalProblem:
-    draw = np.random.default_rng(data.seed)
-    sets = data.pattern.sets(data.queries, data.documents, data.size, draw)
-    sets = draw.permutation(data.documents)[sets]  # the corpus is in no telling order
-    asked, fillers = _lexicon(data, draw)
+    # What a pattern draws must not move the words and names of the others: a stream each.
+    of_sets, of_words, of_names, *of_documents = (
+        np.random.default_rng(stream)
+        for stream in np.random.SeedSequence(data.seed).spawn(3 + data.documents)
+    )
+    sets = data.pattern.sets(data.queries, data.documents, data.size, of_sets)
+    sets = of_names.permutation(data.documents)[sets]  # the corpus is in no telling order
+    asked, fillers = _lexicon(data, of_words)
     likes: list[list[str]] = [[] for _ in range(data.documents)]
     for attribute, chosen in zip(asked, sets.tolist(), strict=True):
         for document in chosen:
             likes[document].append(attribute)
-    names = _names(data.documents, draw)
+    names = _names(data.documents, of_names)
     return RetrievalProblem(
         queries=[f"Who likes {attribute}?" for attribute in asked],
         documents=[
             _document(name, own, fillers, data.attributes, draw)
-            for name, own in zip(names, likes, strict=True)
+            for name, own, draw in zip(names, likes, of_documents, strict=True)
         ],
         relevant=[dict.fromkeys(chosen, 1) for chosen in sets.tolist()],
         clusters=cluster_numbers([str(chosen[0]) for chosen in sets.tolist()]),
@@ -174,9 +179,10 @@ def _document(
         raise UsageError(
             f"{name} is in {len(own)} sets, and a document has {attributes} attributes"
         )
-    chosen = draw.choice(len(fillers), attributes - len(own), replace=False)
+    places = draw.permutation(attributes)
+    chosen = draw.permutation(len(fillers))[: attributes - len(own)]
     liked = [*own, *(fillers[place] for place in chosen)]
-    liked = [liked[place] for place in draw.permutation(attributes)]
+    liked = [liked[place] for place in places]
     return f"{name} likes {', '.join(liked[:-1])} and {liked[-1]}."
 
 

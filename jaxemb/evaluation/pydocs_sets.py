@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from jaxemb.config import UsageError, fingerprint
-from jaxemb.data import PyDocs, Source
+from jaxemb.data import PyDocs, Source, WordCipher
 from jaxemb.evaluation.problems import (
     BitextData,
     BitextProblem,
@@ -51,6 +51,29 @@ class PyDocsCode(BitextData):
 
     def load(self) -> BitextProblem:
         return _code(self)
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, self.source.fingerprint())
+
+
+@dataclass(frozen=True, kw_only=True)
+class PyDocsTranslation(BitextData):
+    """Summary ↔ the same summary in a made-up language.
+
+    At most `pairs` objects, drawn by `seed`, no two of which share a summary.
+
+    Raises:
+        UsageError: if the split has no object with a summary.
+    """
+
+    split: str = "test"
+    pairs: int = 500
+    seed: int = 0
+    source: Source = field(default_factory=PyDocs)
+    cipher: WordCipher = WordCipher()
+
+    def load(self) -> BitextProblem:
+        return _translation(self)
 
     def fingerprint(self) -> str:
         return fingerprint(self, self.source.fingerprint())
@@ -148,6 +171,19 @@ def _code(data: PyDocsCode) -> BitextProblem:
     return BitextProblem(
         source=[record["summary"] for record in chosen],
         target=[record["code"] for record in chosen],
+        clusters=cluster_numbers([record["cluster"] for record in chosen]),
+    )
+
+
+@_kept
+def _translation(data: PyDocsTranslation) -> BitextProblem:
+    records = held(("summary",), data.source, data.split)
+    different = {record["summary"].lower(): record for record in reversed(records)}
+    records = [r for r in records if different[r["summary"].lower()] is r]  # ciphers know no case
+    chosen = some(records, data.pairs, np.random.default_rng(data.seed))
+    return BitextProblem(
+        source=[record["summary"] for record in chosen],
+        target=[data.cipher(record["summary"]) for record in chosen],
         clusters=cluster_numbers([record["cluster"] for record in chosen]),
     )
 

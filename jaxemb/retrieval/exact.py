@@ -1,7 +1,6 @@
 """Exact nearest neighbours: every document is scored, block by block, and the best are kept."""
 
 import functools
-import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -14,10 +13,10 @@ from jaxtyping import Array, Bool, Float, Float32, Int32
 from jaxemb.parallel import local_mesh, on_every_device, place_rows
 
 BLOCK = 8_192  # documents a product; a device works on one block at a time
-BATCH = 256  # queries a product: its scores stay below what the allocator gives back at once
+BATCH = 512  # queries a product: its scores stay below what the allocator gives back at once
 _IN_FLIGHT = 2
 _LEAST = 64
-_FEW = 32  # chunks that are read of a block, once the running list is good
+_FEW = (4, 32)  # chunks that are read of a block, once the running list is good
 
 # Unnamed axes: pieces differ in length, and that widths agree is checked with a message of its own.
 Vectors = Float[np.ndarray, "_ _"] | Float[Array, "_ _"]
@@ -209,12 +208,8 @@ def _visit(
     """
     scores = jnp.dot(queries, documents.T, precision=jax.lax.Precision.HIGHEST)
     scores = scores.reshape(len(queries), members, -1)
-    # Sorting runs on one thread: parts of the queries are sorted side by side.
-    parts = zip(
-        *(jnp.split(x, _parts()) for x in (scores, best.scores[0], best.ids[0])), strict=True
-    )
-    merged = [_merged(part, Best(*old), first, stop, k) for part, *old in parts]
-    return Best(*(jnp.concatenate(found)[None] for found in zip(*merged, strict=True)))
+    merged = _merged(scores, Best(best.scores[0], best.ids[0]), first, stop, k)
+    return Best(*(found[None] for found in merged))
 
 
 def _merged(
@@ -224,17 +219,20 @@ def _merged(
     stop: Int32[Array, ""],
     k: int,
 ) -> Best:
-    """Reads the chunks whose maximum beats the running list: `_FEW` at most, or any number."""
+    """Reads the chunks whose maximum beats the running list: a few, or as many as there may be."""
     members, chunks = scores.shape[1:]
     numbers = first + jnp.arange(chunks) * members + jnp.arange(members)[:, None]
     maxima = _maxima(scores, numbers < stop)
     read = functools.partial(_read, scores, maxima, best, first, stop)
     most = min(k, chunks)
-    if most <= _FEW:
-        return read(most)
     # A chunk that only equals the last of the list holds higher numbers: it comes after it.
-    better = jnp.sum(maxima > best.scores[:, -1:], axis=1)
-    return jax.lax.cond(jnp.all(better <= _FEW), lambda: read(_FEW), lambda: read(most))
+    better = jnp.max(jnp.sum(maxima > best.scores[:, -1:], axis=1))
+    enough = functools.partial(read, most)
+    for few in sorted((few for few in _FEW if few < most), reverse=True):
+        enough = functools.partial(
+            jax.lax.cond, better <= few, functools.partial(read, few), enough
+        )
+    return enough()
 
 
 def _read(
@@ -280,10 +278,6 @@ def _joined(best: Best) -> Found:
     return np.take_along_axis(ids, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
 
-def _parts() -> int:
-    return min(8, os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
-
-
 def _query_batches(queries: Float32[np.ndarray, "queries width"]) -> Iterator[Any]:
     """Queries so many a product; the last batch is padded to a power of two: few programs."""
     for start in range(0, len(queries), BATCH):
@@ -293,7 +287,7 @@ def _query_batches(queries: Float32[np.ndarray, "queries width"]) -> Iterator[An
 
 def _members(block: int, k: int) -> int:
     """Documents a chunk, a power of two: about as many maxima to sort as members of the chunks read."""
-    return 1 << max(0, ((block // min(k, _FEW)).bit_length() - 1) // 2)
+    return 1 << max(0, ((block // min(k, max(_FEW))).bit_length() - 1) // 2)
 
 
 def _even(total: int, block: int) -> int:

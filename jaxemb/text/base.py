@@ -21,6 +21,7 @@ SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 # A text is cut before it is tokenised where it has far more words than can be kept.
 _WORD = re.compile(r"[^ \t\n\r]+")
+_LETTERS = re.compile(r"[^\W_]+")
 _LONG = 8  # characters a kept token; a longer text is cut first
 
 
@@ -87,6 +88,31 @@ class Tokenizer:
         """The pieces in the order of their ids."""
         vocabulary = self._backend.get_vocab()
         return sorted(vocabulary, key=vocabulary.get)
+
+    def words(self, text: str) -> list[str]:
+        """The words of a text as the tokenizer reads them, lower-cased where it does so."""
+        normalizer = self._backend.normalizer
+        return _LETTERS.findall(text if normalizer is None else normalizer.normalize_str(text))
+
+    def with_words(self, words: Sequence[str], text: Text) -> "Tokenizer":
+        """The tokenizer of `text` in which these words have ids of their own, after all others.
+
+        A word is only read where no letter, figure or underscore stands beside it, so every other
+        text has the ids that it had.
+
+        Raises:
+            UsageError: `text` has no room for so many pieces.
+        """
+        from tokenizers import AddedToken
+        from tokenizers import Tokenizer as Backend
+
+        backend = Backend.from_str(self._backend.to_str())
+        backend.add_tokens([AddedToken(word, single_word=True, normalized=True) for word in words])
+        if backend.get_vocab_size() > text.vocabulary:
+            raise UsageError(
+                f"vocabulary={text.vocabulary} has no room for {backend.get_vocab_size()} pieces"
+            )
+        return type(self)(backend, text)
 
     def encode(
         self,

@@ -104,3 +104,21 @@ def test_a_task_without_prefix_is_refused_in_training_too():
     iterator = batches(examples, ("query",), tokenizer, batch_size=2, seed=0)
     with pytest.raises(UsageError, match="no prefix for 'clustering/query'"):
         next(iterator)
+
+
+def test_views_in_another_language_say_the_same():
+    from jaxemb.data import Translated, Translation
+
+    plain, other = SummaryToBody()(RECORDS), Translated()(RECORDS)
+    cipher = WordCipher()
+    for one, said in zip(plain, other, strict=True):
+        for role in ("query", "positive"):
+            assert cipher.decipher(said[role]) == one[role].lower() != said[role]
+        assert {k: v for k, v in one.items() if k not in ("query", "positive")} == {
+            k: v for k, v in said.items() if k not in ("query", "positive")
+        }
+    for example in Translation(cipher=WordCipher(seed=2))(RECORDS):
+        back = WordCipher(seed=2).decipher(example["positive"])
+        assert back == example["query"].lower()
+    both = Several(views=(ForTask(task="retrieval"), Translated(), Translation()))(RECORDS)
+    assert len({e["query_id"] for e in both}) == 16  # the summaries and their translations

@@ -79,6 +79,19 @@ def test_patterns_share_out_the_documents_as_they_say(pattern):
         assert len(degrees) > 60 and max(degrees.values()) > 2
 
 
+def test_patterns_differ_in_nothing_but_who_likes_what():
+    first, *others = (search(pattern=pattern).load() for pattern in PATTERNS)
+    for other in others:
+        assert other.queries == first.queries
+        names = [[d.split()[0] for d in one.documents] for one in (first, other)]
+        assert names[0] == names[1]
+        assert other.relevant != first.relevant
+        asked = {query[len("Who likes ") : -1] for query in first.queries}
+        for one, same in zip(first.documents, other.documents, strict=True):
+            fill = [set(liked(document)) - asked for document in (one, same)]
+            assert fill[0] <= fill[1] or fill[1] <= fill[0]
+
+
 def test_a_seed_settles_the_problem():
     first, again, other = search().load(), search(seed=0).load(), search(seed=1).load()
     assert first.queries == again.queries and first.documents == again.documents

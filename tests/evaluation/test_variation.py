@@ -200,6 +200,19 @@ def test_two_tasks_of_one_arm_are_compared_as_two_independent_samples():
     assert paired.seed_variance == pytest.approx(np.var(gaps, ddof=1) / 3) and paired.degrees == 2
 
 
+def test_two_tasks_on_the_same_data_are_compared_example_by_example():
+    from scipy.stats import ttest_rel
+
+    rng = np.random.default_rng(8)
+    right = rng.normal(0.5, 0.3, 40)
+    wrong = right - rng.normal(0.05, 0.01, 40)
+    seed = {"right": scored([right], "same")[0]["same"], "wrong": scored([wrong], "same")[0]["same"]}
+    found = BetterIn("right/x", "model", than_metric="wrong/x").estimate(
+        Table(arms={"model": [seed]}, trained=False)
+    )
+    assert found.effect / found.standard_error == pytest.approx(ttest_rel(right, wrong).statistic)
+
+
 def test_records_of_other_data_are_refused(models):
     other = AdjacentSimilarity(data=Topics(documents=20, sentences=14)).run(bag)
     mine = models.seeds("bag", "series/similarity")
