@@ -93,6 +93,17 @@ class Task(Part, abc.ABC):
         """
         return None
 
+    def averaged(self, records: Mapping[str, np.ndarray], clusters: np.ndarray) -> Result:
+        """The result whose metrics are each the mean of the records of its name.
+
+        Records of other names are kept beside them.
+        """
+        return Result(
+            metrics={name: float(np.mean(records[name])) for name in self.metrics},
+            examples={**records, "cluster": clusters},
+            data=self.fingerprint(),
+        )
+
     def on(self, split: str) -> "Task":
         """The same task on another split of its data, for choosing settings on `"dev"`."""
         return dataclasses.replace(self, data=self.data.on(split))

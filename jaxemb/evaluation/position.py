@@ -66,11 +66,7 @@ class Edits(Task):
             columns.append(pairwise_cosine(originals, embed(copies, self.role)))
         cosine = np.stack(columns, axis=1).astype(np.float64)
         records = self._records(cosine.reshape(len(texts), len(self.sizes), len(self.positions)))
-        return Result(
-            metrics={name: float(np.mean(records[name])) for name in self.metrics},
-            examples={**records, "cosine": cosine, "cluster": document_clusters(problem)},
-            data=self.fingerprint(),
-        )
+        return self.averaged({**records, "cosine": cosine}, document_clusters(problem))
 
     def _records(
         self, cosine: Float64[np.ndarray, "documents sizes positions"]

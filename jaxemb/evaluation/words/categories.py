@@ -91,11 +91,7 @@ class OutlierDetection(Task):
         ends = np.cumsum([len(group) + 1 for group in problem.groups])[:-1]
         shares = np.array([outlier_place(part) for part in np.split(vectors, ends)])
         correct = (shares == 1).astype(np.float64)
-        return Result(
-            metrics={"accuracy": float(correct.mean()), "opp": float(shares.mean())},
-            examples={"accuracy": correct, "opp": shares, "cluster": problem.clusters},
-            data=self.fingerprint(),
-        )
+        return self.averaged({"accuracy": correct, "opp": shares}, problem.clusters)
 
 
 def outlier_place(words: Float32[np.ndarray, "words width"]) -> float:
