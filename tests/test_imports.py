@@ -35,7 +35,6 @@ LAYERS = (
     {"papers"},
     {"evaluation"},
     {"claims", "controls", "rankings"},
-    {"orders", "agreement", "task_claims"},
     {"experiment"},
     {"recipes", "smoke", "planning", "stages"},
     {"report", "runs"},

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from jaxemb.claims import Claim, Table
+from jaxemb.claims.base import Claim, Table, name_of
 from jaxemb.evaluation import Result
 from jaxemb.evaluation.statistics import Comparison, compare, joined, level, over_seeds
 
@@ -109,7 +109,7 @@ class BetterIn(Claim):
 
     def estimate(self, table: Table) -> Comparison:
         results = [table.seeds(self.arm, metric) for metric in (self.metric, self.than_metric)]
-        names = [_name(metric) for metric in (self.metric, self.than_metric)]
+        names = [name_of(metric) for metric in (self.metric, self.than_metric)]
         one, other = (
             level(own, name, trained=table.trained)
             for own, name in zip(results, names, strict=True)
@@ -131,10 +131,6 @@ def _gap_over_seeds(results: Sequence[Sequence[Result]], names: Sequence[str]) -
     return over_seeds(gaps).seed_variance
 
 
-def _name(metric: str) -> str:
-    return metric.partition("/")[2]
-
-
 def _agreement(table: Table, metric: str, kind: str, arm: str, other: str) -> tuple[Result, ...]:
     """Results of two arms joined: the metric `kind` of each is how far their records agree."""
-    return joined(table.seeds(arm, metric), table.seeds(other, metric), _name(metric), kind)
+    return joined(table.seeds(arm, metric), table.seeds(other, metric), name_of(metric), kind)
