@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.config import Part, UsageError, snake_case
+from jaxemb.evaluation.metrics import STATISTICS
 from jaxemb.evaluation.problems import TaskData
 
 Embed = Callable[[Sequence[str], str], Float32[np.ndarray, "texts width"]]
@@ -93,16 +94,17 @@ class Task(Part, abc.ABC):
         """
         return None
 
-    def averaged(self, records: Mapping[str, np.ndarray], clusters: np.ndarray) -> Result:
-        """The result whose metrics are each the mean of the records of its name.
+    def scored(self, records: dict[str, np.ndarray], clusters: np.ndarray) -> Result:
+        """These records and the task's metrics of them.
 
-        Records of other names are kept beside them.
+        A metric is the mean of the records of its name, or where there are none, what `STATISTICS`
+        computes from the others.
         """
-        return Result(
-            metrics={name: float(np.mean(records[name])) for name in self.metrics},
-            examples={**records, "cluster": clusters},
-            data=self.fingerprint(),
-        )
+        metrics = {
+            name: float(np.mean(records[name])) if name in records else STATISTICS[name](records)
+            for name in self.metrics
+        }
+        return Result(metrics, {**records, "cluster": clusters}, self.fingerprint())
 
     def on(self, split: str) -> "Task":
         """The same task on another split of its data, for choosing settings on `"dev"`."""

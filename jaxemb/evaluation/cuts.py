@@ -62,7 +62,7 @@ class RetrievalAtCuts(DocumentRanking):
         }
         first = column("recip_rank")
         records |= {f"mrr@{k}": cut_off(first, k) for k in self.cuts}
-        return self.averaged(records, problem.clusters)
+        return self.scored(records, problem.clusters)
 
     def reach(self, problem: RetrievalProblem) -> int:
         """One more than needed where a query's own document is taken out afterwards."""

@@ -219,7 +219,7 @@ class PartnerRank(Task):
             "hits@3": (rank <= 3).astype(np.float64),
             "tied": tied.astype(np.float64),
         }
-        return self.averaged(records, problem.clusters)
+        return self.scored(records, problem.clusters)
 
     def on(self, split: str) -> "PartnerRank":
         return PartnerRank(

@@ -50,7 +50,7 @@ class Recall(DocumentRanking):
             f"recall@{k}": np.array([np.sum(one < k) for one in places]) / counts
             for k in self.cutoffs
         }
-        return self.averaged(records, problem.clusters)
+        return self.scored(records, problem.clusters)
 
     def reach(self, problem: RetrievalProblem) -> int:
         """Deep enough that a tie which goes on below the last one holds `k` irrelevant documents."""

@@ -67,7 +67,7 @@ class Reranking(Task):
             f"mrr@{self.k}": cut_off(column("recip_rank"), self.k),
             f"ndcg@{self.k}": column(f"ndcg_cut_{self.k}"),
         }
-        return self.averaged(records, problem.clusters)
+        return self.scored(records, problem.clusters)
 
 
 def _ranking(scores: list[float]) -> Ranking:

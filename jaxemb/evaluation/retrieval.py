@@ -49,7 +49,7 @@ class Retrieval(DocumentRanking):
     ) -> Result:
         rankings = ranked(problem, ids, scores, max(self.depth, self.k))
         records = trec_metrics(problem.relevant, rankings, self.k, self.depth)
-        return self.averaged(records, problem.clusters)
+        return self.scored(records, problem.clusters)
 
     def reach(self, problem: RetrievalProblem) -> int:
         """One more than needed where a query's own document is taken out afterwards."""

@@ -53,7 +53,7 @@ class Summarization(Task):
             for name, correlation in CORRELATIONS.items():
                 records[name][text] = correlation(cosines, np.array(gold))
                 records[f"dot_{name}"][text] = correlation(dots, np.array(gold))
-        return self.averaged(records, problem.clusters)
+        return self.scored(records, problem.clusters)
 
 
 def graded(problem: SummaryProblem) -> SummaryProblem:

@@ -47,4 +47,4 @@ class Choice(Task):
             "gap": gap,
             "absolute_gap": np.abs(gap),
         }
-        return self.averaged(records, problem.clusters)
+        return self.scored(records, problem.clusters)
