@@ -31,7 +31,7 @@ LAYERS = (
     {"checkpoint"},
     {"model"},
     {"interop", "adaptation", "postprocessing", "analysis"},
-    {"provenance", "sweep", "registry", "console"},
+    {"provenance", "sweep", "registry", "console", "memory"},
     {"papers"},
     {"evaluation"},
     {"claims", "controls", "rankings"},
