@@ -13,7 +13,7 @@ from jaxemb.evaluation.base import Embed, Result, Task
 from jaxemb.evaluation.files import column
 from jaxemb.evaluation.problems import PairData, PairProblem, TaskData
 from jaxemb.evaluation.pydocs import PyDocsGrades
-from jaxemb.evaluation.scores import ROUNDING
+from jaxemb.evaluation.similarities import ROUNDING
 from jaxemb.evaluation.words.files import of_files
 from jaxemb.retrieval.exact import unit
 

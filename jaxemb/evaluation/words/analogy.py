@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float32, Int, Int32
 
 from jaxemb.config import Part
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.scores import ROUNDING
+from jaxemb.evaluation.similarities import ROUNDING
 from jaxemb.evaluation.words.problems import AnalogyData, AnalogyProblem
 from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.evaluation.words.unknown import Counted, Unknown, has_vector

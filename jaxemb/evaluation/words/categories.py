@@ -9,7 +9,7 @@ from jaxemb.evaluation.base import Embed, Result, Task
 from jaxemb.evaluation.clustering import assign
 from jaxemb.evaluation.problems import LabelData
 from jaxemb.evaluation.pydocs import PyDocsLabels
-from jaxemb.evaluation.scores import ROUNDING
+from jaxemb.evaluation.similarities import ROUNDING
 from jaxemb.evaluation.words.problems import OutlierData, OutliersFromLabels
 from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.retrieval.exact import unit

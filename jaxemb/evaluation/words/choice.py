@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.scores import ROUNDING
+from jaxemb.evaluation.similarities import ROUNDING
 from jaxemb.evaluation.sts import pairwise_cosine
 from jaxemb.evaluation.words.problems import TripletData
 

@@ -8,7 +8,7 @@ from jaxtyping import Float32, Int32
 from jaxemb.evaluation.base import Embed, Result, Task
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 from jaxemb.evaluation.pydocs import PyDocsRetrieval
-from jaxemb.evaluation.scores import ROUNDING
+from jaxemb.evaluation.similarities import ROUNDING
 from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.retrieval.exact import unit
 
