@@ -2,7 +2,6 @@
 
 import abc
 import dataclasses
-from typing import Self
 
 import flax.linen as nn
 from jaxtyping import Array, Bool, Float, Key
@@ -48,7 +47,7 @@ class LayeredEncoder(Encoder, kw_only=True):
     def depth(self) -> int:
         return self.layers
 
-    def truncated(self, layers: int) -> Self:
+    def truncated(self, layers: int) -> "LayeredEncoder":
         """Returns the first `layers` layers; with the same parameters, state `layers` exactly.
 
         Raises:
