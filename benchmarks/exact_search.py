@@ -19,13 +19,7 @@ from typing import Any
 
 import numpy as np
 
-# The three sides free and take the same large arrays; glibc would hand them back each time. As in
-# throughput.py.
-KEEP_MEMORY = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**40),
-}
+from jaxemb.memory import KEEP_MEMORY
 
 
 def arguments() -> argparse.Namespace:

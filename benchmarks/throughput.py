@@ -23,13 +23,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# Each step frees and takes the same large arrays; by default glibc hands them back to the system
-# and the next step pays for fresh pages. Read when a process starts; both sides get them.
-KEEP_MEMORY = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(2**40),
-}
+from jaxemb.memory import KEEP_MEMORY
 
 
 def arguments() -> argparse.Namespace:

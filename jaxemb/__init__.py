@@ -11,32 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxemb import recipes
-    from jaxemb.config import Part, UsageError
-    from jaxemb.experiment import (
+    from jaxemb.claims import (
         Above,
         Agrees,
         AgreesInStructure,
         AgreesMore,
-        Apply,
         Below,
         Better,
         BetterIn,
         Claim,
         Correlates,
         CorrelatesMore,
-        Experiment,
-        Fit,
         FlagTells,
+        NoneWins,
         NotWorse,
-        Recipe,
+        RanksDiffer,
         TasksAgree,
-        Train,
         Trend,
-        Tuning,
     )
+    from jaxemb.config import Part, UsageError
+    from jaxemb.experiment import Apply, Experiment, Fit, Recipe, Train, Tuning
     from jaxemb.interop import Pretrained
     from jaxemb.model import Embedder, Model, load
-    from jaxemb.orders import NoneWins, RanksDiffer
     from jaxemb.parallel import Runtime
     from jaxemb.registry import experiment
     from jaxemb.sweep import Arm, arm, chain, grid, zip_
@@ -44,15 +40,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "config": ("Part", "UsageError"),
-    "experiment": (
-        "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Below", "Better",
-        "BetterIn", "Claim", "Correlates", "CorrelatesMore", "Experiment", "Fit", "FlagTells",
-        "NotWorse", "Recipe", "TasksAgree", "Train", "Trend", "Tuning",
+    "claims": (
+        "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Below", "Better", "BetterIn",
+        "Claim", "Correlates", "CorrelatesMore", "FlagTells", "NoneWins", "NotWorse",
+        "RanksDiffer", "TasksAgree", "Trend",
     ),
+    "config": ("Part", "UsageError"),
+    "experiment": ("Apply", "Experiment", "Fit", "Recipe", "Train", "Tuning"),
     "interop": ("Pretrained",),
     "model": ("Embedder", "Model", "load"),
-    "orders": ("NoneWins", "RanksDiffer"),
     "parallel": ("Runtime",),
     "sweep": ("Arm", "arm", "chain", "grid", "zip_"),
 }  # fmt: skip

@@ -46,7 +46,16 @@ __all__ = [
 # Old name -> new name, so that what was written before a move still loads. A part's tag
 # ("jaxemb.pooling.Old": "jaxemb.pooling.New"), or a field under its part's present tag
 # ("jaxemb.pooling.New.queries": "jaxemb.pooling.New.latents").
-RENAMED: dict[str, str] = {}
+RENAMED: dict[str, str] = {
+    "jaxemb.agreement.Agrees": "jaxemb.claims.Agrees",
+    "jaxemb.agreement.AgreesInStructure": "jaxemb.claims.AgreesInStructure",
+    "jaxemb.agreement.AgreesMore": "jaxemb.claims.AgreesMore",
+    "jaxemb.agreement.BetterIn": "jaxemb.claims.BetterIn",
+    "jaxemb.orders.NoneWins": "jaxemb.claims.NoneWins",
+    "jaxemb.orders.RanksDiffer": "jaxemb.claims.RanksDiffer",
+    "jaxemb.task_claims.FlagTells": "jaxemb.claims.FlagTells",
+    "jaxemb.task_claims.TasksAgree": "jaxemb.claims.TasksAgree",
+}
 
 
 # --- JSON

@@ -16,20 +16,12 @@ from typing import Any
 from jaxemb import records
 from jaxemb.config import UsageError, override, to_json
 from jaxemb.experiment import Experiment, Recipe, rebuilt
+from jaxemb.memory import KEEP_MEMORY
 from jaxemb.runs import Job, arm_fingerprint, run_arm
 from jaxemb.smoke import smoke
 from jaxemb.sweep import Arm, expand, path_safe
 
 Emit = Callable[[dict], None]
-
-# Each step on a CPU frees and takes the same large arrays again. Asked to keep them, glibc saves a
-# fifth of a small model's step, which would go into faults on fresh pages. Ignored elsewhere.
-KEEP_MEMORY = {
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(2**40),
-    "MALLOC_TRIM_THRESHOLD_": str(2**40),
-    "MALLOC_TOP_PAD_": str(64 * 2**20),
-}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,17 +7,7 @@ from typing import Any
 
 import jax
 
-from jaxemb.agreement import Agrees, AgreesInStructure, AgreesMore, BetterIn
-from jaxemb.claims import (
-    Above,
-    Below,
-    Better,
-    Claim,
-    Correlates,
-    CorrelatesMore,
-    NotWorse,
-    Trend,
-)
+from jaxemb.claims import Claim
 from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.controls import BM25, Control, RandomVectors, StaticBag, Untrained
 from jaxemb.data import Dataset
@@ -26,15 +16,10 @@ from jaxemb.interop import Pretrained
 from jaxemb.model import Embedder, Model, Transform
 from jaxemb.parallel import Runtime
 from jaxemb.sweep import Arm
-from jaxemb.task_claims import FlagTells, TasksAgree
 from jaxemb.tokens import Estimator
 from jaxemb.training import Stage, Train
 
-__all__ = [
-    "Above", "Agrees", "AgreesInStructure", "AgreesMore", "Apply", "Below", "Better", "BetterIn",
-    "Claim", "Correlates", "CorrelatesMore", "Experiment", "Fit", "FlagTells", "NotWorse",
-    "Recipe", "TasksAgree", "Train", "Trend", "Tuning",
-]  # fmt: skip
+__all__ = ["Apply", "Experiment", "Fit", "Recipe", "Train", "Tuning"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -76,7 +76,7 @@ _ROOMS = (
     "heads",
     "postprocessing",
     "parallel.py",
-    "model.py",
+    "model",
 )
 _MAKERS = ("jax", "jaxlib", "flax", "numpy", "tokenizers")
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from jaxemb import execution, registry
+from jaxemb.claims import EVERY_TASK
 from jaxemb.config import to_json
 from jaxemb.evaluation import STS, At, During, Result, final, monitor
 from jaxemb.execution import Named, Options
 from jaxemb.smoke import CAPS, shrunk
-from jaxemb.task_claims import EVERY_TASK
 
 NAMES = sorted(registry.discover().entries)
 

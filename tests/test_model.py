@@ -144,13 +144,13 @@ def test_a_model_cannot_be_saved_where_nothing_can_be_written(model):
 
 @pytest.mark.parametrize("batch_size", [32, None])
 def test_few_programs_are_compiled(model, batch_size):
-    from jaxemb.model import _compiled
+    from jaxemb.model.batches import compiled
 
-    _compiled.cache_clear()
+    compiled.cache_clear()
     model.encode(["word " * n for n in range(1, 60)] * 2, batch_size=batch_size)
-    before = _compiled(model.embedder, 1)._cache_size()
+    before = compiled(model.embedder, 1)._cache_size()
     model.encode(["word " * n for n in range(60, 1, -1)] * 2, batch_size=batch_size)
-    assert _compiled(model.embedder, 1)._cache_size() == before <= 4
+    assert compiled(model.embedder, 1)._cache_size() == before <= 4
 
 
 def test_embedding_at_a_depth_is_encode_at_that_depth(model):

@@ -6,10 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxemb import model as models
 from jaxemb.evaluation import During, Retrieval, evaluate, monitor
 from jaxemb.evaluation.problems import RetrievalProblem
-from jaxemb.model import Embedding, Model
+from jaxemb.model import Embedding, Model, batches
 from jaxemb.text import Group, WordPiece, group_by_length
 from tests import toy
 
@@ -34,21 +33,21 @@ def test_there_are_eight_devices():
 @pytest.mark.parametrize("batch_size", [None, 2, 5])
 def test_vectors_are_those_of_one_device(model, monkeypatch, count, batch_size):
     shared = model.encode(TEXTS[:count], batch_size=batch_size)
-    monkeypatch.setattr(models.jax, "local_device_count", lambda: 1)
+    monkeypatch.setattr(batches.jax, "local_device_count", lambda: 1)
     alone = model.encode(TEXTS[:count], batch_size=batch_size)
     np.testing.assert_allclose(shared, alone, atol=1e-6)
 
 
 def test_strict_stays_on_one_device_to_the_last_bit(model, monkeypatch):
     shared = model.encode(TEXTS, strict=True)
-    monkeypatch.setattr(models.jax, "local_device_count", lambda: 1)
+    monkeypatch.setattr(batches.jax, "local_device_count", lambda: 1)
     np.testing.assert_array_equal(shared, model.encode(TEXTS, strict=True))
 
 
 def test_every_device_computes_its_rows(model):
-    apply = models._compiled(model.embedder, 8)
+    apply = batches.compiled(model.embedder, 8)
     sequences = model.tokenizer.encode(TEXTS[:16])
-    batch = models._padded(sequences, Group(list(range(16)), 16, 16))
+    batch = batches._padded(sequences, Group(list(range(16)), 16, 16))
     vectors = apply(model.params, batch)
     places = {shard.device: shard.data.shape[0] for shard in vectors.addressable_shards}
     assert places == dict.fromkeys(jax.local_devices(), 2)
@@ -71,7 +70,7 @@ def test_a_budget_of_tokens_is_shared_too(model, monkeypatch):
     told = []
     shared = model.encode(TEXTS, batch_tokens=16, report=lambda *batch: told.append(batch))
     assert sum(texts for texts, _ in told) == len(TEXTS) and max(told)[0] > 1
-    monkeypatch.setattr(models.jax, "local_device_count", lambda: 1)
+    monkeypatch.setattr(batches.jax, "local_device_count", lambda: 1)
     np.testing.assert_allclose(shared, model.encode(TEXTS, batch_tokens=16), atol=1e-6)
 
 
@@ -87,6 +86,6 @@ def test_scores_while_training_are_those_of_one_device(model, monkeypatch):
     monkeypatch.setattr(type(task.data), "fingerprint", lambda self: "toy")
     watch = monitor([During(inner=task, every=5)], Embedding)
     shared = watch(5, lambda: model)
-    monkeypatch.setattr(models.jax, "local_device_count", lambda: 1)
+    monkeypatch.setattr(batches.jax, "local_device_count", lambda: 1)
     alone = evaluate(Embedding(model), [task])["retrieval"].metrics
     assert shared == {f"retrieval@dev/{name}": pytest.approx(x) for name, x in alone.items()}

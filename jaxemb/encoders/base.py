@@ -1,11 +1,12 @@
 """What every network of tokens is."""
 
 import abc
+import dataclasses
 
 import flax.linen as nn
 from jaxtyping import Array, Bool, Float, Key
 
-from jaxemb.config import Part
+from jaxemb.config import Part, UsageError
 
 
 class Encoder(nn.Module, Part, abc.ABC):
@@ -31,3 +32,29 @@ class Encoder(nn.Module, Part, abc.ABC):
     @abc.abstractmethod
     def truncated(self, layers: int) -> "Encoder":
         """Returns the encoder cut after `layers`; it reads a subset of this one's parameters."""
+
+
+class LayeredEncoder(Encoder, kw_only=True):
+    """Base of encoders that stack layers of one kind: one hidden state a layer, cut after any.
+
+    Attributes:
+        layers: how many.
+    """
+
+    layers: int = 2
+
+    @property
+    def depth(self) -> int:
+        return self.layers
+
+    def truncated(self, layers: int) -> "LayeredEncoder":
+        """Returns the first `layers` layers; with the same parameters, state `layers` exactly.
+
+        Raises:
+            UsageError: if there are not so many layers.
+        """
+        if not 1 <= layers <= self.layers:
+            raise UsageError(
+                f"Cannot keep {layers} of {self.layers} layers; keep 1 to {self.layers}."
+            )
+        return dataclasses.replace(self, layers=layers)

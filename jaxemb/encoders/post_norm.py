@@ -6,8 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-from jaxemb.config import UsageError
-from jaxemb.encoders.base import Encoder
+from jaxemb.encoders.base import LayeredEncoder
 from jaxemb.nn import (
     Activation,
     AttentionMask,
@@ -26,7 +25,7 @@ def _bert_positions() -> WithSegment:
     return WithSegment(inner=Learned())
 
 
-class PostNormTransformer(Encoder, kw_only=True):
+class PostNormTransformer(LayeredEncoder, kw_only=True):
     """Post-norm blocks over normed embeddings, as in BERT.
 
     `h₀ = norm(x + positions)`, `hₙ = block_n(hₙ₋₁)`, `states[n-1] = hₙ` for `n = 1 .. layers`. The
@@ -58,7 +57,6 @@ class PostNormTransformer(Encoder, kw_only=True):
     Reference: Devlin et al., BERT, arXiv:1810.04805.
     """
 
-    layers: int = 2
     width: int = 128
     heads: int = 4
     hidden: int | None = None
@@ -68,10 +66,6 @@ class PostNormTransformer(Encoder, kw_only=True):
     dropout: float = 0.1
     epsilon: float = 1e-12
     dtype: str = "float32"
-
-    @property
-    def depth(self) -> int:
-        return self.layers
 
     @nn.compact
     def __call__(
@@ -100,15 +94,3 @@ class PostNormTransformer(Encoder, kw_only=True):
             dtype=self.dtype,
             name=f"block_{n}",
         )
-
-    def truncated(self, layers: int) -> "PostNormTransformer":
-        """Returns the first `layers` blocks; with the same parameters, state `layers` exactly.
-
-        Raises:
-            UsageError: if there are not so many layers.
-        """
-        if not 1 <= layers <= self.layers:
-            raise UsageError(
-                f"Cannot keep {layers} of {self.layers} layers; keep 1 to {self.layers}."
-            )
-        return dataclasses.replace(self, layers=layers)

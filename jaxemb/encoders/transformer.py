@@ -6,8 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-from jaxemb.config import UsageError
-from jaxemb.encoders.base import Encoder
+from jaxemb.encoders.base import LayeredEncoder
 from jaxemb.nn import (
     GELU,
     Activation,
@@ -22,7 +21,7 @@ from jaxemb.nn import (
 )
 
 
-class Transformer(Encoder, kw_only=True):
+class Transformer(LayeredEncoder, kw_only=True):
     """Pre-norm blocks; every depth is read through one shared norm.
 
     `h₀ = x + positions`, `hₙ = block_n(hₙ₋₁)`, `states[n-1] = norm(hₙ)` for `n = 1 .. layers`. The
@@ -57,7 +56,6 @@ class Transformer(Encoder, kw_only=True):
     Reference: Vaswani et al., Attention Is All You Need, arXiv:1706.03762.
     """
 
-    layers: int = 2
     width: int = 128
     heads: int = 4
     hidden: int | None = None
@@ -67,10 +65,6 @@ class Transformer(Encoder, kw_only=True):
     norm: Norm = dataclasses.field(default_factory=NoNorm)
     dropout: float = 0.1
     dtype: str = "float32"
-
-    @property
-    def depth(self) -> int:
-        return self.layers
 
     @nn.compact
     def __call__(
@@ -97,15 +91,3 @@ class Transformer(Encoder, kw_only=True):
             dtype=self.dtype,
             name=f"block_{n}",
         )
-
-    def truncated(self, layers: int) -> "Transformer":
-        """Returns the first `layers` blocks; with the same parameters, state `layers` exactly.
-
-        Raises:
-            UsageError: if there are not so many layers.
-        """
-        if not 1 <= layers <= self.layers:
-            raise UsageError(
-                f"Cannot keep {layers} of {self.layers} layers; keep 1 to {self.layers}."
-            )
-        return dataclasses.replace(self, layers=layers)

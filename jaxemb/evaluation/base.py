@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.config import Part, UsageError, snake_case
+from jaxemb.evaluation.metrics import STATISTICS
 from jaxemb.evaluation.problems import TaskData
 
 Embed = Callable[[Sequence[str], str], Float32[np.ndarray, "texts width"]]
@@ -92,6 +93,18 @@ class Task(Part, abc.ABC):
         `jaxemb.retrieval.BM25` has. Only retrieval tasks can score one.
         """
         return None
+
+    def scored(self, records: dict[str, np.ndarray], clusters: np.ndarray) -> Result:
+        """These records and the task's metrics of them.
+
+        A metric is the mean of the records of its name, or where there are none, what `STATISTICS`
+        computes from the others.
+        """
+        metrics = {
+            name: float(np.mean(records[name])) if name in records else STATISTICS[name](records)
+            for name in self.metrics
+        }
+        return Result(metrics, {**records, "cluster": clusters}, self.fingerprint())
 
     def on(self, split: str) -> "Task":
         """The same task on another split of its data, for choosing settings on `"dev"`."""

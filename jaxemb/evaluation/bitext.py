@@ -43,11 +43,7 @@ class BitextMining(Task):
         vectors = embed(problem.source + problem.target, self.role)
         source, target = np.split(vectors, [len(problem.source)])
         records = mined(cosine_top_k(source, target, 1)[0][:, 0])
-        return Result(
-            metrics={name: float(np.mean(records[name])) for name in self.metrics},
-            examples={**records, "cluster": problem.clusters},
-            data=self.fingerprint(),
-        )
+        return self.scored(records, problem.clusters)
 
 
 def mined(

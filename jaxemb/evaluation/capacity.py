@@ -54,11 +54,7 @@ class Capacity(Task):
 
     def run(self, embed: Embed) -> Result:
         sizes = np.array([self._critical(start) for start in range(self.starts)], np.float64)
-        return Result(
-            metrics={"critical_size": float(sizes.mean())},
-            examples={"critical_size": sizes, "cluster": np.arange(self.starts, dtype=np.int32)},
-            data=self.fingerprint(),
-        )
+        return self.scored({"critical_size": sizes}, np.arange(self.starts, dtype=np.int32))
 
     def _critical(self, start: int) -> int:
         def solves(documents: int) -> bool:

@@ -50,7 +50,7 @@ class Classification(Task):
         vectors = embed(problem.train_texts + problem.texts, self.role)
         train, test = np.split(vectors, [len(problem.train_texts)])
         predicted = probe(train, problem.train_labels, test, self.penalty)
-        return _judge(self, problem, predicted)
+        return judge_classes(self, predicted, problem.labels, problem.clusters)
 
 
 def probe(
@@ -72,21 +72,15 @@ def probe(
     return model.predict(scaler.transform(test)).astype(np.int32)
 
 
-def _judge(task: Task, problem: LabelProblem, predicted: Int32[np.ndarray, " texts"]) -> Result:
-    correct = (predicted == problem.labels).astype(np.float64)
-    return Result(
-        metrics={
-            "accuracy": float(correct.mean()),
-            "macro_f1": macro_f1(predicted, problem.labels),
-        },
-        examples={
-            "accuracy": correct,
-            "assignment": predicted,
-            "label": problem.labels,
-            "cluster": problem.clusters,
-        },
-        data=task.fingerprint(),
-    )
+def judge_classes(
+    task: Task,
+    predicted: Int32[np.ndarray, " texts"],
+    labels: Int[np.ndarray, " texts"],
+    clusters: Int[np.ndarray, " texts"],
+) -> Result:
+    """The predicted class of every example against its label, by the task's metrics."""
+    correct = (predicted == labels).astype(np.float64)
+    return task.scored({"accuracy": correct, "assignment": predicted, "label": labels}, clusters)
 
 
 @dataclass(frozen=True, kw_only=True)

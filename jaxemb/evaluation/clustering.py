@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float32, Int, Int32
 
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import v_measure
 from jaxemb.evaluation.problems import LabelData, LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
 from jaxemb.retrieval.exact import unit
@@ -43,11 +42,7 @@ class Clustering(Task):
         vectors = unit(embed(problem.texts, self.role))
         groups = len(np.unique(problem.labels))
         found = np.stack([assign(vectors, groups, seed) for seed in range(self.runs)], axis=1)
-        return Result(
-            metrics={"v_measure": v_measure(found, problem.labels)},
-            examples={"assignment": found, "label": problem.labels, "cluster": problem.clusters},
-            data=self.fingerprint(),
-        )
+        return self.scored({"assignment": found, "label": problem.labels}, problem.clusters)
 
 
 def assign(
@@ -166,16 +161,8 @@ def _judge_samples(
     for column, (rows, count) in enumerate(zip(samples, groups, strict=True)):
         assignment[rows, column] = mini_batches(vectors[rows], count, task.batch, task.seed)
         times[:, column] = np.bincount(rows, minlength=shape[0])
-    return Result(
-        metrics={"v_measure": v_measure(assignment, problem.labels, times)},
-        examples={
-            "assignment": assignment,
-            "times": times,
-            "label": problem.labels,
-            "cluster": problem.clusters,
-        },
-        data=task.fingerprint(),
-    )
+    records = {"assignment": assignment, "times": times, "label": problem.labels}
+    return task.scored(records, problem.clusters)
 
 
 def mini_batches(

@@ -1,22 +1,22 @@
 """Retrieval scored at several depths of the ranking at once."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Result
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 from jaxemb.evaluation.pydocs import PyDocsRetrieval
+from jaxemb.evaluation.ranking import DocumentRanking
 from jaxemb.evaluation.retrieval import cut_off, ranked, trec_columns
-from jaxemb.retrieval.exact import cosine_top_k
 
 MEASURES = {"ndcg": "ndcg_cut", "map": "map_cut", "recall": "recall", "precision": "P"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetrievalAtCuts(Task):
+class RetrievalAtCuts(DocumentRanking):
     """`Retrieval` with every metric at every cut: nDCG, MAP, recall, precision and MRR at 1, 3, ...
 
     Metrics: `ndcg@10` (where 10 is a cut) before all others, then `ndcg@k`, `map@k`, `recall@k`,
@@ -45,24 +45,12 @@ class RetrievalAtCuts(Task):
         named = [f"{name}@{k}" for name in (*MEASURES, "mrr") for k in self.cuts]
         return tuple(dict.fromkeys((*main, *named)))
 
-    def run(self, embed: Embed) -> Result:
-        problem = self.data.load()
-        queries = embed(problem.queries, "query")
-        documents = embed(problem.documents, "document")
-        return self.judge(problem, *cosine_top_k(queries, documents, self._reach(problem)))
-
-    def score_run(self, searcher: Any) -> Result:
-        problem = self.data.load()
-        index = searcher.index(problem.documents)
-        return self.judge(problem, *index.search(problem.queries, self._reach(problem)))
-
     def judge(
         self,
         problem: RetrievalProblem,
         ids: Int[np.ndarray, "queries best"],
         scores: Float[np.ndarray, "queries best"],
     ) -> Result:
-        """Scores ranked document numbers, whoever ranked them."""
         rankings = ranked(problem, ids, scores, max(self.cuts))
         cuts = ",".join(map(str, self.cuts))
         asked = [f"{measure}.{cuts}" for measure in MEASURES.values()]
@@ -74,12 +62,8 @@ class RetrievalAtCuts(Task):
         }
         first = column("recip_rank")
         records |= {f"mrr@{k}": cut_off(first, k) for k in self.cuts}
-        return Result(
-            metrics={name: float(np.mean(records[name])) for name in self.metrics},
-            examples={**records, "cluster": problem.clusters},
-            data=self.fingerprint(),
-        )
+        return self.scored(records, problem.clusters)
 
-    def _reach(self, problem: RetrievalProblem) -> int:
+    def reach(self, problem: RetrievalProblem) -> int:
         """One more than needed where a query's own document is taken out afterwards."""
         return max(self.cuts) + (problem.excluded is not None)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float32
 
 from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import macro_f1, ranking_precision
+from jaxemb.evaluation.metrics import ranking_precision
 from jaxemb.evaluation.problems import LabelSetData, LabelSetProblem
 from jaxemb.evaluation.pydocs_sets import PyDocsLabelSets
 
@@ -101,21 +101,14 @@ def _judge(
 ) -> Result:
     label = problem.labels
     repeats: Sequence[np.ndarray] = np.moveaxis(given, 2, 0)
-    examples = {
+    records = {
         "accuracy": np.mean([np.all(run == label, axis=1) for run in repeats], axis=0),
         "lrap": np.mean([ranking_precision(run, label) for run in repeats], axis=0),
         "hamming": np.mean([_overlap(run, label) for run in repeats], axis=0),
         "assignment": given.astype(np.int8),
         "label": label.astype(np.int8),
-        "cluster": problem.clusters,
     }
-    means = {name: float(examples[name].mean()) for name in ("accuracy", "lrap", "hamming")}
-    means["macro_f1"] = macro_f1(given, label)
-    return Result(
-        metrics={name: means[name] for name in task.metrics},
-        examples=examples,
-        data=task.fingerprint(),
-    )
+    return task.scored(records, problem.clusters)
 
 
 def _overlap(given: np.ndarray, label: np.ndarray) -> np.ndarray:

@@ -11,7 +11,6 @@ from jaxtyping import Float, Float64, Int32, Shaped
 from jaxemb.analysis import Vectorizer
 from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import STATISTICS
 from jaxemb.evaluation.problems import LabelData, LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
 from jaxemb.retrieval.exact import unit
@@ -115,7 +114,7 @@ class Perturbation(Task):
     ) -> Result:  # fmt: skip
         ratios = np.concatenate([p.distances / p.bounds for p in (*by_count, *by_length)], axis=1)
         last = by_length[self.lengths.index(max(self.lengths))].means
-        examples = {
+        records = {
             "by_count": np.stack([point.means for point in by_count], axis=1),
             "counts": np.tile(np.array(self.replaced, np.float64), (len(last), 1)),
             "by_length": np.stack([point.means for point in by_length], axis=1),
@@ -125,11 +124,8 @@ class Perturbation(Task):
             # A distance of exactly the bound is within it, whatever the rounding.
             "violations": np.mean(ratios > 1 + 1e-5, axis=1),
             "tightness": ratios.max(axis=1),
-            "cluster": clusters,
         }
-        slopes = {name: STATISTICS[name](examples) for name in ("growth", "decay")}
-        means = {name: float(examples[name].mean()) for name in self.metrics[2:]}
-        return Result(metrics=slopes | means, examples=examples, data=self.fingerprint())
+        return self.scored(records, clusters)
 
 
 # --- documents and what happens to them

@@ -12,7 +12,6 @@ from jaxtyping import Float64
 from jaxemb.analysis import inserted, removed, sentence_weights
 from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import STATISTICS
 from jaxemb.evaluation.prose import ProseData, ProseProblem, PyDocsProse
 from jaxemb.evaluation.sts import pairwise_cosine
 
@@ -66,11 +65,7 @@ class Edits(Task):
             columns.append(pairwise_cosine(originals, embed(copies, self.role)))
         cosine = np.stack(columns, axis=1).astype(np.float64)
         records = self._records(cosine.reshape(len(texts), len(self.sizes), len(self.positions)))
-        return Result(
-            metrics={name: float(np.mean(records[name])) for name in self.metrics},
-            examples={**records, "cosine": cosine, "cluster": document_clusters(problem)},
-            data=self.fingerprint(),
-        )
+        return self.scored({**records, "cosine": cosine}, document_clusters(problem))
 
     def _records(
         self, cosine: Float64[np.ndarray, "documents sizes positions"]
@@ -160,16 +155,13 @@ class SentenceCoefficients(Task):
             sentence_weights(own, whole)
             for own, whole in zip(np.split(parts, ends), wholes, strict=True)
         ]
-        examples = {
+        records = {
             "coefficient": np.concatenate([one.coefficients for one in weights]),
             "position": np.concatenate([positions(d) for d in problem.documents]),
             "length": np.concatenate([_lengths(d) for d in problem.documents]),
             "explained": np.concatenate([np.full(len(c), e) for c, e in weights]),
-            "cluster": np.concatenate(problem.clusters),
         }
-        metrics = {name: STATISTICS[name](examples) for name in self.metrics[:3]}
-        metrics["explained"] = float(np.mean(examples["explained"]))
-        return Result(metrics=metrics, examples=examples, data=self.fingerprint())
+        return self.scored(records, np.concatenate(problem.clusters))
 
 
 def by_length(

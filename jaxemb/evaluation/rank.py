@@ -13,7 +13,7 @@ from jaxemb.evaluation.base import Embed, Result, Task
 from jaxemb.evaluation.files import column
 from jaxemb.evaluation.problems import PairData, PairProblem, TaskData
 from jaxemb.evaluation.pydocs import PyDocsGrades
-from jaxemb.evaluation.scores import ROUNDING
+from jaxemb.evaluation.similarities import ROUNDING
 from jaxemb.evaluation.words.files import of_files
 from jaxemb.retrieval.exact import unit
 
@@ -212,18 +212,14 @@ class PartnerRank(Task):
         )
         own = own_places(problem, texts)
         rank, tied = ranks(anchors, partners, self.prepare(known, known), own, self.nearness)
-        examples = {
+        records = {
             "mrr": 1 / rank,
             "mean_rank": rank,
             "hits@1": (rank <= 1).astype(np.float64),
             "hits@3": (rank <= 3).astype(np.float64),
             "tied": tied.astype(np.float64),
         }
-        return Result(
-            metrics={name: float(values.mean()) for name, values in examples.items()},
-            examples=examples | {"cluster": problem.clusters},
-            data=self.fingerprint(),
-        )
+        return self.scored(records, problem.clusters)
 
     def on(self, split: str) -> "PartnerRank":
         return PartnerRank(

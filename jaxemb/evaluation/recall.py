@@ -1,19 +1,18 @@
 """Recall at several depths, with ties counted against the ranking."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Result
 from jaxemb.evaluation.combinations import AttributeSearch
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
-from jaxemb.retrieval.exact import cosine_top_k
+from jaxemb.evaluation.ranking import DocumentRanking
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recall(Task):
+class Recall(DocumentRanking):
     """The share of a query's relevant documents among the first `k`, for several `k`.
 
     Metrics: `recall@k`, a mean over the queries each. A document stands behind every irrelevant one
@@ -36,24 +35,12 @@ class Recall(Task):
     def metrics(self) -> tuple[str, ...]:
         return tuple(f"recall@{k}" for k in self.cutoffs)
 
-    def run(self, embed: Embed) -> Result:
-        problem = self.data.load()
-        queries = embed(problem.queries, "query")
-        documents = embed(problem.documents, "document")
-        return self.judge(problem, *cosine_top_k(queries, documents, self._reach(problem)))
-
-    def score_run(self, searcher: Any) -> Result:
-        problem = self.data.load()
-        index = searcher.index(problem.documents)
-        return self.judge(problem, *index.search(problem.queries, self._reach(problem)))
-
     def judge(
         self,
         problem: RetrievalProblem,
         ids: Int[np.ndarray, "queries best"],
         scores: Float[np.ndarray, "queries best"],
     ) -> Result:
-        """Scores ranked document numbers, whoever ranked them."""
         places = [
             _places(relevant, row, of)
             for relevant, row, of in zip(problem.relevant, ids, scores, strict=True)
@@ -63,13 +50,9 @@ class Recall(Task):
             f"recall@{k}": np.array([np.sum(one < k) for one in places]) / counts
             for k in self.cutoffs
         }
-        return Result(
-            metrics={name: float(np.mean(values)) for name, values in records.items()},
-            examples={**records, "cluster": problem.clusters},
-            data=self.fingerprint(),
-        )
+        return self.scored(records, problem.clusters)
 
-    def _reach(self, problem: RetrievalProblem) -> int:
+    def reach(self, problem: RetrievalProblem) -> int:
         """Deep enough that a tie which goes on below the last one holds `k` irrelevant documents."""
         if problem.excluded is not None:
             raise ValueError("recall with ties counted cannot leave documents out")

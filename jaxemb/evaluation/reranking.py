@@ -67,11 +67,7 @@ class Reranking(Task):
             f"mrr@{self.k}": cut_off(column("recip_rank"), self.k),
             f"ndcg@{self.k}": column(f"ndcg_cut_{self.k}"),
         }
-        return Result(
-            metrics={name: float(np.mean(records[name])) for name in self.metrics},
-            examples={**records, "cluster": problem.clusters},
-            data=self.fingerprint(),
-        )
+        return self.scored(records, problem.clusters)
 
 
 def _ranking(scores: list[float]) -> Ranking:

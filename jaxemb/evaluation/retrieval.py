@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Result
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 from jaxemb.evaluation.pydocs import PyDocsRetrieval
-from jaxemb.retrieval.exact import cosine_top_k
+from jaxemb.evaluation.ranking import DocumentRanking
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retrieval(Task):
+class Retrieval(DocumentRanking):
     """Ranks all documents for every query by cosine and scores the rankings.
 
     Metrics, each a mean over the queries: `ndcg@k`, `mrr@k`, `recall@k`, `recall@depth`. Computed
@@ -42,33 +41,17 @@ class Retrieval(Task):
         names = (f"ndcg@{self.k}", f"mrr@{self.k}", f"recall@{self.k}", f"recall@{self.depth}")
         return tuple(dict.fromkeys(names))
 
-    def run(self, embed: Embed) -> Result:
-        problem = self.data.load()
-        queries = embed(problem.queries, "query")
-        documents = embed(problem.documents, "document")
-        return self.judge(problem, *cosine_top_k(queries, documents, self._reach(problem)))
-
-    def score_run(self, searcher: Any) -> Result:
-        problem = self.data.load()
-        index = searcher.index(problem.documents)
-        return self.judge(problem, *index.search(problem.queries, self._reach(problem)))
-
     def judge(
         self,
         problem: RetrievalProblem,
         ids: Int[np.ndarray, "queries best"],
         scores: Float[np.ndarray, "queries best"],
     ) -> Result:
-        """Scores ranked document numbers, whoever ranked them."""
         rankings = ranked(problem, ids, scores, max(self.depth, self.k))
         records = trec_metrics(problem.relevant, rankings, self.k, self.depth)
-        return Result(
-            metrics={name: float(np.mean(records[name])) for name in self.metrics},
-            examples={**records, "cluster": problem.clusters},
-            data=self.fingerprint(),
-        )
+        return self.scored(records, problem.clusters)
 
-    def _reach(self, problem: RetrievalProblem) -> int:
+    def reach(self, problem: RetrievalProblem) -> int:
         """One more than needed where a query's own document is taken out afterwards."""
         return max(self.depth, self.k) + (problem.excluded is not None)
 

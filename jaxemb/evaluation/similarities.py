@@ -8,6 +8,9 @@ from jaxtyping import Float, Float64
 Vectors = Float[np.ndarray, "pairs width"]
 Scores = Float64[np.ndarray, " pairs"]
 
+ROUNDING = 1e-6
+"""Cosines closer than this are equal: float32 sums of the same numbers differ by as much."""
+
 
 def pairwise_unit(vectors: Vectors) -> Float64[np.ndarray, "pairs width"]:
     """Rows scaled to length 1 in float64; a zero row stays zero."""

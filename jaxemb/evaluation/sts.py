@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import CORRELATIONS, STATISTICS
+from jaxemb.evaluation.metrics import CORRELATIONS
 from jaxemb.evaluation.problems import PairData, PairProblem
 from jaxemb.evaluation.pydocs import PyDocsGrades
 from jaxemb.evaluation.similarities import SIMILARITIES, by_similarity
@@ -72,26 +72,16 @@ def judge_pairs(task: Task, problem: PairProblem, embed: Embed) -> Result:
     """Cosine of every pair against its gold value, by the task's metrics."""
     vectors = embed(problem.first + problem.second, task.role)
     count = len(problem.first)
-    examples = {
-        "prediction": pairwise_cosine(vectors[:count], vectors[count:]),
-        "gold": problem.gold,
-        "cluster": problem.clusters,
-    }
-    metrics = {name: STATISTICS[name](examples) for name in task.metrics}
-    return Result(metrics=metrics, examples=examples, data=task.fingerprint())
+    cosines = pairwise_cosine(vectors[:count], vectors[count:])
+    return task.scored({"prediction": cosines, "gold": problem.gold}, problem.clusters)
 
 
 def judge_similarities(task: Task, problem: PairProblem, embed: Embed) -> Result:
     """Every similarity of every pair against its gold value, by the task's metrics."""
     vectors = embed(problem.first + problem.second, task.role)
     count = len(problem.first)
-    examples = {
-        **by_similarity(vectors[:count], vectors[count:]),
-        "gold": problem.gold,
-        "cluster": problem.clusters,
-    }
-    metrics = {name: STATISTICS[name](examples) for name in task.metrics}
-    return Result(metrics=metrics, examples=examples, data=task.fingerprint())
+    similarities = by_similarity(vectors[:count], vectors[count:])
+    return task.scored({**similarities, "gold": problem.gold}, problem.clusters)
 
 
 def pairwise_cosine(

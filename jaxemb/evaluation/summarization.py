@@ -53,11 +53,7 @@ class Summarization(Task):
             for name, correlation in CORRELATIONS.items():
                 records[name][text] = correlation(cosines, np.array(gold))
                 records[f"dot_{name}"][text] = correlation(dots, np.array(gold))
-        return Result(
-            metrics={name: float(np.mean(records[name])) for name in self.metrics},
-            examples={**records, "cluster": problem.clusters},
-            data=self.fingerprint(),
-        )
+        return self.scored(records, problem.clusters)
 
 
 def graded(problem: SummaryProblem) -> SummaryProblem:

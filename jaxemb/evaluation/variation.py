@@ -6,7 +6,6 @@ import numpy as np
 
 from jaxemb.analysis import adjacent_similarity, similarity_matrix
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import STATISTICS
 from jaxemb.evaluation.prose import ProseData, PyDocsProse
 
 
@@ -44,20 +43,14 @@ class AdjacentSimilarity(Task):
         problem = self.data.load()
         series = [adjacent_similarity(embed(d, self.role)) for d in problem.documents]
         similarity = np.concatenate(series)
-        examples = {
+        records = {
             "similarity": similarity,
             "distance": -similarity,
             "boundary": np.concatenate([np.diff(own) != 0 for own in problem.sections]).astype(
                 np.float64
             ),
-            "cluster": np.concatenate([own[:-1] for own in problem.clusters]),
         }
-        metrics = {
-            "similarity": float(similarity.mean()),
-            "spread": STATISTICS["spread"](examples),
-            "boundary_auc": STATISTICS["boundary_auc"](examples),
-        }
-        return Result(metrics=metrics, examples=examples, data=self.fingerprint())
+        return self.scored(records, np.concatenate([own[:-1] for own in problem.clusters]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,12 +86,5 @@ class SimilarityStructure(Task):
         picks = np.sort(draw.choice(len(texts), min(self.sentences, len(texts)), replace=False))
         matrix = similarity_matrix(embed([texts[place] for place in picks], self.role))
         others = (matrix.sum(axis=1) - np.diagonal(matrix)) / (len(matrix) - 1)
-        return Result(
-            metrics={"similarity": float(others.mean())},
-            examples={
-                "similarity": others,
-                "matrix": matrix.astype(np.float32),
-                "cluster": clusters[picks],
-            },
-            data=self.fingerprint(),
-        )
+        records = {"similarity": others, "matrix": matrix.astype(np.float32)}
+        return self.scored(records, clusters[picks])

@@ -10,16 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from jaxemb.report import words
-from jaxemb.report.findings import (
-    Estimate,
-    Findings,
-    Row,
-    axes,
-    curve,
-    cut,
-    logged,
-    surface,
-)
+from jaxemb.report.findings import Estimate, Findings, Row, axes, cut, surface
+from jaxemb.report.run_logs import curve, logged
 from jaxemb.report.theme import DEPTHS, HEAT, LIGHT, SERIES, STYLE
 
 WIDTH = 10.4

@@ -60,7 +60,7 @@ def test_own_document_is_taken_out_before_the_cut():
     )
     task = Retrieval(k=1, depth=1)
     ids, scores = np.array([[0, 1]]), np.array([[1.0, 0.5]])
-    assert task._reach(problem) == 2
+    assert task.reach(problem) == 2
     assert by_hand({1: 1}, {0: 1.0, 1: 0.5}, 1, 1)["ndcg@1"] == 0
     found = task.judge(problem, ids, scores).metrics
     assert found == {"ndcg@1": 1.0, "mrr@1": 1.0, "recall@1": 1.0}

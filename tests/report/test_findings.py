@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxemb.report.findings import Run, axes, curve, cut, estimate, findings, surface
+from jaxemb.report.findings import axes, cut, estimate, findings, surface
+from jaxemb.report.run_logs import Run, curve
 
 
 def test_interval_over_seeds_is_scipys():

@@ -7,7 +7,7 @@ from jaxtyping import Float32, Int32
 
 from jaxemb.config import UsageError, fingerprint
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import STATISTICS
+from jaxemb.evaluation.classification import judge_classes
 from jaxemb.evaluation.probes.classifiers import Classifier, Logistic, expected_grades
 from jaxemb.evaluation.problems import LabelData, PairData, PairProblem
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks
@@ -43,7 +43,7 @@ class Probe(Task):
         vectors = embed(problem.train_texts + problem.texts, self.role)
         train, test = np.split(vectors, [len(problem.train_texts)])
         predicted = self.classifier.predict(train, problem.train_labels, test)
-        return _judged(self, predicted, problem.labels, problem.clusters)
+        return judge_classes(self, predicted, problem.labels, problem.clusters)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ class PairProbe(Task):
         train, test = (pair_features(embed, part, self.role, self.sides) for part in parts)
         fitted, gold = (_classes(part, self.name) for part in parts)
         predicted = self.classifier.predict(train, fitted, test)
-        return _judged(self, predicted, gold, parts[1].clusters)
+        return judge_classes(self, predicted, gold, parts[1].clusters)
 
     def fingerprint(self) -> str:
         return fingerprint([self.train.fingerprint(), self.data.fingerprint()])
@@ -113,13 +113,7 @@ class GradedProbe(Task):
         parts = self.train.load(), self.data.load()
         train, test = (pair_features(embed, part, self.role) for part in parts)
         prediction = expected_grades(train, parts[0].gold, test, self.penalty)
-        examples = {
-            "prediction": prediction,
-            "gold": parts[1].gold,
-            "cluster": parts[1].clusters,
-        }
-        metrics = {name: STATISTICS[name](examples) for name in self.metrics}
-        return Result(metrics=metrics, examples=examples, data=self.fingerprint())
+        return self.scored({"prediction": prediction, "gold": parts[1].gold}, parts[1].clusters)
 
     def fingerprint(self) -> str:
         return fingerprint([self.train.fingerprint(), self.data.fingerprint()])
@@ -140,22 +134,3 @@ def _classes(pairs: PairProblem, name: str) -> Int32[np.ndarray, " pairs"]:
             f"task {name} needs whole gold values, one a class; GradedProbe reads grades"
         )
     return pairs.gold.astype(np.int32)
-
-
-def _judged(
-    task: Task,
-    predicted: Int32[np.ndarray, " texts"],
-    labels: Int32[np.ndarray, " texts"],
-    clusters: Int32[np.ndarray, " texts"],
-) -> Result:
-    correct = (predicted == labels).astype(np.float64)
-    return Result(
-        metrics={"accuracy": float(correct.mean())},
-        examples={
-            "accuracy": correct,
-            "assignment": predicted,
-            "label": labels,
-            "cluster": clusters,
-        },
-        data=task.fingerprint(),
-    )

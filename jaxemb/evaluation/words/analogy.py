@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float32, Int, Int32
 
 from jaxemb.config import Part
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.scores import ROUNDING, macro_mean
+from jaxemb.evaluation.similarities import ROUNDING
 from jaxemb.evaluation.words.problems import AnalogyData, AnalogyProblem
 from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.evaluation.words.unknown import Counted, Unknown, has_vector
@@ -113,18 +113,12 @@ class Analogy(Task):
         places: Int32[np.ndarray, " kept"],
         kept: Bool[np.ndarray, " questions"],
     ) -> Result:
-        examples = {
+        records = {
             "accuracy": (places == 1).astype(np.float64),
             "mrr": np.where(places > 0, 1 / np.maximum(places, 1), 0.0),
             "category": problem.categories[kept],
-            "cluster": _clusters(problem)[kept],
         }
-        metrics = {
-            "accuracy": float(examples["accuracy"].mean()),
-            "macro_accuracy": macro_mean(examples["accuracy"], examples["category"]),
-            "mrr": float(examples["mrr"].mean()),
-        }
-        return Result(metrics=metrics, examples=examples, data=self.fingerprint())
+        return self.scored(records, _clusters(problem)[kept])
 
     def categories(self, result: Result) -> dict[str, float]:
         """Accuracy by the category's name."""

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.scores import effect_size
+from jaxemb.evaluation.metrics import effect_size
 from jaxemb.evaluation.words.problems import AssociationData
 from jaxemb.retrieval.exact import unit
 

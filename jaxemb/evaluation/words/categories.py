@@ -9,7 +9,7 @@ from jaxemb.evaluation.base import Embed, Result, Task
 from jaxemb.evaluation.clustering import assign
 from jaxemb.evaluation.problems import LabelData
 from jaxemb.evaluation.pydocs import PyDocsLabels
-from jaxemb.evaluation.scores import ROUNDING, purity
+from jaxemb.evaluation.similarities import ROUNDING
 from jaxemb.evaluation.words.problems import OutlierData, OutliersFromLabels
 from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.retrieval.exact import unit
@@ -45,11 +45,7 @@ class Categorisation(Task):
         vectors = unit(embed(spelled(problem.texts, self.spelling), self.role))
         groups = len(np.unique(problem.labels))
         found = np.stack([assign(vectors, groups, seed) for seed in range(self.runs)], axis=1)
-        return Result(
-            metrics={"purity": purity(found, problem.labels)},
-            examples={"assignment": found, "label": problem.labels, "cluster": problem.clusters},
-            data=self.fingerprint(),
-        )
+        return self.scored({"assignment": found, "label": problem.labels}, problem.clusters)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +87,7 @@ class OutlierDetection(Task):
         ends = np.cumsum([len(group) + 1 for group in problem.groups])[:-1]
         shares = np.array([outlier_place(part) for part in np.split(vectors, ends)])
         correct = (shares == 1).astype(np.float64)
-        return Result(
-            metrics={"accuracy": float(correct.mean()), "opp": float(shares.mean())},
-            examples={"accuracy": correct, "opp": shares, "cluster": problem.clusters},
-            data=self.fingerprint(),
-        )
+        return self.scored({"accuracy": correct, "opp": shares}, problem.clusters)
 
 
 def outlier_place(words: Float32[np.ndarray, "words width"]) -> float:

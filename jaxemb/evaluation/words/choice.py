@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.scores import ROUNDING
+from jaxemb.evaluation.similarities import ROUNDING
 from jaxemb.evaluation.sts import pairwise_cosine
 from jaxemb.evaluation.words.problems import TripletData
 
@@ -42,13 +42,9 @@ class Choice(Task):
         anchors, nearer, farther = np.split(embed(texts, self.role), 3)
         gap = pairwise_cosine(anchors, nearer) - pairwise_cosine(anchors, farther)
         gap = gap.astype(np.float64)
-        examples = {
+        records = {
             "accuracy": np.where(np.abs(gap) <= ROUNDING, 0.5, gap > 0),
             "gap": gap,
             "absolute_gap": np.abs(gap),
         }
-        return Result(
-            metrics={name: float(values.mean()) for name, values in examples.items()},
-            examples=examples | {"cluster": problem.clusters},
-            data=self.fingerprint(),
-        )
+        return self.scored(records, problem.clusters)

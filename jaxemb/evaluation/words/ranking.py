@@ -8,7 +8,7 @@ from jaxtyping import Float32, Int32
 from jaxemb.evaluation.base import Embed, Result, Task
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 from jaxemb.evaluation.pydocs import PyDocsRetrieval
-from jaxemb.evaluation.scores import ROUNDING, median
+from jaxemb.evaluation.similarities import ROUNDING
 from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.retrieval.exact import unit
 
@@ -41,18 +41,12 @@ class AnswerRank(Task):
         queries = unit(embed(spelled(problem.queries, self.spelling), "query"))
         documents = unit(embed(spelled(problem.documents, self.spelling), "document"))
         rank = first_ranks(queries, documents, problem)
-        examples = {
+        records = {
             "mrr": 1 / rank,
             "accuracy": (rank == 1).astype(np.float64),
             "rank": rank.astype(np.float64),
-            "cluster": problem.clusters,
         }
-        metrics = {name: float(examples[name].mean()) for name in ("mrr", "accuracy")}
-        return Result(
-            metrics=metrics | {"median_rank": median(examples["rank"])},
-            examples=examples,
-            data=self.fingerprint(),
-        )
+        return self.scored(records, problem.clusters)
 
 
 def first_ranks(

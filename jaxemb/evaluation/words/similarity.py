@@ -97,15 +97,7 @@ class FewShotSimilarity(Task):
         prediction = pairwise_cosine(
             embed(problem.words, self.role), self._from_contexts(problem, embed)
         ).astype(np.float64)
-        return Result(
-            metrics={"spearman": spearman(prediction, problem.gold)},
-            examples={
-                "prediction": prediction,
-                "gold": problem.gold,
-                "cluster": problem.clusters,
-            },
-            data=self.fingerprint(),
-        )
+        return self.scored({"prediction": prediction, "gold": problem.gold}, problem.clusters)
 
     def _from_contexts(
         self, problem: ContextProblem, embed: Embed

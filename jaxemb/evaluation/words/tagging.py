@@ -9,7 +9,7 @@ from jaxtyping import Float32, Int32
 
 from jaxemb.config import Part
 from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import macro_f1
+from jaxemb.evaluation.classification import judge_classes
 from jaxemb.evaluation.probes.classifiers import Classifier, Logistic
 from jaxemb.evaluation.words.problems import TaggingData
 
@@ -100,17 +100,4 @@ class Tagging(Task):
         train = self.features(embed, problem.train_sentences, problem.train_places, self.role)
         test = self.features(embed, problem.sentences, problem.places, self.role)
         predicted = self.classifier.predict(train, problem.train_labels, test)
-        correct = (predicted == problem.labels).astype(np.float64)
-        return Result(
-            metrics={
-                "accuracy": float(correct.mean()),
-                "macro_f1": macro_f1(predicted, problem.labels),
-            },
-            examples={
-                "accuracy": correct,
-                "assignment": predicted,
-                "label": problem.labels,
-                "cluster": problem.clusters,
-            },
-            data=self.fingerprint(),
-        )
+        return judge_classes(self, predicted, problem.labels, problem.clusters)

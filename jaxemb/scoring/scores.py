@@ -6,57 +6,26 @@ import datetime
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxemb import provenance
-from jaxemb.config import UsageError, from_json, near_miss, to_json
+from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.evaluation import (
     EmbeddingCache,
     EmbeddingStore,
     Result,
     Suite,
     Task,
-    Usage,
     contamination,
     flatten,
-    folder_suite,
-    pydocs_tasks,
-    reaches,
-    suite,
 )
 from jaxemb.model import Embedding, Model, load
-
-Emit = Callable[[dict[str, Any]], None]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Choice:
-    """What a model is to be scored on, and how.
-
-    Args:
-        suite: a suite's name or a path, as `jaxemb.evaluation.suite` takes them; without it the
-            tasks of the model's run, or pydocs.
-        data: the folder of the suite's sets; without a suite, a folder of sets itself.
-        names: only tasks of these names; a name followed by `/` stands for all that begin so.
-        families: only sets of these families.
-        max_tokens: cut texts here, below the suite's own limit.
-        store: keep vectors on disk and take them from there.
-        out: a folder for the results and their records.
-        trained_on: a run whose training texts are looked for among the tasks' texts.
-    """
-
-    suite: str | None = None
-    data: Path | None = None
-    names: tuple[str, ...] = ()
-    families: tuple[str, ...] = ()
-    max_tokens: int | None = None
-    store: bool = True
-    out: Path | None = None
-    trained_on: Path | None = None
+from jaxemb.scoring.choice import Choice, chosen_suite
+from jaxemb.scoring.meter import Emit, Meter
 
 
 def score(model: Path, choice: Choice, emit: Emit = lambda event: None) -> dict[str, Any]:
@@ -72,8 +41,8 @@ def score(model: Path, choice: Choice, emit: Emit = lambda event: None) -> dict[
     if choice.trained_on is not None:
         _described(choice.trained_on)  # before anything is embedded
     loaded = load(model)
-    chosen = _chosen(model, loaded, choice)
-    meter = _Meter(emit, len(chosen.tasks))
+    chosen = chosen_suite(model, loaded, choice)
+    meter = Meter(emit, len(chosen.tasks))
     embedding = _embedding(loaded, chosen, choice, meter)
     embed = _cache(model, embedding, choice, meter)
     emit({"event": "suite", "suite": chosen.name, "tasks": len(chosen.tasks)})
@@ -178,49 +147,10 @@ def _described(run: Path) -> dict[str, Any]:
     return json.loads(described.read_text())
 
 
-# --- what is scored
+# --- how it is embedded
 
 
-def _chosen(model: Path, loaded: Model, choice: Choice) -> Suite:
-    whole = _suite(model, choice)
-    tasks = _named(whole.tasks, choice.names)
-    layers = None if loaded.embedder is None else loaded.embedder.layers
-    return dataclasses.replace(whole, tasks=tuple(t for t in tasks if reaches(t, layers)))
-
-
-def _suite(model: Path, choice: Choice) -> Suite:
-    if choice.suite is not None:
-        return suite(choice.suite, families=choice.families, folder=choice.data)
-    if choice.data is not None:
-        return folder_suite(choice.data, choice.families)
-    if choice.families:
-        raise UsageError("--families chooses among the sets of a suite: name one with --suite")
-    described = model / "run.json"
-    if described.exists():
-        recipe = from_json(json.loads(described.read_text())["recipe"])
-        return Suite("run", recipe.evaluation)
-    return Suite("pydocs", pydocs_tasks())
-
-
-def _named(tasks: Sequence[Task], names: Sequence[str]) -> list[Task]:
-    if not names:
-        return list(tasks)
-    chosen = []
-    for name in names:
-        found = [
-            t
-            for t in tasks
-            if t.name == name or (name[-1:] == "/" and t.name.startswith(name[:-1]))
-        ]
-        if not found:
-            known = [task.name for task in tasks]
-            listed = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
-            raise UsageError(f"There is no task '{name}'{near_miss(name, known)}; tasks: {listed}.")
-        chosen += [task for task in found if task not in chosen]
-    return chosen
-
-
-def _embedding(loaded: Model, chosen: Suite, choice: Choice, meter: "_Meter") -> Embedding:
+def _embedding(loaded: Model, chosen: Suite, choice: Choice, meter: Meter) -> Embedding:
     limits = [limit for limit in (chosen.tokens, choice.max_tokens) if limit is not None]
     return Embedding(
         loaded,
@@ -241,7 +171,7 @@ def _settings(embedding: Embedding, tasks: Sequence[Task]) -> dict[str, dict[str
     return found
 
 
-def _cache(model: Path, embedding: Embedding, choice: Choice, meter: "_Meter") -> EmbeddingCache:
+def _cache(model: Path, embedding: Embedding, choice: Choice, meter: Meter) -> EmbeddingCache:
     if not choice.store:
         return EmbeddingCache(embedding, watch=meter.request)
     return EmbeddingStore(embedding, watch=meter.request, name=str(model))
@@ -275,7 +205,7 @@ class _Scored:
         }
 
 
-def _scored(task: Task, embed: EmbeddingCache, meter: "_Meter") -> _Scored:
+def _scored(task: Task, embed: EmbeddingCache, meter: Meter) -> _Scored:
     meter.begin(task.name)
     started, before = time.perf_counter(), meter.seconds
     result, error = None, ""
@@ -288,43 +218,3 @@ def _scored(task: Task, embed: EmbeddingCache, meter: "_Meter") -> _Scored:
     meter.tell("task_done", error=error, seconds=seconds,
                scores={} if result is None else {main: result.metrics[main]})  # fmt: skip
     return _Scored(task, result, error, seconds, meter.seconds - before)
-
-
-class _Meter:
-    """Texts, tokens and seconds of all requests for vectors, told as events."""
-
-    def __init__(self, emit: Emit, tasks: int) -> None:
-        self._emit, self._tasks, self._task, self._number = emit, tasks, "", 0
-        self.texts = self.embedded = self.tokens = 0
-        self.seconds = self._busy = 0.0
-
-    def begin(self, task: str) -> None:
-        self._task, self._number = task, self._number + 1
-        self.tell("task")
-
-    def tell(self, event: str, **more: Any) -> None:
-        where = {"task": self._task, "number": self._number, "tasks": self._tasks}
-        self._emit({"event": event, **where, **self.summary(), **more})
-
-    def request(self, usage: Usage) -> None:
-        """The vectors of a request are there, from the store or embedded."""
-        self.texts += usage.texts
-        self.embedded += usage.embedded
-        self.seconds += usage.seconds
-        self._busy += usage.seconds if usage.embedded else 0.0
-
-    def batch(self, texts: int, tokens: int) -> None:
-        """A batch is embedded."""
-        self.tokens += tokens
-        self.tell("embedded")
-
-    def summary(self) -> dict[str, Any]:
-        """Tokens are those of texts, without padding; their rate is over requests that embed."""
-        rate = round(self.tokens / self._busy) if self.tokens and self._busy else None
-        return {
-            "texts": self.texts,
-            "embedded": self.embedded,
-            "tokens": self.tokens,
-            "embedding_seconds": round(self.seconds, 3),
-            "tokens_per_second": rate,
-        }

@@ -3,9 +3,9 @@
 import dataclasses
 import itertools
 
-from jaxemb.claims import Claim, Table
+from jaxemb.claims.base import Claim, Table
 from jaxemb.config import UsageError
-from jaxemb.evaluation.statistics import Comparison, compare
+from jaxemb.evaluation.statistics import Comparison
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +36,8 @@ class RanksDiffer(Claim):
         changes = []
         for ahead, behind in pairs:
             leads = (
-                lead(table, self.metric, ahead, behind, confidence),
-                lead(table, self.with_metric, behind, ahead, confidence),
+                table.difference(self.metric, ahead, behind, confidence=confidence),
+                table.difference(self.with_metric, behind, ahead, confidence=confidence),
             )
             changes.append(max(leads, key=lambda found: found.p_greater))
         return min(changes, key=lambda found: found.p_greater)
@@ -78,14 +78,7 @@ class NoneWins(Claim):
         """The rival and metric by which the arm is most surely beaten."""
         rivals = [rival for rival in table.arms if rival != arm]
         defeats = [
-            lead(table, metric, rival, arm, confidence)
+            table.difference(metric, rival, arm, confidence=confidence)
             for rival, metric in itertools.product(rivals, self.metrics)
         ]
         return min(defeats, key=lambda defeat: defeat.p_greater)
-
-
-def lead(table: Table, metric: str, arm: str, than: str, confidence: float) -> Comparison:
-    """How much higher one arm scores than another, with an interval at this confidence."""
-    results = table.seeds(arm, metric), table.seeds(than, metric)
-    name = metric.partition("/")[2]
-    return compare(*results, name, trained=table.trained, confidence=confidence)

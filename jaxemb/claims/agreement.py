@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from jaxemb.claims import Claim, Table
+from jaxemb.claims.base import Claim, Table, name_of
 from jaxemb.evaluation import Result
 from jaxemb.evaluation.statistics import Comparison, compare, joined, level, over_seeds
 
@@ -110,7 +110,7 @@ class BetterIn(Claim):
 
     def estimate(self, table: Table) -> Comparison:
         results = [table.seeds(self.arm, metric) for metric in (self.metric, self.than_metric)]
-        names = [_name(metric) for metric in (self.metric, self.than_metric)]
+        names = [name_of(metric) for metric in (self.metric, self.than_metric)]
         if names[0] == names[1] and results[0][0].data == results[1][0].data != "":
             return compare(*results, names[0], trained=table.trained)
         one, other = (
@@ -134,10 +134,6 @@ def _gap_over_seeds(results: Sequence[Sequence[Result]], names: Sequence[str]) -
     return over_seeds(gaps).seed_variance
 
 
-def _name(metric: str) -> str:
-    return metric.partition("/")[2]
-
-
 def _agreement(table: Table, metric: str, kind: str, arm: str, other: str) -> tuple[Result, ...]:
     """Results of two arms joined: the metric `kind` of each is how far their records agree."""
-    return joined(table.seeds(arm, metric), table.seeds(other, metric), _name(metric), kind)
+    return joined(table.seeds(arm, metric), table.seeds(other, metric), name_of(metric), kind)

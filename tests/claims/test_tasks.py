@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from jaxemb.claims import Table
+from jaxemb.claims import EVERY_TASK, FlagTells, Table, TasksAgree
 from jaxemb.config import UsageError
 from jaxemb.evaluation import Result
 from jaxemb.rankings import ranking
-from jaxemb.task_claims import EVERY_TASK, FlagTells, TasksAgree
 
 TASKS, EXAMPLES = 6, 80
 

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from jaxemb.claims import Table
+from jaxemb.claims import NoneWins, RanksDiffer, Table
 from jaxemb.config import UsageError
 from jaxemb.evaluation import Result
-from jaxemb.orders import NoneWins, RanksDiffer
 
 EXAMPLES = 400
 A, B = "a/score", "b/score"

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from jaxemb.claims import Claim, Table
+from jaxemb.claims.base import Claim, Table
 from jaxemb.config import UsageError
 from jaxemb.evaluation.statistics import (
     Comparison,

@@ -3,8 +3,10 @@ import pytest
 
 from jaxemb.claims import (
     Above,
+    Agrees,
     Below,
     Better,
+    Claim,
     Correlates,
     CorrelatesMore,
     NotWorse,
@@ -13,7 +15,7 @@ from jaxemb.claims import (
     judge_all,
     overall,
 )  # fmt: skip
-from jaxemb.config import UsageError
+from jaxemb.config import RENAMED, UsageError, choices, from_json, tag, to_json
 from jaxemb.evaluation import Result
 
 EXAMPLES, SEEDS = 400, 5
@@ -142,3 +144,12 @@ def test_the_overall_verdict_is_the_least_favourable():
     assert overall(["supported", "undecided"]) == "undecided"
     assert overall(["supported", "contradicted", "undecided"]) == "contradicted"
     assert overall(["supported"]) == "supported" and overall([]) is None
+
+
+def test_claims_load_under_the_names_that_they_had_before():
+    claim = Agrees("series/similarity", "small", "large", above=0.5)
+    assert tag(Agrees) == "jaxemb.claims.Agrees"
+    assert from_json(to_json(claim) | {"part": "jaxemb.agreement.Agrees"}) == claim
+    assert {new for old, new in RENAMED.items() if ".claims." in new} <= {
+        tag(cls) for cls in choices(Claim).values()
+    }

@@ -1,0 +1,55 @@
+"""Scores that are no mean over examples, each a function of per-example records.
+
+The same function gives the printed score and, on resampled records, its uncertainty.
+"""
+
+from jaxemb.evaluation.metrics.labels import macro_f1, purity, ranking_precision, v_measure
+from jaxemb.evaluation.metrics.pairs import (
+    CORRELATIONS,
+    MATCHING,
+    average_precision,
+    best_accuracy,
+    best_f1,
+    best_precision,
+    best_recall,
+    pearson,
+    roc_auc,
+    spearman,
+)
+from jaxemb.evaluation.metrics.series import (
+    effect_size,
+    log_slope,
+    macro_mean,
+    median,
+    slope,
+    spread,
+    structure_agreement,
+)
+from jaxemb.evaluation.metrics.statistic import STATISTICS, Statistic, statistic_of
+
+__all__ = [
+    "CORRELATIONS",
+    "MATCHING",
+    "STATISTICS",
+    "Statistic",
+    "average_precision",
+    "best_accuracy",
+    "best_f1",
+    "best_precision",
+    "best_recall",
+    "effect_size",
+    "log_slope",
+    "macro_f1",
+    "macro_mean",
+    "median",
+    "pearson",
+    "purity",
+    "ranking_precision",
+    "roc_auc",
+    "slope",
+    "spearman",
+    "spread",
+    "statistic_of",
+    "structure_agreement",
+    "v_measure",
+]

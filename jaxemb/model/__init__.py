@@ -1,0 +1,8 @@
+"""An embedder, its parameters and what it takes to use them: encode, similarity, save, load."""
+
+from jaxemb.model.embedder import Embedder, Params
+from jaxemb.model.embedding import Embedding
+from jaxemb.model.loading import load
+from jaxemb.model.model import FORMAT, Model, Transform
+
+__all__ = ["FORMAT", "Embedder", "Embedding", "Model", "Params", "Transform", "load"]

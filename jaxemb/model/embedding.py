@@ -1,0 +1,64 @@
+"""A model as tasks call it."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxemb.model.batches import Report
+from jaxemb.model.model import Model
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedding:
+    """The function `embed(texts, role)` that tasks call, over a model.
+
+    `at` cuts its layers, and `of` names the type of task whose prefixes it writes. `max_tokens`,
+    `batch_tokens` and `report` are as in `Model.encode`.
+    """
+
+    model: Model
+    layers: int | None = None
+    max_tokens: int | None = None
+    batch_tokens: int | None = None
+    report: Report | None = None
+    task: str | None = None
+
+    def __call__(self, texts: Sequence[str], role: str = "document") -> np.ndarray:
+        return self.model.encode(
+            texts,
+            role=self._role(role),
+            layers=self.layers,
+            max_tokens=self.max_tokens,
+            batch_tokens=self.batch_tokens,
+            report=self.report,
+        )
+
+    def at(self, layers: int) -> "Embedding":
+        """The same model after its first `layers` layers."""
+        return dataclasses.replace(self, layers=layers)
+
+    def of(self, task: str) -> "Embedding":
+        """The same model with the prefixes of a type of task; itself where it knows no types."""
+        if self.model.tokenizer is None or not self.model.tokenizer.text.template.tells_tasks_apart:
+            return self
+        return dataclasses.replace(self, task=task)
+
+    def settings(self, role: str) -> dict[str, Any]:
+        """What, beside the model and the code, a text's vector depends on."""
+        text, role = self.model.embedder.text, self._role(role)
+        limit = text.limit(role)
+        return {
+            "role": role,
+            "prompt": text.template.prefix(role),
+            "max_tokens": limit if self.max_tokens is None else min(limit, self.max_tokens),
+            "layers": self.layers or self.model.embedder.layers,
+            "dtype": "+".join(sorted({str(x.dtype) for x in jax.tree.leaves(self.model.params)})),
+            "backend": jax.default_backend(),
+            "normalize": True,
+        }
+
+    def _role(self, role: str) -> str:
+        return role if self.task is None else f"{self.task}/{role}"

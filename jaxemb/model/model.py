@@ -1,0 +1,211 @@
+"""An Embedder bound to its parameters: encode, similarity, save."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from jaxemb.config import Part, UsageError, to_json
+from jaxemb.model.batches import Report, embed
+from jaxemb.model.embedder import Embedder, Params
+from jaxemb.text import Tokenizer
+
+FORMAT = 1
+Texts = Any
+"""A string, or an iterable of strings; anything else is refused in a sentence."""
+
+
+class Transform(Part):
+    """Slot: a change of finished vectors, `[texts, dim] -> [texts, dim']`, kept with the model."""
+
+    def __call__(self, vectors: np.ndarray) -> np.ndarray:
+        raise TypeError(f"{type(self).__name__} must define __call__(vectors)")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Model:
+    """An embedder, its parameters, the tokenizer trained for it, and transforms of its vectors.
+
+    Example:
+        >>> model = jaxemb.load("runs/pooling_and_attention/small/causal-last-1a2b3c4d/seed-0")
+        >>> model.encode("join a list of strings").shape
+        (128,)
+    """
+
+    embedder: Embedder | None
+    params: Params
+    tokenizer: Tokenizer | None = None
+    transforms: tuple[Transform, ...] = ()
+
+    @classmethod
+    def create(cls, embedder: Embedder | None, key: Array) -> "Model":
+        """A model with random parameters and no tokenizer yet; None is for no model at all."""
+        return cls(embedder=None, params={}) if embedder is None else embedder.start(key)
+
+    @property
+    def dim(self) -> int:
+        """Width of the vectors that `encode` returns."""
+        return int(self._transformed(np.zeros((1, self.embedder.dim), np.float32)).shape[-1])
+
+    def encode(
+        self,
+        texts: Texts,
+        *,
+        dim: int | None = None,
+        layers: int | None = None,
+        batch_size: int | None = None,
+        batch_tokens: int | None = None,
+        max_tokens: int | None = None,
+        prompt: str | None = None,
+        role: str = "document",
+        normalize: bool = True,
+        show_progress: bool = False,
+        strict: bool = False,
+        report: Report | None = None,
+    ) -> np.ndarray:
+        """Embed texts: `[texts, dim]` float32 in the order given; one string gives one vector `[dim]`.
+
+        Texts longer than the model's `max_tokens` are cut there; an empty text is embedded as its
+        marker tokens alone. Texts are sorted by length inside, padded to a few lengths, so that few
+        programs are compiled and a text's vector does not depend on its neighbours beyond rounding.
+
+        Args:
+            dim: keep the first `dim` numbers of each vector (before `normalize`).
+            layers: run only the first `layers` layers.
+            batch_size: texts a call on each of this process's devices, which share the work, whatever
+                their length.
+            batch_tokens: tokens a call on each device, padding included, where there is no
+                `batch_size`: short texts fill a call too. By default what suits the device.
+            max_tokens: cut texts here where the model would take longer ones.
+            prompt: a prefix for every text; by default the template's for `role`.
+            role: which of the template's prefixes is used: `"query"` or `"document"`, with the type
+                of the task before it where the template has prefixes a task: `"sts/query"`.
+            normalize: scale each vector to unit length.
+            show_progress: draw a progress bar.
+            strict: one text a call, so that a vector is the same to the last bit whatever else is
+                in the list and whatever the batch size. Slower.
+            report: called when a batch is embedded, with its texts and its tokens without padding.
+
+        Raises:
+            UsageError: a text is not a string, or `dim`, `layers`, `batch_size`, `batch_tokens`,
+                `max_tokens` is out of range.
+        """
+        if self.embedder is None:
+            raise UsageError("This recipe has no embedder, and a task of it asks for vectors.")
+        if isinstance(texts, str):
+            options = dict(dim=dim, layers=layers, prompt=prompt, role=role, normalize=normalize)
+            options |= dict(batch_size=batch_size, batch_tokens=batch_tokens, max_tokens=max_tokens)
+            return self.encode([texts], strict=strict, report=report, **options)[0]
+        texts = _checked(texts)
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("batch_tokens", batch_tokens, 1),
+            ("max_tokens", max_tokens, 3),
+        ):
+            if value is not None and value < least:
+                raise UsageError(f"{name}={value} must be at least {least}.")
+        if dim is not None and not 1 <= dim <= self.dim:
+            raise UsageError(
+                f"dim={dim} is out of range: this model's vectors have 1 to {self.dim}."
+            )
+        embedder = self.embedder if layers is None else self.embedder.truncated(layers)
+        sequences = self._tokenized(texts, prompt, role, max_tokens)
+        rows = 1 if strict else batch_size
+        vectors = embed(embedder, self.params, sequences, rows, batch_tokens, show_progress, report)
+        vectors = self._transformed(vectors)[:, :dim]
+        return _unit(vectors) if normalize else np.ascontiguousarray(vectors)
+
+    def _tokenized(
+        self, texts: Sequence[str], prompt: str | None, role: str, max_tokens: int | None
+    ) -> list[np.ndarray]:
+        if self.tokenizer is None:
+            raise UsageError(
+                "This model has no tokenizer: fit one with Fit(estimator=Vocabulary())."
+            )
+        return self.tokenizer.encode(texts, role=role, prompt=prompt, max_tokens=max_tokens)
+
+    def _transformed(self, vectors: np.ndarray) -> np.ndarray:
+        for transform in self.transforms:
+            vectors = transform(vectors)
+        return vectors
+
+    def fingerprint(self) -> str:
+        """Hex of a hash of all that makes a vector: parts, weights, tokenizer and transforms.
+
+        A weight that changes by one bit changes it. Where the model is stored does not matter, nor
+        what its stages or its run were called.
+        """
+        described = [to_json(self.embedder), [to_json(t) for t in self.transforms]]
+        digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+        digest.update((self.tokenizer.to_json() if self.tokenizer else "").encode())
+        for path, leaf in jax.tree_util.tree_flatten_with_path(self.params)[0]:
+            array = np.asarray(leaf)
+            digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    @staticmethod
+    def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Cosine of every row of `a` `[n, dim]` with every row of `b` `[m, dim]`: `[n, m]`."""
+        return _unit(np.atleast_2d(a)) @ _unit(np.atleast_2d(b)).T
+
+    def save(self, folder: str | os.PathLike, *, overwrite: bool = False) -> Path:
+        """Write a folder that `jaxemb.load` reads: `model.json`, `tokenizer.json`, `params/`.
+
+        Raises:
+            UsageError: the folder exists and `overwrite` is false, or it cannot be written.
+        """
+        folder = Path(folder)
+        if folder.exists() and not overwrite:
+            raise UsageError(f"{folder} exists already; pass overwrite=True or another folder.")
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        except OSError as error:
+            raise UsageError(f"{folder} cannot be written: {error.strerror or error}.") from error
+        try:
+            self._write(staging)
+            shutil.rmtree(folder, ignore_errors=True)
+            staging.rename(folder)
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+        return folder
+
+    def _write(self, folder: Path) -> None:
+        from jaxemb import checkpoint
+
+        folder.chmod(0o755)
+        description = {
+            "format": FORMAT,
+            "embedder": to_json(self.embedder),
+            "transforms": [to_json(transform) for transform in self.transforms],
+        }
+        (folder / "model.json").write_text(json.dumps(description, indent=1))
+        if self.tokenizer is not None:
+            (folder / "tokenizer.json").write_text(self.tokenizer.to_json())
+        checkpoint.save_params(folder / "params", self.params)
+
+
+def _checked(texts: Texts) -> list[str]:
+    if isinstance(texts, bytes):
+        raise UsageError("encode takes text, not bytes: decode them first.")
+    texts = list(texts)
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise UsageError(f"Text {position} is a {type(text).__name__}; encode takes strings.")
+    return texts
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)

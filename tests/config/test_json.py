@@ -1,0 +1,180 @@
+"""Configurations to JSON and back, and the messages for what does not fit."""
+
+import dataclasses
+import hashlib
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxemb import config
+from jaxemb.config import (
+    UsageError,
+    diff,
+    fingerprint,
+    from_json,
+    override,
+    override_all,
+    paths,
+    resolve,
+    tag,
+    to_json,
+)
+from tests.config.given import LatentOnes, Near, Place, Scaled, Whole
+
+
+def test_round_trip_keeps_the_value_and_its_json(whole):
+    text = json.dumps(to_json(whole))
+    again = from_json(json.loads(text))
+    assert again == whole
+    assert json.dumps(to_json(again)) == text
+
+
+def test_json_names_the_class_and_leaves_out_where_a_linen_module_is_bound(whole):
+    entry = to_json(whole)["reader"]
+    assert entry["part"] == f"{LatentOnes.__module__}:LatentOnes"
+    assert set(entry) == {"part", "latents", "scale", "inner"}
+
+
+def test_round_trip_keeps_the_parameter_tree(whole):
+    x = jnp.ones((2, 3))
+    shapes = [
+        jax.tree.map(jnp.shape, module.init(jax.random.key(0), x))
+        for module in (whole.reader, from_json(to_json(whole)).reader)
+    ]
+    assert shapes[0] == shapes[1]
+
+
+def test_round_trip_ends_identity():
+    shared = LatentOnes()
+    read = from_json(to_json(Whole(reader=LatentOnes(inner=shared))))
+    assert read.reader.inner == shared
+    assert read.reader.inner is not shared
+
+
+def test_a_whole_number_in_a_field_of_fractions_is_the_same_configuration():
+    assert to_json(Near(temperature=1)) == to_json(Near(temperature=1.0))
+    assert fingerprint(Near(temperature=1)) == fingerprint(Near(temperature=1.0))
+    assert type(from_json(to_json(Near(temperature=1))).temperature) is float
+
+
+def test_numpy_scalars_are_taken_as_the_numbers_they_are():
+    assert json.dumps(to_json(Near(temperature=np.float32(0.5), dims=(np.int64(3),))))
+
+
+def test_absent_fields_take_their_defaults():
+    assert from_json({"part": tag(Near)}) == Near()
+
+
+@pytest.mark.parametrize("value", [None, 3, "text"])
+def test_plain_values_pass(value):
+    assert from_json(to_json(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"part": "jaxemb.pooling.Meen"}, "nearest: Mean"),
+        ({"part": "jaxemb.nowhere.Mean"}, "cannot be imported"),
+        ({"part": "nowhere_at_all:Mean"}, "put nowhere_at_all on PYTHONPATH"),
+        ({"part": "os:system"}, "has no part 'system'"),
+        ({"part": "os.system"}, "no name of a part"),
+        ({"part": "jaxemb.config.Part"}, "no part"),
+        ({"part": "subprocess:Popen"}, "has no part 'Popen'"),
+        ({"part": "__import__('os'):x"}, "no name of a part"),
+        ({"part": 3}, "'part' is missing"),
+        ({"prat": "x"}, "has no field 'prat'"),
+        ({"seeed": 1}, "nearest: seed"),
+        ({"seed": "1"}, "seed takes a whole number, not 1"),
+        ({"seed": True}, "seed takes a whole number, not True"),
+        ({"seed": 1.0}, "seed takes a whole number"),
+        ({"seed": -1}, "seed=-1 is below 0"),
+        ({"flag": 1}, "flag takes True or False"),
+        ({"kind": "c"}, "kind takes one of 'a', 'b'"),
+        ({"size": 1.5}, "size takes a whole number or None"),
+        ({"pair": [1, 2.0, 3]}, "pair takes a tuple (a whole number, a finite number)"),
+        ({"phases": [{"part": "REPLACED"}]}, "phases takes a tuple, each item a Phase part"),
+        ({"reader": 4}, "choices: first_one, latent_ones"),
+    ],
+)
+def test_bad_json_is_told_where_and_what(change, message):
+    entry = {"part": tag(Whole), **change}
+    if change.get("phases"):
+        entry["phases"] = [{"part": tag(Near)}]
+    with pytest.raises(UsageError) as caught:
+        from_json(entry)
+    assert message in str(caught.value)
+
+
+def test_the_path_of_a_nested_fault_is_named():
+    entry = to_json(Whole())
+    entry["phases"][1]["goal"]["temperature"] = "hot"
+    with pytest.raises(UsageError, match=r"phases\.1\.goal\.temperature takes a finite number"):
+        from_json(entry)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "x", None, (1,)])
+def test_a_wrong_value_that_python_accepted_is_refused_when_written(bad):
+    with pytest.raises(UsageError, match="temperature takes a finite number"):
+        to_json(Near(temperature=bad))
+
+
+def test_what_is_no_configuration_is_refused():
+    with pytest.raises(UsageError, match="holds a list"):
+        to_json([1])
+    with pytest.raises(UsageError, match="holds a function"):
+        to_json(lambda: 0)
+
+
+def test_renamed_parts_and_fields_still_load(monkeypatch):
+    monkeypatch.setitem(config.RENAMED, "jaxemb.old.Close", tag(Near))
+    monkeypatch.setitem(config.RENAMED, f"{tag(Near)}.tau", f"{tag(Near)}.temperature")
+    assert from_json({"part": "jaxemb.old.Close", "tau": 0.25}) == Near(temperature=0.25)
+
+
+# --- diff and fingerprint
+
+
+def test_diff_names_what_differs(whole):
+    other = override_all(
+        whole, [("latents", "5"), ("train.goal", "scaled(inner=near)"), ("goals.0.dims", "(4,)")]
+    )
+    assert diff(whole, other) == {
+        "reader.latents": (4, 5),
+        "phases.train.goal": (Near(), Scaled(inner=Near())),
+        "goals.0.dims": ((3,), (4,)),
+    }
+    assert diff(whole, from_json(to_json(whole))) == {}
+    assert set(diff(whole, dataclasses.replace(whole, phases=()))) == {"phases"}
+
+
+def test_diff_and_overrides_agree(whole):
+    other = override_all(whole, [("seed", "3"), ("reader", "first_one"), ("warm.name", "hot")])
+    changes = {path: b for path, (_, b) in diff(whole, other).items()}
+    assert override_all(whole, [c for c in changes.items() if c[0] != "phases"]).seed == 3
+    assert other == override_all(whole, changes)
+
+
+def test_fingerprint_sees_every_field_but_the_ones_left_out(whole):
+    first = fingerprint(whole)
+    assert len(first) == 64 and int(first, 16) >= 0
+    assert fingerprint(dataclasses.replace(whole, place=Place(devices=8))) == first
+    for node in ("seed", "latents", "train.goal.temperature", "goals.0.dims"):
+        value = paths(whole)[resolve(whole, node)]
+        changed = (9,) if isinstance(value, tuple) else value + 1
+        assert fingerprint(override(whole, node, changed)) != first
+
+
+def test_fingerprint_is_stable():
+    # A change of the canonical form orphans every finished run.
+    entry = Near(temperature=0.25, dims=(1, 2))
+    canonical = f'[{{"dims":[1,2],"part":"{tag(Near)}","temperature":0.25}},{{"a":1}}]'
+    assert fingerprint(entry, {"a": 1}) == hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def test_fingerprint_of_tuples_nothing_and_extras():
+    assert fingerprint((Near(), Near())) != fingerprint(Near(), Near())
+    assert fingerprint(None) != fingerprint(Near())
+    assert fingerprint(Near(), "data") != fingerprint(Near(), "other data")

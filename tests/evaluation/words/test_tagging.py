@@ -1,0 +1,64 @@
+"""Labels of phrases and tags of words in sentences."""
+
+import numpy as np
+import pytest
+
+from jaxemb.config import UsageError
+from jaxemb.evaluation import LabelTable, MinimalPairs, Occlusion, TaggedFile, Tagging, TargetWord
+from tests.evaluation.words.given import model, of, tagged
+
+
+def test_labels_under_other_names(write):
+    rows = [
+        ("split", "phrase", "kind"),
+        ("train", "a", "x"),
+        ("test", "b", "y"),
+        ("train", "c", "y"),
+    ]
+    problem = LabelTable(path=write("x.tsv", rows), text="phrase", label="kind").load()
+    assert (problem.train_texts, problem.texts) == (["a", "c"], ["b"])
+    assert (problem.train_labels.tolist(), problem.labels.tolist()) == ([0, 1], [1])
+
+
+def test_minimal_pairs_stay_together(write):
+    rows = [
+        ("paradigm", "good", "bad"),
+        *[(f"p{n % 3}", f"good {n}", f"bad {n}") for n in range(200)],
+    ]
+    problem = MinimalPairs(path=write("x.tsv", rows)).load()
+    numbers = [
+        {int(text.split()[1]) for text in part} for part in (problem.train_texts, problem.texts)
+    ]
+    assert not numbers[0] & numbers[1] and len(problem.texts) == 2 * len(numbers[1])
+    assert problem.labels.tolist() == [int(text.startswith("good")) for text in problem.texts]
+    assert len(np.unique(problem.clusters)) == 3
+
+
+def length(texts, role):
+    return np.array([[len(t.split()) == n for n in range(7)] for t in texts], np.float32)
+
+
+def test_tags_need_the_place_in_the_sentence(write):
+    data = tagged(write)
+    assert Tagging(data=data).run(length).metrics["accuracy"] == 1
+    for features in (TargetWord(), Occlusion()):
+        accuracy = Tagging(data=data, features=features).run(length).metrics["accuracy"]
+        assert abs(accuracy - 1 / 2) < 0.2
+
+
+def test_occlusion_is_a_difference():
+    sentences, places = [("a", "b", "c")], np.array([1], np.int32)
+    embed = model()
+    word, whole, without = of(embed, "b", "a b c", "a c")
+    found = Occlusion()(embed, sentences, places, "query")
+    np.testing.assert_allclose(found[0], np.concatenate([word, whole - without]), atol=1e-6)
+
+
+def test_positions_outside_a_sentence_are_refused(write):
+    rows = [
+        ("split", "sentence", "position", "label"),
+        ("train", "a b", 2, "x"),
+        ("test", "a", 0, "x"),
+    ]
+    with pytest.raises(UsageError, match="outside"):
+        TaggedFile(path=write("t.tsv", rows)).load()
