@@ -281,7 +281,10 @@ def _joined(best: Best) -> Found:
 
 
 def _parts() -> int:
-    return min(8, os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
+    if jax.default_backend() != "cpu":
+        return 1
+    # Batches have a power of two of rows, which six cores would not cut evenly.
+    return min(8, 1 << (os.cpu_count() or 1).bit_length() - 1)
 
 
 def _query_batches(queries: Float32[np.ndarray, "queries width"]) -> Iterator[Any]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxemb.config import UsageError
-from jaxemb.retrieval import cosine_top_k, top_k
+from jaxemb.retrieval import cosine_top_k, exact, top_k
 
 
 def by_sorting(queries, documents, k):
@@ -117,3 +117,14 @@ def test_more_devices_than_there_are_are_refused():
 def test_widths_must_agree():
     with pytest.raises(ValueError, match="2 wide"):
         top_k(np.ones((1, 2), "float32"), np.ones((1, 3), "float32"), 1)
+
+
+@pytest.mark.parametrize("cores", [None, 1, 3, 6, 7, 12])
+def test_any_number_of_cores_shares_the_sorting(monkeypatch, cores):
+    draw = np.random.default_rng(cores or 0)
+    queries = draw.normal(size=(5, 8)).astype("float32")
+    documents = draw.normal(size=(90, 8)).astype("float32")
+    monkeypatch.setattr(exact.os, "cpu_count", lambda: cores)
+    exact._program.cache_clear()
+    ids, _ = top_k(queries, documents, 4)
+    np.testing.assert_array_equal(ids, by_sorting(queries, documents, 4)[0])
