@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Float32
 from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.encoders import Encoder
 from jaxemb.heads import Head, Normalize
-from jaxemb.parallel import local_mesh, on_every_device, place_copies
+from jaxemb.parallel import Copies, local_mesh, on_every_device
 from jaxemb.pooling import Pooling
 from jaxemb.text import Group, Text, TextBatch, Tokenizer, group_by_length, pad
 from jaxemb.tokens import TokenEmbedding
@@ -169,6 +169,9 @@ class Model:
     params: Params
     tokenizer: Tokenizer | None = None
     transforms: tuple[Transform, ...] = ()
+    _copies: Copies = dataclasses.field(
+        default_factory=Copies, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def create(cls, embedder: Embedder | None, key: Array) -> "Model":
@@ -244,8 +247,12 @@ class Model:
         embedder = self.embedder if layers is None else self.embedder.truncated(layers)
         sequences = self._tokenized(texts, prompt, role, max_tokens)
         rows = 1 if strict else batch_size
+        # A text by itself is for one device, and so is each of strict ones.
+        alone = rows == 1 or len(sequences) < 2
+        devices = 1 if alone else jax.local_device_count()
+        params = self.params if devices == 1 else self._copies.on(devices, self.params)
         vectors = _embed(
-            embedder, self.params, sequences, rows, batch_tokens, show_progress, report
+            embedder, params, sequences, rows, batch_tokens, devices, show_progress, report
         )
         vectors = self._transformed(vectors)[:, :dim]
         return _unit(vectors) if normalize else np.ascontiguousarray(vectors)
@@ -396,8 +403,10 @@ def load(path: str | os.PathLike) -> Model:
         return interop.read(interop.find(path))
     try:
         description = json.loads((folder / "model.json").read_text())
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:  # no JSON, or no UTF-8
         raise UsageError(f"{folder / 'model.json'} cannot be read: {error}.") from error
+    if not isinstance(description, dict):
+        raise UsageError(f"{folder / 'model.json'} is a JSON {type(description).__name__}.")
     if description.get("format", 0) > FORMAT:
         raise UsageError(
             f"{folder} was written in format {description['format']}, and this jaxemb reads up to "
@@ -465,19 +474,17 @@ def _embed(
     sequences: list[np.ndarray],
     rows: int | None,
     budget: int | None,
+    devices: int,
     show_progress: bool,
     report: Report | None,
 ) -> np.ndarray:
     """Vectors of tokenised texts, longest first, at most two batches in flight.
 
-    A batch is shared by all devices of this process; a text by itself is for one device.
+    A batch is shared by so many of this process's devices, which hold the parameters.
     """
     if not sequences:
         return np.zeros((0, embedder.dim), np.float32)
-    devices = 1 if 1 in (rows, len(sequences)) else jax.local_device_count()
     apply = _compiled(embedder, devices)
-    if devices > 1:
-        params = place_copies(params, local_mesh(devices))
     lengths = [len(ids) for ids in sequences]
     groups = group_by_length(
         lengths,
