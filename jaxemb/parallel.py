@@ -82,7 +82,9 @@ class Copies:
                 return self._placed
             self._placed = None  # what is kept already makes room first
             placed = place_copies(tree, local_mesh(devices))
-            if all(isinstance(leaf, jax.Array) for leaf in leaves):  # no other is sure to stay as it is
+            if all(
+                isinstance(leaf, jax.Array) for leaf in leaves
+            ):  # no other is sure to stay as it is
                 self._placed, self._of = placed, leaves
             return placed
 
