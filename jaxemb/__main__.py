@@ -153,7 +153,9 @@ def _encode(commands: argparse._SubParsersAction) -> None:
     added.add_argument("--layers", type=int, help="run only this many layers")
     added.add_argument("--batch-size", type=int, help="texts at once (default: by their length)")
     added.add_argument("--prompt", help="a prefix for every text")
-    added.add_argument("--role", choices=("document", "query"), default="document")
+    added.add_argument(
+        "--role", default="document", help="document (default), query, or of a task: sts/query"
+    )
 
 
 def _plan(commands: argparse._SubParsersAction) -> None:

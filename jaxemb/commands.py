@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from jaxemb import console, registry, sweep
@@ -226,10 +227,17 @@ def _execute(named: "Named", chosen: "Options") -> int:
 
 
 class _gentle_end:
-    """A request to end (`kill`, a batch system's limit) is taken like Ctrl-C."""
+    """A request to end (`kill`, a batch system's limit) is taken like Ctrl-C.
+
+    That is whatever Ctrl-C means at the time: while a step is under way, to finish and save it.
+    """
 
     def __enter__(self) -> None:
-        self._before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        self._before = signal.signal(signal.SIGTERM, self._interrupt)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        meant = signal.getsignal(signal.SIGINT)  # ignored in what was started in the background
+        (meant if callable(meant) else signal.default_int_handler)(signal.SIGINT, frame)
 
     def __exit__(self, *exc: object) -> None:
         signal.signal(signal.SIGTERM, self._before)

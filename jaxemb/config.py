@@ -12,7 +12,7 @@ import importlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from jaxemb.parts import (
     Part,
@@ -323,6 +323,8 @@ def _value(node: ast.expr, hint: Any, path: str) -> Any:
             )
         case ast.Name(id=name) if not bases(hint) and str in members(hint):
             return name
+        case ast.Name(id=name) if name in _words(hint):
+            return name
         case ast.Name(id=name):
             return build(_choose(name, hint, path), {}, path)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
@@ -330,6 +332,12 @@ def _value(node: ast.expr, hint: Any, path: str) -> Any:
     raise UsageError(
         f"{path}: '{ast.unparse(node)}' is neither a Python literal nor a part expression."
     )
+
+
+def _words(hint: Any) -> tuple[Any, ...]:
+    """What a field takes one of, such as "float32" and "bfloat16"."""
+    literals = (member for member in members(hint) if get_origin(member) is Literal)
+    return tuple(word for literal in literals for word in get_args(literal))
 
 
 def _call(cls: type, args: list[ast.expr], keywords: list[ast.keyword], path: str) -> Any:

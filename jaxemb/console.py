@@ -209,8 +209,8 @@ def suite_table(found: Mapping[str, Any]) -> str:
     means = [("type", "mean", "sets")]
     means += [(k, f"{t['mean']:.4f}", str(t["sets"])) for k, t in found["types"].items()]
     sets = sum(t["sets"] for t in found["types"].values())
-    means.append(("mean over data sets", f"{found['mean']:.4f}", str(sets)))
-    means.append(("mean over types", f"{found['mean_of_types']:.4f}", ""))
+    means.append(("mean over data sets", _mean(found["mean"]), str(sets)))
+    means.append(("mean over types", _mean(found["mean_of_types"]), ""))
     parts = [columns(rows), columns(means)]
     if found["passed_over"]:
         parts.append(
@@ -219,3 +219,8 @@ def suite_table(found: Mapping[str, Any]) -> str:
     if "written" in found:
         parts.append(f"results  {found['written']}")
     return "\n\n".join(parts)
+
+
+def _mean(value: float | None) -> str:
+    """A mean with four digits; a dash where nothing could be scored."""
+    return "-" if value is None else f"{value:.4f}"

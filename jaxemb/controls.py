@@ -63,7 +63,7 @@ class RandomVectors(Control):
     def _embed(self, texts: Sequence[str], role: str = "document") -> np.ndarray:
         vectors = np.empty((len(texts), self.dim), np.float32)
         for row, text in enumerate(texts):
-            digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+            digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
             draws = np.random.default_rng(int.from_bytes(digest, "little"))
             vectors[row] = draws.standard_normal(self.dim)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -17,9 +17,9 @@ from jaxemb import records
 from jaxemb.config import UsageError, override, to_json
 from jaxemb.experiment import Experiment, Recipe, rebuilt
 from jaxemb.memory import KEEP_MEMORY
-from jaxemb.runs import Job, arm_fingerprint, run_arm
+from jaxemb.runs import Job, arm_fingerprint, check_tuning, run_arm
 from jaxemb.smoke import smoke
-from jaxemb.sweep import Arm, expand, path_safe
+from jaxemb.sweep import Arm, expand, path_safe, sets
 
 Emit = Callable[[dict], None]
 
@@ -104,8 +104,8 @@ def check(name: str, recipe: Recipe) -> None:
             recipe.network.shapes()
         except UsageError as error:
             raise UsageError(f"Arm {name}: {error}") from None
-        except (TypeError, ValueError, ZeroDivisionError) as error:
-            reason = str(error).splitlines()[0]
+        except Exception as error:  # of Flax, of einops, or of a part of somebody's own
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
             raise UsageError(f"Arm {name} cannot be built: {reason}") from error
 
 
@@ -125,9 +125,14 @@ def jobs_of(
 ) -> list[Job]:
     """One job an arm."""
     jobs = []
+    given = any(sets(key, "learning_rate") for key, _ in options.overrides)
     for arm, recipe in arms:
-        tuned = experiment.base.trains and recipe.trains and not arm.sets("learning_rate")
+        # A rate that was typed, or that the arm is about, is no longer to be picked.
+        fixed = given or arm.sets("learning_rate")
+        tuned = experiment.base.trains and recipe.trains and not fixed
         tuning = to_json(experiment.tuning) if tuned and experiment.tuning is not None else None
+        if tuning is not None:
+            check_tuning(recipe, experiment.tuning)
         mark = arm_fingerprint(recipe, tuning)[:8]
         jobs.append(
             Job(
@@ -261,11 +266,14 @@ class _Pool:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                encoding="utf-8",
                 start_new_session=True,
                 env={**KEEP_MEMORY, **os.environ},
             ) as process,
         ):
             self._processes.add(process)
+            if self._stopped:  # while it was being started
+                process.send_signal(signal.SIGINT)
             for line in process.stdout:
                 event = json.loads(line)
                 if event["event"] == "refused":

@@ -60,8 +60,9 @@ class Recipe(Part):
     """Everything that makes one model and its scores; its JSON rebuilds it.
 
     `runtime` says where it is computed, which changes no number beyond rounding, so it is no part
-    of the fingerprint. `embedder` is a network to train, or weights that somebody else trained;
-    None is for evaluations that need no model.
+    of the fingerprint; a run's own also tells of the dtype it was trained in. `embedder` is a
+    network to train, or weights that somebody else trained; None is for evaluations that need no
+    model.
     """
 
     unfingerprinted = ("runtime",)

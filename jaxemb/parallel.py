@@ -7,6 +7,7 @@ they are collectives over the named axis.
 
 import dataclasses
 import math
+import threading
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
@@ -59,6 +60,42 @@ def place_rows(tree: Any, mesh: Mesh) -> Any:
 def place_copies(tree: Any, mesh: Mesh) -> Any:
     """Arrays of which every device of the mesh holds the whole."""
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+
+
+class Copies:
+    """A model's parameters on every device: placed by the first call that shares its work, then kept.
+
+    They take the parameters' size on each further device for as long as the model lives. Other
+    parameters, such as a model's whose tree was changed in place, are placed anew.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of: list[Any] = []
+        self._placed: Any = None
+
+    def on(self, devices: int, tree: Any) -> Any:
+        """A tree of arrays, whole on each of so many of this process's devices."""
+        with self._lock:
+            leaves = jax.tree.leaves(tree)
+            if self._placed is not None and _same(leaves, self._of):
+                return self._placed
+            self._placed = None  # what is kept already makes room first
+            placed = place_copies(tree, local_mesh(devices))
+            if all(
+                isinstance(leaf, jax.Array) for leaf in leaves
+            ):  # no other is sure to stay as it is
+                self._placed, self._of = placed, leaves
+            return placed
+
+    def __reduce__(self) -> tuple:
+        return Copies, ()  # a model that is pickled or copied deeply leaves them behind
+
+
+def _same(leaves: list[Any], others: list[Any]) -> bool:
+    """Whether these are the very same arrays."""
+    pairs = zip(leaves, others, strict=False)
+    return len(leaves) == len(others) and all(one is other for one, other in pairs)
 
 
 def on_every_device(function: Callable, mesh: Mesh, *, shared: int) -> Callable:
@@ -256,6 +293,11 @@ class Runtime(Part):
             raise UsageError(f'dtype={self.dtype!r}: allowed are "float32" and "bfloat16".')
         if self.checkpoint_every < 1:
             raise UsageError(f"checkpoint_every={self.checkpoint_every} must be at least 1.")
+
+    @property
+    def changes(self) -> dict[str, str]:
+        """What of it changes trained numbers beyond rounding, for fingerprints; `{}` by default."""
+        return {} if self.dtype == "float32" else {"dtype": self.dtype}
 
     def place(self, tree: Any) -> Any:
         """A copy of a training state on the devices, by the rule of `parameters`."""

@@ -13,6 +13,7 @@ from jaxemb.experiment import Recipe, Train
 from jaxemb.model import Embedder
 from jaxemb.parallel import fsdp_spec
 from jaxemb.text import TextBatch
+from jaxemb.training.loop import computed_in
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,8 @@ class Need:
 def need(recipe: Recipe, devices: int = 1, parameters: str = "replicate") -> Need:
     """Bytes a device, from shapes alone: nothing is computed, so any size can be asked about.
 
-    Activations are what the backward pass of one piece keeps (a microbatch, a GradCache chunk).
+    Activations are what the backward pass of one piece keeps (a microbatch, a GradCache chunk), in
+    the runtime's dtype; that blocks are recomputed, and several negatives a row, are not counted.
 
     Example:
         >>> need(recipes.pair_retriever(), devices=8, parameters="fsdp").total
@@ -43,6 +45,7 @@ def need(recipe: Recipe, devices: int = 1, parameters: str = "replicate") -> Nee
     split = devices if parameters == "fsdp" else 1
     stages = [stage for stage in recipe.stages if isinstance(stage, Train)]
     stored = _bytes(shapes, split)
+    network = computed_in(recipe.network, recipe.runtime.dtype)
     if not stages:
         return Need(devices=devices, parameters=stored, optimizer=0, gradients=0, activations=0)
     return Need(
@@ -50,7 +53,7 @@ def need(recipe: Recipe, devices: int = 1, parameters: str = "replicate") -> Nee
         parameters=stored,
         optimizer=max(_bytes(_optimizer(stage, shapes), split) for stage in stages),
         gradients=stored,
-        activations=max(_activations(recipe.network, stage, devices) for stage in stages),
+        activations=max(_activations(network, stage, devices) for stage in stages),
     )
 
 
@@ -70,10 +73,8 @@ def _optimizer(stage: Train, shapes: Any) -> Any:
 def _activations(embedder: Embedder, stage: Train, devices: int) -> int:
     """Bytes that the backward pass of a piece's texts keeps, less the parameters among them."""
     texts = [name for name in stage.loss.vectors if name in stage.data.columns]
-    rows = max(1, getattr(stage.data, "batch_size", 1) // devices)
-    chunk = getattr(stage.gradients, "chunk", None)
-    rows = max(1, rows // getattr(stage.gradients, "pieces", 1))
-    count = min(chunk, rows) if chunk else rows * max(1, len(texts))
+    rows = stage.gradients.at_once(getattr(stage.data, "batch_size", 1))
+    count = max(1, rows // devices) * max(1, len(texts))
     batch = TextBatch(
         jax.ShapeDtypeStruct((count, embedder.text.max_tokens), jnp.int32),
         jax.ShapeDtypeStruct((count, embedder.text.max_tokens), jnp.bool_),

@@ -3,8 +3,11 @@
 import contextlib
 import dataclasses
 import datetime
+import errno
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,11 +43,33 @@ def score_controls(
             emit({"event": "control", "arm": control.name})
             if fitted is None and base.embedder is not None:
                 fitted = run_stages(base, until_training=True)
-            place.mkdir(parents=True, exist_ok=True)
-            write_results(place, control.score(fitted, final(base.evaluation)))
+            _keep(place, control.score(fitted, final(base.evaluation)), again)
         rows[control.name] = read_results(place)
         emit({"event": "control_done", "arm": control.name, "scores": flatten(rows[control.name])})
     return rows
+
+
+def _keep(place: Path, results: dict[str, Result], again: bool = False) -> None:
+    """Put a control's results in their place whole: tasks of a batch system may score it together.
+
+    Unless it is scored again, what another one has put there meanwhile stays.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".control-", dir=place.parent))
+    old = staging.with_name(f"{staging.name}-old")
+    try:
+        staging.chmod(0o755)
+        write_results(staging, results)
+        if again or not (place / "scores.json").exists():
+            with contextlib.suppress(FileNotFoundError):
+                place.rename(old)
+            staging.rename(place)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def write(

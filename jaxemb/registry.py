@@ -97,9 +97,17 @@ class Entry:
         """The `Experiment` itself; imports its file.
 
         Raises:
-            UsageError: the file cannot be imported.
+            UsageError: the file cannot be imported, or the experiment not be built.
         """
-        return getattr(load_file(self.path), self.name)()
+        build = getattr(load_file(self.path), self.name)
+        try:
+            return build()
+        except UsageError:
+            raise
+        except Exception as error:
+            line = _line_in(self.path.resolve(), error)
+            reason = f"{type(error).__name__}: {error}"
+            raise UsageError(f"{self.path}{line} cannot be built: {reason}.") from error
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,22 +6,24 @@ A run is a folder that describes itself: `run.json` (the recipe and what made it
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
+import secrets
 import shutil
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from jaxemb import provenance
-from jaxemb.config import UsageError, fingerprint, from_json, override, to_json
+from jaxemb.config import UsageError, fingerprint, from_json, to_json
 from jaxemb.evaluation import Result, Task, evaluate, final, flatten, monitor, reaches
-from jaxemb.experiment import Recipe, Tuning
+from jaxemb.experiment import Recipe, Train, Tuning
 from jaxemb.interop import Pretrained
 from jaxemb.model import Embedding, Model
 
@@ -59,7 +61,9 @@ def run_arm(job: Job, emit: Emit) -> None:
     if job.tuning is not None:
         try:
             recipe = _tuned(job, recipe, emit)
-        except _FAILURES as error:
+        except UsageError:
+            raise
+        except Exception as error:
             for seed in todo:
                 _quarantine(job, folder / f"seed-{seed}", seed, recipe, error, emit)
             return
@@ -67,12 +71,14 @@ def run_arm(job: Job, emit: Emit) -> None:
         _run_seed(job, dataclasses.replace(recipe, seed=seed), emit)
 
 
-_FAILURES = (ArithmeticError, RuntimeError, MemoryError, ValueError, TypeError, KeyError)
-
-
 def arm_fingerprint(recipe: Recipe, tuning: dict | None) -> str:
-    """Names an arm's folder: the recipe without its seed, how it is tuned, and the data it reads."""
-    return fingerprint(dataclasses.replace(recipe, seed=0), tuning, data_fingerprints(recipe))
+    """Names an arm's folder: the recipe without its seed, how it is tuned, and the data it reads.
+
+    Of the runtime, the dtype of training where that is not float32.
+    """
+    changes = [recipe.runtime.changes] if recipe.runtime.changes else []
+    plain = dataclasses.replace(recipe, seed=0)
+    return fingerprint(plain, tuning, data_fingerprints(recipe), *changes)
 
 
 def data_fingerprints(recipe: Recipe) -> dict[str, str]:
@@ -81,9 +87,19 @@ def data_fingerprints(recipe: Recipe) -> dict[str, str]:
     Weights that a recipe starts from are data too: their hash stands under "embedder".
     """
     started = {"embedder": recipe.embedder} if isinstance(recipe.embedder, Pretrained) else {}
-    read = started | {stage.name: getattr(stage, "data", None) for stage in recipe.stages}
-    stages = {name: data.fingerprint() for name, data in read.items() if data is not None}
-    return stages | {task.name: task.fingerprint() for task in recipe.evaluation}
+    read = [(stage.name, getattr(stage, "data", None)) for stage in recipe.stages]
+    read += [(task.name, task) for task in recipe.evaluation]
+    found = {name: part.fingerprint() for name, part in started.items()}
+    for name, part in read:
+        if part is not None:
+            found[_unused(name, found)] = part.fingerprint()
+    return found
+
+
+def _unused(name: str, taken: Container[str]) -> str:
+    """The name, numbered where several stages or tasks are called so: none may be forgotten."""
+    numbered = (f"{name}-{n}" for n in itertools.count(2))
+    return name if name not in taken else next(one for one in numbered if one not in taken)
 
 
 def _finished(job: Job, recipe: Recipe, seed: int) -> bool:
@@ -110,27 +126,43 @@ def _tuned(job: Job, recipe: Recipe, emit: Emit) -> Recipe:
     """The recipe at the learning rate that does best on dev at a fraction of the budget."""
     tuning: Tuning = from_json(job.tuning)
     path = Path(job.folder) / "tuning.json"
-    key = "train.optimizer.learning_rate"
     if path.exists() and not job.again:
-        return override(recipe, key, json.loads(path.read_text())["learning_rate"])
+        return _at_rate(recipe, json.loads(path.read_text())["learning_rate"])
     trials = []
     for rate in tuning.learning_rates:
-        short = _at_fraction(override(recipe, key, rate), tuning)
+        short = _at_fraction(_at_rate(recipe, rate), tuning)
         scores = [_dev_score(short, seed, tuning, emit) for seed in tuning.seeds]
         trials.append({"learning_rate": rate, "score": float(np.mean(scores))})
         emit({"event": "tuned", **trials[-1]})
     best = max(trials, key=lambda trial: trial["score"])["learning_rate"]
     _write_json(path, {"learning_rate": best, "trials": trials, "metrics": tuning.metrics})
-    return override(recipe, key, best)
+    return _at_rate(recipe, best)
+
+
+def _at_rate(recipe: Recipe, rate: float) -> Recipe:
+    def change(stage: Train) -> Train:
+        optimizer = dataclasses.replace(stage.optimizer, learning_rate=rate)
+        return dataclasses.replace(stage, optimizer=optimizer)
+
+    return _retrained(recipe, change)
+
+
+def _retrained(recipe: Recipe, change: Callable[[Train], Train]) -> Recipe:
+    """The recipe with another last stage that trains; what is applied to the result may follow it."""
+    places = [n for n, stage in enumerate(recipe.stages) if isinstance(stage, Train)]
+    at, stages = places[-1], recipe.stages
+    changed = (*stages[:at], change(stages[at]), *stages[at + 1 :])
+    return dataclasses.replace(recipe, stages=changed)
 
 
 def _at_fraction(recipe: Recipe, tuning: Tuning) -> Recipe:
-    last = recipe.stages[-1]
-    budget = last.budget.scaled(tuning.fraction)
-    stages = (*recipe.stages[:-1], dataclasses.replace(last, budget=budget))
+    def shorter(stage: Train) -> Train:
+        return dataclasses.replace(stage, budget=stage.budget.scaled(tuning.fraction))
+
+    recipe = _retrained(recipe, shorter)
     wanted = {metric.split("/")[0] for metric in tuning.metrics}
     tasks = tuple(on_split(task, "dev") for task in recipe.evaluation if task.name in wanted)
-    return dataclasses.replace(recipe, stages=stages, evaluation=tasks)
+    return dataclasses.replace(recipe, evaluation=tasks)
 
 
 def on_split(task: Task, split: str) -> Task:
@@ -154,12 +186,26 @@ def _dev_score(recipe: Recipe, seed: int, tuning: Tuning, emit: Emit) -> float:
     except Diverged:
         return -np.inf
     scores = flatten(scores_of(model, recipe.evaluation))
-    return float(np.mean([scores[metric] for metric in tuning.metrics if metric in scores]))
+    found = [scores[metric] for metric in tuning.metrics if metric in scores]
+    if not found:
+        raise UsageError(_without(tuning, scores))
+    return float(np.mean(found))
+
+
+def check_tuning(recipe: Recipe, tuning: Tuning) -> None:
+    """Raises UsageError, before anything is trained, if no task gives a metric to pick a rate by."""
+    if not _at_fraction(recipe, tuning).evaluation:
+        raise UsageError(_without(tuning, [task.name for task in recipe.evaluation]))
+
+
+def _without(tuning: Tuning, scored: Iterable[str]) -> str:
+    return (
+        f"The learning rate is picked by {', '.join(tuning.metrics)}, and what is scored is "
+        f"{', '.join(scored) or 'nothing'}: name others in Tuning(metrics=...), or tuning=None."
+    )
 
 
 def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
-    from jaxemb.training import Diverged
-
     folder = Path(job.folder) / f"seed-{recipe.seed}"
     if job.again:
         shutil.rmtree(folder, ignore_errors=True)
@@ -170,7 +216,7 @@ def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
         _train_and_score(recipe, folder, emit)
     except UsageError:
         raise
-    except (Diverged, *_FAILURES) as error:
+    except Exception as error:  # a part of somebody's own may raise anything
         _quarantine(job, folder, recipe.seed, recipe, error, emit)
         return
     seconds = time.time() - started
@@ -280,9 +326,13 @@ def read_curve(folder: Path) -> list[dict]:
 
 
 def _write_json(path: Path, content: object) -> None:
-    staging = path.with_name(f".{path.name}")
-    staging.write_text(json.dumps(content, indent=1))
-    os.replace(staging, path)
+    # Tasks of a batch system may write one file at once, each under a name of its own first.
+    staging = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        staging.write_text(json.dumps(content, indent=1))
+        os.replace(staging, path)
+    finally:
+        staging.unlink(missing_ok=True)
 
 
 def main(argv: list[str]) -> int:
@@ -292,7 +342,10 @@ def main(argv: list[str]) -> int:
     job = Job(**json.loads(Path(argv[0]).read_text()))
     if job.cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, job.cores)
-    out = sys.stdout
+    # Only events may reach the pipe, whatever a library prints, be it below Python.
+    sys.stdout.flush()
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
     sys.stdout = sys.stderr
 
     def emit(event: dict) -> None:

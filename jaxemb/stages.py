@@ -97,7 +97,7 @@ def _runner(stage: Stage, recipe: Recipe, key: jax.Array, own: dict) -> Callable
 
 def address(recipe: Recipe, stage: Stage, before: str) -> str:
     """What a stage's result depends on, hashed: itself, the parts it reads, its data, the seed
-    if it draws at random, and the stages before it."""
+    if it draws at random, the dtype it is trained in, and the stages before it."""
     reads, stochastic = ("",), True
     if isinstance(stage, Fit):
         reads, stochastic = stage.estimator.reads, stage.estimator.stochastic
@@ -111,6 +111,8 @@ def address(recipe: Recipe, stage: Stage, before: str) -> str:
         "data": data.fingerprint() if data is not None else None,
         "seed": recipe.seed if stochastic else None,
     }
+    if isinstance(stage, Train):
+        content |= recipe.runtime.changes
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -40,7 +40,7 @@ class Arm:
 
     def sets(self, field: str) -> bool:
         """Whether an override is of a field of this name, under whatever path."""
-        return any(key.rpartition(".")[2] == field for key, _ in self.overrides)
+        return any(sets(key, field) for key, _ in self.overrides)
 
     def mapped(self, change: Callable[[str, Any], Any]) -> "Arm":
         """The arm with every value replaced by `change(key, value)`."""
@@ -49,6 +49,11 @@ class Arm:
     def described(self) -> dict[str, str | int | float | bool | None]:
         """The overrides for JSON, `{"mask": "causal", "layers": 4}`: parts as they are typed."""
         return {key: _described(value) for key, value in self.overrides}
+
+
+def sets(key: str, field: str) -> bool:
+    """Whether a key is that of a field of this name, under whatever path."""
+    return key.rpartition(".")[2] == field
 
 
 def _described(value: Any) -> str | int | float | bool | None:
@@ -298,10 +303,12 @@ def swept(base: Any, texts: Iterable[str]) -> tuple[Arm, ...]:
     Values are read against `base` first, so that an arm is named the same however it was typed.
     """
     axes: dict[str, tuple[Any, ...]] = {}
+    taken: set[str] = set()
     for key, text in map(assignment, texts):
         path = resolve(base, key)
-        if key in axes:
+        if path in taken:
             raise UsageError(f"{key} is given twice; write {key}=a,b.")
+        taken.add(path)
         axes[key] = tuple(paths(override(base, path, v))[path] for v in split_values(text))
     return grid(axes)
 

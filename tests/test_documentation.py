@@ -1,5 +1,6 @@
 """What the README and the pages say is so: commands parse, code runs, links lead somewhere."""
 
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -72,6 +73,24 @@ def test_links_lead_somewhere(page):
 def sections(page: Path) -> set[str]:
     titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize(
+    ("page", "package", "slot"),
+    [("pooling", "pooling", "Pooling"), ("pooling", "heads", "Head"),
+     ("encoders", "encoders", "Encoder"), ("training", "losses", "Loss"),
+     ("training", "losses", "Candidates"), ("training", "training", "GradientMethod"),
+     ("training", "training", "Optimizer"), ("data", "data", "View")],
+)  # fmt: skip
+def test_a_page_names_every_part_of_its_slots(page, package, slot):
+    found = importlib.import_module(f"jaxemb.{package}")
+    parts = [getattr(found, name) for name in found.__all__]
+    base = getattr(found, slot)
+    text = (ROOT / f"docs/{page}.md").read_text()
+    names = [p.__name__ for p in parts if isinstance(p, type) and issubclass(p, base)]
+    assert len(names) > 2
+    told = {name for name in names if re.search(rf"\b{name}\b", text)}
+    assert set(names) - told <= {slot, "Wrapper"}
 
 
 def test_the_table_of_papers_is_what_the_command_prints(capsys):

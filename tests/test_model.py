@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 import jaxemb
+from jaxemb import model as models
 from jaxemb import recipes
 from jaxemb.config import UsageError
 from jaxemb.model import Embedding, Model
 from jaxemb.postprocessing import Slice
 from jaxemb.smoke import shrunk
 from jaxemb.stages import run_stages
+from jaxemb.text import grouping, pad
 
 TEXTS = ["join a list of strings", "", "a", "parse an email header " * 30, "π and ¶", "open a file"]
 
@@ -166,3 +168,22 @@ def test_init_depends_on_the_key_alone(model):
     )
     assert jax.tree.all(jax.tree.map(np.array_equal, one, same))
     assert not jax.tree.all(jax.tree.map(np.array_equal, one, other))
+
+
+def test_strict_vectors_are_the_same_beside_many_texts(model, monkeypatch):
+    """Many texts are padded less, but not those that must come out the same to the bit."""
+    alone = model.encode("a", strict=True)
+    monkeypatch.setattr(grouping, "MANY_TOKENS", 20)
+    shapes = []
+    monkeypatch.setattr(models, "pad", lambda ids, n: shapes.append(n) or pad(ids, n))
+    np.testing.assert_array_equal(model.encode(["a"] * 20, strict=True)[3], alone)
+    assert set(shapes) == {16}
+    model.encode(["a"] * 20)
+    assert set(shapes) == {16, 8}
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[1]"])
+def test_a_model_that_cannot_be_read_is_one_sentence(tmp_path, content):
+    (tmp_path / "model.json").write_bytes(content)
+    with pytest.raises(UsageError, match=r"model\.json"):
+        jaxemb.load(tmp_path)

@@ -1,14 +1,18 @@
 """Eight simulated devices share the embedding of texts; the vectors are those of one device."""
 
+import copy
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
 import pytest
 
+from jaxemb import parallel
 from jaxemb.evaluation import During, Retrieval, evaluate, monitor
 from jaxemb.evaluation.problems import RetrievalProblem
 from jaxemb.model import Embedding, Model, batches
+from jaxemb.parallel import local_mesh, place_copies
 from jaxemb.text import Group, WordPiece, group_by_length
 from tests import toy
 
@@ -51,6 +55,58 @@ def test_every_device_computes_its_rows(model):
     vectors = apply(model.params, batch)
     places = {shard.device: shard.data.shape[0] for shard in vectors.addressable_shards}
     assert places == dict.fromkeys(jax.local_devices(), 2)
+
+
+def test_parameters_are_placed_once_a_model(model, monkeypatch):
+    placed = []
+    place = parallel.place_copies
+    monkeypatch.setattr(
+        parallel, "place_copies", lambda tree, mesh: placed.append(tree) or place(tree, mesh)
+    )
+    for _ in range(3):
+        model.encode(TEXTS)
+    model.encode(TEXTS, layers=1)
+    assert len(placed) == 1
+    model.encode(TEXTS[0]), model.encode(TEXTS, strict=True), model.encode([])
+    assert len(placed) == 1
+
+
+def test_other_parameters_are_placed_anew(model):
+    before = model.encode(TEXTS)
+    halved = jax.tree.map(lambda x: x / 2, model.params)
+    replaced = dataclasses.replace(model, params=halved).encode(TEXTS)
+    assert not np.allclose(before, replaced)
+    np.testing.assert_array_equal(model.encode(TEXTS), before)
+    model.params.update(halved)  # the tree that a frozen model holds can still be changed
+    np.testing.assert_array_equal(model.encode(TEXTS), replaced)
+    written = jax.tree.map(np.array, halved)  # arrays that can be written to are not kept
+    changing = dataclasses.replace(model, params=written)
+    np.testing.assert_allclose(changing.encode(TEXTS), replaced, atol=1e-6)
+    for array in jax.tree.leaves(written):
+        array *= 2
+    np.testing.assert_allclose(changing.encode(TEXTS), before, atol=1e-6)
+
+
+def test_the_first_device_holds_no_second_copy(model):
+    copies = place_copies(model.params, local_mesh(8))
+    for own, copied in zip(*map(jax.tree.leaves, (model.params, copies)), strict=True):
+        first = copied.addressable_shards[0].data
+        assert first.unsafe_buffer_pointer() == own.unsafe_buffer_pointer()
+        assert len(copied.addressable_shards) == 8
+
+
+def test_threads_share_the_copies_and_a_pickled_model_leaves_them_behind(model, monkeypatch):
+    placed = []
+    place = parallel.place_copies
+    monkeypatch.setattr(
+        parallel, "place_copies", lambda tree, mesh: placed.append(tree) or place(tree, mesh)
+    )
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: model.encode(TEXTS), range(8)))
+    assert len(placed) == 1
+    assert all((one == found[0]).all() for one in found)
+    again = copy.deepcopy(dataclasses.replace(model, tokenizer=None))
+    assert again._copies._placed is None and model._copies._placed is not None
 
 
 def test_calls_divide_over_the_devices():

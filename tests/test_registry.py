@@ -224,3 +224,10 @@ def test_the_projects_own_experiments_are_found(monkeypatch):
     assert not found.problems
     assert {"pooling_and_attention", "matryoshka_2d"} <= set(found.entries)
     assert found.get("pooling_and_attention").papers == (101,)
+
+
+def test_an_experiment_that_fails_to_be_built_is_told_with_its_line(tmp_path):
+    path = write(tmp_path, "spelling")
+    path.write_text(path.read_text().replace('return "built', 'None + 1\n    return "built'))
+    with pytest.raises(UsageError, match=r"spelling\.py:11 cannot be built: TypeError"):
+        registry.discover([path]).get("spelling").load()

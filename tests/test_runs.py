@@ -5,19 +5,23 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import jaxemb
-from jaxemb import arm, execution, recipes
+from jaxemb import arm, execution, recipes, records, runs
 from jaxemb.claims import Better
 from jaxemb.config import UsageError, from_json
 from jaxemb.controls import RandomVectors
+from jaxemb.evaluation import Result
 from jaxemb.execution import Named, Options
-from jaxemb.experiment import Experiment, Tuning
-from jaxemb.runs import read_curve, read_results, read_scores, run_arm
+from jaxemb.experiment import Apply, Experiment, Tuning
+from jaxemb.model import Transform
+from jaxemb.postprocessing import Slice
+from jaxemb.runs import data_fingerprints, read_curve, read_results, read_scores, run_arm
 
 FILE = str(Path(__file__).with_name("toy_experiment.py"))
 
@@ -222,3 +226,124 @@ def test_a_killed_experiment_goes_on_where_it_stopped(tmp_path):
         assert steps[0] == steps[1] == list(range(1, 41))
         losses = [[line["loss"] for line in read_curve(path)] for path in (one, other)]
         assert losses[0] == losses[1]
+
+
+def jobs(options, **changes):
+    one = named(**changes)
+    return execution.jobs_of(one, options, *execution.prepare(one, options))
+
+
+def test_another_dtype_is_another_run_and_other_devices_are_not():
+    plain, half, saved = (
+        [Path(job.folder).name for job in jobs(Options(overrides=overrides))]
+        for overrides in (
+            (),
+            (("runtime.dtype", "bfloat16"),),
+            (("runtime.checkpoint_every", "7"), ("runtime.devices", "pmap")),
+        )
+    )
+    assert plain == saved and not set(plain) & set(half)
+
+
+def test_a_learning_rate_that_is_given_is_not_picked():
+    tuned = jobs(Options(), tuning=Tuning())
+    assert all(job.tuning is not None for job in tuned)
+    given = jobs(Options(overrides=(("optimizer.learning_rate", "0.02"),)), tuning=Tuning())
+    assert all(job.tuning is None for job in given)
+    rates = {from_json(job.recipe).stages[-1].optimizer.learning_rate for job in given}
+    assert rates == {0.02}
+
+
+def test_a_rate_is_picked_for_training_that_other_stages_follow(tmp_path):
+    base = experiment().base
+    base = dataclasses.replace(base, stages=(*base.stages, Apply(transform=Slice(dim=8))))
+    tuning = Tuning(learning_rates=(1e-3, 2e-3), metrics=("sts/spearman",))
+    record = run(tmp_path, base=base, arms=(arm("one"),), claims=(), seeds=(0,), tuning=tuning)
+    assert record["failed"] == [] and record["arms"]["one"]["learning_rate"] in (1e-3, 2e-3)
+    assert jaxemb.load(folders(tmp_path)[0]).dim == 8
+
+
+def test_a_rate_that_nothing_tells_is_refused_before_training(tmp_path):
+    tuning = Tuning(metrics=("clustering/v_measure",))
+    with pytest.raises(UsageError, match="picked by clustering/v_measure, and what is scored is"):
+        jobs(Options(), tuning=tuning)
+    tuning = Tuning(metrics=("sts/no_such_metric",))
+    events = []
+    with pytest.raises(UsageError, match="sts/no_such_metric.*sts/spearman"):
+        run(tmp_path, events, arms=(arm("one"),), claims=(), tuning=tuning)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Failing(Transform):
+    """A part of somebody's own that raises what nobody foresees."""
+
+    def __call__(self, vectors):
+        raise AttributeError("somebody's own mistake")
+
+
+def test_a_part_may_fail_in_any_way_and_the_other_seeds_go_on(tmp_path):
+    base = experiment().base
+    base = dataclasses.replace(base, stages=(*base.stages, Apply(transform=Failing())))
+    record = run(tmp_path, base=base, arms=(arm("one"),), claims=(), controls=())
+    assert [failure["seed"] for failure in record["failed"]] == [0, 1]
+    assert {failure["error"] for failure in record["failed"]} == {
+        "AttributeError: somebody's own mistake"
+    }
+
+
+def test_a_network_that_cannot_be_built_is_one_sentence(monkeypatch):
+    from jaxemb.model import Embedder
+
+    def shapes(self):
+        raise IndexError()
+
+    monkeypatch.setattr(Embedder, "shapes", shapes)
+    with pytest.raises(UsageError, match="Arm mean cannot be built: IndexError"):
+        execution.prepare(named(), Options())
+
+
+def test_data_of_two_stages_of_one_name_are_both_told():
+    base = experiment().base
+    vocabulary, table, train = base.stages
+    dev = dataclasses.replace(table.data, split="dev")
+    table = dataclasses.replace(table, name="vocabulary", data=dev)
+    found = data_fingerprints(dataclasses.replace(base, stages=(vocabulary, table, train)))
+    assert found["vocabulary"] == vocabulary.data.fingerprint()
+    assert found["vocabulary-2"] == dev.fingerprint()
+    assert list(found)[2:4] == ["train", "retrieval"]
+
+
+def test_many_may_write_one_file_at_once(tmp_path):
+    path = tmp_path / "scores.json"
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: runs._write_json(path, {"n": [n] * 2000}), range(200)))
+    assert len(set(json.loads(path.read_text())["n"])) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["scores.json"]
+
+
+def test_a_control_stands_whole_or_not_at_all(tmp_path):
+    place = tmp_path / "controls" / "one-1234"
+    result = Result(metrics={"x": 1.0}, examples={}, data="d")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: records._keep(place, {"task": result}, n % 2 == 0), range(40)))
+    assert read_results(place)["task"].metrics == {"x": 1.0}
+    assert [file.name for file in place.parent.iterdir()] == ["one-1234"]
+
+
+def test_only_events_reach_the_pipe_of_a_worker(tmp_path):
+    """Whatever else is printed goes to the log, from C too."""
+    script = (
+        "import os, sys; from jaxemb import runs\n"
+        "def run_arm(job, emit):\n"
+        "    print('a library'); os.write(1, b'another'); emit({'event': 'done', 'name': 'π'})\n"
+        "runs.run_arm = run_arm\n"
+        "sys.exit(runs.main([sys.argv[1]]))"
+    )
+    job = dataclasses.asdict(jobs(Options())[0])
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    command = [sys.executable, "-c", script, str(tmp_path / "job.json")]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    assert [json.loads(row) for row in done.stdout.splitlines()] == [
+        {"arm": "mean", "event": "done", "name": "π"}
+    ]
+    assert "a library" in done.stderr and "another" in done.stderr

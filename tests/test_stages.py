@@ -101,3 +101,11 @@ def test_the_same_seed_trains_the_same_model(recipe, cache):
         run_stages(dataclasses.replace(recipe, seed=seed), report=curve.append)
         losses[run] = [line["loss"] for line in curve]
     assert losses["one"] == losses["same"] != losses["other"]
+
+
+def test_the_dtype_of_training_is_part_of_what_a_stage_gives(recipe):
+    other = override(recipe, "runtime.dtype", "bfloat16")
+    assert addresses(recipe)[:2] == addresses(other)[:2]
+    assert addresses(recipe)[2] != addresses(other)[2]
+    elsewhere = override(recipe, "runtime.checkpoint_every", "7")
+    assert addresses(recipe) == addresses(elsewhere)

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Part, UsageError, resolve
 from jaxemb.sweep import (
     LONGEST_NAME,
     Arm,
@@ -269,6 +269,8 @@ def test_sweep_sees_tuples_and_bad_values():
         swept(Base(), ["depth=1,2"])
     with pytest.raises(UsageError, match="layers is given twice"):
         swept(Base(), ["layers=1", "layers=2"])
+    with pytest.raises(UsageError, match="given twice"):
+        swept(Base(), ["rate=0.1", f"{resolve(Base(), 'rate')}=0.2"])
 
 
 def test_mapped_changes_values_alone():

@@ -24,6 +24,7 @@ def of_recipe(recipe: Any) -> dict[str, int | None]:
     loss itself and recomputed activations are left out.
 
     Example:
+        >>> from jaxemb import recipes
         >>> of_recipe(recipes.static_bag())["flops"]
         0
     """

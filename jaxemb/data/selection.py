@@ -42,7 +42,7 @@ class Within(Source):
         found = [
             {**record, "package": self._part(record["module"])}
             for record in _all(self.inner, split)
-            if self.covers(record["module"]) and self.package in ("", record["package"])
+            if self.covers(record["module"]) and self.package in ("", record.get("package"))
         ]
         if not found:
             raise UsageError(f"there is no record of split {split!r} in {self._name()}")

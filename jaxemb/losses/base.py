@@ -30,8 +30,8 @@ class Loss(Part):
 
     Attributes:
         needs: columns that must exist; checked before training by `check_columns`.
-        vectors: columns that are embedded before the loss sees them.
-        optional: the ones among `vectors` that may be absent.
+        vectors: columns that are embedded before the loss sees them; those that it does not need
+            may be absent.
         reads_depths: whether every depth's vector is wanted.
     """
 

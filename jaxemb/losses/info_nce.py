@@ -40,7 +40,8 @@ def info_nce(
         temperature: $\tau$.
 
     Example:
-        >>> info_nce(jnp.eye(2), jnp.arange(2)).value.round(4).tolist()
+        >>> values = info_nce(jnp.eye(2), jnp.arange(2)).value
+        >>> [round(value, 4) for value in values.tolist()]
         [0.3133, 0.3133]
 
     Reference: van den Oord et al., Representation Learning with Contrastive Predictive Coding,

@@ -42,8 +42,9 @@ class Cosine(Similarity):
     r"""$s(a, b) = \frac{a \cdot b}{\lVert a \rVert \lVert b \rVert}$; a zero vector scores 0.
 
     Example:
-        >>> Cosine()(jnp.array([[3.0, 4.0]]), jnp.array([[0.0, 2.0]])).round(4).tolist()
-        [[0.8]]
+        >>> score = Cosine()(jnp.array([[3.0, 4.0]]), jnp.array([[0.0, 2.0]]))
+        >>> round(score.item(), 4)
+        0.8
     """
 
     def __call__(

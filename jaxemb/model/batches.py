@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxemb.model.embedder import Embedder, Params
-from jaxemb.parallel import local_mesh, on_every_device, place_copies
+from jaxemb.parallel import local_mesh, on_every_device
 from jaxemb.text import Group, TextBatch, group_by_length, pad
 
 Report = Callable[[int, int], None]
@@ -20,19 +20,17 @@ def embed(
     sequences: list[np.ndarray],
     rows: int | None,
     budget: int | None,
+    devices: int,
     show_progress: bool,
     report: Report | None,
 ) -> np.ndarray:
     """Vectors of tokenised texts, longest first, at most two batches in flight.
 
-    A batch is shared by all devices of this process; a text by itself is for one device.
+    A batch is shared by so many of this process's devices, which hold the parameters.
     """
     if not sequences:
         return np.zeros((0, embedder.dim), np.float32)
-    devices = 1 if 1 in (rows, len(sequences)) else jax.local_device_count()
     apply = compiled(embedder, devices)
-    if devices > 1:
-        params = place_copies(params, local_mesh(devices))
     lengths = [len(ids) for ids in sequences]
     groups = group_by_length(
         lengths,

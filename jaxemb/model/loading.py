@@ -30,8 +30,10 @@ def load(path: str | os.PathLike) -> Model:
         return interop.read(interop.find(path))
     try:
         description = json.loads((folder / "model.json").read_text())
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError) as error:  # no JSON, or no UTF-8
         raise UsageError(f"{folder / 'model.json'} cannot be read: {error}.") from error
+    if not isinstance(description, dict):
+        raise UsageError(f"{folder / 'model.json'} is a JSON {type(description).__name__}.")
     if description.get("format", 0) > FORMAT:
         raise UsageError(
             f"{folder} was written in format {description['format']}, and this jaxemb reads up to "

@@ -17,6 +17,7 @@ from jaxtyping import Array
 from jaxemb.config import Part, UsageError, to_json
 from jaxemb.model.batches import Report, embed
 from jaxemb.model.embedder import Embedder, Params
+from jaxemb.parallel import Copies
 from jaxemb.text import Tokenizer
 
 FORMAT = 1
@@ -45,6 +46,9 @@ class Model:
     params: Params
     tokenizer: Tokenizer | None = None
     transforms: tuple[Transform, ...] = ()
+    _copies: Copies = dataclasses.field(
+        default_factory=Copies, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def create(cls, embedder: Embedder | None, key: Array) -> "Model":
@@ -120,7 +124,13 @@ class Model:
         embedder = self.embedder if layers is None else self.embedder.truncated(layers)
         sequences = self._tokenized(texts, prompt, role, max_tokens)
         rows = 1 if strict else batch_size
-        vectors = embed(embedder, self.params, sequences, rows, batch_tokens, show_progress, report)
+        # A text by itself is for one device, and so is each of strict ones.
+        alone = rows == 1 or len(sequences) < 2
+        devices = 1 if alone else jax.local_device_count()
+        params = self.params if devices == 1 else self._copies.on(devices, self.params)
+        vectors = embed(
+            embedder, params, sequences, rows, batch_tokens, devices, show_progress, report
+        )
         vectors = self._transformed(vectors)[:, :dim]
         return _unit(vectors) if normalize else np.ascontiguousarray(vectors)
 

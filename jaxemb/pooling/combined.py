@@ -36,8 +36,9 @@ class PowerMean(Pooling, kw_only=True):
 
     Example:
         >>> states = jnp.array([1.0, 3.0, 9.0]).reshape(1, 1, 3, 1)
-        >>> PowerMean(power=3).apply({}, states, jnp.array([[True, True, False]])).round(3).tolist()
-        [[2.4100000858306885]]
+        >>> v = PowerMean(power=3).apply({}, states, jnp.array([[True, True, False]]))
+        >>> round(v.item(), 3)
+        2.41
 
     Reference: Rücklé et al., Concatenated Power Mean Word Embeddings, arXiv:1803.01400.
     """

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float
 
+from jaxemb.config import UsageError
 from jaxemb.model import Transform
 
 
@@ -16,10 +17,17 @@ class Slice(Transform):
         >>> Slice(dim=2)(np.ones((3, 5), np.float32)).shape
         (3, 2)
 
+    Raises:
+        UsageError: `dim` is below 1.
+
     Reference: Matryoshka Representation Learning, arXiv:2205.13147.
     """
 
     dim: int
+
+    def __post_init__(self) -> None:
+        if self.dim < 1:
+            raise UsageError(f"dim={self.dim} must be at least 1.")
 
     def __call__(self, vectors: Float[np.ndarray, "texts dim"]) -> Float[np.ndarray, "texts kept"]:
         """`[texts, dim] -> [texts, kept]`."""

@@ -46,6 +46,7 @@ class Whitening(Estimator):
             model,
             embedder=dataclasses.replace(model.embedder, head=Identity()),
             params={**model.params, "head": {}},
+            transforms=(),  # what is fitted stands before them
         )
         sample = list(itertools.islice(dict.fromkeys(texts), self.texts))
         vectors = bare.encode(sample, normalize=False).astype(np.float64)

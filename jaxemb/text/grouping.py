@@ -39,7 +39,8 @@ def group_by_length(
         [[3, 1], [2, 0]]
     """
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    rounded = narrow_bucket if sum(lengths) >= MANY_TOKENS else bucket
+    # The shape of a text by itself does not depend on the others: its vector is the same to the bit.
+    rounded = bucket if rows == 1 or sum(lengths) < MANY_TOKENS else narrow_bucket
     groups, start = [], 0
     while start < len(order):
         tokens = rounded(lengths[order[start]], max_tokens)
@@ -61,5 +62,6 @@ def narrow_bucket(length: int, max_tokens: int) -> int:
         >>> narrow_bucket(33, 64), narrow_bucket(100, 512)
         (40, 112)
     """
+    length = max(length, 1)
     step = max(8, (1 << (length - 1).bit_length()) // 8)
     return min(-(-length // step) * step, max_tokens)

@@ -47,7 +47,7 @@ class SynonymFile(Lexicon):
     skipped.
 
     Raises:
-        UsageError: the file is missing or not UTF-8, or a line holds fewer than two words.
+        UsageError: the file is missing or not UTF-8, holds no set, or a set of fewer than two words.
     """
 
     path: str
@@ -86,10 +86,12 @@ def _frozen(found: Mapping[str, list[str]]) -> Alternatives:
 @functools.lru_cache(maxsize=4)
 def _read(path: str) -> Alternatives:
     try:
-        lines = _lines(Path(path).read_text(encoding="utf-8"))
+        lines = _lines(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The synonyms in {path} cannot be read: {error}.") from error
     sets = [_words(line.lower()) for line in lines if not line.startswith("#")]
+    if not sets:
+        raise UsageError(f"{path} holds no synonyms.")
     for number, words in enumerate(sets, start=1):
         if len(words) < 2:
             raise UsageError(f"Set {number} of {path} holds {len(words)} words; synonyms are two.")

@@ -194,10 +194,13 @@ def substituted(
     text: str, lexicon: Lexicon, other: Callable[[str], str], *, articles: bool = True
 ) -> str:
     """The text with `other(phrase)` for every phrase of the lexicon; all-capitals are left alone."""
+    known = lexicon.alternatives()
 
     def one(match: re.Match) -> str:
         phrase = match["phrase"]
-        return phrase if len(phrase) > 1 and phrase.isupper() else other(phrase)
+        # Whatever the case, a pattern also takes a dotless i or a long s for an i or s.
+        is_other = phrase.lower() not in known
+        return phrase if is_other or len(phrase) > 1 and phrase.isupper() else other(phrase)
 
     if articles:
         return _fit_articles(text, _pattern(lexicon), one)

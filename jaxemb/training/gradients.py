@@ -26,6 +26,10 @@ class GradientMethod(Part):
     def check(self, rows: int, devices: int) -> None:
         """Raises UsageError if a batch of `rows` on so many devices cannot be cut as asked."""
 
+    def at_once(self, rows: int) -> int:
+        """Of a batch of `rows`, how many have their activations in memory at a time."""
+        return rows
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Full(GradientMethod):
@@ -91,6 +95,10 @@ class Microbatch(GradientMethod):
         _check_pieces(rows, devices, self.pieces, f"{self.pieces} pieces")
         self.inner.check(rows // self.pieces, devices)
 
+    def at_once(self, rows: int) -> int:
+        """Those of a piece, as `inner` takes them."""
+        return self.inner.at_once(rows // self.pieces)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GradCache(GradientMethod):
@@ -155,6 +163,10 @@ class GradCache(GradientMethod):
                 f"A chunk of {self.chunk} rows does not divide over {devices} devices."
             )
 
+    def at_once(self, rows: int) -> int:
+        """Those of a chunk."""
+        return min(self.chunk, rows)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rematerialize(GradientMethod):
@@ -181,6 +193,10 @@ class Rematerialize(GradientMethod):
     def check(self, rows: int, devices: int) -> None:
         """As `inner`."""
         self.inner.check(rows, devices)
+
+    def at_once(self, rows: int) -> int:
+        """As `inner`, though of these only what is named `block` is kept."""
+        return self.inner.at_once(rows)
 
 
 def strided(tree: Any, pieces: int) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import jax
 from jaxtyping import Array, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import Part, UsageError
 from jaxemb.losses import check_columns
 from jaxemb.parallel import Runtime
 from jaxemb.training.interrupt import Interrupt
@@ -201,13 +201,17 @@ class _Run:
 
 def computed_in(part: Any, dtype: str) -> Any:
     """A part whose fields named `dtype`, at any depth, say `dtype`; `float32` changes nothing."""
-    if dtype == "float32" or not dataclasses.is_dataclass(part):
+    if dtype == "float32":
+        return part
+    if isinstance(part, tuple):
+        return tuple(computed_in(item, dtype) for item in part)
+    if not dataclasses.is_dataclass(part):
         return part
     changes = {}
     for field in dataclasses.fields(part):
         value = getattr(part, field.name, None)
         if field.name == "dtype":
             changes["dtype"] = dtype
-        elif field.name not in ("parent", "name") and dataclasses.is_dataclass(value):
+        elif field.name not in ("parent", "name") and isinstance(value, Part | tuple):
             changes[field.name] = computed_in(value, dtype)
     return dataclasses.replace(part, **changes)

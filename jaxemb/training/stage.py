@@ -33,8 +33,8 @@ class Steps(Budget):
     """So many steps.
 
     Example:
-        >>> Steps(400).count(data=None)
-        400
+        >>> Steps(400).scaled(0.25)
+        Steps(steps=100)
     """
 
     steps: int

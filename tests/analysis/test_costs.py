@@ -6,7 +6,9 @@ import pytest
 
 from jaxemb import recipes
 from jaxemb.analysis import costs
+from jaxemb.config import override_all
 from jaxemb.planning import need
+from jaxemb.training import Full, GradCache, Microbatch, Rematerialize
 
 
 def shape(*sizes: int) -> jax.ShapeDtypeStruct:
@@ -81,3 +83,21 @@ def test_bytes_a_device():
     assert (
         need(recipes.static_bag()).total == 4 * costs.of_recipe(recipes.static_bag())["parameters"]
     )
+
+
+def test_bytes_of_a_chunk_are_those_of_all_its_texts_on_a_device():
+    recipe = recipes.pair_retriever()
+    rows = recipe.stages[-1].data.batch_size
+
+    def activations(gradients, devices=1, dtype="float32"):
+        changes = {"train.gradients": gradients, "runtime.dtype": dtype}
+        return need(override_all(recipe, changes), devices).activations
+
+    whole = activations(Full())
+    quarter = GradCache(chunk=rows // 4)
+    assert activations(GradCache(chunk=rows)) == whole
+    assert activations(quarter) == pytest.approx(whole / 4, rel=0.1)
+    assert activations(Microbatch(pieces=4)) == activations(quarter)
+    assert activations(Rematerialize(inner=quarter)) == activations(quarter)
+    assert activations(quarter, devices=8) == pytest.approx(whole / 32, rel=0.3)
+    assert activations(Full(), dtype="bfloat16") < 0.8 * whole

@@ -26,3 +26,9 @@ def test_an_empty_gzipped_file_is_empty(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(UsageError, match="is empty"):
         read_rows(path)
+
+
+def test_a_line_ends_at_its_line_break_alone(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("one\fstill one\r\n\n two\u2028still two \n".encode())
+    assert read_rows(path) == [{"text": "one\fstill one"}, {"text": "two\u2028still two"}]

@@ -9,7 +9,7 @@ import pytest
 from jaxemb.config import UsageError
 from jaxemb.heads import Chain, Identity, Linear
 from jaxemb.model import Model
-from jaxemb.postprocessing import Whitening
+from jaxemb.postprocessing import Slice, Whitening
 from tests.contracts import base
 
 TEXTS = [
@@ -56,3 +56,19 @@ def test_a_head_that_cannot_hold_it_is_refused():
         Whitening().fit(model, TEXTS, jax.random.key(1))
     with pytest.raises(UsageError, match="exceeds the width"):
         next(fitted(Whitening(), 40))
+
+
+def test_it_is_fitted_to_vectors_before_what_is_applied_to_them():
+    embedder = dataclasses.replace(base(), head=Chain(heads=(Linear(dim=6),)))
+    model = Model.create(embedder, jax.random.key(0))
+    model = dataclasses.replace(model, tokenizer=embedder.text.train(TEXTS))
+    sliced = dataclasses.replace(model, transforms=(Slice(dim=3),))
+    heads = (Whitening().fit(m, TEXTS, jax.random.key(1)).params["head"] for m in (model, sliced))
+    for one, other in zip(*map(jax.tree.leaves, heads), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("dim", [0, -1])
+def test_a_slice_keeps_something(dim):
+    with pytest.raises(UsageError, match="at least 1"):
+        Slice(dim=dim)

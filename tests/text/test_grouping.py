@@ -1,6 +1,7 @@
 import numpy as np
 
 from jaxemb.text import bucket, group_by_length
+from jaxemb.text.grouping import MANY_TOKENS, narrow_bucket
 
 
 def test_a_group_holds_about_as_many_tokens_whatever_the_lengths():
@@ -27,3 +28,16 @@ def test_many_texts_are_padded_less():
 
 def test_a_text_longer_than_the_budget_has_a_call_of_its_own():
     assert [group.rows for group in group_by_length([500, 400], 512, budget=100)] == [1, 1]
+
+
+def test_the_shape_of_a_text_by_itself_does_not_depend_on_the_others():
+    many = [33] * (MANY_TOKENS // 33 + 1)
+    assert {group.tokens for group in group_by_length(many, 64)} == {40}
+    alone, among = (group_by_length(lengths, 64, rows=1) for lengths in ([33], many))
+    assert {group.tokens for group in among} == {alone[0].tokens}
+
+
+def test_texts_without_a_token_have_room_for_one():
+    groups = group_by_length([MANY_TOKENS, 0], MANY_TOKENS, rows=2)
+    assert all(group.tokens for group in groups)
+    assert narrow_bucket(0, 64) == narrow_bucket(1, 64) == 8

@@ -262,3 +262,19 @@ def test_edit_distance_is_that_of_the_whole_table():
 def test_a_generator_is_the_texts_own():
     assert generator("a", 1).random() == generator("a", 1).random()
     assert len({generator(t, n).random() for t in ("a", "b", "\udc80") for n in range(3)}) == 9
+
+
+@pytest.mark.parametrize("text", ["Retrıeve a pıcture.", "RETRİEVE it", "A pıcture of u\u017feful"])
+def test_letters_that_only_a_pattern_takes_for_others_stay(text):
+    for paraphraser in (SynonymSubstitution(), RoundTrip()):
+        assert isinstance(paraphraser(text, np.random.default_rng(0)), str)
+
+
+def test_a_file_without_synonyms_is_refused(tmp_path):
+    path = tmp_path / "none.txt"
+    path.write_text("# nothing yet\n")
+    with pytest.raises(UsageError, match="holds no synonyms"):
+        SynonymFile(path=str(path)).alternatives()
+    path = tmp_path / "marked.txt"
+    path.write_bytes(b"\xef\xbb\xbfbig, large\n")
+    assert SynonymFile(path=str(path)).alternatives()["big"] == ("large",)

@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import toy
 
-from jaxemb.config import UsageError, from_json, to_json
+from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.losses import InfoNCE, LayerWise
 from jaxemb.parallel import Jit, Pmap, Runtime, fsdp_spec
 from jaxemb.training import (
@@ -359,3 +359,25 @@ def test_it_runs_outside_the_main_thread():
     worker.start()
     worker.join()
     assert len(results) == 1
+
+
+def test_a_dtype_reaches_parts_inside_of_tuples():
+    @dataclasses.dataclass(frozen=True)
+    class Branches(Part):
+        inner: tuple
+
+    branches = Branches((toy.embedder().encoder, "name", 3))
+    found = computed_in(branches, "bfloat16").inner
+    assert found[0].dtype == "bfloat16" and found[1:] == ("name", 3)
+
+
+def test_rows_that_are_in_memory_at_a_time():
+    methods = {
+        Full(): 64,
+        Microbatch(pieces=4): 16,
+        GradCache(chunk=8): 8,
+        GradCache(chunk=128): 64,
+        Microbatch(pieces=2, inner=GradCache(chunk=8)): 8,
+        Rematerialize(inner=GradCache(chunk=16)): 16,
+    }
+    assert {method: method.at_once(64) for method in methods} == methods

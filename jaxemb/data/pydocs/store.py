@@ -35,7 +35,7 @@ class Records(Sequence):
     `column(field)` gives one field of all records and reads no other.
     """
 
-    def __init__(self, file: Path, transform: Callable[[dict], dict] | None = None):
+    def __init__(self, file: Path):
         self._file = file
         self._columns: dict[str, list] = {}
         with np.load(file) as arrays:
