@@ -82,9 +82,8 @@ class Copies:
                 return self._placed
             self._placed = None  # what is kept already makes room first
             placed = place_copies(tree, local_mesh(devices))
-            if all(
-                isinstance(leaf, jax.Array) for leaf in leaves
-            ):  # no other is sure to stay as it is
+            # Arrays of other kinds may be written to: their copies serve this call alone.
+            if all(isinstance(leaf, jax.Array) for leaf in leaves):
                 self._placed, self._of = placed, leaves
             return placed
 
