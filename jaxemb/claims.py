@@ -86,6 +86,10 @@ class Claim(Part):
         """The effect with its uncertainty."""
         raise TypeError(f"{type(self).__name__} must define estimate(table)")
 
+    def least(self, margin: float) -> float:
+        """The smallest effect that matters: an interval that ends below it contradicts the claim."""
+        return margin
+
     def judge(self, table: Table, margin: float = 0.01) -> Judgement:
         """The claim on its own; `judge_all` corrects for the others."""
         return judge_all([self], table, margin)[0]
@@ -117,7 +121,10 @@ class Better(Claim):
 
 @dataclasses.dataclass(frozen=True)
 class NotWorse(Claim):
-    """One arm's score is at most `margin` below another's; the effect is difference + margin."""
+    """One arm's score is at most `margin` below another's; the effect is difference + margin.
+
+    Contradicted where the interval ends below 0: the effect has the margin in it already.
+    """
 
     arm: str
     than: str
@@ -133,6 +140,9 @@ class NotWorse(Claim):
 
     def estimate(self, table: Table) -> Comparison:
         return _difference(table, self.metric, self.arm, self.than).shifted(self.margin)
+
+    def least(self, margin: float) -> float:
+        return 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,7 +204,10 @@ class Trend(Claim):
 
 @dataclasses.dataclass(frozen=True)
 class Correlates(Claim):
-    """Two metrics rank the arms alike; the effect is Spearman's rho across arms, a seed."""
+    """Two metrics rank the arms alike; the effect is Spearman's rho across arms, a seed.
+
+    A metric in which all arms are equal ranks nothing: its rho is 0.
+    """
 
     with_metric: str
     across: str = "arms"
@@ -204,15 +217,13 @@ class Correlates(Claim):
         return f"{self.metric} and {self.with_metric} agree across {self.across}"
 
     def estimate(self, table: Table) -> Comparison:
-        from scipy.stats import spearmanr
-
         arms = tuple(table.arms)
         if len(arms) < 3:
             raise UsageError(f"A correlation across arms needs three arms; there are {len(arms)}.")
         pairs = zip(
             _scores(table, self.metric, arms), _scores(table, self.with_metric, arms), strict=True
         )
-        correlations = [spearmanr(one, other).statistic for one, other in pairs]
+        correlations = [spearman(one, other) for one, other in pairs]
         return over_seeds(np.array(correlations))
 
 
@@ -291,7 +302,8 @@ def judge_all(
     """Judge an experiment's claims together: p-values are corrected by Holm over all of them.
 
     Args:
-        margin: the smallest difference that matters; an interval that ends below it contradicts.
+        margin: the smallest difference that matters; an interval that ends below it contradicts
+            (for a claim that names a margin itself, one that ends below 0).
         floors: by metric, the score of the static bag. Where none of a claim's arms reaches it, the
             base has not learned, and the claim is not testable at this scale.
     """
@@ -309,7 +321,7 @@ def judge_all(
             seeds_needed=one.seeds_needed,
             verdict=NOT_TESTABLE
             if _unlearned(claim, table, floors or {})
-            else str(verdict(one, margin, p_corrected=float(p))),
+            else str(verdict(one, claim.least(margin), p_corrected=float(p))),
         )
         for claim, one, p in zip(claims, estimates, corrected, strict=True)
     ]
