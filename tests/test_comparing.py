@@ -116,7 +116,7 @@ def test_the_text_tells_everything(arms):
     for told in (
         "A  arm-0.0  seeds 0, 1, 2", "run - A", "Holm", "BH", "detectable", "Over 3 tasks",
         "Friedman: chi2", "Nemenyi", "Wilcoxon's p over 3 tasks is at least 0.25", "Variance of B - A",
-        "over 3 paired seeds",
+        "over 3 paired seeds", "takes them as independent of each other",
     ):  # fmt: skip
         assert told in text, told
     assert "nan" not in text and "None" not in text
@@ -209,7 +209,7 @@ def test_what_is_not_trained_stands_beside_every_seed(arms, tmp_path):
     bag = write_arm(tmp_path, "bag", 0.2, (0,), recipe=to_json(recipes.static_bag()))
     found = compare_runs([bag, arms[0]])
     assert [arm["seeds"] for arm in found["arms"]] == [[0], [0, 1, 2]]
-    assert not found["arms"][0]["trained"] and "not trained" in described(found)
+    assert not found["arms"][0]["trained"] and "one model" in described(found)
     assert all(row["interval"] is not None for row in found["metrics"])
 
 
@@ -253,6 +253,28 @@ def test_results_of_eval_are_compared(arms, tmp_path):
     (folder / "examples/sts.npz").unlink()
     with pytest.raises(UsageError, match="cannot be read"):
         compare_runs([arms[0], folder])
+
+
+def test_scores_that_describe_are_in_no_mean_over_tasks(tmp_path):
+    """As in the means that `jaxemb eval` prints: less bias is not a lower place."""
+    folders = [
+        evaluated(tmp_path / name, model=name, descriptive=["classification"]) for name in "ab"
+    ]
+    found = compare_runs(folders)
+    assert {row["metric"] for row in found["metrics"]} == {f"{t}/{m}" for t, m in TASKS.items()}
+    assert found["tasks"]["metrics"] == ["retrieval/ndcg@10", "sts/spearman"]
+    for folder in folders:
+        Result(metrics={"gap": 0.1, "gap@0.5": 0.2}).save(folder / "examples" / "insertion.npz")
+        told = json.loads((folder / "results.json").read_text())
+        told["scores"] |= {"insertion/gap": 0.1, "insertion/gap@0.5": 0.2}
+        (folder / "results.json").write_text(json.dumps(told))
+    assert compare_runs(folders)["tasks"]["metrics"] == found["tasks"]["metrics"]
+
+
+def test_models_that_were_only_scored_are_not_called_untrained(tmp_path):
+    text = described(compare_runs([evaluated(tmp_path / name, model=name) for name in "ab"]))
+    assert "not trained" not in text and "nothing was trained" not in text
+    assert "over the examples alone" in text
 
 
 def test_scores_without_records_have_no_interval_and_still_a_test_over_tasks(tmp_path):

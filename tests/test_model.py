@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 import jaxemb
-from jaxemb import model as models
 from jaxemb import recipes
 from jaxemb.config import UsageError
-from jaxemb.model import Embedding, Model
+from jaxemb.model import Embedding, Model, batches
 from jaxemb.postprocessing import Slice
 from jaxemb.smoke import shrunk
 from jaxemb.stages import run_stages
@@ -175,7 +174,7 @@ def test_strict_vectors_are_the_same_beside_many_texts(model, monkeypatch):
     alone = model.encode("a", strict=True)
     monkeypatch.setattr(grouping, "MANY_TOKENS", 20)
     shapes = []
-    monkeypatch.setattr(models, "pad", lambda ids, n: shapes.append(n) or pad(ids, n))
+    monkeypatch.setattr(batches, "pad", lambda ids, n: shapes.append(n) or pad(ids, n))
     np.testing.assert_array_equal(model.encode(["a"] * 20, strict=True)[3], alone)
     assert set(shapes) == {16}
     model.encode(["a"] * 20)

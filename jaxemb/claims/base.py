@@ -51,12 +51,10 @@ class Table:
         """One arm's score, compared with 0."""
         return level(self.seeds(arm, metric), name_of(metric), trained=self.trained)
 
-    def difference(
-        self, metric: str, arm: str, than: str, *, confidence: float = 0.95
-    ) -> Comparison:
-        """How much higher one arm scores than another, with an interval at this confidence."""
+    def difference(self, metric: str, arm: str, than: str) -> Comparison:
+        """How much higher one arm scores than another."""
         pair = self.seeds(arm, metric), self.seeds(than, metric)
-        return compare(*pair, name_of(metric), trained=self.trained, confidence=confidence)
+        return compare(*pair, name_of(metric), trained=self.trained)
 
 
 def name_of(metric: str) -> str:
@@ -99,6 +97,10 @@ class Claim(Part):
         """The effect with its uncertainty."""
         raise TypeError(f"{type(self).__name__} must define estimate(table)")
 
+    def least(self, margin: float) -> float:
+        """The smallest effect that matters: an interval that ends below it contradicts the claim."""
+        return margin
+
     def judge(self, table: Table, margin: float = 0.01) -> Judgement:
         """The claim on its own; `judge_all` corrects for the others."""
         return judge_all([self], table, margin)[0]
@@ -110,7 +112,8 @@ def judge_all(
     """Judge an experiment's claims together: p-values are corrected by Holm over all of them.
 
     Args:
-        margin: the smallest difference that matters; an interval that ends below it contradicts.
+        margin: the smallest difference that matters; an interval that ends below it contradicts
+            (for a claim that names a margin itself, one that ends below 0).
         floors: by metric, the score of the static bag. Where none of a claim's arms reaches it, the
             base has not learned, and the claim is not testable at this scale.
     """
@@ -128,7 +131,7 @@ def judge_all(
             seeds_needed=one.seeds_needed,
             verdict=NOT_TESTABLE
             if _unlearned(claim, table, floors or {})
-            else str(verdict(one, margin, p_corrected=float(p))),
+            else str(verdict(one, claim.least(margin), p_corrected=float(p))),
         )
         for claim, one, p in zip(claims, estimates, corrected, strict=True)
     ]

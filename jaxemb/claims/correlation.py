@@ -12,7 +12,10 @@ from jaxemb.evaluation.statistics import Comparison, over_seeds
 
 @dataclasses.dataclass(frozen=True)
 class Correlates(Claim):
-    """Two metrics rank the arms alike; the effect is Spearman's rho across arms, a seed."""
+    """Two metrics rank the arms alike; the effect is Spearman's rho across arms, a seed.
+
+    A metric in which all arms are equal ranks nothing: its rho is 0.
+    """
 
     with_metric: str
     across: str = "arms"
@@ -22,15 +25,13 @@ class Correlates(Claim):
         return f"{self.metric} and {self.with_metric} agree across {self.across}"
 
     def estimate(self, table: Table) -> Comparison:
-        from scipy.stats import spearmanr
-
         arms = tuple(table.arms)
         if len(arms) < 3:
             raise UsageError(f"A correlation across arms needs three arms; there are {len(arms)}.")
         pairs = zip(
             table.scores(self.metric, arms), table.scores(self.with_metric, arms), strict=True
         )
-        correlations = [spearmanr(one, other).statistic for one, other in pairs]
+        correlations = [spearman(one, other) for one, other in pairs]
         return over_seeds(np.array(correlations))
 
 

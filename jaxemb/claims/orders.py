@@ -13,8 +13,8 @@ class RanksDiffer(Claim):
     """Two metrics put the arms in different orders: Kendall's tau of their true scores is below 1.
 
     That is so where one arm is ahead of another by one metric and behind it by the other. The clearest
-    such pair is found; the effect is the smaller (less sure) of its two leads. Its interval holds for
-    all pairs that were looked through together (Bonferroni). The tau of measured scores would be
+    such pair is found; the effect is the smaller (less sure) of its two leads. Its interval and p hold
+    for all pairs that were looked through together (Bonferroni). The tau of measured scores would be
     below 1 for arms that are truly equal, by noise alone, and so is not what is judged.
 
     Example:
@@ -32,15 +32,15 @@ class RanksDiffer(Claim):
         pairs = list(itertools.permutations(table.arms, 2))
         if not pairs:
             raise UsageError("An order of arms needs two of them.")
-        confidence = 1 - 0.05 / len(pairs)
         changes = []
         for ahead, behind in pairs:
             leads = (
-                table.difference(self.metric, ahead, behind, confidence=confidence),
-                table.difference(self.with_metric, behind, ahead, confidence=confidence),
+                table.difference(self.metric, ahead, behind),
+                table.difference(self.with_metric, behind, ahead),
             )
             changes.append(max(leads, key=lambda found: found.p_greater))
-        return min(changes, key=lambda found: found.p_greater)
+        clearest = min(changes, key=lambda found: found.p_greater)
+        return dataclasses.replace(clearest, picked=len(pairs))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +48,8 @@ class NoneWins(Claim):
     """No arm is the best by every metric: each is beaten by some arm in some metric.
 
     For every arm the clearest defeat is found, among all metrics and all other arms. The effect is
-    the rival's lead in the least clear of these defeats, in its metric's units; its interval holds
-    for all the defeats that were looked through together (Bonferroni).
+    the rival's lead in the least clear of these defeats, in its metric's units; its interval and p
+    hold for all the defeats that were looked through together (Bonferroni).
 
     Example:
         >>> NoneWins("sts/spearman", and_metrics=("retrieval/ndcg@10",)).text
@@ -70,15 +70,15 @@ class NoneWins(Claim):
     def estimate(self, table: Table) -> Comparison:
         if len(table.arms) < 2:
             raise UsageError("Whether one arm wins everywhere needs two arms to compare.")
-        defeats = len(self.metrics) * (len(table.arms) - 1)
-        clearest = [self._clearest(table, arm, 1 - 0.05 / defeats) for arm in table.arms]
-        return max(clearest, key=lambda defeat: defeat.p_greater)
+        clearest = [self._clearest(table, arm) for arm in table.arms]
+        least = max(clearest, key=lambda defeat: defeat.p_greater)
+        return dataclasses.replace(least, picked=len(self.metrics) * (len(table.arms) - 1))
 
-    def _clearest(self, table: Table, arm: str, confidence: float) -> Comparison:
+    def _clearest(self, table: Table, arm: str) -> Comparison:
         """The rival and metric by which the arm is most surely beaten."""
         rivals = [rival for rival in table.arms if rival != arm]
         defeats = [
-            table.difference(metric, rival, arm, confidence=confidence)
+            table.difference(metric, rival, arm)
             for rival, metric in itertools.product(rivals, self.metrics)
         ]
         return min(defeats, key=lambda defeat: defeat.p_greater)

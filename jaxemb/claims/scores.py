@@ -33,7 +33,10 @@ class Better(Claim):
 
 @dataclasses.dataclass(frozen=True)
 class NotWorse(Claim):
-    """One arm's score is at most `margin` below another's; the effect is difference + margin."""
+    """One arm's score is at most `margin` below another's; the effect is difference + margin.
+
+    Contradicted where the interval ends below 0: the effect has the margin in it already.
+    """
 
     arm: str
     than: str
@@ -49,6 +52,9 @@ class NotWorse(Claim):
 
     def estimate(self, table: Table) -> Comparison:
         return table.difference(self.metric, self.arm, self.than).shifted(self.margin)
+
+    def least(self, margin: float) -> float:
+        return 0.0
 
 
 @dataclasses.dataclass(frozen=True)

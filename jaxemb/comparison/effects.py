@@ -12,6 +12,7 @@ from jaxemb.comparison.settings import check_alike
 from jaxemb.comparison.tasks import over_tasks
 from jaxemb.config import UsageError, diff, expression, from_json, near_miss, paths
 from jaxemb.evaluation import Result
+from jaxemb.evaluation.metrics import DESCRIPTIVE
 from jaxemb.evaluation.statistics import Comparison, benjamini_hochberg, compare, holm
 
 Seeds = list[Mapping[str, Result]]
@@ -44,7 +45,7 @@ def compare_runs(
         "arms": [_told(arm, used) for arm, used in zip(arms, seeds, strict=True)],
         "settings": _differing(arms),
         "metrics": _effects(results, chosen),
-        "tasks": over_tasks(results, _mains(results, chosen)),
+        "tasks": over_tasks(results, _mains(arms, chosen)),
     }
 
 
@@ -109,14 +110,15 @@ def _chosen(results: Sequence[Seeds], wanted: Sequence[str] | None) -> list[str]
     return [m for m in shared if not wanted or {m, m.rpartition("/")[0]} & set(wanted)]
 
 
-def _mains(results: Sequence[Seeds], chosen: Sequence[str]) -> dict[str, str]:
-    """The first chosen metric of every task on whole vectors."""
+def _mains(arms: Sequence[ScoredArm], chosen: Sequence[str]) -> dict[str, str]:
+    """The first chosen metric of every task on whole vectors whose scores say how good a model is."""
+    left_out = frozenset().union(*(arm.descriptive for arm in arms))
     mains: dict[str, str] = {}
     for name in chosen:
         task, _, metric = name.rpartition("/")
-        if "@" not in task:
+        if "@" not in task and task not in left_out:
             mains.setdefault(task, metric)
-    return mains
+    return {task: metric for task, metric in mains.items() if metric not in DESCRIPTIVE}
 
 
 def _effects(results: Sequence[Seeds], chosen: Sequence[str]) -> list[dict[str, Any]]:

@@ -42,6 +42,11 @@ class ScoredArm:
         return {task["name"]: task for task in told if task.get("name") in self.results}
 
     @property
+    def descriptive(self) -> frozenset[str]:
+        """Tasks whose scores say what a model is like, not how good it is."""
+        return frozenset(self.described.get("descriptive", ()))
+
+    @property
     def results(self) -> Mapping[str, Result]:
         """The first seed's."""
         return next(iter(self.seeds.values()))

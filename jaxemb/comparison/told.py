@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxemb import console
+from jaxemb.report.words import TASKS_APART
 
 NAMES = {
     "seed": "seeds", "task": "tasks", "example": "examples", "seed_task": "seeds x tasks",
@@ -29,7 +30,7 @@ def label(count: int) -> list[str]:
 def _arms(arms: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
     rows = []
     for name, arm in zip(names, arms, strict=True):
-        seeds = f"seeds {', '.join(map(str, arm['seeds']))}" if arm["trained"] else "not trained"
+        seeds = f"seeds {', '.join(map(str, arm['seeds']))}" if arm["trained"] else "one model"
         rows.append((name, arm["name"], seeds, arm["path"]))
     return console.columns(rows)
 
@@ -69,7 +70,7 @@ def _basis(found: Mapping[str, Any]) -> str:
         count = max(len(arm["seeds"]) for arm in trained)
         seeds = f"over {count} paired seeds and the examples they share."
     else:
-        seeds = "over the examples; nothing was trained."
+        seeds = "over the examples alone: these are the models as they are."
     power = "An effect of the detectable size is found four times in five."
     return f"Intervals (95 %) are {seeds}\n{corrected} {power}"
 
@@ -85,6 +86,7 @@ def _over_tasks(found: Mapping[str, Any], names: Sequence[str]) -> str:
     least = found["wilcoxon"][0]["least"]
     if least > 0.05:
         parts.append(f"Wilcoxon's p over {tasks} tasks is at least {least:.3g}; take six or more.")
+    parts.append(TASKS_APART)
     return "\n\n".join(parts)
 
 

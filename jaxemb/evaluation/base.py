@@ -153,6 +153,8 @@ class EmbeddingCache:
         if fresh:
             self._add(fresh, role)
         self._tell(texts, fresh, started)
+        if role not in self._vectors:  # nothing was ever asked for
+            return np.zeros((0, 0), np.float32)
         return self._vectors[role][[rows[text] for text in texts]]
 
     def at(self, layers: int | None) -> "EmbeddingCache":

@@ -106,14 +106,15 @@ class TrainingTexts:
 def contamination(training: Iterable[str], tasks: Sequence[Task]) -> dict[str, Overlap]:
     """For every task, how much of the texts it is judged on stands in the training texts.
 
-    The texts on which a task fits its own probe do not count.
+    The texts on which a task fits its own probe do not count. Tasks without texts are left out.
 
     Example:
         >>> contamination(["some text"], tasks=[])
         {}
     """
     seen = TrainingTexts(training)
-    return {task.name: seen.overlap(judged_texts(task.data.load())) for task in tasks}
+    problems = {task.name: task.data.load() for task in tasks if hasattr(task.data, "load")}
+    return {name: seen.overlap(judged_texts(problem)) for name, problem in problems.items()}
 
 
 def judged_texts(problem: Any) -> Iterator[str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxemb.config import UsageError
 from jaxemb.data.tables import Row, read_rows
-from jaxemb.evaluation.files import column, digest, numbers, select, two_parts
+from jaxemb.evaluation.files import column, digest, numbers, select, two_parts, whole_grades
 from jaxemb.evaluation.problems import (
     BitextData,
     BitextProblem,
@@ -81,12 +81,12 @@ class RerankingFile(RerankingData):
         names = column(rows, ("qid", "query-id", "query"), self.path)
         queries = dict(zip(names, column(rows, ("query",), self.path), strict=True))
         texts = column(rows, ("text",), self.path)
-        grades = numbers(column(rows, ("label", "score"), self.path), self.path)
+        grades = whole_grades(column(rows, ("label", "score"), self.path), self.path)
         candidates: dict[str, list[str]] = {name: [] for name in queries}
         relevant: dict[str, list[int]] = {name: [] for name in queries}
-        for name, text, grade in zip(names, texts, grades.tolist(), strict=True):
+        for name, text, grade in zip(names, texts, grades, strict=True):
             candidates[name].append(text)
-            relevant[name].append(max(0, int(grade)))
+            relevant[name].append(grade)
         asked = [name for name, given in relevant.items() if min(given) == 0 < max(given)]
         if not asked:
             raise UsageError(f"{self.path}: no query has a relevant and an irrelevant candidate")

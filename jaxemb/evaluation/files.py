@@ -6,6 +6,7 @@ a folder of `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv`.
 
 import hashlib
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +94,9 @@ class LabelFile(LabelData):
     """Labelled texts (columns `text` and `label`, or others as named) from a table.
 
     The probe is fitted on the rows of split `train` and judged on those of `split` (None: test,
-    else dev). Where there are no training rows, the rows of `split` (None: test, else dev, else
-    all) are parted by a hash of their text: four fifths to fit on, one fifth to judge. `where`
+    else dev). Where there are no training rows, or they are among those to judge, the rows of
+    `split` (None: test, else dev, else all) are parted by a hash of their text: four fifths to fit
+    on, one fifth to judge. `where`
     keeps the rows that hold each `column=value`. Rows with an empty label are left out.
 
     Raises:
@@ -229,11 +231,28 @@ def column(rows: Sequence[Row], names: Sequence[str], path: str | Path) -> list[
 
 
 def numbers(values: Sequence[str], path: str | Path) -> np.ndarray:
-    """The values as float64."""
+    """The values as float64, all finite."""
     try:
-        return np.array([float(value) for value in values], np.float64)
+        found = np.array([float(value) for value in values], np.float64)
     except ValueError as error:
         raise UsageError(f"{path}: {error}; gold values must be numbers") from None
+    wrong = np.flatnonzero(~np.isfinite(found))
+    if len(wrong):
+        raise UsageError(f"{path}: {values[wrong[0]]!r} is no gold value: it must be finite")
+    return found
+
+
+def whole_grades(values: Sequence[str], path: str | Path) -> list[int]:
+    """Grades of relevance, which trec_eval takes as whole numbers; below 0 counts as 0.
+
+    Raises:
+        UsageError: a grade is not whole. It would be cut to the whole number below it.
+    """
+    grades = numbers(values, path)
+    parts = np.flatnonzero(grades % 1)
+    if len(parts):
+        raise UsageError(f"{path}: the grade {values[parts[0]]} is not whole; scale the grades up")
+    return np.maximum(grades, 0).astype(int).tolist()
 
 
 def select(
@@ -248,8 +267,8 @@ def select(
         name, equals, value = condition.partition("=")
         if not equals or name not in rows[0]:
             raise UsageError(f"{path} has no column for {condition!r}; it has {', '.join(rows[0])}")
-        kept = [row for row in kept if row[name] == value]
-    present = {row["split"] for row in kept} if "split" in rows[0] else set()
+        kept = [row for row in kept if str(row.get(name)) == value]
+    present = {str(row["split"]) for row in kept if row.get("split") is not None}
     if split is None:
         split = next((name for name in ("test", "dev") if name in present), "")
     if split:
@@ -268,7 +287,7 @@ def two_parts(
     """The rows to fit on and those to judge, as `LabelFile` parts them."""
     judged = select(rows, split, (), path)
     train = [row for row in rows if row.get("split") == "train"]
-    if train and judged[0].get("split") != "train":
+    if train and not any(row.get("split") == "train" for row in judged):
         return train, judged
     in_fifth = [zlib.crc32(str(row.get(text, "")).encode()) % 5 == 0 for row in judged]
     parts = [[row for row, last in zip(judged, in_fifth, strict=True) if last == t] for t in (0, 1)]
@@ -282,6 +301,9 @@ def _with_id(rows: list[Row], path: str) -> list[Row]:
         if "_id" not in row:
             raise UsageError(f"{path}: row {place} of the corpus or the queries has no _id")
         row["_id"] = str(row["_id"])
+    repeated = [name for name, times in Counter(row["_id"] for row in rows).items() if times > 1]
+    if repeated:
+        raise UsageError(f"{path}: two documents, or two queries, have the _id {repeated[0]}")
     return rows
 
 
@@ -292,10 +314,10 @@ def _relevant(
     found: dict[str, dict[int, int]] = {}
     query_ids = column(judgements, ("query-id",), path)
     document_ids = column(judgements, ("corpus-id",), path)
-    grades = numbers(column(judgements, ("score",), path), path)
-    for query, document, grade in zip(query_ids, document_ids, grades.tolist(), strict=True):
+    grades = whole_grades(column(judgements, ("score",), path), path)
+    for query, document, grade in zip(query_ids, document_ids, grades, strict=True):
         if grade > 0 and query in queries and document in documents:
-            found.setdefault(query, {})[documents[document]] = int(grade)
+            found.setdefault(query, {})[documents[document]] = grade
     if not found:
         raise UsageError(f"{path}: no judgement names a query and a document that are there")
     return found

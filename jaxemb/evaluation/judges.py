@@ -98,7 +98,8 @@ def validate_judge(judge: Judge, data: PairData, *, best: float = BEST) -> Judge
     gold = problem.gold * (BEST / best)
     if gold.min() < 0 or gold.max() > BEST:
         raise UsageError(
-            f"the gold values run from {problem.gold.min():g} to {problem.gold.max():g}"
+            f"the gold values run from {problem.gold.min():g} to {problem.gold.max():g}, and should "
+            f"lie between 0 and best={best:g}"
         )
     ratings = judge(problem.first, problem.second)
     return JudgeReport(spearman(ratings, gold), float(np.mean(np.abs(ratings - gold))))

@@ -42,6 +42,9 @@ class During(Task):
     def run(self, embed: Embed) -> Result:
         return self.inner.run(embed)
 
+    def fingerprint(self) -> str:
+        return self.inner.fingerprint()
+
     def on(self, split: str) -> "During":
         return During(inner=self.inner.on(split), every=self.every)
 

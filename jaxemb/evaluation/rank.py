@@ -169,9 +169,11 @@ class ByDistance(Nearness):
     def __call__(
         self, one: Float32[np.ndarray, "rows width"], other: Float32[np.ndarray, "columns width"]
     ) -> Float32[np.ndarray, "rows columns"]:
+        # In float64: of long vectors that are near each other, float32 loses the whole difference.
+        one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
         lengths = np.sum(one**2, axis=1)[:, None] + np.sum(other**2, axis=1)
         squares = np.maximum(lengths - 2 * one @ other.T, 0)
-        return 1 / (1 + np.sqrt(squares))
+        return (1 / (1 + np.sqrt(squares))).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,9 @@ class Recall(DocumentRanking):
 
     Metrics: `recall@k`, a mean over the queries each. A document stands behind every irrelevant one
     of equal score, so a ranker that cannot tell documents apart gets nothing for the order in which
-    they happen to be stored.
+    they happen to be stored; relevant documents of equal score stand one behind the other.
 
-        recall@k = |{d relevant: #{irrelevant with score >= s_d} + #{relevant with score > s_d} < k}|
+        recall@k = |{d relevant: #{irrelevant with score >= s_d} + #{relevant before d} < k}|
                    / |relevant|
 
     Example:
@@ -65,5 +65,5 @@ def _places(
     """How many documents stand before each relevant one that was found."""
     hits = np.isin(ids, list(relevant))
     found, others = scores[hits], scores[~hits]
-    worse = np.sum(others[None, :] >= found[:, None], axis=1)
-    return worse + np.sum(found[None, :] > found[:, None], axis=1)
+    found = np.sort(found)[::-1]  # which of them is which does not matter to how many are found
+    return np.sum(others[None, :] >= found[:, None], axis=1) + np.arange(len(found))

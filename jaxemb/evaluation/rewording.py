@@ -13,7 +13,7 @@ from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Embed, Result, Task
 from jaxemb.evaluation.gates import Gate, Open
 from jaxemb.evaluation.judges import Judge
-from jaxemb.evaluation.metrics import statistic_of
+from jaxemb.evaluation.metrics import SAME_IN_EVERY_RUN, statistic_of
 from jaxemb.evaluation.problems import TaskData
 from jaxemb.text import (
     ClauseOrder,
@@ -272,11 +272,9 @@ class RewordedSearcher:
 
 # --- records
 
-_LABELS = ("cluster", "gold", "label")
-
 
 def _shared(examples: dict[str, np.ndarray]) -> Iterable[tuple[str, np.ndarray]]:
-    return ((name, examples[name]) for name in _LABELS if name in examples)
+    return ((name, examples[name]) for name in SAME_IN_EVERY_RUN if name in examples)
 
 
 def _check_labels(whole: Result, again: Iterable[Result]) -> None:
@@ -294,5 +292,8 @@ def _records(name: str, whole: Result, again: Sequence[Result]) -> dict[str, np.
         return {f"{name}.mean": mean, f"{name}.drop": whole.examples[name] - mean}
     if statistic is None or any(record not in whole.examples for record in statistic.records):
         return {}
-    own = statistic.records[0]
-    return {own: np.stack([result.examples[own] for result in (whole, *again)], axis=1)}
+    return {
+        own: np.stack([result.examples[own] for result in (whole, *again)], axis=1)
+        for own in statistic.records
+        if own not in SAME_IN_EVERY_RUN
+    }

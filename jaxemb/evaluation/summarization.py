@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float32, Float64
 
+from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Embed, Result, Task
 from jaxemb.evaluation.metrics import CORRELATIONS
 from jaxemb.evaluation.problems import SummaryData, SummaryProblem
@@ -57,8 +58,14 @@ class Summarization(Task):
 
 
 def graded(problem: SummaryProblem) -> SummaryProblem:
-    """The texts whose summaries were given more than one grade."""
+    """The texts whose summaries were given more than one grade.
+
+    Raises:
+        UsageError: there is none.
+    """
     kept = [text for text, gold in enumerate(problem.gold) if len(set(gold)) > 1]
+    if not kept:
+        raise UsageError("no text has summaries of different grades: there is nothing to order")
     return SummaryProblem(
         references=[problem.references[text] for text in kept],
         summaries=[problem.summaries[text] for text in kept],

@@ -59,6 +59,9 @@ class At(Task):
     def data(self) -> TaskData:
         return self.inner.data
 
+    def fingerprint(self) -> str:
+        return self.inner.fingerprint()
+
     def on(self, split: str) -> "At":
         return At(inner=self.inner.on(split), layers=self.layers, dim=self.dim)
 

@@ -59,7 +59,9 @@ class SimilarityStructure(Task):
 
     Metric: `similarity`, the mean over pairs of different sentences, which is 0 in a space that is
     used in all directions. The record `matrix` holds a row a sentence, its cosines with all of the
-    sample, so that two models can be compared by them (`jaxemb.claims.AgreesInStructure`).
+    sample, so that two models can be compared by them (`jaxemb.claims.AgreesInStructure`); `place`
+    says which column is a row's own. A sentence is in many pairs, so where it is left out its column
+    goes with its row.
 
     Reference: Kriegeskorte et al., Representational Similarity Analysis (2008).
 
@@ -85,6 +87,5 @@ class SimilarityStructure(Task):
         draw = np.random.default_rng(self.seed)
         picks = np.sort(draw.choice(len(texts), min(self.sentences, len(texts)), replace=False))
         matrix = similarity_matrix(embed([texts[place] for place in picks], self.role))
-        others = (matrix.sum(axis=1) - np.diagonal(matrix)) / (len(matrix) - 1)
-        records = {"similarity": others, "matrix": matrix.astype(np.float32)}
+        records = {"matrix": matrix.astype(np.float32), "place": np.arange(len(matrix))}
         return self.scored(records, clusters[picks])

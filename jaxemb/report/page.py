@@ -12,13 +12,15 @@ from jaxemb.report.tables import Cell, Table
 JUDGED = (
     "Effects are paired over the same seeds and examples, and positive where the claim holds; 95 % "
     "intervals count both. Supported: the interval lies above 0, and p is below 0.05 "
-    "after Holm's correction over the claims. Contradicted: the interval ends below the margin. "
+    "after Holm's correction over the claims. Contradicted: the interval ends below the margin, or "
+    "below 0 where the claim names a margin itself. "
     "Undecided: neither; the detectable effect is the smallest that these seeds could have shown. "
     "Not testable: no arm of the claim beats the static bag. A verdict holds at its scale only."
 )
 SCORED = (
-    "Means over seeds with 95 % intervals over seeds and examples; the best arm of a column is "
-    "bold. Controls stand below the line: a method has to beat them before its score means much."
+    "Means over seeds with 95 % intervals over seeds and examples; the highest arm of a column is "
+    "bold, whether or not high is good there. Controls stand below the line: a method has to beat "
+    "them before its score means much."
 )
 RANKED = (
     "Models that share a letter are not told apart, in a task or by their mean over these tasks: "
@@ -59,7 +61,7 @@ def markdown_page(findings: Findings) -> str:
     record = findings.record
     parts = [f"# {record['experiment']}", words.summary(record)]
     if record.get("claims"):
-        parts += ["## Claims", tables.markdown(tables.claims(findings)), JUDGED]
+        parts += ["## Claims", tables.markdown(tables.claims(findings)), _judged(record)]
     parts += ["## Scores", tables.markdown(tables.scores(findings)), SCORED]
     ranked = tables.ranks(findings)
     if ranked:
@@ -138,7 +140,13 @@ def _claims(findings: Findings) -> str:
     reach = max((abs(x) for claim in claims for x in _ends(claim)), default=0.0) * 1.08
     margin = findings.record.get("margin")
     cards = "".join(_claim(claim, reach, margin) for claim in claims)
-    return _section("Claims", JUDGED, f'<ol class="claims">{cards}</ol>')
+    return _section("Claims", _judged(findings.record), f'<ol class="claims">{cards}</ol>')
+
+
+def _judged(record: Mapping) -> str:
+    """How claims are judged, and what those over all tasks take for granted."""
+    over_tasks = any(words.over_tasks(claim) for claim in record["claims"])
+    return f"{JUDGED} {words.TASKS_APART}" if over_tasks else JUDGED
 
 
 def _claim(claim: Mapping, reach: float, margin: float | None) -> str:
@@ -241,15 +249,16 @@ def _ranks(findings: Findings) -> str:
 
 
 def _ranked(record: Mapping) -> str:
-    """What the letters mean, and Friedman's test."""
+    """What the letters mean, Friedman's test, and what both take for granted."""
     test = record["ranking"]["overall"]["friedman"]
     if test is None:
-        return RANKED
+        return f"{RANKED} {words.TASKS_APART}"
     groups = "; ".join(", ".join(map(words.control, group)) for group in test["groups"])
     return (
         f"{RANKED} Friedman's test of equal ranks: χ² = {test['statistic']:.2f}, "
         f"p {words.compared_with(test['p'])}. By Nemenyi's test, mean ranks that are "
-        f"{test['critical_difference']:.2f} apart differ; not separated: {groups}."
+        f"{test['critical_difference']:.2f} apart differ; not separated: {groups}. "
+        f"{words.TASKS_APART}"
     )
 
 

@@ -9,7 +9,7 @@ from jaxemb.report.findings import Estimate, Findings, Row, cut
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a table: the text, a smaller note, whether it is the best of its column."""
+    """What stands in a table: the text, a smaller note, whether it is the highest of its column."""
 
     text: str
     note: str = ""
@@ -169,7 +169,7 @@ def command(record: Mapping) -> str:
 
 
 def markdown(table: Table) -> str:
-    """A table in Markdown; the best arm's score is bold."""
+    """A table in Markdown; the highest arm's score is bold."""
     sides = [":--"] * table.texts + ["--:"] * (len(table.header) - table.texts)
     lines = [_markdown_line(table.header), _markdown_line(sides)]
     lines += [_markdown_line(map(_markdown_cell, row)) for row in table.rows]
@@ -190,6 +190,8 @@ class Terminal:
         yield _terminal_scores(self.findings, options.max_width)
         if record.get("claims"):
             yield _terminal_claims(record["claims"])
+            if any(map(words.over_tasks, record["claims"])):
+                yield Text(words.TASKS_APART, "dim")
         for failure in self.findings.failures:
             yield Text(f"✗ {failure.arm} seed {failure.seed} failed: {failure.reason}", "red")
 

@@ -8,6 +8,11 @@ NAMES = {
     "ndcg": "nDCG", "ap": "AP", "map": "MAP", "mrr": "MRR", "sts": "STS", "bm25": "BM25",
     "spearman": "Spearman", "pearson": "Pearson", "f1": "F1",
 }  # fmt: skip
+TASKS_APART = (
+    "Whatever is tested over several tasks takes them as independent of each other. Tasks of a suite "
+    "often share texts: then such a p is too low and such an interval too short."
+)
+"""Stands wherever a p value, an interval or a letter over tasks is shown."""
 MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?"}
 TONES = {"supported": "good", "contradicted": "bad", "undecided": "open"}
 
@@ -128,6 +133,11 @@ def wrapped(name: str, letters: int, most: int = 4) -> str:
     if len(lines) > most:
         lines = [*lines[: most - 1], f"…{lines[-1]}"]
     return "\n".join(shortened(line.strip(), max(letters * 3 // 2, 8)) for line in lines)
+
+
+def over_tasks(claim: Mapping) -> bool:
+    """Whether a claim is about all tasks together."""
+    return claim.get("metric") == "every task"
 
 
 def last(key: str) -> str:

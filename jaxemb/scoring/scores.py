@@ -23,6 +23,7 @@ from jaxemb.evaluation import (
     contamination,
     flatten,
 )
+from jaxemb.evaluation.metrics import DESCRIPTIVE
 from jaxemb.model import Embedding, Model, load
 from jaxemb.scoring.choice import Choice, chosen_suite
 from jaxemb.scoring.meter import Emit, Meter
@@ -64,6 +65,7 @@ def score(model: Path, choice: Choice, emit: Emit = lambda event: None) -> dict[
         **means(chosen, results),
         "failed": {row.task.name: row.error for row in scored if row.result is None},
         "passed_over": chosen.passed_over,
+        "descriptive": sorted(chosen.descriptive & results.keys()),
         "data": {task.name: task.fingerprint() for task in chosen.tasks},
         "speed": meter.summary(),
     }
@@ -80,11 +82,12 @@ def means(chosen: Suite, results: dict[str, Result]) -> dict[str, Any]:
     """Means of the main metrics: over the data sets of each type, over all, and over the types.
 
     A set that gives several tasks (languages) counts once, with their mean. Tasks whose score says
-    nothing of quality, such as tests of bias, count nowhere.
+    nothing of quality, such as tests of bias or of position, count nowhere.
     """
     by_set: dict[tuple[str, str], list[float]] = {}
     for task in chosen.tasks:
-        if task.name in results and task.name not in chosen.descriptive:
+        descriptive = task.name in chosen.descriptive or task.metrics[0] in DESCRIPTIVE
+        if task.name in results and not descriptive:
             main = results[task.name].metrics[task.metrics[0]]
             by_set.setdefault((task.kind, chosen.set_of(task)), []).append(main)
     types: dict[str, list[float]] = {}
@@ -119,10 +122,11 @@ def write(folder: Path, found: dict[str, Any], results: dict[str, Result]) -> Pa
 
 
 def _place(model: Path, loaded: Model, chosen: Suite, choice: Choice) -> Path | None:
-    """Suites are kept; a look at single tasks of a run is not."""
+    """Suites are kept, and parts of them apart; a look at single tasks of a run is not."""
     if choice.suite is None:
         return None
     parts = [chosen.name.replace("/", "-").replace(":", "-"), *choice.families]
+    parts += [name.replace("/", "-") for name in choice.names]
     parts += [f"{choice.max_tokens}-tokens"] if choice.max_tokens else []
     stem = model.resolve().name if model.name != "model" else model.resolve().parent.name
     return Path("runs") / "eval" / f"{stem}-{loaded.fingerprint()[:8]}" / "+".join(parts)

@@ -93,6 +93,24 @@ def test_metrics_that_rank_the_arms_alike_correlate():
     assert claim.judge(Table(arms=arms)).effect == pytest.approx(1.0)
 
 
+def test_a_loss_that_may_be_within_the_margin_does_not_contradict():
+    """The margin is in the effect already: a second one would call a loss of .005 too large."""
+    rng = np.random.default_rng(1)
+    base = rng.normal(0, 0.2, EXAMPLES)
+    means = {"a": 0.5, "b": 0.495}
+    arms = {name: seeds(mean, rng, 0.002, base=base) for name, mean in means.items()}
+    claim = NotWorse(METRIC, "b", than="a", margin=0.005)
+    judged = claim.judge(Table(arms=arms), margin=0.05)
+    assert judged.interval[0] < 0 < judged.interval[1] < 0.05
+    assert judged.verdict == "undecided"
+
+
+def test_arms_that_are_all_equal_agree_in_nothing():
+    arms = {name: 3 * scored(same=0.5, other=n) for n, name in enumerate("abc")}
+    judged = Correlates("same/m", with_metric="other/m").judge(Table(arms=arms))
+    assert (judged.effect, judged.verdict) == (0, "contradicted")
+
+
 def scored(**metrics):
     """One result a metric, without records."""
     return [{task: Result(metrics={"m": float(value)}) for task, value in metrics.items()}]

@@ -49,6 +49,19 @@ def test_equal_orders_are_rarely_called_different(step):
     assert called <= 6
 
 
+@pytest.mark.parametrize("claim", [RanksDiffer(A, with_metric=B), NoneWins(A, and_metrics=(B,))])
+def test_p_counts_all_that_were_looked_through_as_the_interval_does(claim):
+    draw = np.random.default_rng(7)
+    sure = []
+    for gain in np.linspace(0, 0.15, 40):
+        truth = {"one": (gain, 0), "other": (0, gain), "last": (-1, -1)}
+        judgement = claim.judge(table(draw, truth))
+        low, high = judgement.interval
+        sure.append(low > 0 or high < 0)
+        assert (judgement.p < 0.05) == sure[-1]
+    assert 0 < sum(sure) < 40
+
+
 def test_nobody_wins_where_two_change_places():
     draw = np.random.default_rng(4)
     crossed = {"one": (0.5, 0.2), "other": (0.2, 0.5), "last": (0.0, 0.0)}

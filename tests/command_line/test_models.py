@@ -56,6 +56,10 @@ def test_a_suite_is_scored_kept_and_embedded_once(line, saved, tmp_path):
     assert plain["scores"] == pytest.approx(found["scores"], abs=1e-6)
     assert plain["speed"]["embedded"] > 50
 
+    part = json.loads(line("eval", str(saved), "--suite", "sets", "--tasks", "sts/", "--json")[1])
+    assert list(part["data"]) == ["sts-grades"] and part["written"] != found["written"]
+    assert json.loads(written.read_text())["data"] == found["data"], "the whole suite's is kept"
+
     code, out, _ = line("cache")
     assert code == 0 and "tiny" in out and "of 4 GB" in out
     assert line("cache", "--clear", found["weights"][:8])[1].startswith("removed 2 files")

@@ -53,6 +53,7 @@ def test_cache_keeps_the_order_asked_for():
     cache = EmbeddingCache(lambda texts, role: np.array([[float(text)] for text in texts]))
     assert cache(["3", "1", "3"], "query")[:, 0].tolist() == [3, 1, 3]
     assert cache(["2", "1"], "query")[:, 0].tolist() == [2, 1]
+    assert len(cache([], "query")) == len(cache([], "document")) == 0
 
 
 @pytest.mark.parametrize(

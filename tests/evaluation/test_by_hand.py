@@ -242,6 +242,13 @@ def test_summarization_is_scipys_within_each_text(draw):
         assert result.metrics[name] == pytest.approx(np.mean(values), abs=1e-5)
 
 
+def test_summaries_that_are_all_graded_alike_are_no_task(draw):
+    problem = summaries(draw)
+    problem.gold[:] = [[2.0] * len(gold) for gold in problem.gold]
+    with pytest.raises(UsageError, match="nothing to order"):
+        Summarization(data=held(problem)).run(looked_up(draw.normal(size=(450, WIDTH))))
+
+
 def test_few_shots_are_as_many_a_label_and_differ(draw):
     labels = draw.integers(0, 4, 100)
     labels[labels == 3] = np.where(np.arange(np.sum(labels == 3)) < 2, 3, 0)  # a rare label

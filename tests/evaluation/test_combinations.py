@@ -133,7 +133,7 @@ def brute_force(relevant, scores, k):
     found = 0
     for one in relevant:
         before = sum(
-            scores[d] > scores[one] if d in relevant else scores[d] >= scores[one]
+            scores[d] > scores[one] or (scores[d] == scores[one] and (d not in relevant or d < one))
             for d in range(len(scores)) if d != one
         )  # fmt: skip
         found += before < k
@@ -171,6 +171,8 @@ def test_recall_is_that_of_counting_all_documents_with_ties(monkeypatch):
         expected = [brute_force(set(r), s, k) for r, s in zip(relevant, scores, strict=True)]
         np.testing.assert_allclose(result.examples[f"recall@{k}"], expected)
         assert result.metrics[f"recall@{k}"] == pytest.approx(np.mean(expected))
+        places = [min(k, len(r)) / len(r) for r in relevant]
+        assert np.all(result.examples[f"recall@{k}"] <= np.array(places) + 1e-9), "k places hold k"
     assert task.score_run(Fixed(np.zeros((40, 25)))).metrics["recall@10"] == 0.0
 
 
@@ -191,3 +193,13 @@ def test_recall_of_vectors_does_not_change_with_rotation_and_length():
         return np.stack([oracle[list(relevant)].sum(axis=0) for relevant in problem.relevant])
 
     assert set(task.run(knows).metrics.values()) == {1.0}
+
+
+def test_relevant_documents_that_tie_do_not_share_a_place(monkeypatch):
+    problem = RetrievalProblem(
+        queries=["q"], documents=list("abcdef"), relevant=[{0: 1, 2: 1, 5: 1}],
+        clusters=np.zeros(1, np.int32),
+    )  # fmt: skip
+    monkeypatch.setattr(AttributeSearch, "load", lambda self: problem)
+    found = Recall(data=search(), cutoffs=(1, 2, 3)).score_run(Fixed([[2, 0, 2, 0, 0, 2]]))
+    assert list(found.metrics.values()) == pytest.approx([1 / 3, 2 / 3, 1])

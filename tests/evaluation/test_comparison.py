@@ -10,6 +10,7 @@ from jaxemb.evaluation.statistics import (
     Comparison,
     Verdict,
     cluster_variance,
+    clusters_needed,
     compare,
     detectable_difference,
     level,
@@ -231,7 +232,20 @@ def test_scores_of_whole_sets_have_an_example_part_too(draw):
     found = level(spearman_results(draw, seeds=1), "spearman", trained=False)
     spread = np.std([r.metrics["spearman"] for _ in range(60) for r in spearman_results(draw, 1)])
     assert found.standard_error == pytest.approx(spread, rel=0.35)
-    assert found.clusters == 64
+    assert (found.clusters, found.degrees) == (200, 63)  # left out in 64 groups
+
+
+def test_clusters_needed_are_counted_in_clusters_whatever_the_metric(draw):
+    """Of a correlation too, whose clusters are left out in groups: half the error takes four times."""
+    (result,) = spearman_results(draw, seeds=1)
+    score = level([result], "spearman", trained=False)
+    half = detectable_difference(score.standard_error / 2, score.degrees)
+    assert clusters_needed(half, score) == pytest.approx(4 * 200, rel=0.05)
+    mean = Result(metrics={"x": 0.0}, examples={"x": result.examples["gold"]})
+    mean.examples["cluster"] = result.examples["cluster"]
+    score = level([mean], "x", trained=False)
+    half = detectable_difference(score.standard_error / 2, score.degrees)
+    assert clusters_needed(half, score) == pytest.approx(4 * 200, rel=0.05)
 
 
 def test_metrics_without_records_vary_by_seed_alone(draw):

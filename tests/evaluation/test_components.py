@@ -14,6 +14,7 @@ from jaxemb.evaluation.statistics import (
     compare_tasks,
     detectable_difference,
     main_metrics,
+    mean_over_tasks,
     pseudo_values,
     task_scores,
     variance_components,
@@ -151,6 +152,25 @@ def test_clusters_needed_make_the_difference_detectable():
     assert clusters_needed(1.0, alone) is None
 
 
+def test_clusters_of_tasks_are_counted_whatever_the_metric(draw):
+    """A correlation's are left out in groups; what is needed is clusters, not groups."""
+    gold, found = draw.normal(size=300), []
+    for _ in range(2):
+        rows = {}
+        for task in ("s", "t"):
+            examples = {
+                "prediction": draw.normal(size=300),
+                "gold": gold,
+                "cluster": np.arange(300),
+            }
+            score = spearman(examples["prediction"], gold)
+            rows[task] = Result(metrics={"spearman": score}, examples=examples)
+        found.append([rows])
+    compared = compare_tasks(*found, {"s": "spearman", "t": "spearman"})
+    assert compared.clusters == pytest.approx(300)
+    assert mean_over_tasks(found[0], {"s": "spearman", "t": "spearman"}).clusters == 300
+
+
 def test_pseudo_values_average_to_the_score(draw):
     rows = {"x": draw.normal(size=60)}
     clusters = np.repeat(np.arange(12), 5)
@@ -194,6 +214,15 @@ def test_arms_are_compared_over_tasks_of_any_metric(draw):
     again = compare_tasks(a, b[:1], metrics)
     one = np.mean([b[0][task].metrics[metric] for task, metric in metrics.items()])
     assert again.effect == pytest.approx(scores[:, 0].mean() - one)
+
+
+def test_what_only_describes_a_model_is_no_main_metric(draw):
+    """A bias against the end of a text is neither a higher nor a lower place among models."""
+    rows = {
+        "a": Result(metrics={"ndcg@10": 0.5}),
+        "b": Result(metrics={"gap": 0.1, "gap@0.5": 0.2}),
+    }
+    assert main_metrics([[rows], [rows]]) == {"a": "ndcg@10"}
 
 
 def test_what_cannot_be_compared_over_tasks_is_refused(draw):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxemb.evaluation import (
+    Capacity,
     Classification,
     LabelFile,
     PyDocsRetrieval,
@@ -70,6 +71,10 @@ def test_ways_are_those_of_a_brute_force():
     assert max(counted[1:4]) <= counted.any <= counted.texts
     assert 0 < counted.share < 1 and 0 < len(counted.shown) <= 3
     assert all(seen.ways(text) for text in counted.shown)
+
+
+def test_tasks_without_texts_hold_none():
+    assert contamination(["a text"], [Capacity()]) == {}
 
 
 def test_nothing_overlaps_with_nothing():

@@ -17,6 +17,7 @@ from jaxemb.evaluation import (
     evaluate,
     folder_tasks,
 )
+from jaxemb.evaluation.files import select
 
 PAIRS = 'split\tsentence1\tsentence2\tscore\ntrain\ta\tb\t1\ntest\tc "d\td\t2.5\ntest\te\tf\t0\n'
 
@@ -89,6 +90,23 @@ def test_labels_without_split_are_parted_by_text(write):
     assert set(shuffled.texts) == set(problem.texts)
 
 
+@pytest.mark.parametrize("names", [("train", "validation"), ("validation", "train")])
+def test_texts_to_fit_on_are_never_judged_whatever_the_order_of_rows(write, names):
+    """Rows of a split that nobody asks for are judged with the others, not beside their own copies."""
+    rows = [f"{name}\t{name} {n}\t{n % 2}" for name in names for n in range(100)]
+    problem = LabelFile(path=write("x.tsv", "split\ttext\tlabel\n" + "\n".join(rows))).load()
+    assert not set(problem.texts) & set(problem.train_texts)
+    assert len(problem.texts) + len(problem.train_texts) == 200
+
+
+def test_rows_may_be_told_apart_by_numbers_and_lack_a_split(write):
+    rows = [{"text": f"t{n}", "label": "ab"[n % 2], "year": 2000 + n % 3} for n in range(9)]
+    rows[0]["split"] = "test"
+    path = write("x.jsonl", lines(*rows))
+    assert AllLabelled(path=path, where=("year=2001",)).load().texts == ["t1", "t4", "t7"]
+    assert [r["text"] for r in select(rows, None, (), path)] == ["t0"]
+
+
 def test_clustering_sets_have_no_split_to_change(write):
     data = AllLabelled(path=write("x.tsv", "text\tlabel\na\t1\n"))
     with pytest.raises(UsageError, match="AllLabelled has no splits"):
@@ -105,6 +123,7 @@ def test_clustering_sets_have_no_split_to_change(write):
         ("x.tsv", "text1\ttext2\tscore\n", "no rows"),
         ("x.tsv", "text1\ttext2\tscore\na\tb\n", "line 2 of .* has 2 fields, not 3"),
         ("x.tsv", "text1\ttext2\tscore\na\tb\thigh\n", "must be numbers"),
+        ("x.tsv", "text1\ttext2\tscore\na\tb\tnan\n", "'nan' is no gold value"),
         ("x.tsv", "first\ttext2\tscore\na\tb\t1\n", "no column sentence1 or text1"),
         ("x.tsv", "split\ttext1\ttext2\tscore\ntest\ta\tb\t1\n", "splits: test"),
         ("x.jsonl", "{}\n[1]\n", "line 2 of .* is a JSON list, not an object"),
@@ -170,6 +189,12 @@ def test_retrieval_folder_that_is_none(folder, write, tmp_path):
         RetrievalFolder(path=folder).on("dev").load()
     write("set/qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\t77\t2\n")
     with pytest.raises(UsageError, match="no judgement"):
+        RetrievalFolder(path=folder).load()
+    write("set/qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\t1\t0.5\n")
+    with pytest.raises(UsageError, match="grade 0.5 is not whole"):
+        RetrievalFolder(path=folder).load()
+    write("set/corpus.jsonl", lines({"_id": 1, "text": "x"}, {"_id": "1", "text": "y"}))
+    with pytest.raises(UsageError, match="have the _id 1"):
         RetrievalFolder(path=folder).load()
     write("set/corpus.jsonl", lines({"text": "x"}))
     with pytest.raises(UsageError, match="no _id"):

@@ -303,6 +303,11 @@ def test_classifiers_are_reproducible_and_never_see_test_rows(classifier):
     assert (scaled == whole).mean() > 0.9
 
 
+def test_one_class_to_fit_on_is_refused():
+    with pytest.raises(UsageError, match="two classes"):
+        Logistic().predict(np.eye(3), np.zeros(3, int), np.eye(3))
+
+
 def test_targets_have_the_grade_as_their_expected_value():
     grades = np.random.default_rng().uniform(0, 5, 50)
     grades[:6] = range(6)

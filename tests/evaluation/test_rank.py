@@ -162,3 +162,10 @@ def test_real_sentences_and_words(shared_data):
     results = evaluate(lambda texts, role: np.stack([letters(t) for t in texts]), tasks)
     # Sentences that mean the same share letters; words that do hardly do.
     assert results["sentences"].metrics["mrr"] > 0.3 > results["words"].metrics["mrr"]
+
+
+def test_distances_of_long_vectors_are_not_lost_to_rounding():
+    far = np.float32([[300.0, 400.0]])
+    near = far + np.float32([[0.0, 0.01], [0.0, 0.03]])
+    found = ByDistance()(far, near)
+    np.testing.assert_allclose(1 / found - 1, np.linalg.norm(far - near, axis=1)[None], rtol=1e-3)

@@ -9,12 +9,14 @@ from jaxemb import controls
 from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.evaluation import (
     STS,
+    AnswerRank,
     At,
     AtLeast,
     Classification,
     Clustering,
     MeaningRetrieval,
     PairClassification,
+    PairClassificationBySimilarity,
     Paraphrased,
     Prompted,
     PyDocsGrades,
@@ -23,6 +25,7 @@ from jaxemb.evaluation import (
     PyDocsRetrieval,
     Result,
     Retrieval,
+    SubsetClustering,
     WordOverlap,
     evaluate,
 )
@@ -51,6 +54,9 @@ def tasks(docs):
         Classification(data=labels),
         Clustering(data=labels, runs=2),
         PairClassification(data=PyDocsLinks(source=docs, pairs=60)),
+        PairClassificationBySimilarity(name="by", data=PyDocsLinks(source=docs, pairs=60)),
+        SubsetClustering(name="subsets", data=labels, subsets=2),
+        AnswerRank(data=PyDocsRetrieval(source=docs, queries=60)),
     )
 
 

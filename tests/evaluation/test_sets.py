@@ -54,6 +54,9 @@ def test_queries_with_one_kind_of_candidate_are_not_asked(write):
     assert problem.relevant == [[1, 0, 2]]
     with pytest.raises(UsageError, match="no query has"):
         RerankingFile(path=write("y.tsv", "qid\tquery\ttext\tlabel\nb\twhy?\tso\t1\n")).load()
+    halves = rows.replace("you\t2", "you\t0.5")
+    with pytest.raises(UsageError, match="grade 0.5 is not whole"):
+        RerankingFile(path=write("z.tsv", halves)).load()
 
 
 def test_label_sets_from_columns_and_from_lists(write):

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from jaxemb.evaluation import STS, At, PyDocsGrades, evaluate, surface
+from jaxemb.evaluation import (
+    STS,
+    At,
+    During,
+    PairTexts,
+    PartnerRank,
+    PyDocsGrades,
+    evaluate,
+    surface,
+)
 
 
 class Layered:
@@ -52,3 +61,12 @@ def test_cut_tasks_share_the_data_of_the_whole_one(task):
     assert cut.metrics == task.metrics
     assert cut.on("dev") == At(inner=task.on("dev"), layers=2)
     assert cut.score_run(None) is None
+
+
+def test_wrapped_tasks_name_all_the_data_that_their_result_does(docs, embed):
+    """Also where a task reads more than its `data`, as a background."""
+    pairs = PyDocsGrades(source=docs, pairs=60)
+    task = PartnerRank(data=pairs, background=PairTexts(pairs=pairs))
+    cut = At(inner=task, dim=8)
+    assert cut.fingerprint() == cut.run(embed).data == task.run(embed).data
+    assert During(inner=task).fingerprint() == task.fingerprint()

@@ -8,10 +8,11 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from jaxemb import Agrees, AgreesInStructure, AgreesMore, BetterIn
+from jaxemb.analysis import similarity_matrix
 from jaxemb.claims import SUPPORTED, Table
 from jaxemb.config import UsageError
 from jaxemb.evaluation import AdjacentSimilarity, Result, SimilarityStructure
-from jaxemb.evaluation.metrics import roc_auc, spread
+from jaxemb.evaluation.metrics import STATISTICS, roc_auc, spread
 from jaxemb.evaluation.statistics import cluster_bootstrap, joined, level
 from tests.evaluation.test_position import RandomProse, bag, vector
 
@@ -94,6 +95,24 @@ def test_auc_is_sklearns_with_ties_and_a_half_without_both_kinds():
     assert spread(prediction) == pytest.approx(
         np.sqrt(np.sum((prediction - prediction.mean()) ** 2) / 59)
     )
+
+
+def test_the_mean_over_pairs_varies_as_samples_of_texts_do():
+    """A text is in many pairs: rows taken as independent give half the error."""
+    rng = np.random.default_rng(3)
+    spot = np.full(8, 0.5)
+
+    def sample():
+        matrix = similarity_matrix(rng.normal(size=(60, 8)) * rng.uniform(0, 3, (60, 1)) + spot)
+        examples = {"matrix": matrix, "place": np.arange(60), "cluster": np.arange(60)}
+        return Result(metrics={"similarity": STATISTICS["similarity"](examples)}, examples=examples)
+
+    drawn = [sample() for _ in range(200)]
+    upper = drawn[0].examples["matrix"][np.triu_indices(60, 1)]
+    assert drawn[0].metrics["similarity"] == pytest.approx(upper.mean())
+    spread_of_samples = np.std([one.metrics["similarity"] for one in drawn])
+    errors = [level([one], "similarity", trained=False).standard_error for one in drawn[:20]]
+    assert np.mean(errors) == pytest.approx(spread_of_samples, rel=0.25)
 
 
 def test_agreement_of_arms_is_the_rank_correlation_of_their_series(models):

@@ -1,13 +1,16 @@
 """The page and its Markdown twin: complete, self-contained, the same each time."""
 
+import io
 import json
 import re
 from html.parser import HTMLParser
 
 import pytest
+from rich.console import Console
 
+from jaxemb.claims import EVERY_TASK
 from jaxemb.config import UsageError
-from jaxemb.report import picture, report
+from jaxemb.report import picture, report, terminal_table
 from jaxemb.report.__main__ import main
 from jaxemb.report.theme import DARK, LIGHT
 
@@ -185,3 +188,24 @@ def test_module_refuses_what_is_no_record(tmp_path, capsys):
     assert main([str(tmp_path / "bad.json")]) == 2
     assert main([str(tmp_path / "none.json")]) == 2
     assert capsys.readouterr().err.count("cannot be read as a record") == 2
+
+
+def test_tests_over_tasks_say_that_they_take_tasks_as_independent(record, tmp_path):
+    def told() -> list[int]:
+        page = report(record, None, tmp_path)
+        found = Reader(page.read_text()).words, page.with_suffix(".md").read_text()
+        return [text.count("independent of each other") for text in found]
+
+    assert told() == [0, 0]
+    metrics = ["retrieval/ndcg@10", "sts/spearman"]
+    row = {"mean": 0.4, "interval": [0.3, 0.5], "mean_rank": 1.0, "low": 1, "high": 5, "group": "a"}
+    overall = {"metrics": metrics, "rows": dict.fromkeys(record["arms"], row), "friedman": None}
+    record["ranking"] = {"tasks": {}, "overall": overall}
+    assert told() == [1, 1]
+    overall["friedman"] = {"statistic": 3.2, "p": 0.2, "critical_difference": 2.1, "groups": []}
+    assert told() == [1, 1]
+    record["claims"][0]["metric"] = EVERY_TASK
+    assert told() == [2, 2]
+    printed = Console(file=io.StringIO(), width=300)
+    printed.print(terminal_table(record))
+    assert "independent of each other" in printed.file.getvalue()

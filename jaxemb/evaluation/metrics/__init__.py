@@ -20,16 +20,25 @@ from jaxemb.evaluation.metrics.series import (
     effect_size,
     log_slope,
     macro_mean,
+    mean_similarity,
     median,
     slope,
     spread,
     structure_agreement,
 )
-from jaxemb.evaluation.metrics.statistic import STATISTICS, Statistic, statistic_of
+from jaxemb.evaluation.metrics.statistic import (
+    DESCRIPTIVE,
+    SAME_IN_EVERY_RUN,
+    STATISTICS,
+    Statistic,
+    statistic_of,
+)
 
 __all__ = [
     "CORRELATIONS",
+    "DESCRIPTIVE",
     "MATCHING",
+    "SAME_IN_EVERY_RUN",
     "STATISTICS",
     "Statistic",
     "average_precision",
@@ -41,6 +50,7 @@ __all__ = [
     "log_slope",
     "macro_f1",
     "macro_mean",
+    "mean_similarity",
     "median",
     "pearson",
     "purity",

@@ -22,6 +22,15 @@ def slope(
     return float(own @ target / (own @ own))
 
 
+def mean_similarity(
+    matrix: Float[np.ndarray, "examples all"], place: Int[np.ndarray, " examples"]
+) -> float:
+    """Mean over pairs of different examples; `place` as in `structure_agreement`."""
+    square = np.asarray(matrix[:, place], np.float64)
+    count = len(square)
+    return float((square.sum() - np.trace(square)) / (count * (count - 1))) if count > 1 else 0.0
+
+
 def log_slope(
     heights: Float[np.ndarray, "examples points"], places: Float[np.ndarray, "examples points"]
 ) -> float:

@@ -19,6 +19,7 @@ from jaxemb.evaluation.metrics.series import (
     effect_size,
     log_slope,
     macro_mean,
+    mean_similarity,
     median,
     slope,
     spread,
@@ -65,6 +66,7 @@ STATISTICS: dict[str, Statistic] = {
     "boundary_auc": Statistic(roc_auc, ("distance", "boundary")),
     "rank_agreement": Statistic(spearman, ("a", "b")),
     "structure_agreement": Statistic(structure_agreement, ("a", "b", "place")),
+    "similarity": Statistic(mean_similarity, ("matrix", "place")),
     "spread": Statistic(spread, ("similarity",)),
     "slope": Statistic(slope, ("coefficient", "position")),
     "slope_given_length": Statistic(slope, ("coefficient", "position", "length")),
@@ -90,11 +92,18 @@ STATISTICS: dict[str, Statistic] = {
 """Metric name to how it is computed from records; any other metric is a mean over examples."""
 
 
+DESCRIPTIVE = frozenset({"gap", "slope", "growth", "similarity", "effect_size"})
+"""Main metrics of tasks that say what a model is like, and not that it is good: in no mean or rank."""
+
+SAME_IN_EVERY_RUN = ("cluster", "gold", "label", "category", "times")
+"""Records that stay as they are when texts are reworded: groups, answers, which texts were drawn."""
+
+
 def statistic_of(metric: str) -> Statistic | None:
     """How a metric is computed from records; None for one that is a mean over examples.
 
     A reworded task's `spearman.mean` and `spearman.drop` are computed from records that have an axis
-    of runs `[examples, 1 + runs]`, the original texts first.
+    of runs `[examples, 1 + runs]`, the original texts first, but for those in `SAME_IN_EVERY_RUN`.
 
     Example:
         >>> runs = np.array([[0.1, 0.3, 0.2], [0.2, 0.2, 0.3], [0.3, 0.1, 0.1]])
@@ -106,11 +115,16 @@ def statistic_of(metric: str) -> Statistic | None:
         return STATISTICS.get(metric)
     inner = STATISTICS[name]
 
-    def over_runs(
-        own: Num[np.ndarray, "examples *rest"], gold: Num[np.ndarray, " examples"]
-    ) -> float:
-        scores = [inner.function(own[:, run], gold) for run in range(own.shape[1])]
+    names = (*inner.records, *inner.optional)
+
+    def over_runs(*columns: Num[np.ndarray, "examples ..."]) -> float:
+        named = list(zip(names, columns, strict=False))  # optional ones may be missing
+        count = next(of.shape[1] for name, of in named if name not in SAME_IN_EVERY_RUN)
+        scores = [
+            inner.function(*(of if n in SAME_IN_EVERY_RUN else of[:, run] for n, of in named))
+            for run in range(count)
+        ]
         mean = float(np.mean(scores[1:]))
         return mean if of == "mean" else scores[0] - mean
 
-    return Statistic(over_runs, inner.records)
+    return Statistic(over_runs, inner.records, inner.optional)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64, Int, Int32
 
-from jaxemb.config import Part
+from jaxemb.config import Part, UsageError
 
 Features = Float[np.ndarray, "rows features"]
 
@@ -23,7 +23,13 @@ class Classifier(Part, abc.ABC):
     def predict(
         self, train: Features, labels: Int[np.ndarray, " rows"], test: Float[np.ndarray, "test _"]
     ) -> Int32[np.ndarray, " test"]:
-        """The class of every test row."""
+        """The class of every test row.
+
+        Raises:
+            UsageError: the training part has fewer than two classes.
+        """
+        if len(np.unique(labels)) < 2:
+            raise UsageError("a classifier needs two classes in its training part to tell apart")
         from sklearn.preprocessing import StandardScaler
         from threadpoolctl import threadpool_limits
 

@@ -93,9 +93,10 @@ def contrast(
                        seed × cluster interaction that the seed part already holds, at least 0
 
     with S - 1 degrees of freedom. Where nothing is trained, the seed part is 0, and the degrees of
-    freedom are clusters - 1. A metric without per-example records has no example part. A part that
-    cannot be known (trained arms of one seed, examples of one cluster) is infinite: such an effect
-    is shown, and decides nothing.
+    freedom are clusters - 1 (for scores that are no mean over examples at most `GROUPS` - 1, since
+    clusters are left out in so many groups). A metric without per-example records has no example
+    part. A part that cannot be known (trained arms of one seed, examples of one cluster) is
+    infinite: such an effect is shown, and decides nothing.
 
     Reference: Cameron, Gelbach and Miller, Robust Inference with Multiway Clustering (2011).
 
@@ -104,13 +105,14 @@ def contrast(
     """
     seeds = _paired_seeds(arms, metric)
     same_examples([result for arm in arms for result in arm], metric)
+    clusters = clusters_of(arms[0][0])
     scores, influence = np.zeros(seeds), np.zeros((seeds, 1))  # broadcast over clusters
     for arm, weight in zip(arms, weights, strict=True):
         scores = scores + weight * np.array([result.metrics[metric] for result in arm])
         influence = influence + weight * np.stack([influence_of(result, metric) for result in arm])
     if not trained:
         scores, influence = scores.mean(keepdims=True), influence.mean(axis=0, keepdims=True)
-    return _comparison(scores, influence, confidence, trained)
+    return _comparison(scores, influence, confidence, trained, clusters)
 
 
 def over_seeds(
@@ -126,18 +128,22 @@ def _comparison(
     influence: Float64[np.ndarray, "seeds clusters"],
     confidence: float,
     trained: bool,
+    clusters: int = 0,
 ) -> Comparison:
-    """A part of the variance that one seed, or one cluster, cannot show is infinite, not 0."""
-    seeds, clusters = influence.shape
+    """A part of the variance that one seed, or one cluster, cannot show is infinite, not 0.
+
+    There may be fewer columns than clusters: those that were left out together share one.
+    """
+    seeds, groups = influence.shape
     seed_part = float(scores.var(ddof=1) / seeds) if seeds > 1 else math.inf
-    unknown = clusters == 1 or not (trained or clusters)
+    unknown = groups == 1 or not (trained or groups)
     return Comparison(
         effect=float(scores.mean()),
         seed_variance=seed_part if trained else 0.0,
         example_variance=math.inf if unknown else _example_part(influence),
-        degrees=min([count - 1 for count in (seeds, clusters) if count > 1], default=1),
+        degrees=min([count - 1 for count in (seeds, groups) if count > 1], default=1),
         seeds=seeds,
-        clusters=clusters,
+        clusters=clusters if groups else 0,
         confidence=confidence,
     )
 
@@ -180,6 +186,11 @@ def same_examples(results: Sequence[Result], metric: str) -> None:
         for name in ("cluster", "gold", "label"):
             if not np.array_equal(first.examples.get(name, ()), other.examples.get(name, ())):
                 raise UsageError(f"{metric}: the results have different examples ({name} differs)")
+
+
+def clusters_of(result: Result) -> int:
+    """How many clusters the examples form; 0 without records."""
+    return len(np.unique(result.examples["cluster"])) if "cluster" in result.examples else 0
 
 
 _influences: WeakKeyDictionary[Result, dict[str, np.ndarray]] = WeakKeyDictionary()

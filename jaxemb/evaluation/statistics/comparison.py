@@ -33,6 +33,8 @@ class Comparison:
 
     `clusters` is 0 where there were no per-example records, `seeds` 1 where nothing was trained;
     the task part is there only where the effect is a mean over tasks that might have been others.
+    An effect that was `picked` as the clearest of several has an interval and p values that hold for
+    all of them together (Bonferroni).
 
     Example:
         >>> found = Comparison(effect=0.03, seed_variance=1e-5, example_variance=3e-5, degrees=4)
@@ -49,6 +51,12 @@ class Comparison:
     confidence: float = 0.95
     task_variance: float = 0.0
     tasks: int = 1
+    picked: int = 1
+
+    @property
+    def level(self) -> float:
+        """The confidence of one effect's interval, so that those of all it was picked from hold."""
+        return 1 - (1 - self.confidence) / self.picked
 
     @property
     def standard_error(self) -> float:
@@ -60,12 +68,15 @@ class Comparison:
         """Two-sided interval at `confidence`."""
         from scipy.stats import t as student
 
-        half = float(student.ppf((1 + self.confidence) / 2, self.degrees)) * self.standard_error
+        half = float(student.ppf((1 + self.level) / 2, self.degrees)) * self.standard_error
         return Interval(self.effect - half, self.effect + half)
 
     @property
     def p_greater(self) -> float:
         """One-sided p value for an effect above 0."""
+        return min(1.0, self.picked * self._tail())
+
+    def _tail(self) -> float:
         from scipy.stats import t as student
 
         if self.standard_error == 0:
@@ -75,12 +86,12 @@ class Comparison:
     @property
     def p(self) -> float:
         """Two-sided p value: below 1 - `confidence` exactly where the interval leaves out 0."""
-        return 2 * min(self.p_greater, self.flipped().p_greater)
+        return min(1.0, 2 * min(self.p_greater, self.flipped().p_greater))
 
     @property
     def detectable(self) -> float:
         """The smallest true effect that a test like this one finds four times in five."""
-        return detectable_difference(self.standard_error, self.degrees, confidence=self.confidence)
+        return detectable_difference(self.standard_error, self.degrees, confidence=self.level)
 
     @property
     def seeds_needed(self) -> int | None:
@@ -178,7 +189,7 @@ def seeds_needed(
     seeds = np.arange(2, most + 1)
     per_seed = comparison.seed_variance * comparison.seeds
     errors = np.sqrt(per_seed / seeds + comparison.example_variance + comparison.task_variance)
-    enough = _reach(seeds - 1, comparison.confidence, power) * errors <= abs(difference)
+    enough = _reach(seeds - 1, comparison.level, power) * errors <= abs(difference)
     return int(seeds[np.argmax(enough)]) if enough.any() else None
 
 
@@ -204,7 +215,7 @@ def clusters_needed(
     errors = np.sqrt(comparison.example_variance * comparison.clusters / clusters + rest)
     by_clusters = comparison.seeds == 1 and comparison.tasks == 1
     degrees = clusters - 1 if by_clusters else comparison.degrees
-    enough = _reach(degrees, comparison.confidence, power) * errors <= abs(difference)
+    enough = _reach(degrees, comparison.level, power) * errors <= abs(difference)
     return int(clusters[np.argmax(enough)]) if enough.any() else None
 
 

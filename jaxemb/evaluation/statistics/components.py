@@ -115,7 +115,9 @@ class Components:
         )
 
 
-def variance_components(tasks: Sequence[Cells], *, confidence: float = 0.95) -> Components:
+def variance_components(
+    tasks: Sequence[Cells], *, clusters: Sequence[int] = (), confidence: float = 0.95
+) -> Components:
     """Splits the variance of scores over seeds, tasks and clusters of examples.
 
     Mean squares are set equal to their expectations, and a part that would be negative is 0. With
@@ -124,6 +126,7 @@ def variance_components(tasks: Sequence[Cells], *, confidence: float = 0.95) -> 
     Args:
         tasks: a task each, `[seeds, clusters]`: the score of every cluster of examples, or
             `pseudo_values` of a score that is no mean over examples.
+        clusters: how many there are in every task, where a column stands for several of them.
 
     Raises:
         UsageError: there are fewer than two tasks, or clusters of a task.
@@ -138,19 +141,20 @@ def variance_components(tasks: Sequence[Cells], *, confidence: float = 0.95) -> 
         )
     seeds, inside = len(tasks[0]), [_inside(np.asarray(cells, np.float64)) for cells in tasks]
     example, residual = np.mean(inside, axis=0)
-    clusters = len(tasks) / sum(1 / cells.shape[1] for cells in tasks)
+    counts = clusters or [cells.shape[1] for cells in tasks]
+    mean_count = len(tasks) / sum(1 / count for count in counts)
     table = np.stack([cells.mean(axis=1) for cells in tasks], axis=1)
     rows, columns, rest = _mean_squares(table)
     return Components(
         effect=float(table.mean()),
         seed=max(0.0, (rows - rest) / len(tasks)),
         task=max(0.0, (columns - rest) / seeds - float(example)),
-        example=float(example) * clusters,
+        example=float(example) * mean_count,
         seed_task=max(0.0, rest - float(residual)),
-        residual=float(residual) * clusters,
+        residual=float(residual) * mean_count,
         seeds=seeds,
         tasks=len(tasks),
-        clusters=clusters,
+        clusters=mean_count,
         confidence=confidence,
     )
 

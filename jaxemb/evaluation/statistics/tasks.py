@@ -7,7 +7,13 @@ from jaxtyping import Float64
 
 from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Result
-from jaxemb.evaluation.statistics.arms import compare, influence_of, same_examples
+from jaxemb.evaluation.metrics import DESCRIPTIVE
+from jaxemb.evaluation.statistics.arms import (
+    clusters_of,
+    compare,
+    influence_of,
+    same_examples,
+)
 from jaxemb.evaluation.statistics.components import Components, pseudo_values, variance_components
 from jaxemb.evaluation.statistics.ranking import (
     RankInterval,
@@ -26,11 +32,13 @@ Metrics = Mapping[str, str]
 def main_metrics(arms: Sequence[Arm]) -> dict[str, str]:
     """The first metric of every task that all arms were scored in, whole models only.
 
-    A task on cut vectors, such as `retrieval@dim=32`, says the same again and is left out.
+    A task on cut vectors, such as `retrieval@dim=32`, says the same again and is left out, and so is
+    one whose main metric describes a model without being good or bad (`metrics.DESCRIPTIVE`).
     """
     every = [seed for arm in arms for seed in arm]
     shared = [task for task in every[0] if all(task in seed for seed in every) and "@" not in task]
-    return {task: next(iter(every[0][task].metrics)) for task in shared}
+    mains = {task: next(iter(every[0][task].metrics)) for task in shared}
+    return {task: metric for task, metric in mains.items() if metric not in DESCRIPTIVE}
 
 
 def task_scores(arms: Sequence[Arm], metrics: Metrics) -> Float64[np.ndarray, "tasks arms"]:
@@ -58,7 +66,7 @@ def compare_tasks(a: Arm, b: Arm, metrics: Metrics, *, confidence: float = 0.95)
     """
     seeds = max(len(a), len(b))
     tasks = [_difference(task, metric, a, b, seeds) for task, metric in metrics.items()]
-    return variance_components(tasks, confidence=confidence)
+    return variance_components(tasks, clusters=_clusters(a, metrics), confidence=confidence)
 
 
 def mean_over_tasks(arm: Arm, metrics: Metrics, *, confidence: float = 0.95) -> Components:
@@ -68,7 +76,7 @@ def mean_over_tasks(arm: Arm, metrics: Metrics, *, confidence: float = 0.95) -> 
         UsageError: there are fewer than two tasks, or a task has no per-example records.
     """
     tasks = [_pseudo_values(arm, task, metric) for task, metric in metrics.items()]
-    return variance_components(tasks, confidence=confidence)
+    return variance_components(tasks, clusters=_clusters(arm, metrics), confidence=confidence)
 
 
 def scored_tasks(arms: Sequence[Arm], metrics: Metrics) -> list[ScoredTask]:
@@ -115,6 +123,10 @@ def _difference(
 def _pseudo_values(arm: Arm, task: str, metric: str) -> Float64[np.ndarray, "seeds clusters"]:
     scores = np.array([seed[task].metrics[metric] for seed in arm], np.float64)
     return pseudo_values(scores, _influences(arm, task, metric))
+
+
+def _clusters(arm: Arm, metrics: Metrics) -> list[int]:
+    return [clusters_of(arm[0][task]) for task in metrics]
 
 
 def _influences(arm: Arm, task: str, metric: str) -> Float64[np.ndarray, "seeds clusters"]:
