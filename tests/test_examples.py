@@ -16,7 +16,7 @@ OTHERS_BRING = {
     "jaxemb.evaluation.base.EmbeddingCache",
     "jaxemb.evaluation.statistics.arms.compare",
     "jaxemb.evaluation.statistics.joining.joined",
-    "jaxemb.model.Model",
+    "jaxemb.model.model.Model",
     "jaxemb.report.report",
 }
 PARTS = ("encoders", "evaluation", "heads", "losses", "nn", "pooling", "text", "tokens")

@@ -50,5 +50,8 @@ class Presented(Task):
     def data(self) -> TaskData:
         return self.inner.data
 
+    def fingerprint(self) -> str:
+        return self.inner.fingerprint()
+
     def on(self, split: str) -> "Presented":
         return Presented(inner=self.inner.on(split), like=self.like)
