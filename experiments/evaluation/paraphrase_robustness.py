@@ -4,10 +4,14 @@ Paper    PTEB: Towards Robust Text Embedding Evaluation via Stochastic Paraphras
          Time with LLMs, arXiv:2510.06730. Every text of a task is paraphrased at run time, five
          times over; mean, spread and drop stand beside the score of the original.
 Claim    Scores fall under rewording that keeps the meaning; small models do not suffer more.
-Run      jaxemb run paraphrase_robustness        # small: 3 arms, about 7 min on 2 cores
+Run      jaxemb run paraphrase_robustness        # small: 3 arms, about 3 min on 2 cores
 Differs  Rules instead of a language model: synonyms from a table made by hand, and clause order; and
          a grammar whose sentences mean exactly the same. No gate; the judge is all-MiniLM-L6-v2, on
          summaries only. Prompts on both sides are a sibling probe, not the paper's.
+Found    Undecided: synonyms and clause order cost MiniLM 0.001 [-0.014, 0.016] nDCG@10 and 0.005
+         [-0.005, 0.015] Spearman, the model trained here 0.011 [-0.009, 0.031]: the rules say little
+         anew. Where a grammar says all of it anew, MiniLM loses 0.19, the trained model 0.47, the
+         bag 0.44 and BM25 0.42.
 """
 
 from jaxemb import Above, Experiment, NotWorse, Recipe, experiment, recipes

@@ -5,7 +5,7 @@ Paper    The Russian-focused embedders' exploration: ruMTEB benchmark and Russia
          words, learns from pairs of both; four prefixes tell search queries, documents, pairs that
          mean the same and topics apart.
 Claim    Prefixes matter for each family of tasks; English data helps the other language.
-Run      jaxemb run task_prefixes                # small: 6 arms x 5 seeds, about 8 min on 2 cores
+Run      jaxemb run task_prefixes                # small: 6 arms x 5 seeds, about 14 min on 2 cores
 Differs  The other language is a word cipher of English with endings of its own, so its texts are as
          many and as hard as the English ones. Vocabulary and token table are fitted on it alone.
          1 layer of 128 over 32 tokens and a mean, where the paper has a large model and its first
