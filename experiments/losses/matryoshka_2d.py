@@ -8,8 +8,8 @@ Claim    Cut to half its layers and a quarter of its dimensions, it beats a mode
 Run      jaxemb run matryoshka_2d                # small: 3 arms x 5 seeds, about 12 min on 2 cores
 Differs  4 layers of 128 and InfoNCE on pydocs pairs, where the paper tunes BERT with AnglE on NLI.
 Found    Cut, it beats the model trained for dimensions: +0.008 nDCG@10 [0.004, 0.013], supported; in
-         similarity undecided. Whole it is worse by more than 0.01 allows, and cut it is behind the
-         small model alone, -0.018 [-0.029, -0.007]: both contradicted at this scale. After 60 steps
+         similarity undecided. Whether whole it is worse by more than 0.01 is undecided. Cut it is
+         behind the small model alone, -0.018 [-0.029, -0.007]: contradicted here. After 60 steps
          from scratch four layers are behind two even when trained for dimensions only (.348, .365),
          so depth has no advantage here for the cut to keep. BM25 is ahead of every arm.
 """

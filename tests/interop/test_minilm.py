@@ -10,7 +10,6 @@ from scipy.stats import spearmanr
 
 import jaxemb
 from jaxemb.__main__ import main
-from jaxemb.config import UsageError
 from jaxemb.interop import find
 from jaxemb.model import Model
 
@@ -24,10 +23,7 @@ ODD = [
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    try:
-        return jaxemb.load(NAME)
-    except UsageError as error:
-        pytest.skip(str(error))
+    return jaxemb.load(NAME)
 
 
 @pytest.fixture
