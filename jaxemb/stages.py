@@ -145,7 +145,7 @@ def _write_change(folder: Path, before: Model, after: Model) -> None:
         if after.tokenizer is not before.tokenizer:
             (staging / "tokenizer.json").write_text(after.tokenizer.to_json())
         if after.embedder != before.embedder:
-            (staging / "embedder.json").write_text(json.dumps(to_json(after.embedder)))
+            (staging / "text.json").write_text(json.dumps(_text_alone(before, after)))
         transforms = [to_json(transform) for transform in after.transforms]
         (staging / "transforms.json").write_text(json.dumps(transforms))
         try:
@@ -157,12 +157,20 @@ def _write_change(folder: Path, before: Model, after: Model) -> None:
         shutil.rmtree(staging, ignore_errors=True)
 
 
+def _text_alone(before: Model, after: Model) -> dict[str, Any]:
+    """How a stage changed the embedder: its `text`. Arms with other encoders share what is stored."""
+    if dataclasses.replace(before.embedder, text=after.embedder.text) != after.embedder:
+        raise TypeError("a stage that is shared may change no part of the embedder but its text")
+    return to_json(after.embedder.text)
+
+
 def _read_change(folder: Path, model: Model) -> Model:
     with np.load(folder / "params.npz") as changed:
         params = _replaced(model.params, {path: changed[path] for path in changed.files})
     embedder, tokenizer = model.embedder, model.tokenizer
-    if (folder / "embedder.json").exists():
-        embedder = from_json(json.loads((folder / "embedder.json").read_text()))
+    if (folder / "text.json").exists():
+        text = from_json(json.loads((folder / "text.json").read_text()))
+        embedder = dataclasses.replace(embedder, text=text)
     if (folder / "tokenizer.json").exists():
         tokenizer = Tokenizer.from_json((folder / "tokenizer.json").read_text(), embedder.text)
     transforms = json.loads((folder / "transforms.json").read_text())

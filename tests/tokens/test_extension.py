@@ -91,6 +91,22 @@ def test_a_stored_stage_keeps_the_larger_embedder(tmp_path):
     np.testing.assert_array_equal(read.encode(NEW + UNTOUCHED), done.encode(NEW + UNTOUCHED))
 
 
+def test_a_stored_stage_leaves_the_rest_of_the_embedder_to_each_arm(tmp_path):
+    start = model(40)
+    _write_change(tmp_path / "stage", start, more(start))
+    encoder = dataclasses.replace(start.embedder.encoder, layers=1)
+    embedder = dataclasses.replace(start.embedder, encoder=encoder)
+    other = dataclasses.replace(Model.create(embedder, KEY), tokenizer=start.tokenizer)
+    read = _read_change(tmp_path / "stage", other)
+    assert read.embedder.encoder == encoder
+    assert read.embedder.text == more(start).embedder.text
+    assert read.encode(NEW).shape == (len(NEW), 16)
+    changed = dataclasses.replace(more(start), embedder=read.embedder)
+    with pytest.raises(TypeError, match="no part of the embedder but its text"):
+        _write_change(tmp_path / "refused", start, changed)
+    assert not (tmp_path / "refused").exists()
+
+
 def test_nothing_is_added_where_no_word_is_cut_or_none_is_asked_for():
     start = model(4096)
     for done in (MoreWords().fit(start, OLD, KEY), MoreWords(words=0).fit(start, NEW, KEY)):
