@@ -1,3 +1,5 @@
+import pytest
+
 from jaxemb.data.pydocs.compiled import inspect_module, topics
 from jaxemb.data.pydocs.installation import Source
 from jaxemb.data.pydocs.links import ImportTable, Resolver
@@ -122,6 +124,22 @@ def test_classes_of_compiled_modules_have_methods_under_their_public_name():
     found = {r["name"]: r for r in inspect_module("python", "_collections")["records"]}
     assert found["collections.OrderedDict"]["kind"] == "class"
     assert found["collections.OrderedDict.move_to_end"]["kind"] == "method"
+
+
+@pytest.mark.parametrize(
+    "module, name",
+    [
+        ("_collections", "collections.deque"),
+        ("_functools", "functools.partial"),
+        ("_operator", "operator.itemgetter"),
+        ("_sqlite3", "sqlite3.Connection"),
+        ("_struct", "_struct.Struct"),
+    ],
+)
+def test_a_compiled_class_whose_home_has_a_source_is_read(module, name):
+    """Whether such classes are static or heap types differs between the versions of Python."""
+    found = {r["name"]: r["kind"] for r in inspect_module("python", module)["records"]}
+    assert found[name] == "class"
 
 
 def test_an_absent_compiled_module_gives_nothing():

@@ -60,6 +60,7 @@ _MEMBERS = {
     "member_descriptor": "property",
 }
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: classes made by a `class` statement have it
+_IMMUTABLE_TYPE = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: only C can set it, on heap types of its own
 
 
 def inspect_module(package: str, module: str) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def _has_source(module: types.ModuleType) -> bool:
 def _is_compiled(value: Any) -> bool:
     if not isinstance(value, type):
         return type(value).__name__ in _FUNCTIONS
-    if not value.__flags__ & _HEAP_TYPE:
+    if not value.__flags__ & _HEAP_TYPE or value.__flags__ & _IMMUTABLE_TYPE:
         return True
     home = importlib.import_module(value.__module__) if "." not in value.__qualname__ else None
     is_python = any(isinstance(m, types.FunctionType) for m in vars(value).values())

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxemb.config import UsageError
 
-VERSION = "1.0.0"  # raise it with every change of what the records hold
+VERSION = "1.1.0"  # raise it with every change of what the records hold
 
 FIELDS = (
     "name", "package", "module", "kind", "summary", "body", "code", "links", "neighbours",
