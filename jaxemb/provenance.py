@@ -80,6 +80,10 @@ _ROOMS = (
 )
 _MAKERS = ("jax", "jaxlib", "flax", "numpy", "tokenizers")
 
+# What stands between a stage's data and what it makes of a model, besides.
+_STAGE_ROOMS = (*_ROOMS, "data", "losses", "training", "interop", "stages.py")
+_STAGE_MAKERS = (*_MAKERS, "optax", "scipy", "scikit-learn")
+
 
 def code_of_vectors(parts: Iterable[object] = ()) -> str:
     """Hex of a hash of the code that makes vectors, by which a change of it is noticed.
@@ -87,20 +91,33 @@ def code_of_vectors(parts: Iterable[object] = ()) -> str:
     That is jaxemb's own code, the versions of JAX and of the tokenizers, and the source files of
     those of the `parts` that are defined elsewhere.
     """
+    return _with_elsewhere(_own_code(_ROOMS, _MAKERS), parts)
+
+
+def code_of_stages(parts: Iterable[object] = ()) -> str:
+    """Hex of a hash of the code that fits and trains: `code_of_vectors`, and what reads data and learns.
+
+    What a stage has left in the cache by other code is thereby not taken for what it would leave now.
+    """
+    return _with_elsewhere(_own_code(_STAGE_ROOMS, _STAGE_MAKERS), parts)
+
+
+def _with_elsewhere(own: str, parts: Iterable[object]) -> str:
+    """A hash of jaxemb's own code and of the source files of the parts that it does not hold."""
     elsewhere = {type(part) for part in parts if not type(part).__module__.startswith("jaxemb.")}
     files = {inspect.getsourcefile(cls) for cls in elsewhere} - {None}
-    digest = hashlib.sha256(_own_code().encode())
+    digest = hashlib.sha256(own.encode())
     for file in sorted(files):
         digest.update(Path(file).read_bytes())
     return digest.hexdigest()
 
 
 @functools.cache
-def _own_code() -> str:
+def _own_code(rooms: tuple[str, ...], makers: tuple[str, ...]) -> str:
     package = Path(__file__).resolve().parent
-    found = (package / room for room in _ROOMS)
+    found = (package / room for room in rooms)
     files = [file for place in found for file in (sorted(place.rglob("*.py")) or [place])]
-    digest = hashlib.sha256(repr([versions().get(name) for name in _MAKERS]).encode())
+    digest = hashlib.sha256(repr([versions().get(name) for name in makers]).encode())
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -13,8 +13,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxemb import provenance
 from jaxemb.checkpoint import Checkpoints
-from jaxemb.config import from_json, to_json
+from jaxemb.config import from_json, is_part, paths, to_json
 from jaxemb.data import cache_folder
 from jaxemb.experiment import Fit, Recipe
 from jaxemb.interop import Pretrained
@@ -97,23 +98,30 @@ def _runner(stage: Stage, recipe: Recipe, key: jax.Array, own: dict) -> Callable
 
 def address(recipe: Recipe, stage: Stage, before: str) -> str:
     """What a stage's result depends on, hashed: itself, the parts it reads, its data, the seed
-    if it draws at random, the dtype it is trained in, and the stages before it."""
+    if it draws at random, the dtype it is trained in, the code, and the stages before it."""
     reads, stochastic = ("",), True
     if isinstance(stage, Fit):
         reads, stochastic = stage.estimator.reads, stage.estimator.stochastic
-    parts = {path: _plain(_field(recipe.network, path)) for path in reads}
+    read = {path: _field(recipe.network, path) for path in reads}
     data = getattr(stage, "data", None)
     content = {
         "format": FORMAT,
+        "code": provenance.code_of_stages(_parts_within([stage, *read.values()])),
         "before": before,
         "stage": to_json(stage),
-        "parts": parts,
+        "parts": {path: _plain(value) for path, value in read.items()},
         "data": data.fingerprint() if data is not None else None,
         "seed": recipe.seed if stochastic else None,
     }
     if isinstance(stage, Train):
         content |= recipe.runtime.changes
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _parts_within(values: list[Any]) -> list[Any]:
+    """Those of the values that are parts, and all the parts that they hold."""
+    parts = [value for value in values if is_part(value)]
+    return [*parts, *(one for part in parts for one in paths(part).values() if is_part(one))]
 
 
 def _field(embedder: Any, path: str) -> Any:

@@ -50,6 +50,27 @@ def test_a_stage_is_shared_up_to_what_it_depends_on(recipe, key, value, shared):
     assert [a == b for a, b in pairs] == [True] * shared + [False] * (3 - shared)
 
 
+def test_what_other_code_stored_is_not_taken(recipe, monkeypatch):
+    """A table that an earlier version fitted, with the same settings, is another table."""
+    before = addresses(recipe)
+    assert addresses(recipe) == before
+    monkeypatch.setattr("jaxemb.provenance.code_of_stages", lambda parts: "other code")
+    assert not set(before) & set(addresses(recipe))
+
+
+def test_the_code_of_a_part_from_elsewhere_is_part_of_a_stages_address(tmp_path, monkeypatch):
+    from jaxemb.provenance import code_of_stages
+
+    source = "class Mine:\n    scale = %d\n"
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_estimator.py").write_text(source % 1)
+    part = __import__("own_estimator").Mine()
+    first = code_of_stages([part])
+    assert first == code_of_stages([part]) != code_of_stages([])
+    (tmp_path / "own_estimator.py").write_text(source % 2)
+    assert code_of_stages([part]) != first
+
+
 def test_a_stored_stage_is_read_back_and_not_computed_again(recipe, cache, monkeypatch):
     first = run_stages(recipe, until_training=True)
     assert len(list(cache.iterdir())) == 2
