@@ -1,4 +1,4 @@
-"""Base recipes that experiments share; each is a function without arguments that returns a Recipe."""
+"""Base recipes that experiments share; each is a function that returns a Recipe."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -66,7 +66,7 @@ def _watched(every: int) -> During:
     return During(inner=Retrieval(data=data), every=every)
 
 
-def pair_retriever() -> Recipe:
+def pair_retriever(steps: int = 80) -> Recipe:
     """Summary to body on pydocs: 2 layers of 128 over a fitted token table, InfoNCE in the batch."""
     return Recipe(
         embedder=_embedder(Transformer(layers=2, width=128, heads=4, mask=Bidirectional())),
@@ -77,10 +77,10 @@ def pair_retriever() -> Recipe:
                 data=Pairs(source=PyDocs(), view=SummaryToBody(), split="train", batch_size=128),
                 loss=InfoNCE(temperature=0.05),
                 optimizer=AdamW(learning_rate=3e-3),
-                budget=Steps(steps=80),
+                budget=Steps(steps=steps),
             ),
         ),
-        evaluation=(*_tasks(), _watched(every=20)),
+        evaluation=(*_tasks(), _watched(every=steps // 4)),
     )
 
 
