@@ -8,9 +8,9 @@ Claim    Across variants, the rank agrees with classification and retrieval bett
 Run      jaxemb run rank_evaluation              # small: 22 arms, about 3 min on 2 cores
 Differs  22 variants of four models, where the paper has 67; positives are pydocs pairs of the two
          top grades, the background all texts of graded pairs; downstream are package and kind.
-Found    Undecided: -0.17 [-0.62, 0.27] for package, +0.09 for kind, +0.02 for retrieval. 22 variants of
-         four models tell little; an arm whose vectors are all one (the bag's first token) was left
-         out after it had tied all ranks.
+Found    Contradicted for package, -0.38 [-0.69, -0.07]; undecided for kind, +0.05, and retrieval,
+         +0.08. 22 variants of four models tell little; an arm whose vectors are all one (the bag's
+         first token) was left out after it had tied all ranks.
 """
 
 import dataclasses

@@ -3,7 +3,7 @@
 Explores 2 masks x 3 poolings. Every cell is trained once by a loss that serves each dimension and
 each layer, so that quality against size is read off one model a cell instead of a model a size.
 
-Run      jaxemb run pooling_attention_grid       # small: 6 arms x 2 seeds, about 15 min on 2 cores
+Run      jaxemb run pooling_attention_grid       # small: 6 arms x 2 seeds, about 7 min on 2 cores
 """
 
 from jaxemb import Experiment, experiment, grid, recipes
