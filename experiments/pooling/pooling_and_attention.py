@@ -13,7 +13,7 @@ Found    Retrieval: supported, +0.048 nDCG@10 [0.031, 0.066]. Similarity: undeci
          [-0.001, 0.015]. Reading tokens is as good as reading layers; BM25 is ahead of every arm.
 """
 
-from jaxemb import Better, Experiment, Tuning, arm, experiment, recipes
+from jaxemb import Better, Experiment, arm, experiment, recipes
 from jaxemb.nn import Bidirectional, Causal
 from jaxemb.pooling import LastToken, LatentOverLayers, LatentOverTokens, Mean
 
@@ -37,6 +37,5 @@ def pooling_and_attention() -> Experiment:
             Better(metric, "bidirectional-layers", than="causal-last")
             for metric in ("retrieval/ndcg@10", "sts/spearman")
         ),
-        tuning=Tuning(learning_rates=(1e-3, 3e-3)),
         scales={"paper": recipes.LANGUAGE_MODEL_SIZES},
     )
