@@ -26,6 +26,7 @@ from jaxemb.evaluation import Result, Task, evaluate, final, flatten, monitor, r
 from jaxemb.experiment import Recipe, Train, Tuning
 from jaxemb.interop import Pretrained
 from jaxemb.model import Embedding, Model
+from jaxemb.running_costs import RunningCosts
 
 FORMAT = 1
 Emit = Callable[[dict], None]
@@ -210,27 +211,27 @@ def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
     if job.again:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    started = time.time()
+    started, costs = time.time(), RunningCosts()
     _describe(job, folder, recipe, "running")
     try:
-        _train_and_score(recipe, folder, emit)
+        _train_and_score(recipe, folder, emit, costs)
     except UsageError:
         raise
     except Exception as error:  # a part of somebody's own may raise anything
         _quarantine(job, folder, recipe.seed, recipe, error, emit)
         return
     seconds = time.time() - started
-    _describe(job, folder, recipe, "done", seconds=round(seconds, 1))
+    _describe(job, folder, recipe, "done", seconds=round(seconds, 1), **costs.summary())
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     emit({"event": "done", "seed": recipe.seed, "seconds": seconds, "scores": read_scores(folder)})
 
 
-def _train_and_score(recipe: Recipe, folder: Path, emit: Emit) -> None:
+def _train_and_score(recipe: Recipe, folder: Path, emit: Emit, costs: RunningCosts) -> None:
     from jaxemb.checkpoint import Checkpoints
     from jaxemb.stages import run_stages
 
     checkpoints = Checkpoints(folder / "checkpoints", every=recipe.runtime.checkpoint_every)
-    curve = _Curve(folder / "metrics.jsonl", recipe.seed, emit)
+    curve = _Curve(folder / "metrics.jsonl", recipe.seed, emit, costs)
     with contextlib.closing(checkpoints):
         watch = monitor(recipe.evaluation, Embedding)
         model = run_stages(recipe, checkpoints=checkpoints, evaluate=watch, report=curve)
@@ -246,10 +247,12 @@ def _train_and_score(recipe: Recipe, folder: Path, emit: Emit) -> None:
 class _Curve:
     """Appends a line a step to `metrics.jsonl`; a resumed run drops the lines it computes again."""
 
-    def __init__(self, path: Path, seed: int, emit: Emit) -> None:
-        self.path, self.seed, self.emit, self.started = path, seed, emit, False
+    def __init__(self, path: Path, seed: int, emit: Emit, costs: RunningCosts) -> None:
+        self.path, self.seed, self.emit, self.costs = path, seed, emit, costs
+        self.started = False
 
     def __call__(self, metrics: dict) -> None:
+        self.costs.step()
         if not self.started:
             self._keep_before(metrics["step"])
         with self.path.open("a") as lines:

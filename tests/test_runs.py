@@ -79,6 +79,8 @@ def test_a_run_is_a_folder_that_describes_itself(finished):
     assert runs[0].parent.name.endswith(described["fingerprint"][:8])
     assert [line["step"] for line in read_curve(runs[0])] == [1, 2]
     assert not (runs[0] / "checkpoints").exists()
+    assert 0 < described["seconds_to_first_step"] < described["seconds"]
+    assert described["programs"] > 0 and described["peak_memory_bytes"] > 1e7
 
 
 def test_a_run_loads_and_scores_as_recorded(finished):

@@ -2,10 +2,18 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
+# What `run.json` tells of a run's costs: its name in a table, and how the number is written.
+COSTS = {
+    "seconds": ("seconds a run", "{:.0f}"),
+    "seconds_to_first_step": ("seconds to a run's first step", "{:.1f}"),
+    "programs": ("programs compiled a run", "{:.0f}"),
+    "peak_memory_bytes": ("peak memory in bytes", "{:.2e}"),
+}
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,7 @@ class Run:
     error: str = ""
     recipe: dict | None = None
     steps: tuple[dict, ...] = ()
+    costs: Mapping[str, float] = field(default_factory=dict)
 
 
 def read_runs(folder: Path, arms: Mapping[str, Mapping]) -> tuple[Run, ...]:
@@ -30,6 +39,16 @@ def read_runs(folder: Path, arms: Mapping[str, Mapping]) -> tuple[Run, ...]:
         for seed in sorted(place.glob("seed-*"), key=_seed_number)
     ]
     return tuple(found)
+
+
+def median_costs(runs: Iterable[Run]) -> dict[str, str]:
+    """What the middle one of the finished runs took of the machine, by a readable name."""
+    found = {}
+    for key, (name, form) in COSTS.items():
+        values = [run.costs[key] for run in runs if key in run.costs]
+        if values:
+            found[name] = form.format(float(np.median(values)))
+    return found
 
 
 def curve(runs: Iterable[Run], key: str, points: int = 120) -> dict[str, np.ndarray] | None:
@@ -100,6 +119,7 @@ def _read_run(arm: str, folder: Path) -> Run:
         error=str(about.get("error") or ""),
         recipe=about.get("recipe"),
         steps=tuple(_json_lines(folder / "metrics.jsonl")),
+        costs={key: about[key] for key in COSTS if isinstance(about.get(key), int | float)},
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from jaxemb.report import words
 from jaxemb.report.findings import Estimate, Findings, Row, cut
+from jaxemb.report.run_logs import median_costs
 
 
 @dataclass(frozen=True)
@@ -148,10 +149,11 @@ def failures(findings: Findings) -> Table:
 
 
 def settings(findings: Findings) -> Table:
-    """What the numbers were made with: commit, versions, data."""
+    """What the numbers were made with: commit, what the middle run took, data, versions."""
     record = findings.record
     facts = {"commit": record.get("commit"), "date": record.get("date")}
     facts |= {"scale": record.get("scale"), "record format": record.get("format")}
+    facts |= median_costs(findings.runs)
     facts |= _named("data", record.get("data")) | _named("version", record.get("versions"))
     rows = tuple((Cell(name), Cell(str(fact))) for name, fact in facts.items() if fact is not None)
     return Table("Settings", ("setting", "value"), rows, texts=2)

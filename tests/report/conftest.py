@@ -154,6 +154,9 @@ def _write_run(place: Path, name: str, arm: dict, entry: dict) -> None:
         "seed": entry["seed"],
         "fingerprint": arm["fingerprint"],
         "status": "done",
+        "seconds": 40.0 + 10 * entry["seed"],
+        "programs": 21,
+        "seconds_to_first_step": None,
     }
     (place / "run.json").write_text(json.dumps(about))
     final = entry["metrics"]

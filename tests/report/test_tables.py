@@ -2,11 +2,13 @@
 
 import io
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from jaxemb.report import plots, tables, terminal_table, words
 from jaxemb.report.findings import findings
+from tests.report.conftest import make_runs
 
 
 def printed(record: dict, width: int) -> str:
@@ -182,3 +184,14 @@ def test_ranks_are_ordered_by_their_mean(record):
     assert (first[3].text, second[3].text) == ("1 to 3", "1")
     assert second[4].text.endswith(" b") and not second[5].text.endswith("b")
     assert tables.ranks(findings(record | {"ranking": None})) is None
+
+
+def test_settings_say_what_the_middle_run_took(record, tmp_path):
+    """Seconds are 40 and 10 more a seed; a cost that no run tells of is left out."""
+    found = tables.settings(findings(record, make_runs(tmp_path, record)))
+    told = {name.text: value.text for name, value in found.rows}
+    seeds = [entry["seed"] for arm in record["arms"].values() for entry in arm["seeds"]]
+    assert told["seconds a run"] == f"{40 + 10 * np.median(seeds):.0f}"
+    assert told["programs compiled a run"] == "21"
+    assert "seconds to a run's first step" not in told and "peak memory in bytes" not in told
+    assert "seconds a run" not in {name.text for name, _ in tables.settings(findings(record)).rows}
