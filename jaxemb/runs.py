@@ -172,9 +172,10 @@ def on_split(task: Task, split: str) -> Task:
 
 
 def scores_of(model: Model, tasks: Sequence[Task]) -> dict[str, Result]:
-    """Results in the tasks that the model has the layers for."""
-    layers = None if model.embedder is None else model.embedder.layers
-    return evaluate(Embedding(model), [task for task in final(tasks) if reaches(task, layers)])
+    """Results in the tasks that the model has the layers and the dimensions for."""
+    size = () if model.embedder is None else (model.embedder.layers, model.dim)
+    held = [task for task in final(tasks) if not size or reaches(task, *size)]
+    return evaluate(Embedding(model), held)
 
 
 def _dev_score(recipe: Recipe, seed: int, tuning: Tuning, emit: Emit) -> float:

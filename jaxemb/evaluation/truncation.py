@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
+from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Embed, EmbeddingCache, Result, Task
 from jaxemb.evaluation.problems import TaskData
 from jaxemb.retrieval.exact import unit
@@ -19,6 +20,9 @@ class At(Task):
 
     Its name says so: `retrieval@layers=2,dim=32`. Vectors are scaled to unit length after the cut.
     A text is embedded once a depth, whatever the number of dimensions.
+
+    Raises:
+        UsageError: the vectors have fewer than `dim` numbers.
 
     Reference: 2D Matryoshka Sentence Embeddings, arXiv:2402.14776.
 
@@ -47,7 +51,13 @@ class At(Task):
         whole = cache.at(self.layers)
 
         def cut(texts: Sequence[str], role: str) -> Float32[np.ndarray, "texts dim"]:
-            return unit(whole(texts, role)[:, : self.dim])
+            vectors = whole(texts, role)
+            if self.dim is not None and vectors.shape[1] < self.dim:
+                raise UsageError(
+                    f"{self.name} cuts vectors to {self.dim} numbers, and these have "
+                    f"{vectors.shape[1]}: name a dim of at most {vectors.shape[1]}."
+                )
+            return unit(vectors[:, : self.dim])
 
         return self.inner.run(cut)
 
@@ -78,6 +88,8 @@ def surface(tasks: Sequence[Task], *, layers: Sequence[int], dims: Sequence[int]
     return tuple(At(inner=task, layers=n, dim=d) for task, n, d in cuts)
 
 
-def reaches(task: Task, layers: int | None) -> bool:
-    """Whether a model of so many layers can be scored in the task."""
-    return layers is None or getattr(task, "layers", None) is None or task.layers <= layers
+def reaches(task: Task, layers: int | None, dim: int | None = None) -> bool:
+    """Whether a model of so many layers and dimensions can be scored in the task; None is any."""
+    deep = layers is None or getattr(task, "layers", None) is None or task.layers <= layers
+    cut = task.dim if isinstance(task, At) else None
+    return deep and (dim is None or cut is None or cut <= dim)

@@ -37,15 +37,17 @@ class Choice:
 
 
 def chosen_suite(model: Path, loaded: Model, choice: Choice) -> Suite:
-    """The tasks chosen, without those that ask for layers that the model lacks.
+    """The tasks chosen, without those that ask for layers or dimensions that the model lacks.
 
     Raises:
         UsageError: no such suite, family or task.
     """
     whole = _suite(model, choice)
     tasks = _named(whole.tasks, choice.names)
-    layers = None if loaded.embedder is None else loaded.embedder.layers
-    return dataclasses.replace(whole, tasks=tuple(t for t in tasks if reaches(t, layers)))
+    if loaded.embedder is None:
+        return dataclasses.replace(whole, tasks=tasks)
+    size = loaded.embedder.layers, loaded.dim
+    return dataclasses.replace(whole, tasks=tuple(t for t in tasks if reaches(t, *size)))
 
 
 def _suite(model: Path, choice: Choice) -> Suite:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from jaxemb.config import UsageError
 from jaxemb.evaluation import (
     STS,
     At,
@@ -11,6 +12,7 @@ from jaxemb.evaluation import (
     PartnerRank,
     PyDocsGrades,
     evaluate,
+    reaches,
     surface,
 )
 
@@ -53,6 +55,17 @@ def test_dimensions_are_the_first_ones(task, embed):
     first = evaluate(lambda texts, role: embed(texts, role)[:, :8], [task])["sts"]
     cut = evaluate(embed, [At(inner=task, dim=8)])["sts@dim=8"]
     assert cut.metrics == pytest.approx(first.metrics)
+
+
+def test_more_dimensions_than_there_are_is_one_sentence(task, embed):
+    """A cut that cuts nothing would stand in a table as if it were another size."""
+    width = embed(["one"], "query").shape[1]
+    assert evaluate(embed, [At(inner=task, dim=width)])
+    with pytest.raises(UsageError, match=f"{width + 1} numbers, and these have {width}"):
+        evaluate(embed, [At(inner=task, dim=width + 1)])
+    cut = At(inner=task, layers=2, dim=8)
+    assert reaches(cut, 2, 8) and reaches(cut, None) and reaches(task, 1, 4)
+    assert not reaches(cut, 2, 7) and not reaches(cut, 1, 8)
 
 
 def test_cut_tasks_share_the_data_of_the_whole_one(task):
