@@ -31,7 +31,7 @@ LAYERS = (
     {"checkpoint"},
     {"model"},
     {"interop", "adaptation", "postprocessing", "analysis"},
-    {"provenance", "sweep", "registry", "console", "memory"},
+    {"provenance", "sweep", "registry", "console", "memory", "running_costs"},
     {"papers"},
     {"evaluation"},
     {"claims", "controls", "rankings"},
