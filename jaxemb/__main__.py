@@ -63,7 +63,7 @@ def _running(added: argparse.ArgumentParser) -> None:
     added.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="default: runs"
     )
-    added.add_argument("--jobs", type=int, metavar="N", help="arms at once (default: one a core)")
+    added.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: one a core)")
     added.add_argument("--again", action="store_true", help="run finished arms again")
 
 

@@ -27,8 +27,7 @@ def described(event: Mapping[str, Any]) -> str | None:
         case "control_done":
             return f"{who}: {_scores(event['scores'])}"
         case "tuned":
-            rate, score = event["learning_rate"], event["score"]
-            return f"{who}: learning rate {rate:g} scores {score:.3f} on dev"
+            return f"{who}: {event['score']:.3f} on dev"
         case "scoring":
             return f"{who}: scoring"
         case "done":
@@ -64,6 +63,8 @@ def _speed(event: Mapping[str, Any]) -> str:
 def _who(event: Mapping[str, Any]) -> str:
     seed = event.get("seed")
     arm = event.get("arm", "")
+    if "trial" in event:
+        return f"{arm} at learning rate {event['trial']:g}"
     return arm if seed is None else f"{arm} seed {seed}"
 
 

@@ -1,14 +1,7 @@
 """Run an experiment: expand its arms, run them in local processes, judge, write record and report."""
 
 import dataclasses
-import json
-import os
-import queue
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +9,10 @@ from typing import Any
 from jaxemb import records
 from jaxemb.config import UsageError, override, to_json
 from jaxemb.experiment import Experiment, Recipe, rebuilt
-from jaxemb.memory import KEEP_MEMORY
-from jaxemb.runs import Job, arm_fingerprint, check_tuning, run_arm
+from jaxemb.runs import Job, arm_fingerprint, check_tuning
 from jaxemb.smoke import smoke
 from jaxemb.sweep import Arm, expand, path_safe, sets
+from jaxemb.workers import default_jobs, run_jobs
 
 Emit = Callable[[dict], None]
 
@@ -178,109 +171,3 @@ def _writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror or error}.") from error
-
-
-def default_jobs() -> int:
-    """Arms at once: one a core on a machine without accelerator, where small models scale worst."""
-    import jax
-
-    return len(_cores()) if jax.default_backend() == "cpu" else 1
-
-
-def _cores() -> list[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
-
-
-def run_jobs(jobs: Sequence[Job], workers: int, emit: Emit) -> None:
-    """Run jobs, `workers` at a time, each in a process of its own that keeps to its own cores.
-
-    With one worker they run in this process. On Ctrl-C the workers finish the write they are in.
-    """
-    if workers <= 1:
-        for job in jobs:
-            run_arm(job, lambda event, arm=job.arm: emit({"arm": arm, **event}))
-        return
-    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
-    for job in jobs:
-        waiting.put(job)
-    pool = _Pool(waiting, emit)
-    cores = _cores()
-    count = min(workers, len(jobs))
-    threads = [
-        threading.Thread(target=pool.serve, args=(tuple(cores[n::count]),), daemon=True)
-        for n in range(count)
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(0.2)
-    except KeyboardInterrupt:
-        pool.stop()
-        for thread in threads:
-            thread.join()
-        raise
-    if pool.refusals:
-        raise UsageError(pool.refusals[0])
-
-
-class _Pool:
-    """Threads that take jobs from a queue and watch one worker process each."""
-
-    def __init__(self, waiting: queue.SimpleQueue, emit: Emit) -> None:
-        self.waiting, self.refusals = waiting, []
-        self._emit, self._lock, self._stopped = emit, threading.Lock(), False
-        self._processes: set[subprocess.Popen] = set()
-
-    def serve(self, cores: tuple[int, ...]) -> None:
-        while not self._stopped:
-            try:
-                job = self.waiting.get_nowait()
-            except queue.Empty:
-                return
-            self._watch(dataclasses.replace(job, cores=cores))
-
-    def stop(self) -> None:
-        self._stopped = True
-        for process in list(self._processes):
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-
-    def emit(self, event: dict) -> None:
-        with self._lock:
-            self._emit(event)
-
-    def _watch(self, job: Job) -> None:
-        folder = Path(job.folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        task, log = folder / "job.json", folder / "log.txt"
-        task.write_text(json.dumps(dataclasses.asdict(job)))
-        command = [sys.executable, "-m", "jaxemb.runs", str(task)]
-        with (
-            log.open("w") as errors,
-            subprocess.Popen(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                encoding="utf-8",
-                start_new_session=True,
-                env={**KEEP_MEMORY, **os.environ},
-            ) as process,
-        ):
-            self._processes.add(process)
-            if self._stopped:  # while it was being started
-                process.send_signal(signal.SIGINT)
-            for line in process.stdout:
-                event = json.loads(line)
-                if event["event"] == "refused":
-                    self.refusals.append(event["error"])
-                self.emit(event)
-            code = process.wait()
-            self._processes.discard(process)
-        if code not in (0, 2, 130) and not self._stopped:
-            error = f"the worker process ended with code {code}; see {log}"
-            self.emit({"event": "failed", "arm": job.arm, "seed": None, "error": error})

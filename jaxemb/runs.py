@@ -11,8 +11,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable, Container, Iterable, Sequence
@@ -34,7 +32,10 @@ Emit = Callable[[dict], None]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Job:
-    """One arm of an experiment, its seeds, and where its runs go; JSON so that a process can take it."""
+    """One arm of an experiment, its seeds, and where its runs go; JSON so that a process can take it.
+
+    With `trial`, a learning rate, the arm is only tried at that rate; see `shares`.
+    """
 
     experiment: str
     file: str
@@ -46,7 +47,17 @@ class Job:
     tuning: dict | None
     folder: str
     again: bool = False
-    cores: tuple[int, ...] = ()
+    trial: float | None = None
+
+
+def shares(job: Job) -> list[Job]:
+    """The job in parts that processes may share: a trial of each learning rate, then each seed.
+
+    The trials are to be done before the first seed, which picks the best of them.
+    """
+    rates = () if job.tuning is None else from_json(job.tuning).learning_rates
+    trials = [dataclasses.replace(job, trial=rate) for rate in rates]
+    return trials + [dataclasses.replace(job, seeds=(seed,)) for seed in job.seeds]
 
 
 def run_arm(job: Job, emit: Emit) -> None:
@@ -54,12 +65,15 @@ def run_arm(job: Job, emit: Emit) -> None:
     folder = Path(job.folder)
     recipe = from_json(job.recipe)
     todo = [seed for seed in job.seeds if job.again or not _finished(job, recipe, seed)]
+    if todo:
+        folder.mkdir(parents=True, exist_ok=True)
+    if job.trial is not None:
+        if todo:
+            _try(job, recipe, emit)
+        return
     for seed in set(job.seeds) - set(todo):
         emit({"event": "skipped", "seed": seed, **_made_by_other_code(folder / f"seed-{seed}")})
-    if not todo:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    if job.tuning is not None:
+    if todo and job.tuning is not None:
         try:
             recipe = _tuned(job, recipe, emit)
         except UsageError:
@@ -127,17 +141,48 @@ def _tuned(job: Job, recipe: Recipe, emit: Emit) -> Recipe:
     """The recipe at the learning rate that does best on dev at a fraction of the budget."""
     tuning: Tuning = from_json(job.tuning)
     path = Path(job.folder) / "tuning.json"
-    if path.exists() and not job.again:
-        return _at_rate(recipe, json.loads(path.read_text())["learning_rate"])
-    trials = []
-    for rate in tuning.learning_rates:
-        short = _at_fraction(_at_rate(recipe, rate), tuning)
-        scores = [_dev_score(short, seed, tuning, emit) for seed in tuning.seeds]
-        trials.append({"learning_rate": rate, "score": float(np.mean(scores))})
-        emit({"event": "tuned", **trials[-1]})
-    best = max(trials, key=lambda trial: trial["score"])["learning_rate"]
-    _write_json(path, {"learning_rate": best, "trials": trials, "metrics": tuning.metrics})
-    return _at_rate(recipe, best)
+    if not path.exists():
+        trials = [_trial(job, recipe, rate, emit) for rate in tuning.learning_rates]
+        best = max(trials, key=lambda trial: trial["score"])["learning_rate"]
+        _write_json(path, {"learning_rate": best, "trials": trials, "metrics": tuning.metrics})
+    return _at_rate(recipe, json.loads(path.read_text())["learning_rate"])
+
+
+def _try(job: Job, recipe: Recipe, emit: Emit) -> None:
+    """Try one rate ahead of the seeds; they try again, and tell, what fails here."""
+    if (Path(job.folder) / "tuning.json").exists():
+        return
+    try:
+        _trial(job, recipe, job.trial, emit)
+    except UsageError:
+        raise
+    except Exception:  # a part of somebody's own may raise anything
+        traceback.print_exc()
+
+
+def _trial(job: Job, recipe: Recipe, rate: float, emit: Emit) -> dict[str, float]:
+    """What a rate scores on dev, from the arm's folder if a process has tried it."""
+    tuning: Tuning = from_json(job.tuning)
+    path = Path(job.folder) / "trials" / f"{rate!r}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    short = _at_fraction(_at_rate(recipe, rate), tuning)
+
+    def tell(event: dict) -> None:
+        emit({"trial": rate, **event})
+
+    scores = [_dev_score(short, seed, tuning, tell) for seed in tuning.seeds]
+    trial = {"learning_rate": rate, "score": float(np.mean(scores))}
+    path.parent.mkdir(exist_ok=True)
+    _write_json(path, trial)
+    tell({"event": "tuned", **trial})
+    return trial
+
+
+def forget_tuning(job: Job) -> None:
+    """Take away what an arm's learning rates scored, for a job that is to be done again."""
+    (Path(job.folder) / "tuning.json").unlink(missing_ok=True)
+    shutil.rmtree(Path(job.folder) / "trials", ignore_errors=True)
 
 
 def _at_rate(recipe: Recipe, rate: float) -> Recipe:
@@ -184,7 +229,7 @@ def _dev_score(recipe: Recipe, seed: int, tuning: Tuning, emit: Emit) -> float:
 
     recipe = dataclasses.replace(recipe, seed=seed)
     try:
-        model = run_stages(recipe, report=lambda m: emit({"event": "step", "seed": "tuning", **m}))
+        model = run_stages(recipe, report=lambda m: emit({"event": "step", **m}))
     except Diverged:
         return -np.inf
     scores = flatten(scores_of(model, recipe.evaluation))
@@ -337,37 +382,3 @@ def _write_json(path: Path, content: object) -> None:
         os.replace(staging, path)
     finally:
         staging.unlink(missing_ok=True)
-
-
-def main(argv: list[str]) -> int:
-    """A worker process: take a job from a file, write an event a line to standard output."""
-    # A process that was started in the background inherits that Ctrl-C is ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    job = Job(**json.loads(Path(argv[0]).read_text()))
-    if job.cores and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, job.cores)
-    # Only events may reach the pipe, whatever a library prints, be it below Python.
-    sys.stdout.flush()
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-
-    def emit(event: dict) -> None:
-        out.write(json.dumps({"arm": job.arm, **event}, default=float) + "\n")
-        out.flush()
-
-    from jaxemb import registry
-
-    try:
-        registry.load_file(job.file)
-        run_arm(job, emit)
-    except UsageError as error:
-        emit({"event": "refused", "error": str(error)})
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

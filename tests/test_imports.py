@@ -39,6 +39,7 @@ LAYERS = (
     {"recipes", "smoke", "planning", "stages"},
     {"report", "runs"},
     {"scoring", "encoding", "records", "comparison"},
+    {"workers"},
     {"execution"},
     {"commands"},
     {"__main__"},

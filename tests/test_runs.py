@@ -12,52 +12,15 @@ import numpy as np
 import pytest
 
 import jaxemb
-from jaxemb import arm, execution, recipes, records, runs
-from jaxemb.claims import Better
+from jaxemb import arm, execution, records, runs
 from jaxemb.config import UsageError, from_json
-from jaxemb.controls import RandomVectors
 from jaxemb.evaluation import Result
-from jaxemb.execution import Named, Options
-from jaxemb.experiment import Apply, Experiment, Tuning
+from jaxemb.execution import Options
+from jaxemb.experiment import Apply, Tuning
 from jaxemb.model import Transform
 from jaxemb.postprocessing import Slice
 from jaxemb.runs import data_fingerprints, read_curve, read_results, read_scores, run_arm
-
-FILE = str(Path(__file__).with_name("toy_experiment.py"))
-
-
-def experiment(**changes):
-    """Two arms and two seeds of the smallest real recipe."""
-    from jaxemb.evaluation import STS, Retrieval
-
-    base = dataclasses.replace(recipes.pair_retriever(), evaluation=(Retrieval(), STS()))
-    given = dict(
-        base=base,
-        arms=(arm("mean", pooling="mean"), arm("max", pooling="max")),
-        claims=(Better("retrieval/ndcg@10", "mean", than="max"),),
-        controls=(RandomVectors(dim=8),),
-        seeds=(0, 1),
-        tuning=None,
-    )
-    return Experiment(**{**given, **changes})
-
-
-def named(**changes):
-    from jaxemb.smoke import smoke
-
-    small = experiment(**changes)
-    toy = dataclasses.replace(smoke(small), seeds=small.seeds, tuning=small.tuning)
-    return Named(name="toy", file=FILE, papers=(), experiment=toy)
-
-
-def run(folder, events=None, jobs=1, **changes):
-    keep = [] if events is None else events
-    options = Options(runs=folder, jobs=jobs, **changes.pop("options", {}))
-    return execution.run(named(**changes), options, keep.append)
-
-
-def folders(folder):
-    return sorted(path.parent for path in folder.glob("toy/small/*/seed-*/run.json"))
+from tests.toy_runs import experiment, folders, jobs, named, run
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +163,7 @@ def test_a_folder_that_cannot_be_written_is_told():
 def test_a_killed_experiment_goes_on_where_it_stopped(tmp_path):
     """Kill -9 in the middle; the resumed runs equal runs that were never interrupted."""
     script = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); import test_runs as t\n"
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2]); import toy_runs as t\n"
         "t.run(Path(sys.argv[1]), jobs=1, claims=(), options={'overrides': (('steps', 40), "
         "('runtime.checkpoint_every', 5))})"
     )
@@ -228,11 +191,6 @@ def test_a_killed_experiment_goes_on_where_it_stopped(tmp_path):
         assert steps[0] == steps[1] == list(range(1, 41))
         losses = [[line["loss"] for line in read_curve(path)] for path in (one, other)]
         assert losses[0] == losses[1]
-
-
-def jobs(options, **changes):
-    one = named(**changes)
-    return execution.jobs_of(one, options, *execution.prepare(one, options))
 
 
 def test_another_dtype_is_another_run_and_other_devices_are_not():
@@ -330,22 +288,3 @@ def test_a_control_stands_whole_or_not_at_all(tmp_path):
         list(pool.map(lambda n: records._keep(place, {"task": result}, n % 2 == 0), range(40)))
     assert read_results(place)["task"].metrics == {"x": 1.0}
     assert [file.name for file in place.parent.iterdir()] == ["one-1234"]
-
-
-def test_only_events_reach_the_pipe_of_a_worker(tmp_path):
-    """Whatever else is printed goes to the log, from C too."""
-    script = (
-        "import os, sys; from jaxemb import runs\n"
-        "def run_arm(job, emit):\n"
-        "    print('a library'); os.write(1, b'another'); emit({'event': 'done', 'name': 'π'})\n"
-        "runs.run_arm = run_arm\n"
-        "sys.exit(runs.main([sys.argv[1]]))"
-    )
-    job = dataclasses.asdict(jobs(Options())[0])
-    (tmp_path / "job.json").write_text(json.dumps(job))
-    command = [sys.executable, "-c", script, str(tmp_path / "job.json")]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
-    assert [json.loads(row) for row in done.stdout.splitlines()] == [
-        {"arm": "mean", "event": "done", "name": "π"}
-    ]
-    assert "a library" in done.stderr and "another" in done.stderr

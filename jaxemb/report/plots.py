@@ -42,7 +42,7 @@ def scores(findings: Findings, most: int = 4) -> Figure | None:
     figure, panels = _panels(len(metrics), 0.27 * len(rows) + 0.75, sharey=True)
     colours = arm_colours(findings)
     for metric, panel in zip(metrics, panels, strict=True):
-        low, high = _reach(findings.arms or rows, metric)
+        low, high = _reach(findings.arms or rows, rows, metric)
         panel.set_xlim(low, high)
         for line, row in enumerate(rows):
             if metric in row.scores and low <= row.scores[metric].mean <= high:
@@ -186,14 +186,26 @@ def _dot(panel: Axes, row: Row, metric: str, line: int, colour: str) -> None:
         panel.plot((found.low, found.high), (line, line), color=colour, lw=2, alpha=0.75)
 
 
-def _reach(rows: Iterable[Row], metric: str) -> tuple[float, float]:
-    """The axis follows the arms, with room for near controls: a far one would flatten the rest."""
-    found = [row.scores[metric] for row in rows if metric in row.scores]
-    ends = [x for f in found for x in (*f.seeds, f.mean, f.low, f.high) if x is not None]
+def _reach(arms: Iterable[Row], rows: Iterable[Row], metric: str) -> tuple[float, float]:
+    """The axis follows the arms, with room for near controls: a far one would flatten the rest.
+
+    A control whose mean is in that room is drawn with its whole interval.
+    """
+    ends = _ends(arms, metric)
     if not ends:
         return 0.0, 1.0
     room = max(0.45 * (max(ends) - min(ends)), 0.02 * abs(max(ends)), 1e-6)
-    return min(ends) - room, max(ends) + room
+    low, high = min(ends) - room, max(ends) + room
+    near = [row for row in rows if metric in row.scores and low <= row.scores[metric].mean <= high]
+    held = _ends(near, metric)
+    edge = 0.02 * (high - low)
+    return min(low, min(held) - edge), max(high, max(held) + edge)
+
+
+def _ends(rows: Iterable[Row], metric: str) -> list[float]:
+    """Everything that is drawn of some rows: seeds, means and the ends of intervals."""
+    found = [row.scores[metric] for row in rows if metric in row.scores]
+    return [x for f in found for x in (*f.seeds, f.mean, f.low, f.high) if x is not None]
 
 
 def _beyond(panel: Axes, score: float, line: int) -> None:
