@@ -68,9 +68,14 @@ def retrieval(draw, queries=50, documents=60):
 
 def summaries(draw, texts=50, machines=6, humans=3):
     each = machines + humans
+
+    def grades():
+        # The lowest and the highest are always among them, so that there is something to order.
+        return draw.permutation([0.0, 3.0, *draw.integers(0, 4, machines - 2)]).tolist()
+
     return SummaryProblem(
         references=[numbered(t * each, humans) for t in range(texts)],
         summaries=[numbered(t * each + humans, machines) for t in range(texts)],
-        gold=[draw.integers(0, 4, machines).astype(float).tolist() for _ in range(texts)],
+        gold=[grades() for _ in range(texts)],
         clusters=own(texts),
     )

@@ -125,8 +125,15 @@ def test_sts_by_similarity_is_scipys(draw):
         for name in ("spearman", "pearson"):
             expected = getattr(scipy.stats, f"{name}r")(scores, problem.gold).statistic
             assert metrics[f"{kind}_{name}"] == pytest.approx(expected, abs=1e-6), (kind, name)
+
+
+def test_plain_sts_is_that_by_cosine(draw):
+    problem, vectors = pairs(draw), draw.normal(size=(100, WIDTH))  # no ties: rounding orders none
+    problem = problem._replace(gold=draw.integers(0, 5, 50).astype(np.float64))
+    metrics = STSBySimilarity(data=held(problem)).run(looked_up(vectors)).metrics
     plain = STS(data=held(problem)).run(looked_up(vectors)).metrics
-    assert plain["spearman"] == pytest.approx(metrics["cosine_spearman"], abs=0.02)
+    assert plain["spearman"] == pytest.approx(metrics["cosine_spearman"], abs=1e-6)
+    assert plain["pearson"] == pytest.approx(metrics["cosine_pearson"], abs=1e-6)
 
 
 def ranked_by_hand(scores):
