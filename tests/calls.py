@@ -146,8 +146,8 @@ ATTENTION = Kind(
     visible=real_tokens,
 )
 CROSS = Kind(
-    inputs=drawn(queries=normal(B, 3, W), states=normal(B, T, W + 2), mask=right_padded),
-    **linen(field("queries"), field("states"), field("mask")),
+    inputs=drawn(states=normal(B, T, W + 2), mask=right_padded),
+    **linen(lambda inputs: jnp.eye(3, W), field("states"), field("mask")),
 )
 SIMILARITY = Kind(
     inputs=drawn(x=normal(B, W)),

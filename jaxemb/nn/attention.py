@@ -9,7 +9,7 @@ from einops import rearrange
 from jaxtyping import Array, Bool, Float, Key
 
 from jaxemb.config import UsageError
-from jaxemb.nn.dense import Dense, branch, identity
+from jaxemb.nn.dense import Dense, DenseMap, branch, identity, side_by_side
 from jaxemb.nn.dropout import Dropout
 
 
@@ -43,9 +43,9 @@ class SelfAttention(nn.Module, kw_only=True):
         keys: Key[Array, " batch"] | None = None,
     ) -> Float[Array, "batch tokens width"]:
         width = x.shape[-1]
-        query = split_heads(Dense(features=width, dtype=self.dtype, name="query")(x), self.heads)
-        key = split_heads(Dense(features=width, dtype=self.dtype, name="key")(x), self.heads)
-        value = split_heads(Dense(features=width, dtype=self.dtype, name="value")(x), self.heads)
+        maps = [DenseMap(features=width, name=n)(width) for n in ("query", "key", "value")]
+        parts = side_by_side(x, maps, self.dtype).reshape(*x.shape[:-1], 3, width)
+        query, key, value = (split_heads(parts[..., n, :], self.heads) for n in range(3))
         weights = attention_weights(rotate(query), rotate(key), allowed)
         weights = Dropout(rate=self.dropout, name="dropout")(weights, keys).astype(value.dtype)
         y = merge_heads(jnp.einsum("bhqs,bhsk->bhqk", weights, value))
@@ -54,7 +54,7 @@ class SelfAttention(nn.Module, kw_only=True):
 
 
 class CrossAttention(nn.Module, kw_only=True):
-    """Queries read a set of states: `softmax(Q Kᵀ / √k) V`, heads side by side.
+    """Queries, the same for every example, read its states: `softmax(Q Kᵀ / √k) V`, in heads.
 
     The result has the width of the queries. The value and output kernels start as identities, so
     that what is read first is the states themselves.
@@ -70,12 +70,12 @@ class CrossAttention(nn.Module, kw_only=True):
     @nn.compact
     def __call__(
         self,
-        queries: Float[Array, "batch queries width"],
+        queries: Float[Array, "queries width"],
         states: Float[Array, "batch states features"],
         mask: Bool[Array, "batch states"],
     ) -> Float[Array, "batch queries width"]:
         width = queries.shape[-1]
-        query = split_heads(Dense(features=width, name="query")(queries), self.heads)
+        query = split_heads(Dense(features=width, name="query")(queries[None]), self.heads)
         key = split_heads(Dense(features=width, name="key")(states), self.heads)
         read = Dense(features=width, kernel_init=identity, name="value")
         value = split_heads(read(states), self.heads)
@@ -103,15 +103,17 @@ def merge_heads(
 
 
 def attention_weights(
-    query: Float[Array, "batch heads queries head_width"],
+    query: Float[Array, "#batch heads queries head_width"],
     key: Float[Array, "batch heads states head_width"],
     allowed: Bool[Array, "batch 1 #queries states"],
 ) -> Float[Array, "batch heads queries states"]:
-    """`softmax(Q Kᵀ / √k)` over the allowed states, in float32.
+    """`softmax(Q Kᵀ / √k)` over the allowed states, in float32; queries may be shared by the batch.
 
     Where nothing is allowed (a row of padding) the weights are equal, hence finite.
     """
     # The queries are scaled, not the scores: for short texts there are fewer of them.
     query = query * jnp.asarray(query.shape[-1] ** -0.5, query.dtype)
-    scores = jnp.einsum("bhqk,bhsk->bhqs", query, key, preferred_element_type=jnp.float32)
+    shared = query.shape[0] < key.shape[0]
+    product, query = ("hqk,bhsk->bhqs", query[0]) if shared else ("bhqk,bhsk->bhqs", query)
+    scores = jnp.einsum(product, query, key, preferred_element_type=jnp.float32)
     return jax.nn.softmax(jnp.where(allowed, scores, jnp.finfo(jnp.float32).min))

@@ -50,16 +50,21 @@ class LatentBlock(nn.Module, kw_only=True):
     def __call__(
         self, states: Float32[Array, "batch states width"], mask: Bool[Array, "batch states"]
     ) -> Float32[Array, "batch width"]:
-        batch, _, width = states.shape
+        width = states.shape[-1]
         queries = self.param("latents", nn.initializers.normal(0.02), (self.latents, width))
         read = CrossAttention(heads=self.heads, name="attention")(
-            LayerNorm(name="latent_norm")(jnp.broadcast_to(queries, (batch, *queries.shape))),
+            LayerNorm(name="latent_norm")(queries),
             LayerNorm(name="state_norm")(states),
             mask,
         )
         z = queries + read
-        feed_forward = GatedFeedForward(hidden=4 * width, name="feed_forward")
-        return jnp.mean(z + feed_forward(LayerNorm(name="feed_forward_norm")(z)), axis=1)
+        feed_forward = GatedFeedForward(hidden=4 * width, over=mean_of_latents, name="feed_forward")
+        return mean_of_latents(z) + feed_forward(LayerNorm(name="feed_forward_norm")(z))
+
+
+def mean_of_latents(z: Float[Array, "batch latents width"]) -> Float[Array, "batch width"]:
+    """The plain mean over latents."""
+    return jnp.mean(z, axis=1)
 
 
 class LatentOverTokens(Pooling, kw_only=True):

@@ -99,21 +99,22 @@ def test_masks_allow_exactly_the_real_and_for_causal_the_earlier():
 
 def test_cross_attention_reads_another_set_of_states():
     rng = np.random.default_rng(3)
-    queries = rng.normal(size=(B, 2, W)).astype(np.float32)
+    queries = rng.normal(size=(2, W)).astype(np.float32)
     states, (_, mask) = rng.normal(size=(B, T, 5)).astype(np.float32), draw(3)
     module = CrossAttention(heads=HEADS)
     params = random_params(module, queries, states, mask)
     y = run(module, params, queries, states, mask)
     for b in range(B):
         may = np.broadcast_to(mask[b], (2, T))
-        expected = attend(params, queries[b], states[b], may)
+        expected = attend(params, queries, states[b], may)
         np.testing.assert_allclose(y[b], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_untrained_cross_attention_copies_the_states():
     """Values and output start as identities: the mean of one state is that state."""
     rng = np.random.default_rng(4)
-    queries, states = rng.normal(size=(2, B, 1, W)).astype(np.float32)
+    queries = rng.normal(size=(1, W)).astype(np.float32)
+    states = rng.normal(size=(B, 1, W)).astype(np.float32)
     module = CrossAttention(heads=HEADS)
     one = np.ones((B, 1), bool)
     y, _ = jax.jit(module.init_with_output)(jax.random.key(0), queries, states, one)

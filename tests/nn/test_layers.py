@@ -1,5 +1,6 @@
 """Layers beside their textbook forms in numpy float64."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,6 +25,7 @@ from jaxemb.nn import (
     SiLU,
     Sinusoidal,
 )
+from jaxemb.nn.dense import DenseMap, matmul, side_by_side
 
 
 def normal(*shape, seed=0):
@@ -135,6 +137,49 @@ def test_gated_feed_forward_is_its_formula():
     gate, value = np.split(affine(p["expand"], np.asarray(x, np.float64)), 2, axis=-1)
     hidden = np.asarray(GELU()(jnp.asarray(gate, jnp.float32))) * value
     np.testing.assert_allclose(layer.apply(variables, x), affine(p["output"], hidden), atol=1e-5)
+
+
+def test_a_mean_before_the_last_map_is_the_mean_after_it():
+    x = normal(2, 3, 4)
+    layer = GatedFeedForward(hidden=6)
+    variables = random_params(layer, x)
+    early = GatedFeedForward(hidden=6, over=lambda h: h.mean(axis=1))
+    expected = layer.apply(variables, x).mean(axis=1)
+    np.testing.assert_allclose(early.apply(variables, x), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("features", [3, 16, 40])
+def test_the_gradient_of_a_product_is_that_of_its_formula(features):
+    x, kernel, slope = normal(7, 16), normal(16, features, seed=1), normal(7, features, seed=2)
+    _, back = jax.vjp(matmul, x, kernel)
+    of_x, of_kernel = back(slope)
+    wide = [np.asarray(a, np.float64) for a in (x, kernel, slope)]
+    np.testing.assert_allclose(of_x, wide[2] @ wide[1].T, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(of_kernel, wide[0].T @ wide[2], rtol=1e-5, atol=1e-5)
+
+
+def test_maps_side_by_side_are_those_maps_one_by_one():
+    x = normal(2, 3, 16)
+    maps = [(normal(16, n, seed=n), normal(n, seed=n + 1)) for n in (4, 8, 5)]
+    together = side_by_side(x, maps)
+    wide = np.asarray(x, np.float64)
+    expected = [wide @ np.asarray(kernel) + np.asarray(bias) for kernel, bias in maps]
+    np.testing.assert_allclose(together, np.concatenate(expected, -1), rtol=1e-5, atol=1e-5)
+
+
+def test_dense_map_and_dense_of_one_name_start_alike():
+    class One(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return Dense(features=3, name="query")(x)
+
+    class Other(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return side_by_side(x, [DenseMap(features=3, name="query")(x.shape[-1])])
+
+    x, key = normal(2, 5), jax.random.key(1)
+    jax.tree.map(np.testing.assert_array_equal, *(m.init(key, x) for m in (One(), Other())))
 
 
 def test_dense_gradients_are_right_in_float32_and_near_in_bfloat16():
