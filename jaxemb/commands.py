@@ -165,8 +165,10 @@ def plan(options: argparse.Namespace) -> int:
 def run(options: argparse.Namespace) -> int:
     """`jaxemb run NAME`: train and score the arms that have not been, judge, report."""
     overrides = sweep.fixed(options.overrides)
-    if options.record and (overrides or options.scale == "smoke"):
-        raise UsageError("--record keeps the experiment as written: no overrides, and not smoke.")
+    if options.record and (overrides or options.seeds or options.scale == "smoke"):
+        raise UsageError(
+            "--record keeps the experiment as written: no overrides, no --seeds, and not smoke."
+        )
     entry, named = _load(options)
     chosen = _options(options, overrides)
     code = _dry(named, chosen) if options.dry_run else _execute(named, chosen)

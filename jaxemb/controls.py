@@ -3,31 +3,48 @@
 import dataclasses
 import hashlib
 from collections.abc import Sequence
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from jaxemb.config import Part, snake_case
+from jaxemb.config import Part, UsageError, snake_case
+from jaxemb.data import ShuffledPositives
 from jaxemb.encoders import Bag
 from jaxemb.evaluation import Result, Task, evaluate
 from jaxemb.heads import Normalize
 from jaxemb.model import Embedding, Model
 from jaxemb.pooling import Mean
 from jaxemb.retrieval import lexical
+from jaxemb.training import Train
+
+Recipe = TypeVar("Recipe")
+"""An `Experiment`'s base, which knows its controls and not the other way round."""
 
 
 class Control(Part):
-    """Slot: a row of the table that is not trained by the experiment."""
+    """Slot: a row of the table that no arm can change.
+
+    Attributes:
+        trained: whether `score` is given the model after all stages of `recipe(base)`, or after its
+            closed-form ones alone, before any training.
+    """
+
+    trained: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
         """The row's name."""
         return snake_case(type(self))
 
+    def recipe(self, base: Recipe) -> Recipe:
+        """The recipe whose model `score` is given: the base, unless the control changes it."""
+        return base
+
     def score(self, fitted: Model | None, tasks: Sequence[Task]) -> dict[str, Result]:
         """Results by task's name; a task that the control cannot do is left out.
 
         Args:
-            fitted: the model after the recipe's closed-form stages, before any training.
+            fitted: the model of `recipe(base)`; None where the base has no embedder.
             tasks: what the arms are scored on.
         """
         raise TypeError(f"{type(self).__name__} must define score(fitted, tasks)")
@@ -93,6 +110,45 @@ class StaticBag(Control):
         params = {"tokens": fitted.params["tokens"], "encoder": {}, "pooling": {}, "head": {}}
         model = dataclasses.replace(fitted, embedder=bag, params=params)
         return evaluate(_EveryDepth(Embedding(model)), tasks)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ShuffledPairs(Control):
+    """The base trained on pairs whose positives are dealt out at random, at its own learning rate.
+
+    Texts, steps and vocabulary are those of the arms; only which texts belong together is lost. A
+    score that this row reaches too was not learned from the pairs.
+
+    Raises:
+        UsageError: the base has no stage that trains on a view with positives.
+
+    Example:
+        >>> from jaxemb import recipes
+        >>> ShuffledPairs().recipe(recipes.pair_retriever()).stages[-1].data.view
+        ShuffledPositives(inner=SummaryToBody(), seed=0)
+    """
+
+    trained: ClassVar[bool] = True
+
+    seed: int = 0
+
+    def recipe(self, base: Recipe) -> Recipe:
+        """The base with every view of pairs shuffled."""
+        stages = tuple(self._shuffled(stage) for stage in base.stages)
+        if stages == base.stages:
+            raise UsageError("ShuffledPairs has no pairs to shuffle: the base trains on none.")
+        return dataclasses.replace(base, stages=stages)
+
+    def score(self, fitted: Model | None, tasks: Sequence[Task]) -> dict[str, Result]:
+        """As an arm is scored."""
+        return {} if fitted is None else evaluate(Embedding(fitted), tasks)
+
+    def _shuffled(self, stage: Any) -> Any:
+        view = getattr(getattr(stage, "data", None), "view", None)
+        if not isinstance(stage, Train) or "positive" not in getattr(view, "columns", ()):
+            return stage
+        view = ShuffledPositives(inner=view, seed=self.seed)
+        return dataclasses.replace(stage, data=dataclasses.replace(stage.data, view=view))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,15 +35,17 @@ def score_controls(
     """Results of every control by its name, computed once for a base and kept in the run folder."""
     from jaxemb.stages import run_stages
 
-    fitted, rows = None, {}
+    fitted, rows = {}, {}
     for control in experiment.controls:
         mark = fingerprint(base, to_json(control), data_fingerprints(base))[:8]
         place = folder / "controls" / f"{control.name}-{mark}"
         if again or not (place / "scores.json").exists():
             emit({"event": "control", "arm": control.name})
-            if fitted is None and base.embedder is not None:
-                fitted = run_stages(base, until_training=True)
-            _keep(place, control.score(fitted, final(base.evaluation)), again)
+            recipe = control.recipe(base)
+            which = fingerprint(recipe), control.trained
+            if base.embedder is not None and which not in fitted:
+                fitted[which] = run_stages(recipe, until_training=not control.trained)
+            _keep(place, control.score(fitted.get(which), final(base.evaluation)), again)
         rows[control.name] = read_results(place)
         emit({"event": "control_done", "arm": control.name, "scores": flatten(rows[control.name])})
     return rows

@@ -20,11 +20,22 @@ import numpy as np
 
 from jaxemb import provenance
 from jaxemb.config import UsageError, fingerprint, from_json, to_json
-from jaxemb.evaluation import Result, Task, evaluate, final, flatten, monitor, reaches
+from jaxemb.evaluation import (
+    EmbeddingStore,
+    Result,
+    Task,
+    evaluate,
+    final,
+    flatten,
+    monitor,
+    reaches,
+)
+from jaxemb.evaluation.base import Embed
 from jaxemb.experiment import Recipe, Train, Tuning
 from jaxemb.interop import Pretrained
 from jaxemb.model import Embedding, Model
 from jaxemb.running_costs import RunningCosts
+from jaxemb.training import SharedTrain
 
 FORMAT = 1
 Emit = Callable[[dict], None]
@@ -207,20 +218,26 @@ def _at_fraction(recipe: Recipe, tuning: Tuning) -> Recipe:
 
     recipe = _retrained(recipe, shorter)
     wanted = {metric.split("/")[0] for metric in tuning.metrics}
-    tasks = tuple(on_split(task, "dev") for task in recipe.evaluation if task.name in wanted)
+    tasks = tuple(task.on("dev") for task in recipe.evaluation if task.name in wanted)
     return dataclasses.replace(recipe, evaluation=tasks)
 
 
-def on_split(task: Task, split: str) -> Task:
-    """The same task on another split of its data."""
-    return dataclasses.replace(task, data=dataclasses.replace(task.data, split=split))
+def scores_of(model: Model, tasks: Sequence[Task], embed: Embed | None = None) -> dict[str, Result]:
+    """Results in the tasks that the model has the layers and the dimensions for.
 
-
-def scores_of(model: Model, tasks: Sequence[Task]) -> dict[str, Result]:
-    """Results in the tasks that the model has the layers and the dimensions for."""
+    `embed` stands in the model's place, such as an `EmbeddingStore` over it.
+    """
     size = () if model.embedder is None else (model.embedder.layers, model.dim)
     held = [task for task in final(tasks) if not size or reaches(task, *size)]
-    return evaluate(Embedding(model), held)
+    return evaluate(embed or Embedding(model), held)
+
+
+def _embed(recipe: Recipe, model: Model, name: str) -> Embed:
+    """The model, by way of the vectors on disk where other seeds and experiments have the same one."""
+    own = any(isinstance(s, Train) and not isinstance(s, SharedTrain) for s in recipe.stages)
+    if own or recipe.embedder is None:
+        return Embedding(model)
+    return EmbeddingStore(Embedding(model), name=name)
 
 
 def _dev_score(recipe: Recipe, seed: int, tuning: Tuning, emit: Emit) -> float:
@@ -260,7 +277,7 @@ def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
     started, costs = time.time(), RunningCosts()
     _describe(job, folder, recipe, "running")
     try:
-        _train_and_score(recipe, folder, emit, costs)
+        _train_and_score(recipe, job.arm, folder, emit, costs)
     except UsageError:
         raise
     except Exception as error:  # a part of somebody's own may raise anything
@@ -272,7 +289,9 @@ def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
     emit({"event": "done", "seed": recipe.seed, "seconds": seconds, "scores": read_scores(folder)})
 
 
-def _train_and_score(recipe: Recipe, folder: Path, emit: Emit, costs: RunningCosts) -> None:
+def _train_and_score(
+    recipe: Recipe, name: str, folder: Path, emit: Emit, costs: RunningCosts
+) -> None:
     from jaxemb.checkpoint import Checkpoints
     from jaxemb.stages import run_stages
 
@@ -282,7 +301,7 @@ def _train_and_score(recipe: Recipe, folder: Path, emit: Emit, costs: RunningCos
         watch = monitor(recipe.evaluation, Embedding)
         model = run_stages(recipe, checkpoints=checkpoints, evaluate=watch, report=curve)
     emit({"event": "scoring", "seed": recipe.seed})
-    results = scores_of(model, recipe.evaluation)
+    results = scores_of(model, recipe.evaluation, _embed(recipe, model, name))
     if isinstance(recipe.embedder, Pretrained) and not recipe.stages:
         recipe.embedder.save(folder / "model")  # a note; a copy of the weights a run is too much
     elif recipe.embedder is not None:

@@ -1,11 +1,13 @@
 """Run a recipe's stages; a stage that others share is computed once and kept by content."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,10 +137,13 @@ def _plain(value: Any) -> Any:
 
 
 def _stored(key: str, run: Callable[[Model], Model], model: Model) -> Model:
-    """The stage's result, read from the store or computed and put there."""
+    """The stage's result, read from the store or computed and put there; what is damaged, anew."""
     folder = cache_folder() / "stages" / key[:32]
-    if not folder.exists():
-        _write_change(folder, model, run(model))
+    if folder.exists():
+        with contextlib.suppress(OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+            return _read_change(folder, model)
+        shutil.rmtree(folder, ignore_errors=True)
+    _write_change(folder, model, run(model))
     return _read_change(folder, model)
 
 
@@ -173,7 +178,7 @@ def _text_alone(before: Model, after: Model) -> dict[str, Any]:
 
 
 def _read_change(folder: Path, model: Model) -> Model:
-    with np.load(folder / "params.npz") as changed:
+    with (folder / "params.npz").open("rb") as file, np.load(file) as changed:
         params = _replaced(model.params, {path: changed[path] for path in changed.files})
     embedder, tokenizer = model.embedder, model.tokenizer
     if (folder / "text.json").exists():

@@ -223,6 +223,18 @@ def test_a_rate_is_picked_for_training_that_other_stages_follow(tmp_path):
     assert jaxemb.load(folders(tmp_path)[0]).dim == 8
 
 
+def test_a_rate_is_picked_by_a_task_that_is_wrapped(tmp_path):
+    from jaxemb.evaluation import STS, At
+
+    base = dataclasses.replace(experiment().base, evaluation=(At(inner=STS(), dim=8),))
+    tuning = Tuning(learning_rates=(1e-3, 2e-3), metrics=("sts@dim=8/spearman",))
+    (job,) = jobs(Options(), base=base, arms=(arm("one"),), claims=(), tuning=tuning)
+    events = []
+    run_arm(dataclasses.replace(job, folder=str(tmp_path), seeds=(0,)), events.append)
+    tuned = [event["score"] for event in events if event["event"] == "tuned"]
+    assert len(tuned) == 2 and np.isfinite(tuned).all()
+
+
 def test_a_rate_that_nothing_tells_is_refused_before_training(tmp_path):
     tuning = Tuning(metrics=("clustering/v_measure",))
     with pytest.raises(UsageError, match="picked by clustering/v_measure, and what is scored is"):
@@ -288,3 +300,24 @@ def test_a_control_stands_whole_or_not_at_all(tmp_path):
         list(pool.map(lambda n: records._keep(place, {"task": result}, n % 2 == 0), range(40)))
     assert read_results(place)["task"].metrics == {"x": 1.0}
     assert [file.name for file in place.parent.iterdir()] == ["one-1234"]
+
+
+def test_vectors_of_a_model_that_runs_share_are_found_on_disk(tmp_path, monkeypatch):
+    """Seeds of a bag are one model; what an arm trains for itself is nobody else's."""
+    from jaxemb import recipes
+    from jaxemb.evaluation import stored_files
+
+    kept = tmp_path / "vectors"
+    monkeypatch.setattr("jaxemb.evaluation.store.store_folder", lambda: kept)
+    bag = recipes.static_bag()
+    arms = (arm("trained"), arm("bag", embedder=bag.embedder, stages=bag.stages))
+    found = run(tmp_path / "runs", arms=arms, claims=(), seeds=(0, 1), controls=())["arms"]
+    files = list(stored_files(kept))
+    assert {file.about["name"] for file in files} == {"bag"}
+    assert len({file.path.parent for file in files}) == 1 and all(file.vectors for file in files)
+    first, again = (seed["metrics"] for seed in found["bag"]["seeds"])
+    assert first == again
+    plain = next(tmp_path.glob("runs/toy/small/bag-*/seed-0"))
+    recipe = from_json(json.loads((plain / "run.json").read_text())["recipe"])
+    scores = runs.flatten(runs.scores_of(jaxemb.load(plain), recipe.evaluation))
+    assert read_scores(plain) == pytest.approx(scores, abs=1e-6)

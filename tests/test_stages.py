@@ -1,6 +1,7 @@
 import dataclasses
 import multiprocessing
 
+import jax
 import numpy as np
 import pytest
 
@@ -82,6 +83,25 @@ def test_a_stored_stage_is_read_back_and_not_computed_again(recipe, cache, monke
     kernel = ("encoder", "block_0", "attention", "query", "kernel")
     assert not np.array_equal(_at(first.params, kernel), _at(again.params, kernel))
     assert first.tokenizer.to_json() == again.tokenizer.to_json()
+
+
+@pytest.mark.parametrize("harm", ["cut", "emptied", "lost", "garbled"])
+def test_a_damaged_stage_is_computed_again(recipe, cache, harm):
+    first = run_stages(recipe, until_training=True)
+    for folder in list(cache.iterdir()):
+        path = folder / "params.npz"
+        if harm == "cut":
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        elif harm == "emptied":
+            path.write_bytes(b"")
+        elif harm == "lost":
+            (folder / "transforms.json").unlink()
+        else:
+            (folder / "transforms.json").write_text("[{")
+    again = run_stages(recipe, until_training=True)
+    assert first.tokenizer.to_json() == again.tokenizer.to_json()
+    jax.tree.map(np.testing.assert_array_equal, first.params, again.params)
+    assert len(list(cache.iterdir())) == 2
 
 
 def _at(params, path):

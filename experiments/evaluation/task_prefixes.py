@@ -23,10 +23,10 @@ from jaxemb.data import (
     Ciphered,
     ForTask,
     Neighbour,
-    Pairs,
     PyDocs,
     SeeAlso,
     Several,
+    StratifiedPairs,
     SummaryToBody,
     Texts,
     Translated,
@@ -48,7 +48,7 @@ from jaxemb.evaluation import (
     PyDocsTranslation,
     Retrieval,
 )
-from jaxemb.losses import InfoNCE, SameFamily
+from jaxemb.losses import InfoNCE
 from jaxemb.text import Prefix, TaskTemplate
 from jaxemb.tokens import MoreWords
 from jaxemb.training import Steps
@@ -99,8 +99,8 @@ def task_prefixes() -> Experiment:
     more = Fit(name="more_words", estimator=MoreWords(words=2048), data=english)
     train = dataclasses.replace(
         train,
-        data=Pairs(source=PyDocs(), view=Several(views=(*TARGET, *ENGLISH)), batch_size=128),
-        loss=InfoNCE(temperature=0.05, candidates=SameFamily()),
+        data=StratifiedPairs(view=Several(views=(*TARGET, *ENGLISH)), batch_size=128),
+        loss=InfoNCE(temperature=0.05),
         budget=Steps(steps=150),
     )
     return Experiment(

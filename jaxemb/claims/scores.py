@@ -97,7 +97,11 @@ class Below(Claim):
 
 @dataclasses.dataclass(frozen=True)
 class Trend(Claim):
-    """A metric rises along an overridden key; the effect is the slope, by least squares a seed."""
+    """A metric rises along an overridden key.
+
+    The effect is the rise of the line through the arms, by least squares a seed, from the smallest
+    setting to the largest: it has the metric's units, as the margin has.
+    """
 
     along: str
 

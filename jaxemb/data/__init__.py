@@ -12,7 +12,7 @@ from jaxemb.data.mixtures import (
     Translation,
     WordCipher,
 )
-from jaxemb.data.pairs import Pairs, Texts
+from jaxemb.data.pairs import Pairs, StratifiedPairs, Texts
 from jaxemb.data.pipeline import BatchIterator, BatchStats
 from jaxemb.data.prepared import TFDS
 from jaxemb.data.pydocs import PyDocs, cache_folder
@@ -50,6 +50,7 @@ __all__ = [
     "Several",
     "ShuffledPositives",
     "Source",
+    "StratifiedPairs",
     "SummaryToBody",
     "SummaryToCode",
     "TFDS",

@@ -1,5 +1,6 @@
 """Datasets: a source seen through a view and cut into batches."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +59,53 @@ class Pairs(Dataset):
 
     def fingerprint(self) -> str:
         return fingerprint(self, [self.source.fingerprint()])
+
+
+@dataclass(frozen=True, kw_only=True)
+class StratifiedPairs(Pairs):
+    """`Pairs` of which each batch is of one family, so that its rows are fit to tell apart.
+
+    The view gives the column `family`, as `Several` does. A family of `n` examples has a share of
+    the batches in proportion to `n**exponent`: 1 reads all families equally often, 0 gives all
+    families equally many batches.
+
+    Raises:
+        UsageError: the view gives no families; no family fills a batch; what `Pairs` raises.
+
+    Example:
+        >>> from jaxemb.data import Several, SeeAlso
+        >>> StratifiedPairs(view=Several(views=(SummaryToBody(), SeeAlso()))).columns
+        ('query', 'positive', 'query_id', 'positive_id', 'family')
+
+    Reference: Merrick et al., "Arctic-Embed: Scalable, Efficient, and Accurate Text Embedding
+    Models", arXiv:2405.05374.
+    """
+
+    exponent: float = 1.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if "family" not in self.view.columns:
+            raise UsageError(
+                f"StratifiedPairs needs a view with families, such as Several; "
+                f"{type(self.view).__name__} has {', '.join(self.view.columns)}"
+            )
+
+    def batches(self, tokenizer: Tokenizer, *, seed: int) -> BatchIterator:
+        examples = self.examples()
+        largest = max(Counter(example["family"] for example in examples).values(), default=0)
+        if largest < self.batch_size:
+            raise UsageError(
+                f"the largest family has {largest} examples, fewer than batch_size={self.batch_size}"
+            )
+        return batches(
+            examples,
+            self.columns,
+            tokenizer,
+            batch_size=self.batch_size,
+            seed=seed,
+            exponent=self.exponent,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

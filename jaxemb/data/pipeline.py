@@ -10,6 +10,8 @@ from jaxemb.config import UsageError
 from jaxemb.text import TextBatch, Tokenizer, bucket, pad
 
 Batch = dict[str, TextBatch | np.ndarray]
+Order = Any
+"""A `grain.MapDataset` of arrays of places, `[batch]`; not imported until it is made."""
 
 _AHEAD = 4  # batches prepared before they are asked for
 _REMEMBERED = 200_000  # examples; the ids of larger data are not kept in memory
@@ -42,16 +44,12 @@ class BatchIterator:
         (2, 16)
     """
 
-    def __init__(self, make: Callable[[np.ndarray], Batch], *, size: int, batch: int, seed: int):
+    def __init__(self, make: Callable[[np.ndarray], Batch], order: Order, about: dict[str, Any]):
         import grain
 
         options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
-        # Batching comes before repeating: no example is twice in a batch, and an epoch leaves
-        # out the remainder, another one each time.
-        indices = grain.MapDataset.range(size).seed(seed).shuffle()
-        batches = indices.batch(batch, drop_remainder=True).repeat().map(make)
-        self._iterator = iter(batches.to_iter_dataset(options))
-        self._about = {"size": size, "batch": batch, "seed": seed}
+        self._iterator = iter(order.map(make).to_iter_dataset(options))
+        self._about = about
         self.stats = BatchStats(0, 0)
 
     def __iter__(self) -> "BatchIterator":
@@ -85,6 +83,31 @@ class BatchIterator:
         self._iterator.close()
 
 
+def shuffled(places: np.ndarray, batch_size: int, seed: int) -> Order:
+    """Batches of these places without end, each epoch in its own order."""
+    import grain
+
+    # Batching comes before repeating: no example is twice in a batch, and an epoch leaves
+    # out the remainder, another one each time.
+    order = grain.MapDataset.range(len(places)).seed(seed).shuffle()
+    return order.batch(batch_size, drop_remainder=True).repeat().map(lambda at: places[at])
+
+
+def stratified(families: np.ndarray, batch_size: int, seed: int, exponent: float) -> Order:
+    """Batches that are each of one family, a family of n examples with the weight `n**exponent`.
+
+    Families smaller than a batch are left out.
+    """
+    import grain
+
+    strata = [np.flatnonzero(families == family) for family in np.unique(families)]
+    strata = [places for places in strata if len(places) >= batch_size]
+    # Two families of one size must not be read in one order.
+    seeds = np.random.SeedSequence(seed).generate_state(len(strata)).tolist()
+    orders = [shuffled(places, batch_size, own) for places, own in zip(strata, seeds, strict=True)]
+    return grain.MapDataset.mix(orders, [len(places) ** exponent for places in strata])
+
+
 def batches(
     examples: Sequence[dict[str, Any]],
     columns: Sequence[str],
@@ -92,8 +115,9 @@ def batches(
     *,
     batch_size: int,
     seed: int,
+    exponent: float | None = None,
 ) -> BatchIterator:
-    """Batches of examples.
+    """Batches of examples; with an exponent, each batch is of one family, as in `stratified`.
 
     Raises:
         UsageError: there are fewer examples than a batch holds.
@@ -110,7 +134,12 @@ def batches(
         tasks = [e.get("task", "") for e in chosen]
         return {name: _column(name, [e[name] for e in chosen], tasks, encode) for name in columns}
 
-    return BatchIterator(make, size=len(examples), batch=batch_size, seed=seed)
+    about = {"size": len(examples), "batch": batch_size, "seed": seed}
+    if exponent is None:
+        return BatchIterator(make, shuffled(np.arange(len(examples)), batch_size, seed), about)
+    families = np.array([example["family"] for example in examples])
+    order = stratified(families, batch_size, seed, exponent)
+    return BatchIterator(make, order, {**about, "exponent": exponent})
 
 
 class _Encoder:

@@ -84,6 +84,10 @@ class TextColumn(Background):
     def load(self) -> list[str]:
         return list(dict.fromkeys(column(read_rows(self.path), (self.column,), self.path)))
 
+    def on(self, split: str) -> "TextColumn":
+        """A vocabulary is the same for every split of the pairs that are ranked among it."""
+        return self
+
     def fingerprint(self) -> str:
         return of_files([self.path], self.column)
 

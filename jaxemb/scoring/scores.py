@@ -6,6 +6,7 @@ import datetime
 import itertools
 import json
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -217,6 +218,9 @@ def _scored(task: Task, embed: EmbeddingCache, meter: Meter) -> _Scored:
         result = task.run(embed.of(task.kind))
     except (UsageError, FloatingPointError) as problem:
         error = str(problem)
+    except Exception as problem:  # of somebody's own task: hours of other scores hang on it
+        traceback.print_exc()
+        error = f"{type(problem).__name__}: {problem}".splitlines()[0]
     seconds = time.perf_counter() - started
     main = task.metrics[0]
     meter.tell("task_done", error=error, seconds=seconds,

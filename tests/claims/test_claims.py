@@ -80,7 +80,7 @@ def test_effects_are_differences_of_means(table):
     )
     assert Below(METRIC, 0.9, "high").judge(table).effect == pytest.approx(0.9 - mean("high"))
     slope = np.polyfit([1, 2, 3], [mean("low"), mean("middle"), mean("high")], 1)[0]
-    assert Trend(METRIC, along="layers").judge(table).effect == pytest.approx(slope)
+    assert Trend(METRIC, along="layers").judge(table).effect == pytest.approx(2 * slope)
 
 
 def test_metrics_that_rank_the_arms_alike_correlate():

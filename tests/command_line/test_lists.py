@@ -111,6 +111,7 @@ def test_papers_as_markdown(line):
         (("run", NAME, "--jobs", "0"), ["--jobs 0 must be at least 1"]),
         (("run", NAME, "temperature=0.1", "--record"), ["--record keeps the experiment"]),
         (("run", NAME, "--record", "--scale", "smoke"), ["--record keeps"]),
+        (("run", NAME, "--record", "--seeds", "2"), ["--record keeps", "no --seeds"]),
         (("run", NAME, "--experiments", "/nowhere/at/all"), ["no folder of experiments"]),
         (("sweep", NAME), ["needs an axis"]),
         (("sweep", NAME, "mask=causal,"), ["empty value"]),

@@ -33,6 +33,20 @@ def write_sets(folder: Path) -> None:
     (folder / "odd.tsv").write_text("first\tsecond\na\tb\n")
 
 
+def test_a_task_that_breaks_costs_no_other_its_score(line, saved, tmp_path, monkeypatch):
+    from jaxemb.evaluation import STS
+
+    def broken(self, embed):
+        raise ZeroDivisionError("nothing\nmore")
+
+    monkeypatch.setattr(STS, "run", broken)
+    write_sets(tmp_path / "sets")
+    code, out, err = line("eval", str(saved), "--suite", "sets", "--json")
+    found = json.loads(out)
+    assert code == 1 and found["failed"]["sts-grades"] == "ZeroDivisionError: nothing"
+    assert found["scores"]["classification-kinds/accuracy"] >= 0
+
+
 def test_a_suite_is_scored_kept_and_embedded_once(line, saved, tmp_path):
     write_sets(tmp_path / "sets")
     code, out, err = line("eval", str(saved), "--suite", "sets", "--json")

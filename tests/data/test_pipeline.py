@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 
 from jaxemb.config import UsageError
-from jaxemb.data import HardNegatives, Labels, Pairs, SummaryToBody, Texts
+from jaxemb.data import (
+    HardNegatives,
+    Labels,
+    Neighbour,
+    Pairs,
+    SeeAlso,
+    Several,
+    StratifiedPairs,
+    SummaryToBody,
+    SummaryToCode,
+    Texts,
+)
 from jaxemb.text import Template, TextBatch, Tokenizer, WordPiece
 
 SIZE = 16
@@ -178,3 +189,68 @@ def test_the_fingerprint_follows_source_view_and_size(pairs):
     }
     assert len(prints) == 5
     assert pairs.fingerprint() == Pairs(source=pairs.source, batch_size=SIZE).fingerprint()
+
+
+FAMILIES = Several(views=(SummaryToBody(), Neighbour(), SummaryToCode(), SeeAlso()))
+
+
+def stratified(pydocs, **more) -> StratifiedPairs:
+    return StratifiedPairs(source=pydocs, view=FAMILIES, batch_size=SIZE, **more)
+
+
+def counted(pairs, count, tokenizer, seed=0):
+    """The family of each of the first batches, which is that of all of its rows."""
+    batches, families = pairs.batches(tokenizer, seed=seed), []
+    for _ in range(count):
+        (family,) = set(next(batches)["family"].tolist())
+        families.append(family)
+    batches.close()
+    return np.bincount(families, minlength=4)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
+def test_a_stratified_batch_is_of_one_family_in_proportion_to_a_power(pydocs, tokenizer, exponent):
+    pairs = stratified(pydocs, exponent=exponent)
+    sizes = np.bincount([example["family"] for example in pairs.examples()], minlength=4)
+    assert sizes[3] < SIZE <= min(sizes[:3]) and len(set(sizes[:3])) > 1  # SeeAlso fills no batch
+    weights = np.where(sizes >= SIZE, sizes.astype(float) ** exponent, 0)
+    expected = 60 * weights / weights.sum()
+    assert np.abs(counted(pairs, 60, tokenizer) - expected).max() <= 1
+
+
+def test_stratified_epochs_have_every_example_of_a_family_once(pydocs, tokenizer):
+    pairs = stratified(pydocs, exponent=0.0)
+    batches, seen = pairs.batches(tokenizer, seed=0), [[] for _ in range(4)]
+    for _ in range(200):
+        batch = next(batches)
+        seen[batch["family"][0]] += [batch["positive_id"].tolist()]
+    batches.close()
+    for family in range(3):
+        ids = [e["positive_id"] for e in pairs.examples() if e["family"] == family]
+        steps = len(ids) // SIZE
+        epochs = [sum(seen[family][n * steps : (n + 1) * steps], []) for n in range(2)]
+        assert epochs[0] != epochs[1]
+        for epoch in epochs:
+            assert all(epoch.count(number) <= ids.count(number) for number in epoch)
+
+
+def test_stratified_batches_resume_and_follow_the_seed(pydocs, tokenizer):
+    pairs = stratified(pydocs)
+    whole = pairs.batches(tokenizer, seed=1)
+    for _ in range(5):
+        next(whole)
+    state = json.loads(json.dumps(whole.get_state()))
+    resumed = pairs.batches(tokenizer, seed=1)
+    resumed.set_state(state)
+    assert all(same(next(whole), next(resumed)) for _ in range(8))
+    first, other = (next(pairs.batches(tokenizer, seed=seed)) for seed in (1, 2))
+    assert not same(first, other)
+    with pytest.raises(UsageError, match="the saved position is of data with exponent=1.0"):
+        stratified(pydocs, exponent=0.5).batches(tokenizer, seed=1).set_state(state)
+
+
+def test_strata_are_asked_of_a_view_that_has_them(pydocs, tokenizer):
+    with pytest.raises(UsageError, match="a view with families.*SummaryToBody has query"):
+        StratifiedPairs(source=pydocs)
+    with pytest.raises(UsageError, match=r"largest family has \d+ examples, fewer than"):
+        StratifiedPairs(source=pydocs, view=FAMILIES, batch_size=100_000).batches(tokenizer, seed=0)

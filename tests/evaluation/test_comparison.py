@@ -208,12 +208,14 @@ def test_one_control_stands_beside_every_seed(draw):
 def test_level_and_trend(draw):
     arms = [results(draw.normal(0.1 * step, 0.01, size=(5, 120))) for step in range(4)]
     assert level(arms[2], "x").effect == pytest.approx(0.2, abs=0.01)
-    slope = trend(arms, [1, 2, 3, 4], "x")
-    expected = [
-        np.polyfit([1, 2, 3, 4], [arm[s].metrics["x"] for arm in arms], 1)[0] for s in range(5)
-    ]
-    assert slope.effect == pytest.approx(np.mean(expected))
-    assert slope.seed_variance == pytest.approx(np.var(expected, ddof=1) / 5)
+    places = [1, 2, 4, 9]
+    rise = trend(arms, places, "x")
+    lines = [np.polyfit(places, [arm[s].metrics["x"] for arm in arms], 1) for s in range(5)]
+    expected = [np.polyval(line, 9) - np.polyval(line, 1) for line in lines]
+    assert rise.effect == pytest.approx(np.mean(expected))
+    assert rise.seed_variance == pytest.approx(np.var(expected, ddof=1) / 5)
+    other_units = trend(arms, [1000 * place for place in places], "x")
+    assert other_units.effect == pytest.approx(rise.effect)
     with pytest.raises(UsageError, match="different positions"):
         trend(arms, [1, 1, 1, 1], "x")
 

@@ -65,7 +65,10 @@ def trend(
     trained: bool = True,
     confidence: float = 0.95,
 ) -> Comparison:
-    """Least-squares slope of the score over the arms' positions (layers, dimensions, ...).
+    """How far the score rises over the arms' positions (layers, dimensions, ...), by least squares.
+
+    The effect is the fitted line's end at the largest position less that at the smallest, so that it
+    is in the score's own units, whatever the positions are counted in.
 
     Raises:
         UsageError: if no two positions differ, or as `compare` does.
@@ -73,7 +76,7 @@ def trend(
     centred = np.asarray(positions, np.float64) - np.mean(positions)
     if not np.any(centred):
         raise UsageError("a trend needs at least two arms at different positions")
-    weights = centred / (centred @ centred)
+    weights = np.ptp(centred) * centred / (centred @ centred)
     return contrast(arms, weights.tolist(), metric, trained=trained, confidence=confidence)
 
 

@@ -219,10 +219,14 @@ class TaggedFile(TaggingData):
         both = parts[0] + parts[1]
         names, labels = np.unique(column(both, ("label",), self.path), return_inverse=True)
         sentences = [tuple(text.split(" ")) for text in column(both, ("sentence",), self.path)]
-        places = numbers(column(both, ("position",), self.path), self.path).astype(np.int32)
-        outside = np.flatnonzero([p >= len(s) for s, p in zip(sentences, places, strict=True)])
-        if len(outside):
-            raise UsageError(f"{self.path}: a position lies outside its sentence, in {outside[0]}")
+        given = numbers(column(both, ("position",), self.path), self.path)
+        for place, words in zip(given.tolist(), sentences, strict=True):
+            if not (0 <= place < len(words) and place == int(place)):
+                raise UsageError(
+                    f"{self.path}: position {place:g} is no word of {' '.join(words)!r}, which has "
+                    f"{len(words)}, from 0"
+                )
+        places = given.astype(np.int32)
         cut, labels = len(parts[0]), labels.astype(np.int32)
         return TaggingProblem(
             sentences[:cut], places[:cut], labels[:cut],

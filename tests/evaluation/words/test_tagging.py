@@ -60,5 +60,14 @@ def test_positions_outside_a_sentence_are_refused(write):
         ("train", "a b", 2, "x"),
         ("test", "a", 0, "x"),
     ]
-    with pytest.raises(UsageError, match="outside"):
+    with pytest.raises(UsageError, match="position 2 is no word of 'a b', which has 2"):
         TaggedFile(path=write("t.tsv", rows)).load()
+
+
+@pytest.mark.parametrize("place", ["3", "-1", "1.5"])
+def test_a_position_that_is_no_word_is_named(tmp_path, place):
+    rows = f"one two three\t0\tx\ttrain\nfour five six\t{place}\ty\ttest\n"
+    path = tmp_path / "tagged.tsv"
+    path.write_text("sentence\tposition\tlabel\tsplit\n" + rows)
+    with pytest.raises(UsageError, match=rf"position {place} is no word of 'four five six'"):
+        TaggedFile(path=str(path)).load()
