@@ -113,7 +113,7 @@ def task_prefixes() -> Experiment:
                     {"template": FOUR, "stages.train.data.view": Several(views=TARGET)}),
                 arm("four-prefixes,no-new-words", template=FOUR, stages=(*fitted, train)),
             ),
-            recipes.standing_arms()[:2],
+            recipes.reading(recipes.standing_arms()[:2], max_tokens=32),
         ),
         claims=(
             Better("retrieval/ndcg@10", "four-prefixes", than="no-prefix"),
