@@ -6,7 +6,7 @@ Paper    Pooling And Attention: What Are Effective Designs For LLM-Based Embeddi
          over the last layer's tokens, or over one vector from every layer.
 Claim    Bidirectional attention with pooling over all layers beats causal attention with the last
          token in retrieval and in text similarity.
-Run      jaxemb run pooling_and_attention        # small: 5 arms x 5 seeds, about 22 min on 2 cores
+Run      jaxemb run pooling_and_attention        # small: 5 arms x 5 seeds, 20 to 30 min on 2 cores
 Differs  2 layers of 128 trained whole on a token table fitted to the training text, where the paper
          tunes a 7B language model by LoRA.
 Found    Retrieval: supported, +0.030 nDCG@10 [0.013, 0.047]. Similarity: undecided, +0.003 Spearman
