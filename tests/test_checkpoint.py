@@ -365,9 +365,11 @@ def test_ctrl_c_leaves_a_whole_checkpoint_of_the_last_step(tmp_path):
         if line.startswith("STEP 5"):
             break
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    # Not `communicate`, which forgets the lines that were read ahead of the one looked at.
+    steps = [5, *(int(line.split()[1]) for line in process.stdout if line.startswith("STEP"))]
+    _, err = process.communicate(timeout=120)
     assert process.returncode != 0 and "KeyboardInterrupt" in err
-    last = max(int(line.split()[1]) for line in (out or "STEP 5").splitlines())
+    last = max(steps)
     with opened(tmp_path / "cut") as checkpoints:
         assert checkpoints.latest() == last
     assert not (tmp_path / "cut.npz").exists()

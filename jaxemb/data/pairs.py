@@ -8,9 +8,10 @@ from typing import Any
 from jaxemb.config import UsageError, fingerprint
 from jaxemb.data.base import Dataset, Source, View
 from jaxemb.data.duplicates import normalise
+from jaxemb.data.mixtures import Several
 from jaxemb.data.pipeline import BatchIterator, batches
 from jaxemb.data.pydocs import PyDocs
-from jaxemb.data.views import DOCUMENT, SummaryToBody, document
+from jaxemb.data.views import DOCUMENT, Neighbour, SummaryToBody, document
 from jaxemb.text import Tokenizer
 
 _TEXTS = ("query", "positive", "negatives")
@@ -73,14 +74,16 @@ class StratifiedPairs(Pairs):
         UsageError: the view gives no families; no family fills a batch; what `Pairs` raises.
 
     Example:
-        >>> from jaxemb.data import Several, SeeAlso
-        >>> StratifiedPairs(view=Several(views=(SummaryToBody(), SeeAlso()))).columns
+        >>> StratifiedPairs().view
+        Several(views=(SummaryToBody(), Neighbour()))
+        >>> StratifiedPairs().columns
         ('query', 'positive', 'query_id', 'positive_id', 'family')
 
     Reference: Merrick et al., "Arctic-Embed: Scalable, Efficient, and Accurate Text Embedding
     Models", arXiv:2405.05374.
     """
 
+    view: View = Several(views=(SummaryToBody(), Neighbour()))
     exponent: float = 1.0
 
     def __post_init__(self):

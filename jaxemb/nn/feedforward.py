@@ -43,18 +43,21 @@ class GatedFeedForward(nn.Module, kw_only=True):
     Attributes:
         hidden: features between the maps.
         activation: `a`; with GELU this is GEGLU.
-        over: a mean over positions, taken before `W₃`: it is linear, so that the mean of what it
-            gives is what it gives for the mean, at the price of one position.
 
     Reference: Shazeer, GLU Variants Improve Transformer, arXiv:2002.05202.
     """
 
     hidden: int
     activation: Activation = GELU()
-    over: Callable[[Array], Array] = lambda h: h
 
     @nn.compact
-    def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*_ width"]:
+    def __call__(
+        self, x: Float[Array, "*batch width"], *, over: Callable[[Array], Array] = lambda h: h
+    ) -> Float[Array, "*_ width"]:
+        """`over` may be a mean over positions, taken before `W₃`.
+
+        That is linear: the mean of what it gives is what it gives for the mean, at one position's price.
+        """
         gate, value = jnp.split(Dense(features=2 * self.hidden, name="expand")(x), 2, axis=-1)
         output = Dense(features=x.shape[-1], kernel_init=branch, name="output")
-        return output(self.over(self.activation(gate) * value))
+        return output(over(self.activation(gate) * value))

@@ -58,8 +58,9 @@ class LatentBlock(nn.Module, kw_only=True):
             mask,
         )
         z = queries + read
-        feed_forward = GatedFeedForward(hidden=4 * width, over=mean_of_latents, name="feed_forward")
-        return mean_of_latents(z) + feed_forward(LayerNorm(name="feed_forward_norm")(z))
+        feed_forward = GatedFeedForward(hidden=4 * width, name="feed_forward")
+        made = feed_forward(LayerNorm(name="feed_forward_norm")(z), over=mean_of_latents)
+        return mean_of_latents(z) + made
 
 
 def mean_of_latents(z: Float[Array, "batch latents width"]) -> Float[Array, "batch width"]:

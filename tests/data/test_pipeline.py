@@ -251,6 +251,6 @@ def test_stratified_batches_resume_and_follow_the_seed(pydocs, tokenizer):
 
 def test_strata_are_asked_of_a_view_that_has_them(pydocs, tokenizer):
     with pytest.raises(UsageError, match="a view with families.*SummaryToBody has query"):
-        StratifiedPairs(source=pydocs)
+        StratifiedPairs(source=pydocs, view=SummaryToBody())
     with pytest.raises(UsageError, match=r"largest family has \d+ examples, fewer than"):
         StratifiedPairs(source=pydocs, view=FAMILIES, batch_size=100_000).batches(tokenizer, seed=0)

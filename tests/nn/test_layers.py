@@ -143,9 +143,9 @@ def test_a_mean_before_the_last_map_is_the_mean_after_it():
     x = normal(2, 3, 4)
     layer = GatedFeedForward(hidden=6)
     variables = random_params(layer, x)
-    early = GatedFeedForward(hidden=6, over=lambda h: h.mean(axis=1))
     expected = layer.apply(variables, x).mean(axis=1)
-    np.testing.assert_allclose(early.apply(variables, x), expected, atol=1e-6)
+    early = layer.apply(variables, x, over=lambda h: h.mean(axis=1))
+    np.testing.assert_allclose(early, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("features", [3, 16, 40])
