@@ -5,15 +5,15 @@ Paper    The Russian-focused embedders' exploration: ruMTEB benchmark and Russia
          words, learns from pairs of both; four prefixes tell search queries, documents, pairs that
          mean the same and topics apart.
 Claim    Prefixes matter for each family of tasks; English data helps the other language.
-Run      jaxemb run task_prefixes                # small: 6 arms x 5 seeds, about 14 min on 2 cores
+Run      jaxemb run task_prefixes                # small: 6 arms x 5 seeds, about 8 min on 2 cores
 Differs  The other language is a word cipher of English with endings of its own, so its texts are as
          many and as hard as the English ones. Vocabulary and token table are fitted on it alone.
          1 layer of 128 over 32 tokens and a mean, where the paper has a large model and its first
          token; every arm takes 150 steps, so two languages get as many examples as one.
-Found    Retrieval and similarity are not testable: what was trained stays behind the static bag (0.30
-         to 0.40 against 0.44 nDCG@10; BM25 0.62). In clustering four prefixes do not help, -0.015
-         [-0.037, 0.006]: contradicted at this scale. A vocabulary with English words helps finding
-         translations, +0.24 F1 [0.18, 0.30]. What a wrong prefix costs is undecided.
+Found    Retrieval and similarity are not testable: what was trained stays behind the static bag (0.34
+         to 0.40 against 0.43 nDCG@10; BM25 0.62). In clustering four prefixes do not help, -0.011
+         [-0.027, 0.004]: contradicted at this scale. A vocabulary with English words helps finding
+         translations, +0.17 F1 [0.11, 0.24]. What a wrong prefix costs is undecided.
 """
 
 import dataclasses
