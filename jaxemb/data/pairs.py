@@ -67,8 +67,8 @@ class StratifiedPairs(Pairs):
     """`Pairs` of which each batch is of one family, so that its rows are fit to tell apart.
 
     The view gives the column `family`, as `Several` does. A family of `n` examples has a share of
-    the batches in proportion to `n**exponent`: 1 reads all families equally often, 0 gives all
-    families equally many batches.
+    the batches in proportion to `n**exponent`: 1 reads every example equally often, 0 gives all
+    families equally many batches. A family that does not fill a batch is left out.
 
     Raises:
         UsageError: the view gives no families; no family fills a batch; what `Pairs` raises.
