@@ -1,6 +1,7 @@
 """The command line: list, show, run, sweep, eval, compare, report, encode, plan, papers, cache."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ An override is key=value: the key is the end of a field's path, as `jaxemb show 
 the value is a Python literal or a part, such as latent_over_tokens(latents=8).
 """
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 MODEL = "a run's or a model's folder, or a name such as all-MiniLM-L6-v2"
 
 
@@ -208,6 +210,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # when it flushes standard output at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        going_on = commands.how_to_go_on(options)
+        print(f"error: {where}{os.strerror(error.errno)}; {going_on}", file=sys.stderr)
+        return 2
 
 
 def _parsed(whole: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:

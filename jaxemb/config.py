@@ -53,6 +53,8 @@ RENAMED: dict[str, str] = {
     "jaxemb.agreement.BetterIn": "jaxemb.claims.BetterIn",
     "jaxemb.orders.NoneWins": "jaxemb.claims.NoneWins",
     "jaxemb.orders.RanksDiffer": "jaxemb.claims.RanksDiffer",
+    "jaxemb.pooling.LayersSideBySide": "jaxemb.pooling.LayerConcatenation",
+    "jaxemb.pooling.SideBySide": "jaxemb.pooling.Concatenation",
     "jaxemb.task_claims.FlagTells": "jaxemb.claims.FlagTells",
     "jaxemb.task_claims.TasksAgree": "jaxemb.claims.TasksAgree",
 }

@@ -1,8 +1,10 @@
 """Run an experiment: expand its arms, run them in local processes, judge, write record and report."""
 
+import contextlib
 import dataclasses
+import fcntl
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,19 +151,47 @@ def run(named: Named, options: Options, emit: Emit) -> dict:
 
     The record is also written to `record.json` where `results_of` says. Failed arms are in
     its `failed` list, outside every mean.
+
+    Raises:
+        UsageError: what `prepare` raises; another process is running one of the arms.
     """
     experiment, arms = prepare(named, options)
     jobs = jobs_of(named, options, experiment, arms)
     folder = folder_of(options, named.name)
     _writable(folder)
     emit({"event": "preparing", "arms": [arm.name for arm, _ in arms], "seeds": experiment.seeds})
-    controls = records.score_controls(
-        experiment, rebuilt(experiment.base), folder, options.again, emit
-    )
-    run_jobs(jobs, options.jobs or default_jobs(), emit)
-    place = results_of(options, named.name)
-    place.mkdir(parents=True, exist_ok=True)
-    return records.write(named, experiment, options.scale, jobs, controls, place, options.command)
+    with contextlib.ExitStack() as held:
+        for job in jobs:
+            held.enter_context(_alone(Path(job.folder)))
+        controls = records.score_controls(
+            experiment, rebuilt(experiment.base), folder, options.again, emit
+        )
+        run_jobs(jobs, options.jobs or default_jobs(), emit)
+        place = results_of(options, named.name)
+        place.mkdir(parents=True, exist_ok=True)
+        return records.write(
+            named, experiment, options.scale, jobs, controls, place, options.command
+        )
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold an arm's folder; the kernel frees it when the process dies, however it dies.
+
+    A task of a batch system holds the arms it was given, and others may run theirs.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"{folder} is being run by another process: wait until it has ended, "
+                "or use another --runs folder."
+            ) from None
+        except OSError:
+            pass  # a file system without locks
+        yield
 
 
 def _writable(folder: Path) -> None:

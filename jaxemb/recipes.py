@@ -23,12 +23,12 @@ from jaxemb.losses import InfoNCE, LayerWise, SampledDimension
 from jaxemb.model import Embedder
 from jaxemb.nn import Bidirectional
 from jaxemb.pooling import (
+    Concatenation,
     Max,
     Mean,
     Min,
     PositionWeightedMean,
     PowerMean,
-    SideBySide,
 )
 from jaxemb.postprocessing import Slice, Whitening
 from jaxemb.sweep import Arm, arm, chain
@@ -162,7 +162,7 @@ def embedding_variants() -> tuple[Arm, ...]:
 
 _POOLINGS = (
     Max(), Min(), PowerMean(), PositionWeightedMean(),
-    SideBySide(poolings=(Mean(), Min(), Max(), PowerMean())),
+    Concatenation(poolings=(Mean(), Min(), Max(), PowerMean())),
 )  # fmt: skip
 
 

@@ -72,11 +72,13 @@ def run_jobs(jobs: Sequence[Job], workers: int, emit: Emit) -> None:
 class Schedule:
     """Shares of jobs in order, to be taken by several threads.
 
-    The seeds of an arm come when its learning rates have been tried; until then other arms do.
+    A thread keeps to an arm while it has shares, since its process has compiled the arm's programs;
+    then it takes an arm that nobody is at, and at the end helps with those of others. The seeds of an
+    arm come when its learning rates have been tried; until then other arms do.
 
     Example:
-        >>> schedule = Schedule(jobs)
-        >>> while (share := schedule.take()) is not None:
+        >>> schedule, share = Schedule(jobs), None
+        >>> while (share := schedule.take(near=share)) is not None:
         ...     schedule.done(share)
     """
 
@@ -84,15 +86,32 @@ class Schedule:
         self._waiting = [share for job in jobs for share in shares(job)]
         trials = (share.folder for share in self._waiting if share.trial is not None)
         self._untried = Counter(trials)
+        self._under_way: Counter[str] = Counter()
         self._changed = threading.Condition()
 
-    def take(self) -> Job | None:
-        """The next share, waiting for trials under way where there is no other; None at the end."""
+    def take(self, near: Job | None = None) -> Job | None:
+        """The next share, of the arm of `near` if it can be; None at the end.
+
+        Waits for trials under way where nothing else is left.
+        """
+
+        def distance(share: Job) -> int:
+            if near is not None and share.folder == near.folder:
+                return 0
+            return 2 if self._under_way[share.folder] else 1
+
         with self._changed:
             while self._waiting:
-                for place, share in enumerate(self._waiting):
-                    if share.trial is not None or not self._untried[share.folder]:
-                        return self._waiting.pop(place)
+                ready = [
+                    share
+                    for share in self._waiting
+                    if share.trial is not None or not self._untried[share.folder]
+                ]
+                if ready:
+                    share = min(ready, key=distance)
+                    self._waiting.remove(share)
+                    self._under_way[share.folder] += 1
+                    return share
                 self._changed.wait()
             return None
 
@@ -100,6 +119,7 @@ class Schedule:
         """A share has been run, or has failed."""
         with self._changed:
             self._untried[share.folder] -= share.trial is not None
+            self._under_way[share.folder] -= 1
             self._changed.notify_all()
 
     def drop(self, folder: str | None = None) -> None:
@@ -119,8 +139,8 @@ class _Pool:
 
     def serve(self, cores: tuple[int, ...]) -> None:
         """Run shares until there are none; a process that died is replaced for the next share."""
-        process = None
-        while (share := self.schedule.take()) is not None:
+        process = share = None
+        while (share := self.schedule.take(near=share)) is not None:
             try:
                 process = process or self._start(cores, Path(share.folder))
                 if not self._run(share, process):

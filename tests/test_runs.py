@@ -1,4 +1,5 @@
 import dataclasses
+import fcntl
 import json
 import os
 import signal
@@ -90,6 +91,15 @@ def test_finished_runs_are_skipped(finished):
     assert {path: (path / "run.json").stat().st_mtime_ns for path in folders(folder)} == before
     assert sum(event["event"] == "skipped" for event in events) == 4
     assert again["arms"] == record["arms"]
+
+
+def test_an_arm_is_run_by_one_process_at_a_time(finished):
+    folder, record, _ = finished
+    with (folders(folder)[0].parent / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match=r"max-\w{8} is being run by another process"):
+            run(folder)
+    assert run(folder)["arms"] == record["arms"]
 
 
 def test_the_same_recipe_gives_the_same_numbers_in_worker_processes(finished, tmp_path):

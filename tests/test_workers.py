@@ -31,14 +31,32 @@ def test_shares_are_the_trials_and_then_the_seeds():
 def test_seeds_come_when_their_arm_has_been_tried_and_others_come_before():
     first, second = several()
     schedule = workers.Schedule([first, second])
-    one, two = schedule.take(), schedule.take()
+    one = schedule.take()
+    two = schedule.take(near=one)
     assert (one.arm, one.trial, two.arm, two.trial) == ("mean", 1e-3, "mean", 2e-3)
-    other = schedule.take()
+    other = schedule.take(near=two)
     assert (other.arm, other.trial) == ("max", 1e-3)
     schedule.done(one)
-    assert schedule.take().trial == 2e-3  # of the second arm: the first one's is not back yet
+    assert schedule.take(near=one).trial == 2e-3  # of the second arm: a trial is not back yet
     schedule.done(two)
-    assert [schedule.take().seeds for _ in range(2)] == [(0,), (1,)]
+    assert [schedule.take(near=two).seeds for _ in range(2)] == [(0,), (1,)]
+
+
+def test_each_thread_keeps_to_an_arm_and_helps_at_the_end():
+    first, second = several()
+    schedule = workers.Schedule([first, second])
+    mine, other = [schedule.take()], schedule.take()
+    assert (mine[0].arm, other.arm) == ("mean", "max")
+    for _ in range(4):  # while the other thread is at its first share
+        schedule.done(mine[-1])
+        mine.append(schedule.take(near=mine[-1]))
+    assert [(share.arm, share.trial, share.seeds) for share in mine] == [
+        ("mean", 1e-3, (0, 1)), ("mean", 2e-3, (0, 1)), ("mean", None, (0,)), ("mean", None, (1,)),
+        ("max", 2e-3, (0, 1)),
+    ]  # fmt: skip
+    schedule.done(mine[-1])
+    schedule.done(other)
+    assert schedule.take(near=mine[-1]).seeds == (0,)
 
 
 def test_a_thread_waits_for_the_trials_of_the_last_arm():

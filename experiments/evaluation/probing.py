@@ -19,12 +19,12 @@ from jaxemb import Below, Better, Experiment, arm, experiment, recipes
 from jaxemb.evaluation import Classification, GradedProbe, PairProbe, PyDocsLabels, probing_tasks
 from jaxemb.experiment import Apply
 from jaxemb.interop import Pretrained
-from jaxemb.pooling import LayersSideBySide, Max, Mean, Min, PowerMean, SideBySide
+from jaxemb.pooling import Concatenation, LayerConcatenation, Max, Mean, Min, PowerMean
 from jaxemb.postprocessing import Slice
 
 TASKS = (*probing_tasks(train=1500, texts=1000),
          Classification(data=PyDocsLabels(text="summary")), PairProbe(), GradedProbe())  # fmt: skip
-POWERS = SideBySide(poolings=(Mean(), Min(), Max(), PowerMean(power=3)))
+POWERS = Concatenation(poolings=(Mean(), Min(), Max(), PowerMean(power=3)))
 
 
 @experiment(papers=(60,))
@@ -40,7 +40,7 @@ def probing() -> Experiment:
             arm(
                 "untrained-layers",
                 {"embedder": recipes.pair_retriever().embedder},
-                pooling=LayersSideBySide(layers=3),
+                pooling=LayerConcatenation(layers=3),
             ),
             arm("all-MiniLM-L6-v2,layers=2", embedder=Pretrained(minilm.name, layers=2), stages=()),
             arm(

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from jaxemb.config import UsageError, fingerprint
 from jaxemb.data.base import Dataset, Source, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.mixtures import Several
-from jaxemb.data.pipeline import BatchIterator, batches
+from jaxemb.data.pipeline import BatchIterator, Stratified, batches
 from jaxemb.data.pydocs import PyDocs
 from jaxemb.data.views import DOCUMENT, Neighbour, SummaryToBody, document
 from jaxemb.text import Tokenizer
@@ -96,7 +98,8 @@ class StratifiedPairs(Pairs):
 
     def batches(self, tokenizer: Tokenizer, *, seed: int) -> BatchIterator:
         examples = self.examples()
-        largest = max(Counter(example["family"] for example in examples).values(), default=0)
+        families = np.array([example["family"] for example in examples])
+        largest = max(Counter(families.tolist()).values(), default=0)
         if largest < self.batch_size:
             raise UsageError(
                 f"the largest family has {largest} examples, fewer than batch_size={self.batch_size}"
@@ -107,7 +110,7 @@ class StratifiedPairs(Pairs):
             tokenizer,
             batch_size=self.batch_size,
             seed=seed,
-            exponent=self.exponent,
+            order=Stratified(families, self.exponent),
         )
 
 

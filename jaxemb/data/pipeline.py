@@ -11,7 +11,7 @@ from jaxemb.text import TextBatch, Tokenizer, bucket, pad
 
 Batch = dict[str, TextBatch | np.ndarray]
 Order = Any
-"""A `grain.MapDataset` of arrays of places, `[batch]`; not imported until it is made."""
+"""A `grain.MapDataset` of the places of each batch, `[batch]`; not imported until it is made."""
 
 _AHEAD = 4  # batches prepared before they are asked for
 _REMEMBERED = 200_000  # examples; the ids of larger data are not kept in memory
@@ -83,29 +83,58 @@ class BatchIterator:
         self._iterator.close()
 
 
-def shuffled(places: np.ndarray, batch_size: int, seed: int) -> Order:
-    """Batches of these places without end, each epoch in its own order."""
+@dataclass(frozen=True)
+class Shuffled:
+    """Batches of all examples without end, each epoch in its own order."""
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a saved position must agree with."""
+        return {}
+
+    def __call__(self, size: int, batch_size: int, seed: int) -> Order:
+        return _shuffled(np.arange(size), batch_size, seed)
+
+
+@dataclass(frozen=True)
+class Stratified:
+    """Batches that are each of one family, a family of n examples with the weight `n**exponent`.
+
+    Families smaller than a batch are left out.
+
+    Args:
+        families: `[examples]`, the family of each.
+        exponent: 1 reads every example equally often, 0 gives families equally many batches.
+    """
+
+    families: np.ndarray
+    exponent: float
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a saved position must agree with."""
+        return {"exponent": self.exponent}
+
+    def __call__(self, size: int, batch_size: int, seed: int) -> Order:
+        import grain
+
+        strata = [np.flatnonzero(self.families == one) for one in np.unique(self.families)]
+        strata = [places for places in strata if len(places) >= batch_size]
+        # Two families of one size must not be read in one order.
+        seeds = np.random.SeedSequence(seed).generate_state(len(strata)).tolist()
+        orders = [
+            _shuffled(places, batch_size, own) for places, own in zip(strata, seeds, strict=True)
+        ]
+        return grain.MapDataset.mix(orders, [len(places) ** self.exponent for places in strata])
+
+
+def _shuffled(places: np.ndarray, batch_size: int, seed: int) -> Order:
     import grain
 
     # Batching comes before repeating: no example is twice in a batch, and an epoch leaves
     # out the remainder, another one each time.
     order = grain.MapDataset.range(len(places)).seed(seed).shuffle()
     return order.batch(batch_size, drop_remainder=True).repeat().map(lambda at: places[at])
-
-
-def stratified(families: np.ndarray, batch_size: int, seed: int, exponent: float) -> Order:
-    """Batches that are each of one family, a family of n examples with the weight `n**exponent`.
-
-    Families smaller than a batch are left out.
-    """
-    import grain
-
-    strata = [np.flatnonzero(families == family) for family in np.unique(families)]
-    strata = [places for places in strata if len(places) >= batch_size]
-    # Two families of one size must not be read in one order.
-    seeds = np.random.SeedSequence(seed).generate_state(len(strata)).tolist()
-    orders = [shuffled(places, batch_size, own) for places, own in zip(strata, seeds, strict=True)]
-    return grain.MapDataset.mix(orders, [len(places) ** exponent for places in strata])
 
 
 def batches(
@@ -115,9 +144,9 @@ def batches(
     *,
     batch_size: int,
     seed: int,
-    exponent: float | None = None,
+    order: Shuffled | Stratified = Shuffled(),
 ) -> BatchIterator:
-    """Batches of examples; with an exponent, each batch is of one family, as in `stratified`.
+    """Batches of examples in an order.
 
     Raises:
         UsageError: there are fewer examples than a batch holds.
@@ -134,12 +163,8 @@ def batches(
         tasks = [e.get("task", "") for e in chosen]
         return {name: _column(name, [e[name] for e in chosen], tasks, encode) for name in columns}
 
-    about = {"size": len(examples), "batch": batch_size, "seed": seed}
-    if exponent is None:
-        return BatchIterator(make, shuffled(np.arange(len(examples)), batch_size, seed), about)
-    families = np.array([example["family"] for example in examples])
-    order = stratified(families, batch_size, seed, exponent)
-    return BatchIterator(make, order, {**about, "exponent": exponent})
+    about = {"size": len(examples), "batch": batch_size, "seed": seed, **order.about}
+    return BatchIterator(make, order(len(examples), batch_size, seed), about)
 
 
 class _Encoder:

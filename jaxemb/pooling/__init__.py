@@ -3,7 +3,6 @@
 from jaxemb.pooling.attention import AttentionPooling, LatentOverLayers, LatentOverTokens
 from jaxemb.pooling.base import Pooling
 from jaxemb.pooling.basic import (
-    Concatenation,
     FirstToken,
     LastToken,
     Max,
@@ -11,7 +10,7 @@ from jaxemb.pooling.basic import (
     PositionWeightedMean,
     RootLengthSum,
 )
-from jaxemb.pooling.combined import LayersSideBySide, Min, PowerMean, SideBySide
+from jaxemb.pooling.combined import Concatenation, LayerConcatenation, Min, PowerMean
 
 __all__ = [
     "AttentionPooling",
@@ -20,7 +19,7 @@ __all__ = [
     "LastToken",
     "LatentOverLayers",
     "LatentOverTokens",
-    "LayersSideBySide",
+    "LayerConcatenation",
     "Max",
     "Mean",
     "Min",
@@ -28,5 +27,4 @@ __all__ = [
     "PositionWeightedMean",
     "PowerMean",
     "RootLengthSum",
-    "SideBySide",
 ]

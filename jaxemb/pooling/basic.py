@@ -5,7 +5,6 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32
 
-from jaxemb.config import UsageError
 from jaxemb.pooling.base import Pooling, last_layer, weighted_mean
 
 
@@ -130,23 +129,3 @@ class RootLengthSum(Pooling, kw_only=True):
     ) -> Float32[Array, "batch width"]:
         real = mask.astype(jnp.float32)
         return weighted_mean(last_layer(states), real, mask) * jnp.sqrt(real.sum(1, keepdims=True))
-
-
-class Concatenation(Pooling, kw_only=True):
-    """Several poolings of the same states side by side, `v = [v₁, v₂, …]`.
-
-    Example:
-        >>> states = jnp.arange(6.0).reshape(1, 1, 3, 2)
-        >>> both = Concatenation(poolings=(FirstToken(), Mean()))
-        >>> both.apply({}, states, jnp.array([[True, True, False]])).tolist()
-        [[0.0, 1.0, 1.0, 2.0]]
-    """
-
-    poolings: tuple[Pooling, ...] = ()
-
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch dim"]:
-        if not self.poolings:
-            raise UsageError("concatenation needs poolings, as in concatenation(poolings=(mean,)).")
-        return jnp.concatenate([pooling(states, mask) for pooling in self.poolings], axis=-1)

@@ -1,4 +1,4 @@
-"""Poolings made of others: power means, several poolings side by side, several layers."""
+"""Poolings made of others: power means, several poolings or several layers one after the other."""
 
 import dataclasses
 
@@ -56,12 +56,15 @@ class PowerMean(Pooling, kw_only=True):
         return jnp.sign(mean) * (jnp.abs(mean) + 1e-12) ** (1 / self.power)
 
 
-class SideBySide(Pooling, kw_only=True):
-    """The vectors of several poolings, one after the other.
+class Concatenation(Pooling, kw_only=True):
+    """Several poolings of the same states, one after the other, `v = [v₁, v₂, …]`.
+
+    Raises:
+        UsageError: if there are no poolings.
 
     Example:
         >>> states = jnp.arange(6.0).reshape(1, 1, 3, 2)
-        >>> both = SideBySide(poolings=(Mean(), Max()))
+        >>> both = Concatenation(poolings=(Mean(), Max()))
         >>> both.apply({}, states, jnp.array([[True, True, False]])).tolist()
         [[1.0, 2.0, 2.0, 3.0]]
 
@@ -73,10 +76,12 @@ class SideBySide(Pooling, kw_only=True):
     def __call__(
         self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
     ) -> Float32[Array, "batch dim"]:
+        if not self.poolings:
+            raise UsageError("concatenation needs poolings, as in concatenation(poolings=(mean,)).")
         return jnp.concatenate([pooling(states, mask) for pooling in self.poolings], axis=-1)
 
 
-class LayersSideBySide(Pooling, kw_only=True):
+class LayerConcatenation(Pooling, kw_only=True):
     """What `inner` makes of each of the last `layers` states, one after the other.
 
     Where there are fewer, the first is repeated, so that a model cut after any of its layers gives

@@ -44,7 +44,7 @@ class SynonymFile(Lexicon):
     """Sets of synonyms in a UTF-8 file, a set a line, separated by commas.
 
     Nothing is inflected: write the forms that are to be replaced. Lines that begin with `#` are
-    skipped.
+    skipped. A run is known by the path: a file that was changed needs another name.
 
     Raises:
         UsageError: the file is missing or not UTF-8, holds no set, or a set of fewer than two words.

@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 
 from jaxemb.config import UsageError
+from jaxemb.evaluation import Result
 from jaxemb.evaluation.metrics import STATISTICS, spearman
 from jaxemb.evaluation.statistics import (
     benjamini_hochberg,
@@ -16,6 +17,7 @@ from jaxemb.evaluation.statistics import (
     holm,
     jackknife,
     kendall,
+    level,
     paired_bootstrap,
     permutation_test,
     rank_correlation,
@@ -164,6 +166,21 @@ def test_jackknife_and_bootstrap_of_spearman_agree_with_its_spread(draw):
     redrawn = np.var(cluster_bootstrap(STATISTICS["spearman"], records, clusters, resamples=300))
     assert np.sqrt(left_out) == pytest.approx(np.std(values), rel=0.4)
     assert np.sqrt(redrawn) == pytest.approx(np.std(values), rel=0.4)
+
+
+def test_the_uncertainty_of_a_median_is_that_of_its_spread(draw):
+    def ranks():
+        return np.ceil(draw.lognormal(3, 1.5, size=300))
+
+    def width():
+        records = {"rank": ranks(), "cluster": np.arange(300)}
+        result = Result(metrics={"median_rank": np.median(records["rank"])}, examples=records)
+        return level([result], "median_rank", trained=False).standard_error
+
+    spread = np.std([np.median(ranks()) for _ in range(2000)])
+    widths = np.array([width() for _ in range(40)])
+    assert 0.85 < np.mean(widths) / spread < 1.15
+    assert 0.4 * spread < widths.min() and widths.max() < 2 * spread
 
 
 def test_redrawn_clusters_stay_whole():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxemb.config import UsageError
-from jaxemb.pooling import LayersSideBySide, Max, Mean, Min, PowerMean, SideBySide
+from jaxemb.pooling import Concatenation, LayerConcatenation, Max, Mean, Min, PowerMean
 
 RNG = np.random.default_rng()
 LENGTHS = (6, 4, 1)
@@ -44,17 +44,19 @@ def test_min_reads_real_tokens():
         np.testing.assert_allclose(pooled(Min())[example], tokens(-1, example).min(axis=0))
 
 
-def test_poolings_stand_side_by_side():
-    found = pooled(SideBySide(poolings=(Min(), Mean(), Max())))
+def test_poolings_are_concatenated():
+    found = pooled(Concatenation(poolings=(Min(), Mean(), Max())))
     np.testing.assert_array_equal(
         found, np.concatenate([pooled(p) for p in (Min(), Mean(), Max())], 1)
     )
+    with pytest.raises(UsageError, match="needs poolings"):
+        pooled(Concatenation(poolings=()))
 
 
-def test_the_last_layers_stand_side_by_side_and_missing_ones_are_the_first():
-    found = pooled(LayersSideBySide(layers=2))
+def test_the_last_layers_are_concatenated_and_missing_ones_are_the_first():
+    found = pooled(LayerConcatenation(layers=2))
     for example in range(3):
         expected = [tokens(layer, example).mean(axis=0) for layer in (1, 2)]
         np.testing.assert_allclose(found[example], np.concatenate(expected), atol=1e-6)
-    cut = LayersSideBySide(layers=2).apply({}, STATES[:1], MASK)
+    cut = LayerConcatenation(layers=2).apply({}, STATES[:1], MASK)
     np.testing.assert_array_equal(cut[:, :8], cut[:, 8:])

@@ -23,6 +23,7 @@ from jaxemb.evaluation.metrics.series import (
     mean_similarity,
     median,
     slope,
+    smooth_median,
     spread,
     structure_agreement,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "ranking_precision",
     "roc_auc",
     "slope",
+    "smooth_median",
     "spearman",
     "spread",
     "statistic_of",

@@ -76,6 +76,19 @@ def median(values: Float[np.ndarray, " examples"]) -> float:
     return float(np.median(values))
 
 
+def smooth_median(values: Float[np.ndarray, " examples"]) -> float:
+    """The median by all order statistics, those near the middle weighing most.
+
+    Left out one at a time, examples move the plain median by two values only, whatever the sample:
+    the jackknife of it does not tell its variance. This one it does.
+
+    Reference: Harrell and Davis, A New Distribution-Free Quantile Estimator (1982).
+    """
+    from scipy.stats.mstats import hdquantiles
+
+    return float(hdquantiles(values, prob=[0.5])[0])
+
+
 def effect_size(
     association: Float[np.ndarray, " examples"], group: Int[np.ndarray, " examples"]
 ) -> float:

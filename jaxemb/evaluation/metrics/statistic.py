@@ -22,6 +22,7 @@ from jaxemb.evaluation.metrics.series import (
     mean_similarity,
     median,
     slope,
+    smooth_median,
     spread,
     structure_agreement,
 )
@@ -31,15 +32,25 @@ from jaxemb.evaluation.similarities import SIMILARITIES
 class Statistic(NamedTuple):
     """A score of a whole set: `function(*(examples[name] for name in records))`.
 
-    `optional` names further records, passed on where the examples have them.
+    Args:
+        function: the score.
+        records: what it reads.
+        optional: further records, passed on where the examples have them.
+        smooth: for a score that moves in jumps when an example is left out, one close to it that
+            does not: from it the uncertainty is estimated.
     """
 
     function: Callable[..., float]
     records: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    smooth: Callable[..., float] | None = None
 
     def __call__(self, examples: dict[str, Num[np.ndarray, "examples ..."]]) -> float:
         return self.function(*self.of(examples).values())
+
+    def smoothed(self) -> "Statistic":
+        """The score whose uncertainty stands for this one's: itself, where it moves smoothly."""
+        return self._replace(function=self.smooth or self.function)
 
     def of(
         self, examples: dict[str, Num[np.ndarray, "examples ..."]]
@@ -84,7 +95,7 @@ STATISTICS: dict[str, Statistic] = {
     },
     "purity": Statistic(purity, ("assignment", "label")),
     "macro_accuracy": Statistic(macro_mean, ("accuracy", "category")),
-    "median_rank": Statistic(median, ("rank",)),
+    "median_rank": Statistic(median, ("rank",), smooth=smooth_median),
     "effect_size": Statistic(effect_size, ("association", "group")),
     "growth": Statistic(log_slope, ("by_count", "counts")),
     "decay": Statistic(log_slope, ("by_length", "lengths")),

@@ -223,4 +223,4 @@ def _leave_out(
     if statistic is None or any(name not in examples for name in statistic.records):
         return np.zeros(0)
     records = statistic.of(examples)
-    return jackknife(statistic, records, grouped(examples["cluster"], GROUPS))
+    return jackknife(statistic.smoothed(), records, grouped(examples["cluster"], GROUPS))
