@@ -252,14 +252,17 @@ class _Worker:
     def take(self, job: Job) -> None:
         from jaxemb import registry
 
-        self._turn_to(job)
         try:
+            self._turn_to(job)
             if job.file not in self._loaded:
                 registry.load_file(job.file)
                 self._loaded.add(job.file)
             run_arm(job, lambda event: self._emit({"arm": job.arm, **event}))
         except UsageError as error:
             self._emit({"event": "refused", "arm": job.arm, "error": str(error)})
+        except OSError as error:  # a seed's own errors are set apart in its folder: this one cannot be
+            told = f"{job.folder} cannot be written: {error.strerror or error}."
+            self._emit({"event": "refused", "arm": job.arm, "error": told})
 
     def _turn_to(self, job: Job) -> None:
         """Another arm: its own log, and no programs left of the one before."""

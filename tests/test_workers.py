@@ -160,6 +160,17 @@ def test_what_waits_is_not_left_waiting_when_a_process_cannot_be_started(monkeyp
     assert pool.schedule.take().seeds == (0,)
 
 
+def test_a_folder_that_cannot_be_written_is_told_by_the_worker(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    folder = tmp_path / "file" / "arm"
+    events = []
+    worker = workers._Worker(events.append)
+    worker.take(dataclasses.replace(jobs(Options())[0], folder=str(folder)))
+    assert events == [
+        {"event": "refused", "arm": "mean", "error": f"{folder} cannot be written: Not a directory."}
+    ]
+
+
 def test_only_events_reach_the_pipe_of_a_worker(tmp_path):
     """Whatever else is printed goes to the arm's log, from C too."""
     script = (

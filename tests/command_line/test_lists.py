@@ -1,6 +1,8 @@
 """Help, lists and papers, and the sentence for bad input."""
 
+import errno
 import json
+import os
 
 import pytest
 
@@ -130,6 +132,21 @@ def test_papers_as_markdown(line):
 def test_bad_input_is_one_sentence_and_exit_code_2(line, arguments, words):
     told = refused(line(*arguments, *(("--dry-run",) if arguments[0] in ("run", "sweep") else ())))
     assert all(word in told for word in words), told
+
+
+def test_a_full_disk_is_one_sentence_and_other_errors_stay_errors(line, monkeypatch):
+    def fail(number):
+        def command(options):
+            raise OSError(number, os.strerror(number), "runs/x")
+
+        return command
+
+    monkeypatch.setitem(commands.COMMANDS, "run", fail(errno.ENOSPC))
+    told = refused(line("run", NAME))
+    assert "runs/x: No space left on device" in told and "finished seeds are kept" in told
+    monkeypatch.setitem(commands.COMMANDS, "run", fail(errno.ECHILD))
+    with pytest.raises(ChildProcessError):
+        main(["run", NAME])
 
 
 def test_overrides_may_stand_anywhere(line, monkeypatch):
