@@ -53,13 +53,15 @@ set show solve sort split start stop store test transform update validate wait w
 
 
 _OBJECT = re.compile(r"(?:an?|the|all|any|each|every|its|this|these|some|one|two|if|whether|how)\b")
+_AND_VERB = re.compile(rf"\b(and|or) ([a-z]+)(?= {_OBJECT.pattern})")
 
 
 def addressed(sentence: str) -> list[str]:
     """A description's other forms of address: "Read a file." and "Reads a file." to one another.
 
-    Nothing where the sentence does not begin with a verb that documentation begins with, and then an
-    article or the like: the first word of "Test cases" is none.
+    A second verb goes with the first: "Finds a file and reads the text." Nothing where the sentence
+    does not begin with a verb that documentation begins with, and then an article or the like: the
+    first word of "Test cases" is none.
     """
     first, _, rest = sentence.partition(" ")
     if not _OBJECT.match(rest):
@@ -67,12 +69,20 @@ def addressed(sentence: str) -> list[str]:
     known = _verbs()
     if first not in known:
         return []
-    base, third = known[first]
-    forms = (f"{base.capitalize()} {rest}", f"{third.capitalize()} {rest}", f"This {third} {rest}")
+
+    def told(form: int) -> str:
+        def fit(joined: re.Match) -> str:
+            verb = known.get(joined[2].capitalize())
+            return joined[0] if verb is None else f"{joined[1]} {verb[form]}"
+
+        return f"{known[first][form]} {_AND_VERB.sub(fit, rest)}"
+
+    base, third = told(0), told(1)
+    forms = (base[0].upper() + base[1:], third[0].upper() + third[1:], f"This {third}")
     return [form for form in forms if form != sentence]
 
 
 @functools.cache
 def _verbs() -> dict[str, tuple[str, str]]:
-    pairs = [(verb, plural(verb)) for verb in _VERBS.split()]
+    pairs = [("do", "does"), *((verb, plural(verb)) for verb in _VERBS.split())]
     return {form.capitalize(): pair for pair in pairs for form in pair}

@@ -11,7 +11,7 @@ to be guessed. `jaxemb.text.CommonSynonyms` inflects the lines and reads them.
 # tense (which is also the participle), -ing.
 VERBS = """
 compute, calculate
-create, construct
+create: construct
 retrieve, fetch, obtain
 remove, eliminate
 modify, alter

@@ -179,9 +179,13 @@ def test_articles_follow_the_sound():
         ("Stop when the queue is empty.", ["When the queue is empty, stop."]),
         ("Read a file.", ["Reads a file.", "This reads a file."]),
         ("Reads a file.", ["Read a file.", "This reads a file."]),
+        ("Find the order and do the sum.", [
+            "Finds the order and does the sum.", "This finds the order and does the sum."]),
+        ("Reads a file and all the rest.", [
+            "Read a file and all the rest.", "This reads a file and all the rest."]),
         ("Check if x is None.", ["Checks if x is None.", "This checks if x is None."]),
     ],
-)
+)  # fmt: skip
 def test_forms_of_a_sentence(sentence, others):
     assert forms(sentence) == others
     assert ClauseOrder(rate=0.0)(sentence, draw()) == sentence
