@@ -16,7 +16,8 @@ BLOCK = 8_192  # documents a product; a device works on one block at a time
 BATCH = 512  # queries a product: its scores stay below what the allocator gives back at once
 _IN_FLIGHT = 2
 _LEAST = 64
-_FEW = (4, 32)  # chunks that are read of a block, once the running list is good
+_FEW = (4, 8, 32)  # chunks that are read of a block, once the running list is good
+_PART = 4  # the share of the queries that is read alone, where the lists of no more change
 
 # Unnamed axes: pieces differ in length, and that widths agree is checked with a message of its own.
 Vectors = Float[np.ndarray, "_ _"] | Float[Array, "_ _"]
@@ -219,18 +220,26 @@ def _merged(
     stop: Int32[Array, ""],
     k: int,
 ) -> Best:
-    """Reads the chunks whose maximum beats the running list: a few, or as many as there may be."""
-    members, chunks = scores.shape[1:]
+    """Reads the chunks whose maximum beats the running list: a few, or as many as there may be.
+
+    Later blocks change the lists of a few queries only, and only those are then sorted again.
+    """
+    queries, members, chunks = scores.shape
     numbers = first + jnp.arange(chunks) * members + jnp.arange(members)[:, None]
     maxima = _maxima(scores, numbers < stop)
-    read = functools.partial(_read, scores, maxima, best, first, stop)
     most = min(k, chunks)
     # A chunk that only equals the last of the list holds higher numbers: it comes after it.
-    better = jnp.max(jnp.sum(maxima > best.scores[:, -1:], axis=1))
-    enough = functools.partial(read, most)
-    for few in sorted((few for few in _FEW if few < most), reverse=True):
+    better = jnp.sum(maxima > best.scores[:, -1:], axis=1)
+    widest, changed = jnp.max(better), jnp.sum(better > 0)
+    read = functools.partial(_read, scores, maxima, best, first, stop, better)
+    enough = functools.partial(read, queries, most)
+    sizes = [(queries, few) for few in _FEW if few < most]
+    if sizes and queries >= _LEAST:
+        sizes.insert(0, (queries // _PART, sizes[0][1]))
+    for rows, few in reversed(sizes):
+        fits = (changed <= rows) & (widest <= few)
         enough = functools.partial(
-            jax.lax.cond, better <= few, functools.partial(read, few), enough
+            jax.lax.cond, fits, functools.partial(read, rows, few), enough
         )
     return enough()
 
@@ -241,23 +250,28 @@ def _read(
     best: Best,
     first: Int32[Array, " 1"],
     stop: Int32[Array, ""],
+    better: Int32[Array, " queries"],
+    rows: int,
     count: int,
 ) -> Best:
-    """The best of the running list and the `count` chunks of highest maximum.
+    """The best of the running list and the `count` chunks of highest maximum, for `rows` queries.
 
-    In a tie between chunks the lower one is taken, so with `count = k` all that is left out stands
-    behind `k` documents of higher score, or of equal score and lower number.
+    Those with the most chunks that are `better`. In a tie between chunks the lower one is taken, so
+    with `count = k` all that is left out stands behind `k` documents of higher score, or of equal
+    score and lower number.
     """
     queries, members, _ = scores.shape
-    _, chosen = jax.lax.top_k(maxima, count)
+    which = jnp.arange(queries) if rows == queries else jax.lax.top_k(better, rows)[1]
+    _, chosen = jax.lax.top_k(maxima[which], count)
     chosen = jnp.sort(chosen, axis=1)  # by number, as the running list before them: ties stay right
-    found = jnp.take_along_axis(scores, chosen[:, None, :], axis=2).swapaxes(1, 2)
+    found = scores[which[:, None], :, chosen]
     ids = first + chosen[:, :, None] * members + jnp.arange(members)
     found = jnp.where(ids < stop, found, -jnp.inf)
-    scores = jnp.concatenate([best.scores, found.reshape(queries, -1)], axis=1)
-    ids = jnp.concatenate([best.ids, ids.reshape(queries, -1)], axis=1)
-    scores, place = jax.lax.top_k(scores, best.scores.shape[1])
-    return Best(scores, jnp.take_along_axis(ids, place, axis=1))
+    found = jnp.concatenate([best.scores[which], found.reshape(rows, -1)], axis=1)
+    ids = jnp.concatenate([best.ids[which], ids.reshape(rows, -1)], axis=1)
+    found, place = jax.lax.top_k(found, best.scores.shape[1])
+    ids = jnp.take_along_axis(ids, place, axis=1)
+    return Best(best.scores.at[which].set(found), best.ids.at[which].set(ids))
 
 
 def _maxima(
