@@ -51,6 +51,24 @@ def test_crowded_and_sparse_blocks_give_the_same_best(k):
         np.testing.assert_array_equal(scores, expected_scores)
 
 
+@pytest.mark.parametrize("changed", [0, 1, 31, 32, 33, 128])
+@pytest.mark.parametrize("k", [5, 20])
+def test_a_block_may_change_the_lists_of_some_queries_only(changed, k):
+    """Whole numbers with many ties; the second block brings answers to `changed` of the queries."""
+    draw = np.random.default_rng()
+    queries = np.eye(128, dtype="float32")
+    documents = draw.integers(0, 4, size=(1024, 128)).astype("float32")
+    documents[512:] = np.minimum(documents[512:], 2)
+    those = draw.permutation(128)[:changed]
+    for query in those:
+        rows = 512 + draw.permutation(512)[: draw.integers(1, 4)]
+        documents[rows, query] = draw.integers(4, 6, size=len(rows))
+    ids, scores = top_k(queries, documents, k, block=512)
+    expected_ids, expected_scores = by_sorting(queries, documents, k)
+    np.testing.assert_array_equal(ids, expected_ids)
+    np.testing.assert_array_equal(scores, expected_scores)
+
+
 def test_pieces_of_any_size_give_what_the_whole_corpus_gives():
     draw = np.random.default_rng(5)
     queries = draw.normal(size=(300, 8)).astype("float32")
