@@ -4,12 +4,12 @@ Paper    PTEB: Towards Robust Text Embedding Evaluation via Stochastic Paraphras
          Time with LLMs, arXiv:2510.06730. Every text of a task is paraphrased at run time, five
          times over; mean, spread and drop stand beside the score of the original.
 Claim    Scores fall under rewording that keeps the meaning; small models do not suffer more.
-Run      jaxemb run paraphrase_robustness        # small: 3 arms, about 3 min on 2 cores
+Run      jaxemb run paraphrase_robustness        # small: 3 arms, about 2 min on 2 cores
 Differs  Rules instead of a language model: synonyms from a table made by hand, and clause order; and
          a grammar whose sentences mean exactly the same. No gate; the judge is all-MiniLM-L6-v2, on
          summaries only. Prompts on both sides are a sibling probe, not the paper's.
-Found    Synonyms and clause order cost MiniLM 0.001 [-0.014, 0.016] nDCG@10, undecided, and no
-         Spearman, -0.004 [-0.013, 0.005], contradicted; the model trained here 0.021 [0.002, 0.040],
+Found    Synonyms and clause order cost MiniLM 0.001 [-0.013, 0.015] nDCG@10, undecided, and no
+         Spearman, -0.004 [-0.013, 0.004], contradicted; the model trained here 0.023 [0.005, 0.042],
          undecided: the rules say little anew. Where a grammar says all of it anew, MiniLM loses 0.19,
          the trained model 0.49, the bag 0.45 and BM25 0.42.
 """

@@ -5,7 +5,7 @@ Paper    Just Rank: Rethinking Evaluation with Word and Sentence Similarities, a
          embeddings the mean reciprocal rank is correlated with downstream scores.
 Claim    Across variants, the rank agrees with classification and retrieval better than Spearman's
          correlation with graded similarity does.
-Run      jaxemb run rank_evaluation              # small: 22 arms, about 3 min on 2 cores
+Run      jaxemb run rank_evaluation              # small: 22 arms, 2 to 3 min on 2 cores
 Differs  22 variants of four models, where the paper has 67; positives are pydocs pairs of the two
          top grades, the background all texts of graded pairs; downstream are package and kind.
 Found    Contradicted for package, -0.38 [-0.69, -0.07]; undecided for kind, +0.05, and retrieval,
