@@ -23,7 +23,7 @@ from jaxemb.pooling import LastToken, LatentOverLayers, LatentOverTokens, Mean
 @experiment(papers=(101,))
 def pooling_and_attention() -> Experiment:
     return Experiment(
-        base=recipes.pair_retriever(steps=160),
+        base=recipes.pair_retriever(steps=128),
         arms=(
             arm("causal-last", mask=Causal(), pooling=LastToken()),
             arm("causal-tokens", mask=Causal(), pooling=LatentOverTokens()),
