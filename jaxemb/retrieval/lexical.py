@@ -1,5 +1,6 @@
 """Word-matching retrieval: the control that every learned retriever has to beat."""
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class BM25(Part):
         """
         import bm25s  # here: importing it starts JAX's back end
 
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # it asks for every detail of its own
         tokens = [words(document) for document in documents]
         if not any(tokens):
             raise UsageError(f"BM25 needs words to index; none in the {len(tokens)} documents")

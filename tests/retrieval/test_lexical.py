@@ -54,3 +54,9 @@ def test_search_is_a_stable_sort_of_the_scores():
 def test_documents_without_words_are_refused():
     with pytest.raises(UsageError, match="none in the 2 documents"):
         BM25().index(["", "..."])
+
+
+def test_the_library_below_tells_no_details(caplog):
+    with caplog.at_level("DEBUG"):
+        BM25().index(["a word", "another word"])
+    assert not [record for record in caplog.records if record.name.startswith("bm25s")]
