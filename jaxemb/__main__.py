@@ -21,7 +21,7 @@ An override is key=value: the key is the end of a field's path, as `jaxemb show 
 the value is a Python literal or a part, such as latent_over_tokens(latents=8).
 """
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 MODEL = "a run's or a model's folder, or a name such as all-MiniLM-L6-v2"
 
 
@@ -211,7 +211,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        if error.errno not in _NO_ROOM:
+        if error.errno not in _DISK_ERRORS:
             raise
         where = f"{error.filename}: " if error.filename else ""
         going_on = commands.how_to_go_on(options)

@@ -3,10 +3,11 @@
 import contextlib
 import dataclasses
 import fcntl
+import resource
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from jaxemb import records
 from jaxemb.config import UsageError, override, to_json
@@ -17,6 +18,7 @@ from jaxemb.sweep import Arm, expand, path_safe, sets
 from jaxemb.workers import default_jobs, run_jobs
 
 Emit = Callable[[dict], None]
+_OTHER_FILES = 512  # that a run may have open beside the locks of its arms
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -160,9 +162,7 @@ def run(named: Named, options: Options, emit: Emit) -> dict:
     folder = folder_of(options, named.name)
     _writable(folder)
     emit({"event": "preparing", "arms": [arm.name for arm, _ in arms], "seeds": experiment.seeds})
-    with contextlib.ExitStack() as held:
-        for job in jobs:
-            held.enter_context(_alone(Path(job.folder)))
+    with _alone([Path(job.folder) for job in jobs]):
         controls = records.score_controls(
             experiment, rebuilt(experiment.base), folder, options.again, emit
         )
@@ -175,23 +175,33 @@ def run(named: Named, options: Options, emit: Emit) -> dict:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold an arm's folder; the kernel frees it when the process dies, however it dies.
+def _alone(folders: Sequence[Path]) -> Iterator[None]:
+    """Hold the arms' folders; the kernel frees them when the process dies, however it dies.
 
     A task of a batch system holds the arms it was given, and others may run theirs.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(
-                f"{folder} is being run by another process: wait until it has ended, "
-                "or use another --runs folder."
-            ) from None
-        except OSError:
-            pass  # a file system without locks
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = len(folders) + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:  # a sweep of a thousand arms
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    with contextlib.ExitStack() as held:
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+            _lock(folder, held.enter_context((folder / ".lock").open("a")))
         yield
+
+
+def _lock(folder: Path, file: TextIO) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(
+            f"{folder} is being run by another process: wait until it has ended, "
+            "or use another --runs folder."
+        ) from None
+    except OSError:
+        pass  # a file system without locks
 
 
 def _writable(folder: Path) -> None:

@@ -2,6 +2,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -100,6 +101,23 @@ def test_an_arm_is_run_by_one_process_at_a_time(finished):
         with pytest.raises(UsageError, match=r"max-\w{8} is being run by another process"):
             run(folder)
     assert run(folder)["arms"] == record["arms"]
+
+
+def test_a_sweep_of_more_arms_than_files_may_be_open_holds_them_all(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (600, hard))
+    arms = [tmp_path / str(n) for n in range(700)]
+    try:
+        with (
+            execution._alone(arms),
+            pytest.raises(UsageError, match="by another process"),
+            execution._alone(arms[-1:]),
+        ):
+            pass
+        with execution._alone(arms[-1:]):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_the_same_recipe_gives_the_same_numbers_in_worker_processes(finished, tmp_path):

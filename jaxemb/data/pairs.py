@@ -1,6 +1,5 @@
 """Datasets: a source seen through a view and cut into batches."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -99,18 +98,9 @@ class StratifiedPairs(Pairs):
     def batches(self, tokenizer: Tokenizer, *, seed: int) -> BatchIterator:
         examples = self.examples()
         families = np.array([example["family"] for example in examples])
-        largest = max(Counter(families.tolist()).values(), default=0)
-        if largest < self.batch_size:
-            raise UsageError(
-                f"the largest family has {largest} examples, fewer than batch_size={self.batch_size}"
-            )
+        order = Stratified(families, self.exponent)
         return batches(
-            examples,
-            self.columns,
-            tokenizer,
-            batch_size=self.batch_size,
-            seed=seed,
-            order=Stratified(families, self.exponent),
+            examples, self.columns, tokenizer, batch_size=self.batch_size, seed=seed, order=order
         )
 
 

@@ -105,6 +105,9 @@ class Stratified:
     Args:
         families: `[examples]`, the family of each.
         exponent: 1 reads every example equally often, 0 gives families equally many batches.
+
+    Raises:
+        UsageError: when called, if no family fills a batch.
     """
 
     families: np.ndarray
@@ -118,8 +121,13 @@ class Stratified:
     def __call__(self, size: int, batch_size: int, seed: int) -> Order:
         import grain
 
-        strata = [np.flatnonzero(self.families == one) for one in np.unique(self.families)]
-        strata = [places for places in strata if len(places) >= batch_size]
+        groups = [np.flatnonzero(self.families == one) for one in np.unique(self.families)]
+        strata = [places for places in groups if len(places) >= batch_size]
+        if not strata:
+            raise UsageError(
+                f"the largest family has {max(map(len, groups))} examples, fewer than "
+                f"batch_size={batch_size}"
+            )
         # Two families of one size must not be read in one order.
         seeds = np.random.SeedSequence(seed).generate_state(len(strata)).tolist()
         orders = [

@@ -238,9 +238,7 @@ def _merged(
         sizes.insert(0, (queries // _PART, sizes[0][1]))
     for rows, few in reversed(sizes):
         fits = (changed <= rows) & (widest <= few)
-        enough = functools.partial(
-            jax.lax.cond, fits, functools.partial(read, rows, few), enough
-        )
+        enough = functools.partial(jax.lax.cond, fits, functools.partial(read, rows, few), enough)
     return enough()
 
 
