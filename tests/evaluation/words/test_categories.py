@@ -63,8 +63,10 @@ def test_outliers_of_labels_are_found_by_who_knows_the_labels_and_by_chance_else
         for text, label in zip(labels.load().texts, labels.load().labels, strict=True)
     }
     assert OutlierDetection(data=data).run(model(8, **known)).metrics["accuracy"] == 1
-    chance = OutlierDetection(data=data).run(model(20)).metrics
-    assert abs(chance["accuracy"] - 1 / 5) < 0.08 and abs(chance["opp"] - 1 / 2) < 0.08
+    # Groups share texts, so that one model's luck does not average out: many models' does.
+    runs = [OutlierDetection(data=data).run(model(20)).metrics for _ in range(40)]
+    chance = {name: np.mean([run[name] for run in runs]) for name in ("accuracy", "opp")}
+    assert abs(chance["accuracy"] - 1 / 5) < 0.04 and abs(chance["opp"] - 1 / 2) < 0.05
     with pytest.raises(UsageError, match="two labels"):
         OutliersFromLabels(inner=labels, size=10_000).load()
 
