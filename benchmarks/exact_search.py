@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxemb.memory import KEEP_MEMORY
+from jaxemb.runtime.memory import KEEP_MEMORY
 
 
 def arguments() -> argparse.Namespace:

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from jaxemb.memory import KEEP_MEMORY
+from jaxemb.runtime.memory import KEEP_MEMORY
 
 
 def arguments() -> argparse.Namespace:
@@ -145,7 +145,7 @@ class Ours:
     def _prepare(self) -> None:
         import jax
 
-        from jaxemb.parallel import Runtime
+        from jaxemb.runtime import Runtime
         from jaxemb.training import Full, Objective
         from jaxemb.training.state import create
         from jaxemb.training.step import Program, make_step
@@ -224,7 +224,6 @@ class Peer:
             self.optimizer.step()
         self.model.eval()
 
-
     def matrix_rate(self) -> float:
         """FLOP/s at which torch multiplies the model's own shapes."""
         import torch
@@ -300,7 +299,9 @@ def serve(pipe: Any, kind: type, tokenizer: str, text: Any, options: argparse.Na
             return
         started = time.perf_counter()
         result = getattr(side, method)(*arguments)
-        pipe.send((result if isinstance(result, (int, float)) else None, time.perf_counter() - started))
+        pipe.send(
+            (result if isinstance(result, (int, float)) else None, time.perf_counter() - started)
+        )
 
 
 def interleaved(ours: Process, peer: Process, method: str, *arguments: Any) -> tuple[list, list]:

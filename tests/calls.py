@@ -5,7 +5,6 @@ networks and losses. A call takes inputs whose first axis is the batch's rows.
 """
 
 import dataclasses
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -13,11 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxemb import losses, nn, tokens
+from jaxemb import fitting, losses, nn
 from jaxemb.config import choices, snake_case
-from jaxemb.parts import is_part_class
+from jaxemb.config.parts import is_part_class
+from tests.exports import exports
 
-PACKAGES = ("tokens", "nn", "encoders", "pooling", "heads", "losses")
+PACKAGES = ("tokens", "fitting", "nn", "encoders", "pooling", "heads", "losses")
 B, T, W = 4, 5, 8  # rows, tokens, width
 
 Inputs = dict[str, np.ndarray]
@@ -193,16 +193,14 @@ ROWS = (
 )
 
 # Fitted to texts without gradients; nothing of them is compiled.
-ESTIMATORS = (tokens.Vocabulary(), tokens.PPMISVD(window=2), tokens.MoreWords(words=2))
+ESTIMATORS = (fitting.Vocabulary(), fitting.PPMISVD(window=2), fitting.MoreWords(words=2))
 
 
 def public_parts() -> dict[str, type]:
     """Every concrete part that the packages export, by its public path."""
     found = {}
     for package in PACKAGES:
-        module = importlib.import_module(f"jaxemb.{package}")
-        for name in module.__all__:
-            cls = getattr(module, name)
+        for name, cls in exports(package).items():
             # A slot's base is not among its own choices.
             if is_part_class(cls) and choices(cls).get(snake_case(cls)) is cls:
                 found[f"{package}.{name}"] = cls

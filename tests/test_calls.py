@@ -8,9 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxemb import fitting
 from jaxemb.config import choices, from_json, to_json
+from jaxemb.fitting import Vocabulary
+from jaxemb.model import Transform
 from jaxemb.text import TextBatch
-from jaxemb.tokens import Vocabulary
+from jaxemb.training import Stage
 from tests import contracts, toy
 from tests.calls import ESTIMATORS, ROWS, B, Inputs, Row, public_parts
 
@@ -98,15 +101,16 @@ def with_blank_row(inputs: Inputs) -> Inputs:
 
 def test_every_public_part_has_a_row():
     covered = {type(row.part) for row in ROWS} | {type(part) for part in ESTIMATORS}
-    for base in contracts.SLOTS.values():
+    for base in (*contracts.SLOTS.values(), Stage, Transform):
         covered |= set(choices(base).values())
+    covered |= {fitting.Whitening}  # its test is in fitting/
     missing = [name for name, cls in public_parts().items() if cls not in covered]
     assert not missing, f"add rows to tests/calls.py for {', '.join(missing)}"
 
 
 def test_the_search_for_public_parts_finds_them():
     found = public_parts()
-    assert {"pooling.Mean", "nn.SelfAttention", "losses.LayerWise", "tokens.PPMISVD"} <= set(found)
+    assert {"pooling.Mean", "nn.SelfAttention", "losses.LayerWise", "fitting.PPMISVD"} <= set(found)
     assert not {"pooling.Pooling", "nn.PositionEncoding", "losses.Wrapper"} & set(found)
 
 

@@ -1,14 +1,14 @@
 """What the README and the pages say is so: commands parse, code runs, links lead somewhere."""
 
-import importlib
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 
-from jaxemb import registry
-from jaxemb.__main__ import main, parser
+from jaxemb.cli.main import main, parser
+from jaxemb.study import registry
+from tests.exports import exports
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -83,9 +83,8 @@ def sections(page: Path) -> set[str]:
      ("training", "training", "Optimizer"), ("data", "data", "View")],
 )  # fmt: skip
 def test_a_page_names_every_part_of_its_slots(page, package, slot):
-    found = importlib.import_module(f"jaxemb.{package}")
-    parts = [getattr(found, name) for name in found.__all__]
-    base = getattr(found, slot)
+    found = exports(package)
+    parts, base = list(found.values()), found[slot]
     text = (ROOT / f"docs/{page}.md").read_text()
     names = [p.__name__ for p in parts if isinstance(p, type) and issubclass(p, base)]
     assert len(names) > 2
@@ -157,8 +156,8 @@ def test_the_part_on_the_page_pools_as_it_says(tmp_path):
 def test_the_pages_on_python_run(tmp_path, monkeypatch):
     """Word for word, on a toy-sized recipe in the place of the real one."""
     from jaxemb import recipes
-    from jaxemb.smoke import shrunk
-    from jaxemb.stages import run_stages
+    from jaxemb.study.smoke import shrunk
+    from jaxemb.study.stages import run_stages
 
     toy = shrunk(recipes.pair_retriever())
     monkeypatch.setattr(recipes, "pair_retriever", lambda: toy)

@@ -9,17 +9,21 @@ from typing import Any
 import pytest
 
 import jaxemb
+from tests.exports import exports
 
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 # What these do is shown on things of the reader's: a run's folder, a table of scores, a model.
 OTHERS_BRING = {
-    "jaxemb.evaluation.base.EmbeddingCache",
-    "jaxemb.evaluation.statistics.arms.compare",
-    "jaxemb.evaluation.statistics.joining.joined",
+    "jaxemb.vectors.cache.EmbeddingCache",
+    "jaxemb.statistics.arms.compare",
+    "jaxemb.statistics.joining.joined",
     "jaxemb.model.model.Model",
     "jaxemb.report.report",
 }
-PARTS = ("encoders", "evaluation", "heads", "losses", "nn", "pooling", "text", "tokens")
+PARTS = (
+    "encoders", "evaluation", "fitting", "heads", "losses", "nn", "pooling", "statistics", "text",
+    "tokens", "vectors",
+)  # fmt: skip
 
 
 @functools.cache
@@ -32,8 +36,7 @@ def known() -> dict[str, Any]:
 
     names = {"jax": jax, "jnp": jax.numpy, "np": numpy, "json": json, "jaxemb": jaxemb}
     for package in PARTS:
-        found = importlib.import_module(f"jaxemb.{package}")
-        names |= {name: getattr(found, name) for name in found.__all__}
+        names |= exports(package)
     return names
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from jaxemb import registry
 from jaxemb.config import (
     diff,
     expression,
@@ -19,7 +18,8 @@ from jaxemb.config import (
     snake_case,
     to_json,
 )
-from jaxemb.sweep import expand
+from jaxemb.study import registry
+from jaxemb.study.sweep import expand
 
 GOLDEN = Path(__file__).with_name("golden")
 NAMES = sorted(registry.discover().entries)

@@ -21,7 +21,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import toy
 
-from jaxemb.checkpoint import Checkpoints
 from jaxemb.config import UsageError, choices
 from jaxemb.losses import (
     DocumentToDocument,
@@ -34,7 +33,8 @@ from jaxemb.losses import (
     QueryToQuery,
     SampledDimension,
 )
-from jaxemb.parallel import Jit, Pmap, Runtime
+from jaxemb.runtime import Jit, Pmap, Runtime
+from jaxemb.runtime.checkpoints import Checkpoints
 from jaxemb.training import (
     SGD,
     Constant,

@@ -3,11 +3,12 @@
 import dataclasses
 from pathlib import Path
 
-from jaxemb import arm, execution, recipes
-from jaxemb.claims import Better
-from jaxemb.controls import RandomVectors
-from jaxemb.execution import Named, Options
-from jaxemb.experiment import Experiment
+from jaxemb import arm, recipes
+from jaxemb.study import execution
+from jaxemb.study.claims import Better
+from jaxemb.study.controls import RandomVectors
+from jaxemb.study.execution import Named, Options
+from jaxemb.study.specification import Experiment
 
 FILE = str(Path(__file__).with_name("toy_experiment.py"))
 
@@ -29,7 +30,7 @@ def experiment(**changes):
 
 
 def named(**changes):
-    from jaxemb.smoke import smoke
+    from jaxemb.study.smoke import smoke
 
     small = experiment(**changes)
     toy = dataclasses.replace(smoke(small), seeds=small.seeds, tuning=small.tuning)

@@ -18,7 +18,7 @@ Found    With the length, the distance falls with exponent -0.68 [-0.70, -0.65] 
 from jaxemb import Above, Below, Experiment, Recipe, arm, experiment, recipes
 from jaxemb.analysis import TFIDF, Concatenation, DistributedBag, DistributedMemory, UnitLength
 from jaxemb.evaluation import Perturbation
-from jaxemb.sweep import Arm
+from jaxemb.study.sweep import Arm
 
 
 @experiment(papers=(6,))

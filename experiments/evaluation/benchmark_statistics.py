@@ -13,9 +13,8 @@ Found    Tasks agree on an order, mean rho .61 [.37, .85]. The flag is undecided
 
 from jaxemb import Experiment, FlagTells, Recipe, TasksAgree, arm, experiment, recipes
 from jaxemb.evaluation import Classification, Clustering, PyDocsLabels, pydocs_tasks
-from jaxemb.experiment import Apply
+from jaxemb.fitting import Apply, Slice
 from jaxemb.interop import Pretrained
-from jaxemb.postprocessing import Slice
 
 MINILM, BAG, TRAINED = "all-MiniLM-L6-v2", recipes.static_bag(), recipes.pair_retriever()
 SUMMARIES, KINDS = (PyDocsLabels(label=label, text="summary") for label in ("package", "kind"))

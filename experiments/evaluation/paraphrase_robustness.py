@@ -25,7 +25,8 @@ from jaxemb.evaluation import (
     PyDocsRetrieval,
     Retrieval,
 )
-from jaxemb.text import Restyled, Template
+from jaxemb.evaluation.paraphrase import Restyled
+from jaxemb.text import Template
 
 PROMPTS = ("", "query: ", "Represent this sentence: ", "Documentation of Python. ")
 

@@ -17,10 +17,9 @@ import dataclasses
 
 from jaxemb import Below, Better, Experiment, arm, experiment, recipes
 from jaxemb.evaluation import Classification, GradedProbe, PairProbe, PyDocsLabels, probing_tasks
-from jaxemb.experiment import Apply
+from jaxemb.fitting import Apply, Slice
 from jaxemb.interop import Pretrained
 from jaxemb.pooling import Concatenation, LayerConcatenation, Max, Mean, Min, PowerMean
-from jaxemb.postprocessing import Slice
 
 TASKS = (*probing_tasks(train=1500, texts=1000),
          Classification(data=PyDocsLabels(text="summary")), PairProbe(), GradedProbe())  # fmt: skip

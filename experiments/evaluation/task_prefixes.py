@@ -48,9 +48,9 @@ from jaxemb.evaluation import (
     PyDocsTranslation,
     Retrieval,
 )
+from jaxemb.fitting import MoreWords
 from jaxemb.losses import InfoNCE
 from jaxemb.text import Prefix, TaskTemplate
-from jaxemb.tokens import MoreWords
 from jaxemb.training import Steps
 
 OTHER = Ciphered()

@@ -11,9 +11,9 @@ Found    Trained on shuffled pairs the base falls to 0.03 nDCG@10, where untrain
 """
 
 from jaxemb import Experiment, experiment, grid, recipes
-from jaxemb.controls import BM25, RandomVectors, ShuffledPairs, StaticBag, Untrained
 from jaxemb.nn import Bidirectional, Causal
 from jaxemb.pooling import LastToken, LatentOverTokens, Mean
+from jaxemb.study.controls import BM25, RandomVectors, ShuffledPairs, StaticBag, Untrained
 
 
 @experiment(papers=())

@@ -22,31 +22,3 @@ from jaxemb.analysis.capacity import (
 from jaxemb.analysis.paragraph_vectors import DistributedBag, DistributedMemory
 from jaxemb.analysis.position import SentenceWeights, inserted, removed, sentence_weights
 from jaxemb.analysis.vectorizers import TFIDF, Concatenation, UnitLength, Vectorizer
-
-__all__ = [
-    "Concatenation",
-    "DistributedBag",
-    "DistributedMemory",
-    "FreeVectors",
-    "MatrixAgreement",
-    "SentenceWeights",
-    "TFIDF",
-    "Trained",
-    "UnitLength",
-    "Vectorizer",
-    "adjacent_similarity",
-    "contrast_loss",
-    "critical_size",
-    "disagreements",
-    "family_tree",
-    "inserted",
-    "mantel",
-    "pairs_above",
-    "recovered",
-    "removed",
-    "sentence_weights",
-    "similarity_matrix",
-    "smoothed",
-    "subsets",
-    "trigonometric",
-]

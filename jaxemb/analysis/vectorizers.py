@@ -92,7 +92,7 @@ class Concatenation(Vectorizer):
     window: int = 5
 
     def fit(self, sequences: Sequences, vocabulary: int) -> "TokenVectors":
-        from jaxemb.tokens.counts import PPMISVD, SPECIAL, cooccurrences, factors, unit_rows
+        from jaxemb.fitting.counts import PPMISVD, SPECIAL, cooccurrences, factors, unit_rows
 
         # The counts leave out the first ids, which are marks in a tokenizer's vocabulary.
         shifted = [np.asarray(sequence) + SPECIAL for sequence in sequences]

@@ -4,5 +4,3 @@ from jaxemb.encoders.bag import Bag
 from jaxemb.encoders.base import Encoder
 from jaxemb.encoders.post_norm import PostNormTransformer
 from jaxemb.encoders.transformer import Transformer
-
-__all__ = ["Bag", "Encoder", "PostNormTransformer", "Transformer"]

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64, Int
 
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import BitextData
 from jaxemb.evaluation.pydocs_sets import PyDocsCode
 from jaxemb.retrieval.exact import cosine_top_k
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,10 @@ import numpy as np
 
 from jaxemb.analysis import FreeVectors, critical_size, subsets
 from jaxemb.config import fingerprint
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import TaskData
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,12 @@ import numpy as np
 from jaxtyping import Float32, Int, Int32, Int64
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import STATISTICS, macro_f1
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import LabelData, LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
+from jaxemb.statistics.metrics import STATISTICS, macro_f1
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,12 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float32, Int, Int32
 
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import LabelData, LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
 from jaxemb.retrieval.exact import unit
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

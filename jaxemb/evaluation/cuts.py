@@ -6,11 +6,11 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxemb.evaluation.base import Result
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 from jaxemb.evaluation.pydocs import PyDocsRetrieval
 from jaxemb.evaluation.ranking import DocumentRanking
 from jaxemb.evaluation.retrieval import cut_off, ranked, trec_columns
+from jaxemb.statistics.result import Result
 
 MEASURES = {"ndcg": "ndcg_cut", "map": "map_cut", "recall": "recall", "precision": "P"}
 

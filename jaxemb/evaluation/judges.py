@@ -12,12 +12,12 @@ import numpy as np
 from jaxtyping import Float64
 
 from jaxemb.config import Part, UsageError
-from jaxemb.evaluation.metrics import spearman
+from jaxemb.evaluation.paraphrase import Paraphraser, edit_distance
+from jaxemb.evaluation.paraphrase.paraphrasers import generator
 from jaxemb.evaluation.problems import PairData
 from jaxemb.interop import Pretrained
 from jaxemb.retrieval.lexical import words
-from jaxemb.text import Paraphraser, edit_distance
-from jaxemb.text.paraphrase import generator
+from jaxemb.statistics.metrics import spearman
 
 BEST = 5.0
 Ratings = Float64[np.ndarray, " pairs"]
@@ -127,7 +127,7 @@ def validate_paraphraser(
     """A paraphraser by a judge: high similarity at a high edit distance is what is wanted.
 
     Example:
-        >>> from jaxemb.text import Unchanged
+        >>> from jaxemb.evaluation import Unchanged
         >>> report = validate_paraphraser(Unchanged(), WordOverlap(), ["Sort a list."])
         >>> report.similarity, report.edit_distance, report.unchanged
         (5.0, 0.0, 1.0)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxemb.config import fingerprint
+from jaxemb.evaluation.paraphrase.grammar import PLAIN, meanings, render
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
-from jaxemb.text.grammar import PLAIN, meanings, render
 
 
 @dataclass(frozen=True, kw_only=True)

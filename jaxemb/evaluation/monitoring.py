@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Embed, Result, Task, evaluate, flatten
+from jaxemb.evaluation.base import Task, evaluate, flatten
 from jaxemb.evaluation.problems import TaskData
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

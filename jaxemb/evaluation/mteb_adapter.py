@@ -13,8 +13,9 @@ from jaxtyping import Float32
 
 from jaxemb import __version__
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Embed, of_kind
-from jaxemb.model import Embedding, Model, load
+from jaxemb.interop import load
+from jaxemb.model import Embedding, Model
+from jaxemb.vectors.cache import Embed, of_kind
 
 Vectors = Float32[np.ndarray, "*texts width"]
 

@@ -7,10 +7,12 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import ranking_precision
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import LabelSetData, LabelSetProblem
 from jaxemb.evaluation.pydocs_sets import PyDocsLabelSets
+from jaxemb.statistics.metrics import ranking_precision
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

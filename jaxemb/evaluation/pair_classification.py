@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import MATCHING
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import PairData
 from jaxemb.evaluation.pydocs import PyDocsLinks
-from jaxemb.evaluation.similarities import SIMILARITIES
 from jaxemb.evaluation.sts import judge_pairs, judge_similarities
+from jaxemb.statistics.metrics import MATCHING
+from jaxemb.statistics.result import Result
+from jaxemb.statistics.similarities import SIMILARITIES
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,13 @@ from jaxtyping import Float, Float64, Int32, Shaped
 
 from jaxemb.analysis import Vectorizer
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import LabelData, LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
 from jaxemb.retrieval.exact import unit
 from jaxemb.retrieval.lexical import words
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
 
 Words = Shaped[np.ndarray, "documents words"]
 Strings = Shaped[np.ndarray, " vocabulary"]

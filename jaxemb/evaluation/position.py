@@ -11,9 +11,11 @@ from jaxtyping import Float64
 
 from jaxemb.analysis import inserted, removed, sentence_weights
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.prose import ProseData, ProseProblem, PyDocsProse
 from jaxemb.evaluation.sts import pairwise_cosine
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
 
 LOREM = (
     "lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod tempor incididunt ut "

@@ -9,13 +9,15 @@ from jaxtyping import Bool, Float32, Float64
 
 from jaxemb.config import Part, fingerprint
 from jaxemb.data.tables import read_rows
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.files import column
 from jaxemb.evaluation.problems import PairData, PairProblem, TaskData
 from jaxemb.evaluation.pydocs import PyDocsGrades
-from jaxemb.evaluation.similarities import ROUNDING
 from jaxemb.evaluation.words.files import of_files
 from jaxemb.retrieval.exact import unit
+from jaxemb.statistics.result import Result
+from jaxemb.statistics.similarities import ROUNDING
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

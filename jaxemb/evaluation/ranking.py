@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 from jaxemb.retrieval.exact import cosine_top_k
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxemb.evaluation.base import Result
 from jaxemb.evaluation.combinations import AttributeSearch
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 from jaxemb.evaluation.ranking import DocumentRanking
+from jaxemb.statistics.result import Result
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import RerankingData, RerankingProblem
 from jaxemb.evaluation.pydocs_sets import PyDocsSeeAlso
 from jaxemb.evaluation.retrieval import Ranking, cut_off, trec_columns
-from jaxemb.evaluation.similarities import pairwise_unit
+from jaxemb.statistics.result import Result
+from jaxemb.statistics.similarities import pairwise_unit
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

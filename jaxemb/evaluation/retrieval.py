@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxemb.evaluation.base import Result
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 from jaxemb.evaluation.pydocs import PyDocsRetrieval
 from jaxemb.evaluation.ranking import DocumentRanking
+from jaxemb.statistics.result import Result
 
 
 @dataclass(frozen=True, kw_only=True)

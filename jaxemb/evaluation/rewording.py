@@ -10,20 +10,22 @@ import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.gates import Gate, Open
 from jaxemb.evaluation.judges import Judge
-from jaxemb.evaluation.metrics import SAME_IN_EVERY_RUN, statistic_of
-from jaxemb.evaluation.problems import TaskData
-from jaxemb.text import (
+from jaxemb.evaluation.paraphrase import (
     ClauseOrder,
     InTurn,
     Paraphraser,
     SynonymSubstitution,
-    Template,
     edit_distance,
 )
-from jaxemb.text.paraphrase import generator
+from jaxemb.evaluation.paraphrase.paraphrasers import generator
+from jaxemb.evaluation.problems import TaskData
+from jaxemb.statistics.metrics import SAME_IN_EVERY_RUN, statistic_of
+from jaxemb.statistics.result import Result
+from jaxemb.text import Template
+from jaxemb.vectors.cache import Embed
 
 Reword = Callable[[Sequence[str], str], list[str]]
 """Texts and their role to what is embedded in their place."""

@@ -6,12 +6,14 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float32
 
-from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import CORRELATIONS
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import PairData, PairProblem
 from jaxemb.evaluation.pydocs import PyDocsGrades
-from jaxemb.evaluation.similarities import SIMILARITIES, by_similarity
 from jaxemb.retrieval.exact import unit
+from jaxemb.statistics.metrics import CORRELATIONS
+from jaxemb.statistics.result import Result
+from jaxemb.statistics.similarities import SIMILARITIES, by_similarity
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

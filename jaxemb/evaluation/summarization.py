@@ -7,11 +7,13 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import CORRELATIONS
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import SummaryData, SummaryProblem
 from jaxemb.evaluation.pydocs_sets import PyDocsDegraded
-from jaxemb.evaluation.similarities import pairwise_unit
+from jaxemb.statistics.metrics import CORRELATIONS
+from jaxemb.statistics.result import Result
+from jaxemb.statistics.similarities import pairwise_unit
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,11 @@ import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Embed, EmbeddingCache, Result, Task
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import TaskData
 from jaxemb.retrieval.exact import unit
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed, EmbeddingCache
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from jaxemb.analysis import adjacent_similarity, similarity_matrix
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.prose import ProseData, PyDocsProse
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
 
 
 def _manuals() -> PyDocsProse:
@@ -20,7 +22,7 @@ class AdjacentSimilarity(Task):
     Metrics: `similarity`, the mean; `spread`, the standard deviation; `boundary_auc`, the chance
     that a pair on either side of a section's boundary is less alike than one within a section. The
     records are the series themselves, so that two models can be compared by them
-    (`jaxemb.claims.Agrees`): `similarity`, and `boundary`, 1 where a section begins between the two.
+    (`jaxemb.study.Agrees`): `similarity`, and `boundary`, 1 where a section begins between the two.
     The cluster is that of the first of the two.
 
     Reference: A Comparative Study of Sentence Embedding Models for Assessing Semantic Variation,
@@ -59,7 +61,7 @@ class SimilarityStructure(Task):
 
     Metric: `similarity`, the mean over pairs of different sentences, which is 0 in a space that is
     used in all directions. The record `matrix` holds a row a sentence, its cosines with all of the
-    sample, so that two models can be compared by them (`jaxemb.claims.AgreesInStructure`); `place`
+    sample, so that two models can be compared by them (`jaxemb.study.AgreesInStructure`); `place`
     says which column is a row's own. A sentence is in many pairs, so where it is left out its column
     goes with its row.
 

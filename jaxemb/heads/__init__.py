@@ -1,5 +1,3 @@
 """Pooled vectors to the vectors a model returns."""
 
 from jaxemb.heads.base import Activated, Chain, Head, Identity, Linear, Normalize, Normed
-
-__all__ = ["Activated", "Chain", "Head", "Identity", "Linear", "Normalize", "Normed"]

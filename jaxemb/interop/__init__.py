@@ -2,7 +2,6 @@
 
 from jaxemb.interop.export import export
 from jaxemb.interop.folder import describe, is_folder, read
+from jaxemb.interop.loading import load
 from jaxemb.interop.locate import find
 from jaxemb.interop.pretrained import Pretrained
-
-__all__ = ["Pretrained", "describe", "export", "find", "is_folder", "read"]

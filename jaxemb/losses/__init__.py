@@ -17,32 +17,3 @@ from jaxemb.losses.info_nce import (
 from jaxemb.losses.layer_wise import LayerWise
 from jaxemb.losses.matryoshka import Matryoshka, SampledDimension, Wrapper
 from jaxemb.losses.similarity import Cosine, Dot, Similarity
-
-__all__ = [
-    "Block",
-    "ByRow",
-    "Candidates",
-    "Cosine",
-    "DocumentToDocument",
-    "DocumentToQuery",
-    "Dot",
-    "Identity",
-    "InfoNCE",
-    "Joint",
-    "KeepAll",
-    "LayerWise",
-    "Loss",
-    "MaskDuplicates",
-    "Matryoshka",
-    "Partition",
-    "QueryToDocument",
-    "QueryToQuery",
-    "SameFamily",
-    "SampledDimension",
-    "Similarity",
-    "Term",
-    "Wrapper",
-    "check_columns",
-    "info_nce",
-    "reduce",
-]

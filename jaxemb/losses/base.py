@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32, Key, Shaped
 
 from jaxemb.config import Part, UsageError
-from jaxemb.parallel import mean
+from jaxemb.runtime import mean
 
 Columns = Mapping[str, Shaped[Array, "rows ..."]]
 

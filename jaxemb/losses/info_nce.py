@@ -11,7 +11,7 @@ from jaxemb.config import Part, UsageError
 from jaxemb.losses.base import Columns, Loss, Term, column, row_weights
 from jaxemb.losses.candidates import Candidates, Identity, MaskDuplicates
 from jaxemb.losses.similarity import Cosine, Similarity
-from jaxemb.parallel import gather, own_rows
+from jaxemb.runtime import gather, own_rows
 
 # The id of a text whose id the data does not give: one that no data set uses.
 UNKNOWN = jnp.iinfo(jnp.int32).min

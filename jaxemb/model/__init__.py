@@ -2,7 +2,4 @@
 
 from jaxemb.model.embedder import Embedder, Params
 from jaxemb.model.embedding import Embedding
-from jaxemb.model.loading import load
 from jaxemb.model.model import FORMAT, Model, Transform
-
-__all__ = ["FORMAT", "Embedder", "Embedding", "Model", "Params", "Transform", "load"]

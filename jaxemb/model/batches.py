@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxemb.model.embedder import Embedder, Params
-from jaxemb.parallel import local_mesh, on_every_device
+from jaxemb.runtime import local_mesh, on_every_device
 from jaxemb.text import Group, TextBatch, group_by_length, pad
 
 Report = Callable[[int, int], None]

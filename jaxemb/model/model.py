@@ -17,7 +17,7 @@ from jaxtyping import Array
 from jaxemb.config import Part, UsageError, to_json
 from jaxemb.model.batches import Report, embed
 from jaxemb.model.embedder import Embedder, Params
-from jaxemb.parallel import Copies
+from jaxemb.runtime import Copies
 from jaxemb.text import Tokenizer
 
 FORMAT = 1
@@ -192,7 +192,7 @@ class Model:
         return folder
 
     def _write(self, folder: Path) -> None:
-        from jaxemb import checkpoint
+        from jaxemb.runtime import checkpoints
 
         folder.chmod(0o755)
         description = {
@@ -203,7 +203,7 @@ class Model:
         (folder / "model.json").write_text(json.dumps(description, indent=1))
         if self.tokenizer is not None:
             (folder / "tokenizer.json").write_text(self.tokenizer.to_json())
-        checkpoint.save_params(folder / "params", self.params)
+        checkpoints.save_params(folder / "params", self.params)
 
 
 def _checked(texts: Texts) -> list[str]:

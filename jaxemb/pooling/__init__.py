@@ -11,20 +11,3 @@ from jaxemb.pooling.basic import (
     RootLengthSum,
 )
 from jaxemb.pooling.combined import Concatenation, LayerConcatenation, Min, PowerMean
-
-__all__ = [
-    "AttentionPooling",
-    "Concatenation",
-    "FirstToken",
-    "LastToken",
-    "LatentOverLayers",
-    "LatentOverTokens",
-    "LayerConcatenation",
-    "Max",
-    "Mean",
-    "Min",
-    "Pooling",
-    "PositionWeightedMean",
-    "PowerMean",
-    "RootLengthSum",
-]

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-__all__ = ["picture", "report", "terminal_table"]
-
 
 def report(record: Mapping, runs: Path | None, out: Path) -> Path:
     """Writes `report.md` and `report.html` into `out`, and returns the page's path.

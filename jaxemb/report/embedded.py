@@ -93,7 +93,7 @@ def _kept_or_drawn(arm: str, folder: Path) -> TextMap | None:
 
 
 def _drawn(arm: str, folder: Path) -> TextMap:
-    from jaxemb.model import load
+    from jaxemb.interop import load
 
     labels, texts = sample()
     return place_texts(arm, load(folder).encode(texts), labels, texts)

@@ -2,5 +2,3 @@
 
 from jaxemb.retrieval.exact import cosine_top_k, top_k
 from jaxemb.retrieval.lexical import BM25, LexicalIndex
-
-__all__ = ["BM25", "LexicalIndex", "cosine_top_k", "top_k"]

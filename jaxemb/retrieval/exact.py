@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Float32, Int32
 
-from jaxemb.parallel import local_mesh, on_every_device, place_rows
+from jaxemb.runtime import local_mesh, on_every_device, place_rows
 
 BLOCK = 8_192  # documents a product; a device works on one block at a time
 BATCH = 512  # queries a product: its scores stay below what the allocator gives back at once

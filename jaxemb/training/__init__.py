@@ -8,29 +8,3 @@ from jaxemb.training.optimizers import SGD, AdamW, Optimizer
 from jaxemb.training.schedules import Constant, Schedule, WarmupCosine, WarmupLinear
 from jaxemb.training.stage import Budget, SharedTrain, Stage, Steps, Train, check_rows
 from jaxemb.training.state import TrainState
-
-__all__ = [
-    "SGD",
-    "AdamW",
-    "Budget",
-    "Constant",
-    "Diverged",
-    "Full",
-    "GradCache",
-    "GradientMethod",
-    "Microbatch",
-    "Objective",
-    "Optimizer",
-    "Rematerialize",
-    "Schedule",
-    "SharedTrain",
-    "Stage",
-    "Steps",
-    "Train",
-    "TrainState",
-    "WarmupCosine",
-    "WarmupLinear",
-    "check_columns",
-    "check_rows",
-    "train",
-]

@@ -10,7 +10,7 @@ from jaxtyping import Array, Key
 
 from jaxemb.config import Part, UsageError
 from jaxemb.losses import check_columns
-from jaxemb.parallel import Runtime
+from jaxemb.runtime import Runtime
 from jaxemb.training.interrupt import Interrupt
 from jaxemb.training.objective import Objective
 from jaxemb.training.progress import Meter, count_tokens, fetch
@@ -32,7 +32,7 @@ class Evaluate(Protocol):
 
 @runtime_checkable
 class Checkpoints(Protocol):
-    """Where states are kept; `jaxemb.checkpoint.Checkpoints` is one."""
+    """Where states are kept; `jaxemb.runtime.checkpoints.Checkpoints` is one."""
 
     every: int
 

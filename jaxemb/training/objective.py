@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float32, Key, Shaped
 
 from jaxemb.losses import Loss, reduce
-from jaxemb.parallel import own_rows
+from jaxemb.runtime import own_rows
 from jaxemb.text import TextBatch
 
 Vectors = dict[str, Float32[Array, "rows ..."]]

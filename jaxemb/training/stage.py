@@ -5,7 +5,7 @@ import dataclasses
 from jaxemb.config import Part, UsageError
 from jaxemb.data import Dataset
 from jaxemb.losses import Loss
-from jaxemb.parallel import Runtime
+from jaxemb.runtime import Runtime
 from jaxemb.training.gradients import Full, GradientMethod
 from jaxemb.training.optimizers import Optimizer
 

@@ -8,7 +8,7 @@ import jax
 import optax
 from jaxtyping import Array, Float32
 
-from jaxemb.parallel import Runtime, mean
+from jaxemb.runtime import Runtime, mean
 from jaxemb.training.gradients import GradientMethod
 from jaxemb.training.objective import Objective, examples
 from jaxemb.training.optimizers import Optimizer

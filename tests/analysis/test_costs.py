@@ -7,7 +7,7 @@ import pytest
 from jaxemb import recipes
 from jaxemb.analysis import costs
 from jaxemb.config import override_all
-from jaxemb.planning import need
+from jaxemb.study.planning import need
 from jaxemb.training import Full, GradCache, Microbatch, Rematerialize
 
 

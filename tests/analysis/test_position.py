@@ -5,7 +5,7 @@ import pytest
 
 from jaxemb.analysis import inserted, removed, sentence_weights
 from jaxemb.config import UsageError
-from jaxemb.evaluation.metrics import slope
+from jaxemb.statistics.metrics import slope
 
 
 @pytest.mark.parametrize("size", [0.05, 0.1, 0.2, 0.5, 1.0])

@@ -153,7 +153,9 @@ def test_inference_finds_the_optimum_that_scipy_finds(window):
     rows, context = np.asarray(fitted.rows, np.float64), fitted.context.astype(np.float64)
     for ids, found in zip(first[:3], fitted(first[:3]), strict=True):
         arguments = (rows, context, ids, window, 0.05)
-        best = minimize(brute_loss, np.zeros(5), args=arguments, method="BFGS", options={"gtol": 1e-6})
+        best = minimize(
+            brute_loss, np.zeros(5), args=arguments, method="BFGS", options={"gtol": 1e-6}
+        )
         np.testing.assert_allclose(found, best.x, atol=2e-4)
         assert brute_loss(found.astype(float), *arguments) <= best.fun + 1e-6
 
@@ -201,7 +203,9 @@ def test_surroundings_stop_at_the_ends():
     for window in (0, 1, 3, 10):
         found = surroundings(vectors, window)
         for place in range(7):
-            near = [t for t in range(max(0, place - window), min(7, place + window + 1)) if t != place]
+            near = [
+                t for t in range(max(0, place - window), min(7, place + window + 1)) if t != place
+            ]
             np.testing.assert_allclose(found[:, place], vectors[:, near].sum(axis=1), atol=1e-12)
 
 

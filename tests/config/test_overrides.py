@@ -2,8 +2,7 @@
 
 import pytest
 
-from jaxemb import parts
-from jaxemb.config import UsageError, override, override_all, paths, resolve
+from jaxemb.config import UsageError, override, override_all, parts, paths, resolve
 from tests.config.given import FirstOne, LatentOnes, Near, Phase, Scaled, Whole
 
 

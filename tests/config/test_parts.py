@@ -11,7 +11,6 @@ import types
 import pytest
 
 import jaxemb
-from jaxemb import parts
 from jaxemb.config import (
     Part,
     UsageError,
@@ -19,6 +18,7 @@ from jaxemb.config import (
     expression,
     from_json,
     parse,
+    parts,
     snake_case,
     tag,
     to_json,

@@ -97,7 +97,11 @@ def test_a_byte_order_mark_and_long_fields_are_read(tmp_path):
         ("a.tsv", b"a\tb\n1\t2\n1\t2\t3\n", r"line 3 of .* has 3 fields, not 2 \(a, b\)"),
         ("a.csv", b'a,b\n1,2\n1,"2\n', "line 3 of .* is not CSV: unexpected end of data"),
         ("a.csv", b"a,a\n1,2\n", "names a field twice: a, a"),
-        ("a.parquet", b"x", r"must end in .jsonl, .tsv, .csv, .txt, .json \(or one of these and .gz\)"),
+        (
+            "a.parquet",
+            b"x",
+            r"must end in .jsonl, .tsv, .csv, .txt, .json \(or one of these and .gz\)",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_file_is_one_sentence(tmp_path, name, data, message):

@@ -10,13 +10,11 @@ from jaxemb.evaluation import (
     STS,
     Classification,
     Clustering,
-    EmbeddingCache,
     PairClassification,
     PyDocsGrades,
     PyDocsLabels,
     PyDocsLinks,
     PyDocsRetrieval,
-    Result,
     Retrieval,
     evaluate,
     evaluate_run,
@@ -24,6 +22,8 @@ from jaxemb.evaluation import (
     pydocs_tasks,
 )
 from jaxemb.retrieval import BM25
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import EmbeddingCache
 
 
 @pytest.fixture

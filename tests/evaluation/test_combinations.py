@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from jaxemb.config import UsageError, from_json, to_json
-from jaxemb.controls import RandomVectors
 from jaxemb.evaluation import (
     AttributeSearch,
     CycleSets,
@@ -22,6 +21,7 @@ from jaxemb.evaluation import (
 )
 from jaxemb.evaluation.problems import RetrievalProblem
 from jaxemb.retrieval import BM25
+from jaxemb.study.controls import RandomVectors
 from tests.evaluation.conftest import SmallDocs
 
 PATTERNS = (DenseSets(), RandomSets(), CycleSets(), DisjointSets())

@@ -15,8 +15,8 @@ from jaxemb.evaluation import (
     validate_judge,
     validate_paraphraser,
 )
+from jaxemb.evaluation.paraphrase import SynonymSubstitution, Unchanged
 from jaxemb.retrieval.lexical import words
-from jaxemb.text import SynonymSubstitution, Unchanged
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

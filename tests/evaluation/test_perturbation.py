@@ -6,10 +6,10 @@ import pytest
 from jaxemb.analysis import TFIDF, Concatenation, DistributedBag, UnitLength
 from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.evaluation import Perturbation, PyDocsLabels, evaluate
-from jaxemb.evaluation.metrics import log_slope
 from jaxemb.evaluation.perturbation import Vocabulary, between, long_documents, replace
-from jaxemb.evaluation.statistics import level
 from jaxemb.retrieval.lexical import words
+from jaxemb.statistics import level
+from jaxemb.statistics.metrics import log_slope
 
 
 @pytest.fixture
@@ -109,7 +109,9 @@ def test_vocabulary_holds_the_most_frequent_words():
 
 def test_distances_between_rows():
     rows = np.random.default_rng(0).normal(size=(6, 3))
-    wanted = [np.mean(np.linalg.norm(np.delete(rows, n, axis=0) - rows[n], axis=1)) for n in range(6)]
+    wanted = [
+        np.mean(np.linalg.norm(np.delete(rows, n, axis=0) - rows[n], axis=1)) for n in range(6)
+    ]
     np.testing.assert_allclose(between(rows), wanted)
 
 

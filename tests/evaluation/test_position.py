@@ -20,7 +20,7 @@ from jaxemb.evaluation import (
 )
 from jaxemb.evaluation.position import positions
 from jaxemb.evaluation.prose import ProseProblem, sentences
-from jaxemb.evaluation.statistics import level
+from jaxemb.statistics import level
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

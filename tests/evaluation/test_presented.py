@@ -15,8 +15,8 @@ from jaxemb.evaluation import (
     Retrieval,
     evaluate,
 )
-from jaxemb.evaluation.base import of_kind
 from jaxemb.retrieval.lexical import BM25
+from jaxemb.vectors.cache import of_kind
 from tests.evaluation.conftest import SmallDocs, hashed_words
 
 RETRIEVAL = Retrieval(data=PyDocsRetrieval(source=SmallDocs()), depth=10)

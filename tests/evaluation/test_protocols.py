@@ -59,7 +59,9 @@ class Encoder:
 
     def __init__(self, exact=True):
         meta = mteb.models.ModelMeta
-        self.mteb_model_meta = meta.create_empty(overwrites={"name": "tests/words", "revision": "1"})
+        self.mteb_model_meta = meta.create_empty(
+            overwrites={"name": "tests/words", "revision": "1"}
+        )
         self.exact = np.float64 if exact else np.float32
 
     def encode(self, inputs, *, task_metadata, hf_split, hf_subset, prompt_type=None, **kwargs):
@@ -174,7 +176,11 @@ def test_multi_label_classification(shared_data):
     )
     ours = MultiLabelClassification(data=data).run(hashed_words).metrics
     scores = theirs(
-        mocks.MockMultilabelClassification, parts, exact=False, n_experiments=10, samples_per_label=8
+        mocks.MockMultilabelClassification,
+        parts,
+        exact=False,
+        n_experiments=10,
+        samples_per_label=8,
     )
     names = {"accuracy": "accuracy", "macro_f1": "f1", "lrap": "lrap", "hamming": "hamming"}
     assert_equal(ours, scores, names)
@@ -253,9 +259,7 @@ def test_reranking(shared_data):
     problem = data.load()
     ours = Reranking(data=data).run(hashed_words).metrics
     documents, relevant, top = [], [], {}
-    for query, (texts, grades) in enumerate(
-        zip(problem.candidates, problem.relevant, strict=True)
-    ):
+    for query, (texts, grades) in enumerate(zip(problem.candidates, problem.relevant, strict=True)):
         start = len(documents)
         documents += texts
         relevant.append({start + place: grade for place, grade in enumerate(grades) if grade})

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from jaxemb import controls
 from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.evaluation import (
     STS,
@@ -23,17 +22,19 @@ from jaxemb.evaluation import (
     PyDocsLabels,
     PyDocsLinks,
     PyDocsRetrieval,
-    Result,
     Retrieval,
     SubsetClustering,
     WordOverlap,
     evaluate,
 )
-from jaxemb.evaluation.metrics import STATISTICS, spearman, statistic_of
-from jaxemb.evaluation.statistics import level
+from jaxemb.evaluation.paraphrase import Paraphraser, Restyled, Unchanged
+from jaxemb.evaluation.paraphrase.grammar import understand
 from jaxemb.retrieval import BM25
-from jaxemb.text import Paraphraser, Restyled, Template, Unchanged
-from jaxemb.text.grammar import understand
+from jaxemb.statistics import level
+from jaxemb.statistics.metrics import STATISTICS, spearman, statistic_of
+from jaxemb.statistics.result import Result
+from jaxemb.study import controls
+from jaxemb.text import Template
 from tests.evaluation.test_truncation import Layered
 
 
@@ -216,11 +217,15 @@ def test_a_gate_asks_again_and_keeps_the_original_in_the_end():
 
 def test_rejections_are_counted_and_attempts_differ(tasks, embed):
     closed = AtLeast(judge=WordOverlap(), least=5.0)
-    task = Paraphrased(inner=tasks[1], paraphraser=Noisy(), gate=closed, judge=WordOverlap(), runs=2)
+    task = Paraphrased(
+        inner=tasks[1], paraphraser=Noisy(), gate=closed, judge=WordOverlap(), runs=2
+    )
     metrics = task.run(embed).metrics
     assert metrics["rejected"] == metrics["unchanged"] == 1 and metrics["spearman.drop"] == 0
     assert metrics["similarity"] == 5
-    free = dataclasses.replace(task, gate=AtLeast(judge=WordOverlap(), least=0.0)).run(embed).metrics
+    free = (
+        dataclasses.replace(task, gate=AtLeast(judge=WordOverlap(), least=0.0)).run(embed).metrics
+    )
     assert free["rejected"] == free["unchanged"] == 0 and 3 < free["similarity"] < 5
     assert 0 < free["edit_distance"] < 1
 

@@ -47,7 +47,9 @@ def test_each_text_of_a_bitext_stands_once(write):
 
 
 def test_queries_with_one_kind_of_candidate_are_not_asked(write):
-    rows = "qid\tquery\ttext\tlabel\na\twho?\tme\t1\na\twho?\tit\t0\nb\twhy?\tso\t1\na\twho?\tyou\t2\n"
+    rows = (
+        "qid\tquery\ttext\tlabel\na\twho?\tme\t1\na\twho?\tit\t0\nb\twhy?\tso\t1\na\twho?\tyou\t2\n"
+    )
     problem = RerankingFile(path=write("x.tsv", rows)).load()
     assert problem.queries == ["who?"]
     assert problem.candidates == [["me", "it", "you"]]
@@ -60,7 +62,9 @@ def test_queries_with_one_kind_of_candidate_are_not_asked(write):
 
 
 def test_label_sets_from_columns_and_from_lists(write):
-    rows = "split\ttext\tlabel\tfine\ntrain\tu\tA\ta\ntrain\tv\tB\tb\ntest\tw\tA\tb\ntest\tx\tC\ta\n"
+    rows = (
+        "split\ttext\tlabel\tfine\ntrain\tu\tA\ta\ntrain\tv\tB\tb\ntest\tw\tA\tb\ntest\tx\tC\ta\n"
+    )
     problem = LabelSetFile(path=write("x.tsv", rows), labels=("label", "fine")).load()
     assert problem.names == ("fine=a", "fine=b", "label=A")
     assert problem.train_labels.tolist() == [[True, False, True], [False, True, False]]

@@ -20,7 +20,7 @@ from jaxemb.evaluation import (
     Summarization,
 )
 from jaxemb.evaluation.problems import PairProblem, RetrievalProblem
-from jaxemb.evaluation.statistics import level
+from jaxemb.statistics import level
 from tests.evaluation.drawn import (
     WIDTH,
     bitext,

@@ -9,11 +9,12 @@ from sklearn.metrics import roc_auc_score
 
 from jaxemb import Agrees, AgreesInStructure, AgreesMore, BetterIn
 from jaxemb.analysis import similarity_matrix
-from jaxemb.claims import SUPPORTED, Table
 from jaxemb.config import UsageError
-from jaxemb.evaluation import AdjacentSimilarity, Result, SimilarityStructure
-from jaxemb.evaluation.metrics import STATISTICS, roc_auc, spread
-from jaxemb.evaluation.statistics import cluster_bootstrap, joined, level
+from jaxemb.evaluation import AdjacentSimilarity, SimilarityStructure
+from jaxemb.statistics import cluster_bootstrap, joined, level
+from jaxemb.statistics.metrics import STATISTICS, roc_auc, spread
+from jaxemb.statistics.result import Result
+from jaxemb.study.claims import SUPPORTED, Table
 from tests.evaluation.test_position import RandomProse, bag, vector
 
 
@@ -225,7 +226,10 @@ def test_two_tasks_on_the_same_data_are_compared_example_by_example():
     rng = np.random.default_rng(8)
     right = rng.normal(0.5, 0.3, 40)
     wrong = right - rng.normal(0.05, 0.01, 40)
-    seed = {"right": scored([right], "same")[0]["same"], "wrong": scored([wrong], "same")[0]["same"]}
+    seed = {
+        "right": scored([right], "same")[0]["same"],
+        "wrong": scored([wrong], "same")[0]["same"],
+    }
     found = BetterIn("right/x", "model", than_metric="wrong/x").estimate(
         Table(arms={"model": [seed]}, trained=False)
     )

@@ -10,12 +10,12 @@ import pytest
 import jaxemb
 from jaxemb.config import UsageError
 from jaxemb.encoders import PostNormTransformer
+from jaxemb.fitting import Slice
 from jaxemb.heads import Activated, Chain, Identity, Linear, Normalize, Normed
 from jaxemb.interop import export
 from jaxemb.model import Embedder, Model
 from jaxemb.nn import Causal, LayerNorm, Learned, ReLU, WithSegment
 from jaxemb.pooling import Concatenation, FirstToken, LatentOverTokens, Max, Mean
-from jaxemb.postprocessing import Slice
 from jaxemb.text import Template, WordPiece
 from tests import toy
 

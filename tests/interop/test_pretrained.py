@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 import jaxemb
-from jaxemb import Better, Experiment, Recipe, Train, arm, execution, grid, recipes, stages
+from jaxemb import Better, Experiment, Recipe, Train, arm, grid, recipes
 from jaxemb.analysis import costs
-from jaxemb.claims import NOT_TESTABLE, Above
 from jaxemb.config import UsageError, from_json, override, to_json
-from jaxemb.evaluation import STS, Result, Retrieval, Task
-from jaxemb.execution import Named, Options
+from jaxemb.evaluation import STS, Retrieval, Task
 from jaxemb.interop import Pretrained, find
-from jaxemb.planning import need
-from jaxemb.runs import arm_fingerprint, data_fingerprints
-from jaxemb.smoke import shrunk, smoke
+from jaxemb.statistics.result import Result
+from jaxemb.study import execution, stages
+from jaxemb.study.claims import NOT_TESTABLE, Above
+from jaxemb.study.execution import Named, Options
+from jaxemb.study.planning import need
+from jaxemb.study.runs import arm_fingerprint, data_fingerprints
+from jaxemb.study.smoke import shrunk, smoke
 from tests.interop.folders import CONFIG, tensors, write
 
 TEXTS = ["sort a list", "open the file", "join strings !"]

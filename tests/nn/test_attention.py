@@ -245,7 +245,6 @@ def test_a_linear_maps_gradient_is_the_plain_formulas(dtype):
     assert {leaf.dtype for leaf in jax.tree.leaves((of_params, of_x))} == {jnp.dtype("float32")}
 
 
-
 def test_a_width_that_heads_do_not_divide_is_refused():
     x, mask = draw()
     with pytest.raises(UsageError, match="width of 8 cannot be cut into 3 heads of equal size"):

@@ -149,7 +149,7 @@ def _cut(whole: dict[str, float]) -> dict[str, float]:
 
 def _write_run(place: Path, name: str, arm: dict, entry: dict) -> None:
     about = {
-        "recipe": {"part": "jaxemb.experiment.Recipe", "seed": entry["seed"]},
+        "recipe": {"part": "jaxemb.study.Recipe", "seed": entry["seed"]},
         "arm": name,
         "seed": entry["seed"],
         "fingerprint": arm["fingerprint"],

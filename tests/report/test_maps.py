@@ -83,7 +83,7 @@ class Toy:
 def models(record, runs, monkeypatch):
     """The runs with a saved model in the first seed of two arms."""
     Toy.calls = 0
-    monkeypatch.setattr("jaxemb.model.load", lambda folder: Toy())
+    monkeypatch.setattr("jaxemb.interop.load", lambda folder: Toy())
     monkeypatch.setattr(embedded, "MOST_TEXTS", 40)
     monkeypatch.setattr(embedded, "sample", lambda: sample(40))
     for name in ("causal-last", "bidirectional-layers"):

@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
-from jaxemb.claims import EVERY_TASK
 from jaxemb.config import UsageError
 from jaxemb.report import picture, report, terminal_table
 from jaxemb.report.__main__ import main
 from jaxemb.report.theme import DARK, LIGHT
+from jaxemb.study.claims import EVERY_TASK
 
 VOID = {"meta", "br", "img", "link", "hr", "input", "wbr"}
 

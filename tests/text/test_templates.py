@@ -12,7 +12,6 @@ from jaxemb.evaluation import (
     At,
     BootstrapClustering,
     During,
-    EmbeddingCache,
     Paraphrased,
     Prompted,
     Retrieval,
@@ -24,6 +23,7 @@ from jaxemb.evaluation import (
 from jaxemb.evaluation.problems import PairProblem
 from jaxemb.model import Embedding, Model
 from jaxemb.text import Prefix, TaskTemplate, Template, WordPiece
+from jaxemb.vectors.cache import EmbeddingCache
 from tests import toy
 
 POLICY = TaskTemplate(
@@ -50,7 +50,8 @@ def test_a_policy_refuses_what_it_does_not_list():
     assert from_json(to_json(POLICY)) == POLICY
     roles = {"retrieval/query": "q: ", "sts/query": "s: ", "sts/document": "s: "}
     assert POLICY.prompts == roles and dataclasses.replace(POLICY, query="").prompts.keys() == {
-        "query", *roles
+        "query",
+        *roles,
     }
 
 
@@ -100,7 +101,12 @@ def test_models_without_policy_embed_a_text_once_for_all_tasks():
 
 
 def test_a_type_is_that_of_the_ability_however_it_is_wrapped_or_scored():
-    tasks = (During(inner=STS()), At(inner=STS(), dim=2), Paraphrased(inner=STS()), STSBySimilarity())
+    tasks = (
+        During(inner=STS()),
+        At(inner=STS(), dim=2),
+        Paraphrased(inner=STS()),
+        STSBySimilarity(),
+    )
     assert {task.kind for task in tasks} == {"sts"}
     assert RetrievalAtCuts().kind == Retrieval().kind == "retrieval"
     assert BootstrapClustering().kind == SubsetClustering().kind == "clustering"

@@ -16,7 +16,7 @@ import toy
 
 from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.losses import InfoNCE, LayerWise
-from jaxemb.parallel import Jit, Pmap, Runtime, fsdp_spec
+from jaxemb.runtime import Jit, Pmap, Runtime, fsdp_spec
 from jaxemb.training import (
     SGD,
     AdamW,

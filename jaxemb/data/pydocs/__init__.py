@@ -20,8 +20,6 @@ from jaxemb.data.pydocs.store import (
     write_columns,
 )
 
-__all__ = ["PyDocs", "Records", "cache_folder"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class PyDocs(Source):

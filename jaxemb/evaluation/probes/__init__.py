@@ -23,27 +23,3 @@ from jaxemb.evaluation.probes.surface import (
     WordContent,
 )
 from jaxemb.evaluation.probes.tasks import GradedProbe, PairProbe, Probe
-
-__all__ = [
-    "BigramShift",
-    "Classifier",
-    "CoordinationInversion",
-    "GeneratedLabels",
-    "GradedProbe",
-    "Logistic",
-    "ObjectNumber",
-    "OddManOut",
-    "PairProbe",
-    "Perceptron",
-    "PlainProse",
-    "Probe",
-    "SentenceLabels",
-    "SentenceLength",
-    "Sentences",
-    "SubjectNumber",
-    "Tense",
-    "TopConstituents",
-    "TreeDepth",
-    "WordContent",
-    "probing_tasks",
-]

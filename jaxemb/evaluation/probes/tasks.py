@@ -6,12 +6,14 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from jaxemb.config import UsageError, fingerprint
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classification import judge_classes
 from jaxemb.evaluation.probes.classifiers import Classifier, Logistic, expected_grades
 from jaxemb.evaluation.problems import LabelData, PairData, PairProblem
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks
 from jaxemb.retrieval.exact import unit
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,14 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int, Int32
 
 from jaxemb.config import Part
-from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.similarities import ROUNDING
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.words.problems import AnalogyData, AnalogyProblem
 from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.evaluation.words.unknown import Counted, Unknown, has_vector
 from jaxemb.retrieval.exact import unit
+from jaxemb.statistics.result import Result
+from jaxemb.statistics.similarities import ROUNDING
+from jaxemb.vectors.cache import Embed
 
 Cosines = Float32[np.ndarray, "questions candidates"]
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import effect_size
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.words.problems import AssociationData
 from jaxemb.retrieval.exact import unit
+from jaxemb.statistics.metrics import effect_size
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

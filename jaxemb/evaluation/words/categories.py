@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float32
 
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.clustering import assign
 from jaxemb.evaluation.problems import LabelData
 from jaxemb.evaluation.pydocs import PyDocsLabels
-from jaxemb.evaluation.similarities import ROUNDING
 from jaxemb.evaluation.words.problems import OutlierData, OutliersFromLabels
 from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.retrieval.exact import unit
+from jaxemb.statistics.result import Result
+from jaxemb.statistics.similarities import ROUNDING
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.similarities import ROUNDING
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.sts import pairwise_cosine
 from jaxemb.evaluation.words.problems import TripletData
+from jaxemb.statistics.result import Result
+from jaxemb.statistics.similarities import ROUNDING
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

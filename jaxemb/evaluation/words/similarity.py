@@ -8,13 +8,15 @@ import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Embed, Result, Task
-from jaxemb.evaluation.metrics import spearman
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import PairData
 from jaxemb.evaluation.sts import pairwise_cosine
 from jaxemb.evaluation.words.problems import ContextData, ContextProblem
 from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.evaluation.words.unknown import Counted, Unknown, has_vector, neutral
+from jaxemb.statistics.metrics import spearman
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,12 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from jaxemb.config import Part
-from jaxemb.evaluation.base import Embed, Result, Task
+from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classification import judge_classes
 from jaxemb.evaluation.probes.classifiers import Classifier, Logistic
 from jaxemb.evaluation.words.problems import TaggingData
+from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
 
 Sentences = Sequence[tuple[str, ...]]
 

@@ -13,7 +13,7 @@ from jaxemb.evaluation import (
     SpacesForUnderscores,
     ThreeCosMul,
 )
-from jaxemb.evaluation.statistics import level
+from jaxemb.statistics import level
 from tests.evaluation.words.given import QUESTIONS, constant, cos, model, of
 
 

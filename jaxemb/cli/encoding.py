@@ -1,0 +1,87 @@
+"""Lines of text in, vectors out: a `.npy` array, or a JSON object a line."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from jaxemb.config import UsageError
+from jaxemb.data.tables import read_text
+from jaxemb.interop import load
+
+FORMATS = (".npy", ".jsonl")
+
+
+def encode_lines(model: str | os.PathLike, source: str, out: str | None, **settings: Any) -> None:
+    """Embed every line of a file (`-`: of standard input) and write the vectors in their order.
+
+    Args:
+        model: a run's folder, or a saved model's.
+        source: a text file; an empty line is embedded as an empty text.
+        out: `FILE.npy` (`[lines, dim]` float32) or `FILE.jsonl` (`{"text", "vector"}` a line); None
+            prints JSON lines.
+        settings: as `Model.encode` takes them.
+
+    Raises:
+        UsageError: no such model or file, or one that is empty, binary or not UTF-8; an output that
+            has another ending or cannot be written.
+    """
+    if out is not None and Path(out).suffix not in FORMATS:
+        raise UsageError(f"--out {out} must end in {' or '.join(FORMATS)}.")
+    texts = _lines(source)
+    vectors = load(model).encode(texts, **settings)
+    if out is None:
+        sys.stdout.writelines(_json_lines(texts, vectors))
+        return
+    try:
+        _write(Path(out), texts, vectors)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror or error}.") from error
+
+
+def _lines(source: str) -> list[str]:
+    """Lines by newline alone: text may hold form feeds and the like, which end no line."""
+    text = _standard_input() if source == "-" else read_text(source)
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def _standard_input() -> str:
+    data = sys.stdin.buffer.read()
+    if not data:
+        raise UsageError("Standard input is empty; give a file, or pipe lines of text in.")
+    if b"\0" in data:
+        raise UsageError("Standard input is binary, not text.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"Standard input is not UTF-8: byte {error.start} cannot be decoded."
+        ) from error
+
+
+def _write(path: Path, texts: Sequence[str], vectors: Float32[np.ndarray, "lines dim"]) -> None:
+    """Write beside the file first, so that a kill or a full disk leaves no half of one."""
+    staging = path.with_name(f".{path.name}.part")
+    try:
+        if path.suffix == ".npy":
+            with staging.open("wb") as file:
+                np.save(file, vectors)
+        else:
+            with staging.open("w", encoding="utf-8") as file:
+                file.writelines(_json_lines(texts, vectors))
+        os.replace(staging, path)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def _json_lines(texts: Sequence[str], vectors: Float32[np.ndarray, "lines dim"]) -> Iterator[str]:
+    for text, vector in zip(texts, vectors, strict=True):
+        # The shortest digits that give the same float32 back.
+        numbers = [float(str(number)) for number in vector]
+        yield json.dumps({"text": text, "vector": numbers}, ensure_ascii=False) + "\n"

@@ -1,0 +1,22 @@
+"""Configuration is the objects themselves: to JSON and back, strict overrides, fingerprints."""
+
+from jaxemb.config.overrides import diff, override, override_all, parse, paths, resolve
+from jaxemb.config.parts import (
+    Part,
+    UsageError,
+    bases,
+    build,
+    choices,
+    conform,
+    expression,
+    fits,
+    is_part,
+    is_part_class,
+    near_miss,
+    outline,
+    slots,
+    snake_case,
+    tag,
+)
+from jaxemb.config.renamed import RENAMED
+from jaxemb.config.serialization import fingerprint, from_json, to_json

@@ -1,0 +1,54 @@
+"""Old names of parts, so that what was written before a move still loads.
+
+A key of `RENAMED` is a part's old tag, or an old field under its part's present tag.
+"""
+
+# Where a room's parts went as a whole.
+_ROOMS = {
+    "agreement": "study",
+    "claims": "study",
+    "controls": "study",
+    "experiment": "study",
+    "orders": "study",
+    "parallel": "runtime",
+    "postprocessing": "fitting",
+    "task_claims": "study",
+}
+
+# Parts that left a room, by the room that they went to.
+_MOVED = {
+    ("experiment", "fitting"): ("Apply", "Fit"),
+    ("text", "evaluation"): (
+        "ClauseOrder", "CommonSynonyms", "InTurn", "Lexicon", "Paraphraser", "Restyled",
+        "SynonymFile", "SynonymSubstitution", "Unchanged",
+    ),
+    ("tokens", "fitting"): ("Estimator", "MoreWords", "PPMISVD", "Vocabulary"),
+}  # fmt: skip
+
+# Renamed parts, `"jaxemb.pooling.Old": "jaxemb.pooling.New"`, and renamed fields,
+# `"jaxemb.pooling.New.queries": "jaxemb.pooling.New.latents"`.
+RENAMED: dict[str, str] = {
+    "jaxemb.pooling.LayersSideBySide": "jaxemb.pooling.LayerConcatenation",
+    "jaxemb.pooling.SideBySide": "jaxemb.pooling.Concatenation",
+}
+RENAMED |= {
+    f"jaxemb.{old}.{name}": f"jaxemb.{new}.{name}"
+    for (old, new), names in _MOVED.items()
+    for name in names
+}
+
+
+def present(tag: str) -> str:
+    """The tag that a part has now.
+
+    Example:
+        >>> present("jaxemb.claims.Better"), present("jaxemb.tokens.PPMISVD")
+        ('jaxemb.study.Better', 'jaxemb.fitting.PPMISVD')
+    """
+    if tag in RENAMED:
+        return RENAMED[tag]
+    package, _, rest = tag.partition(".")
+    room, dot, name = rest.partition(".")
+    if package == "jaxemb" and dot and room in _ROOMS:
+        return f"jaxemb.{_ROOMS[room]}.{name}"
+    return tag

@@ -1,0 +1,43 @@
+"""Stages that take no gradient step: fit something to texts, add a transform."""
+
+import dataclasses
+
+import jax
+
+from jaxemb.data import Dataset
+from jaxemb.fitting.estimator import Estimator
+from jaxemb.model import Model, Transform
+from jaxemb.training import Stage
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fit(Stage):
+    """A stage that fits part of the model in closed form: a vocabulary, a token table.
+
+    Example:
+        >>> Fit(estimator=PPMISVD(), data=Texts(source=PyDocs()))
+    """
+
+    estimator: Estimator
+    data: Dataset
+    name: str = "fit"
+
+    def run(self, model: Model, key: jax.Array) -> Model:
+        """`Model -> Model`; the texts are those of the training split."""
+        return self.estimator.fit(model, self.data.texts(), key)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Apply(Stage):
+    """A stage that adds a transform of the finished vectors.
+
+    Example:
+        >>> Apply(transform=Slice(dim=64))
+    """
+
+    transform: Transform
+    name: str = "apply"
+
+    def run(self, model: Model, key: jax.Array) -> Model:
+        """`Model -> Model`; nothing is fitted."""
+        return dataclasses.replace(model, transforms=(*model.transforms, self.transform))

@@ -1,0 +1,80 @@
+"""Models read from folders: those of runs, saved ones, and those of Hugging Face."""
+
+import json
+import os
+from pathlib import Path
+
+from jaxemb.config import UsageError, from_json
+from jaxemb.model.model import FORMAT, Model
+from jaxemb.text import Tokenizer
+
+
+def load(path: str | os.PathLike) -> Model:
+    """A trained model: a run's, one that `Model.save` wrote, or one of Hugging Face's.
+
+    `path` is a folder, be it of a run, of a saved model, of sentence-transformers or of a plain
+    Hugging Face model; or the name of a model that a package or the Hugging Face cache holds.
+
+    Example:
+        >>> model = jaxemb.load("runs/pooling_and_attention/small/causal-last-1a2b3c4d/seed-0")
+        >>> model = jaxemb.load("all-MiniLM-L6-v2")
+
+    Raises:
+        UsageError: there is no model there, the run has not finished, a newer jaxemb wrote it, or
+            it has something that no part here does.
+    """
+    folder = _model_folder(Path(path))
+    if folder is None:
+        from jaxemb import interop
+
+        return interop.read(interop.find(path))
+    try:
+        description = json.loads((folder / "model.json").read_text())
+    except (OSError, ValueError) as error:  # no JSON, or no UTF-8
+        raise UsageError(f"{folder / 'model.json'} cannot be read: {error}.") from error
+    if not isinstance(description, dict):
+        raise UsageError(f"{folder / 'model.json'} is a JSON {type(description).__name__}.")
+    if description.get("format", 0) > FORMAT:
+        raise UsageError(
+            f"{folder} was written in format {description['format']}, and this jaxemb reads up to "
+            f"{FORMAT}: install a newer jaxemb."
+        )
+    if "pretrained" in description:
+        return from_json(description["pretrained"]).start_again(description["weights"])
+    return _read(folder, description)
+
+
+def _read(folder: Path, description: dict) -> Model:
+    from jaxemb.runtime import checkpoints
+
+    embedder = from_json(description["embedder"])
+    tokenizer = None
+    if (folder / "tokenizer.json").exists():
+        tokenizer = Tokenizer.from_json((folder / "tokenizer.json").read_text(), embedder.text)
+    return Model(
+        embedder=embedder,
+        params=checkpoints.load_params(folder / "params", embedder.shapes()),
+        tokenizer=tokenizer,
+        transforms=tuple(from_json(transform) for transform in description["transforms"]),
+    )
+
+
+def _model_folder(path: Path) -> Path | None:
+    """The folder of a model of ours; None where it is to be read as one of Hugging Face's."""
+    from jaxemb import interop
+
+    if (path / "model.json").exists():
+        return path
+    if (path / "model" / "model.json").exists():
+        return path / "model"
+    if not path.exists():
+        return None
+    if (path / "run.json").exists():
+        raise UsageError(
+            f"The run in {path} has not finished: run the same command again to go on."
+        )
+    if interop.is_folder(path):
+        return None
+    runs = sorted(str(found.parent.parent) for found in path.glob("*/seed-*/model/model.json"))
+    hint = f" Did you mean {runs[0]}?" if runs else ""
+    raise UsageError(f"{path} holds neither a run nor a saved model.{hint}")

@@ -1,0 +1,43 @@
+"""What one model scored in one task, with a record for every example."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(eq=False)
+class Result:
+    """What one model scored in one task, and the records that make the scores checkable.
+
+    `metrics` maps names such as `"ndcg@10"` to the score. `examples` holds arrays with one entry an
+    example: the metric itself under its own name where the score is a mean over examples, otherwise
+    what the score is computed from (`prediction` and `gold`, `assignment` and `label`); always
+    `cluster`, the number of the group of examples that vary together. `data` is the fingerprint of
+    the texts and gold values: results of different data refuse to be compared.
+
+    Example:
+        >>> result = Result(metrics={"accuracy": 0.5}, examples={
+        ...     "accuracy": np.array([1.0, 0.0]), "cluster": np.array([0, 1])})
+        >>> result.metrics["accuracy"]
+        0.5
+    """
+
+    metrics: dict[str, float]
+    examples: dict[str, np.ndarray] = field(default_factory=dict)
+    data: str = ""
+
+    def save(self, path: str | Path) -> None:
+        """Writes one `.npz` file that `Result.load` reads."""
+        header = json.dumps({"metrics": self.metrics, "data": self.data})
+        with open(path, "wb") as file:
+            np.savez_compressed(file, header=np.array(header), **self.examples)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Result":
+        """Reads what `save` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            header = json.loads(str(stored["header"]))
+            examples = {name: stored[name] for name in stored.files if name != "header"}
+        return cls(metrics=header["metrics"], examples=examples, data=header["data"])

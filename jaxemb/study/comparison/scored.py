@@ -1,0 +1,150 @@
+"""Finished runs, arms over their seeds, and results of `jaxemb eval`, read alike."""
+
+import dataclasses
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jaxemb.config import UsageError, from_json, to_json
+from jaxemb.statistics.result import Result
+from jaxemb.study.runs import read_results
+
+EVALUATED = "results.json"
+"""What `jaxemb eval --out` writes beside the records."""
+UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScoredArm:
+    """One row of a comparison: its results by seed, and what they were made with.
+
+    `described` is the content of `run.json` or `results.json`; `embedder` the JSON of what embedded.
+    """
+
+    path: Path
+    name: str
+    described: Mapping[str, Any]
+    embedder: Mapping[str, Any] | None
+    seeds: Mapping[int, Mapping[str, Result]]
+
+    @property
+    def trained(self) -> bool:
+        """Whether another seed would have given another model."""
+        stages = (self.described.get("recipe") or {}).get("stages", [])
+        return any(stage["part"].endswith(".Train") for stage in stages)
+
+    @property
+    def tasks(self) -> dict[str, dict[str, Any]]:
+        """The JSON of every task that the arm was scored in, by its name."""
+        told = (self.described.get("recipe") or {}).get("evaluation", [])
+        return {task["name"]: task for task in told if task.get("name") in self.results}
+
+    @property
+    def descriptive(self) -> frozenset[str]:
+        """Tasks whose scores say what a model is like, not how good it is."""
+        return frozenset(self.described.get("descriptive", ()))
+
+    @property
+    def results(self) -> Mapping[str, Result]:
+        """The first seed's."""
+        return next(iter(self.seeds.values()))
+
+
+def read_arm(path: Path) -> ScoredArm:
+    """A run's folder (`.../seed-0`), an arm's, or the results of `jaxemb eval`.
+
+    Raises:
+        UsageError: there is no finished run, or a file cannot be read.
+    """
+    if path.suffix == ".json" and path.is_file():
+        return _evaluated(path)
+    return _evaluated(path / EVALUATED) if (path / EVALUATED).exists() else _run(path)
+
+
+def _run(path: Path) -> ScoredArm:
+    found = [path] if (path / "run.json").exists() else sorted(path.glob("seed-*/"))
+    runs = [(folder, read_json(folder / "run.json")) for folder in found]
+    done = [(folder, run) for folder, run in runs if run.get("status") == "done"]
+    if not done:
+        raise UsageError(
+            f"{path} holds no finished run; give a run's folder (.../seed-0), an arm's, or what "
+            "`jaxemb eval --out` wrote."
+        )
+    first, described = done[0]
+    return ScoredArm(
+        path=path,
+        name=described["arm"],
+        described=described,
+        embedder=_embedder(first, described),
+        seeds={run["seed"]: _results(folder) for folder, run in sorted(done, key=_by_seed)},
+    )
+
+
+def _by_seed(found: tuple[Path, dict]) -> int:
+    return found[1]["seed"]
+
+
+def _results(folder: Path) -> dict[str, Result]:
+    try:
+        return read_results(folder)
+    except UNREADABLE as error:
+        raise UsageError(f"The results in {folder} cannot be read: {error}.") from error
+
+
+def _embedder(folder: Path, described: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The saved model's; weights that are only named are resolved, where they still are here."""
+    saved = folder / "model" / "model.json"
+    told = read_json(saved).get("embedder") if saved.exists() else None
+    if told is not None:
+        return told
+    try:
+        network = from_json(described["recipe"]).network
+    except UsageError:
+        return None
+    return None if network is None else to_json(network)
+
+
+def _evaluated(path: Path) -> ScoredArm:
+    """Scores of a model in a suite, with a record for every example where the file lies beside them."""
+    described = read_json(path)
+    if not isinstance(described, dict) or "scores" not in described:
+        raise UsageError(f"{path} holds no scores; `jaxemb eval MODEL --json` prints such a file.")
+    kept = (path.parent / "examples").is_dir() and path.name == EVALUATED
+    return ScoredArm(
+        path=path,
+        name=Path(described.get("model", path.stem)).name,
+        described=described,
+        embedder=described.get("embedder"),
+        seeds={0: _records(path, described["scores"]) if kept else _scores_alone(described)},
+    )
+
+
+def _records(path: Path, scores: Mapping[str, float]) -> dict[str, Result]:
+    tasks = dict.fromkeys(key.rpartition("/")[0] for key in scores)
+    try:
+        return {task: Result.load(path.parent / "examples" / f"{task}.npz") for task in tasks}
+    except UNREADABLE as error:
+        raise UsageError(f"The records beside {path} cannot be read: {error}.") from error
+
+
+def _scores_alone(described: Mapping[str, Any]) -> dict[str, Result]:
+    metrics: dict[str, dict[str, float]] = {}
+    for key, value in described["scores"].items():
+        task, _, metric = key.rpartition("/")
+        metrics.setdefault(task, {})[metric] = value
+    data = described.get("data", {})
+    return {task: Result(metrics=found, data=data.get(task, "")) for task, found in metrics.items()}
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}.") from error

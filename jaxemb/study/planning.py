@@ -1,0 +1,97 @@
+"""What a recipe takes, before anything runs: parameters and bytes a device, from shapes alone."""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxemb.model import Embedder
+from jaxemb.runtime import fsdp_spec
+from jaxemb.study.recipe import Recipe
+from jaxemb.text import TextBatch
+from jaxemb.training import Train
+from jaxemb.training.loop import computed_in
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Need:
+    """What one training step of a recipe holds on each of `devices` devices, in bytes."""
+
+    devices: int
+    parameters: int
+    optimizer: int
+    gradients: int
+    activations: int
+
+    @property
+    def total(self) -> int:
+        """All of it; what the compiler adds as scratch is not counted."""
+        return self.parameters + self.optimizer + self.gradients + self.activations
+
+
+def need(recipe: Recipe, devices: int = 1, parameters: str = "replicate") -> Need:
+    """Bytes a device, from shapes alone: nothing is computed, so any size can be asked about.
+
+    Activations are what the backward pass of one piece keeps (a microbatch, a GradCache chunk), in
+    the runtime's dtype; that blocks are recomputed, and several negatives a row, are not counted.
+
+    Example:
+        >>> need(recipes.pair_retriever(), devices=8, parameters="fsdp").total
+    """
+    shapes = recipe.network.shapes()
+    split = devices if parameters == "fsdp" else 1
+    stages = [stage for stage in recipe.stages if isinstance(stage, Train)]
+    stored = _bytes(shapes, split)
+    network = computed_in(recipe.network, recipe.runtime.dtype)
+    if not stages:
+        return Need(devices=devices, parameters=stored, optimizer=0, gradients=0, activations=0)
+    return Need(
+        devices=devices,
+        parameters=stored,
+        optimizer=max(_bytes(_optimizer(stage, shapes), split) for stage in stages),
+        gradients=stored,
+        activations=max(_activations(network, stage, devices) for stage in stages),
+    )
+
+
+def _bytes(tree: Any, devices: int) -> int:
+    """Bytes a device of arrays that are split over devices as fsdp splits them."""
+    total = 0
+    for leaf in jax.tree.leaves(tree):
+        is_split = devices > 1 and any(fsdp_spec(leaf.shape, devices))
+        total += math.prod(leaf.shape) * leaf.dtype.itemsize // (devices if is_split else 1)
+    return total
+
+
+def _optimizer(stage: Train, shapes: Any) -> Any:
+    return jax.eval_shape(lambda params: stage.optimizer.transform(params, 1).init(params), shapes)
+
+
+def _activations(embedder: Embedder, stage: Train, devices: int) -> int:
+    """Bytes that the backward pass of a piece's texts keeps, less the parameters among them."""
+    texts = [name for name in stage.loss.vectors if name in stage.data.columns]
+    rows = stage.gradients.at_once(getattr(stage.data, "batch_size", 1))
+    count = max(1, rows // devices) * max(1, len(texts))
+    batch = TextBatch(
+        jax.ShapeDtypeStruct((count, embedder.text.max_tokens), jnp.int32),
+        jax.ShapeDtypeStruct((count, embedder.text.max_tokens), jnp.bool_),
+    )
+    keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), count))
+    shapes = embedder.shapes()
+
+    def kept(params: Any, batch: TextBatch, keys: Any) -> Any:
+        return jax.vjp(lambda p: embedder.apply(p, batch, keys=keys), params)[1]
+
+    saved = jax.eval_shape(kept, shapes, batch, keys)
+    return max(0, _plain_bytes(saved) - _bytes(shapes, 1))
+
+
+def _plain_bytes(tree: Any) -> int:
+    leaves = [leaf for leaf in jax.tree.leaves(tree) if not _is_key(leaf)]
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)

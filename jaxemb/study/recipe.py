@@ -1,0 +1,59 @@
+"""Everything that makes one model and its scores, and how its learning rate is picked."""
+
+import dataclasses
+from dataclasses import field
+
+from jaxemb.config import Part, from_json, to_json
+from jaxemb.evaluation import Task
+from jaxemb.interop import Pretrained
+from jaxemb.model import Embedder
+from jaxemb.runtime import Runtime
+from jaxemb.training import Stage, Train
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe(Part):
+    """Everything that makes one model and its scores; its JSON rebuilds it.
+
+    `runtime` says where it is computed, which changes no number beyond rounding, so it is no part
+    of the fingerprint; a run's own also tells of the dtype it was trained in. `embedder` is a
+    network to train, or weights that somebody else trained; None is for evaluations that need no
+    model.
+    """
+
+    unfingerprinted = ("runtime",)
+
+    embedder: Embedder | Pretrained | None = None
+    stages: tuple[Stage, ...] = ()
+    evaluation: tuple[Task, ...] = ()
+    seed: int = 0
+    runtime: Runtime = field(default_factory=Runtime)
+
+    @property
+    def network(self) -> Embedder | None:
+        """The embedder in our own parts; read from the settings of weights that are named."""
+        return None if self.embedder is None else self.embedder.network
+
+    @property
+    def trains(self) -> bool:
+        """Whether a stage takes gradient steps."""
+        return any(isinstance(stage, Train) for stage in self.stages)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tuning(Part):
+    """How each arm picks its learning rate: on dev, at a fraction of the budget, with another seed.
+
+    The rate with the best mean of `metrics` on the development split wins; no tuning seed is ever
+    among the seeds that are judged.
+    """
+
+    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
+    fraction: float = 0.25
+    seeds: tuple[int, ...] = (1000,)
+    metrics: tuple[str, ...] = ("retrieval/ndcg@10", "sts/spearman")
+
+
+def rebuilt(recipe: Recipe) -> Recipe:
+    """The recipe read back from its own JSON, so that no two slots share one module object."""
+    return from_json(to_json(recipe))

@@ -1,0 +1,206 @@
+"""Base recipes that experiments share; each is a function that returns a Recipe."""
+
+import dataclasses
+from collections.abc import Iterable
+
+from jaxemb.config import snake_case
+from jaxemb.data import Pairs, PyDocs, SummaryToBody, Texts
+from jaxemb.encoders import Bag, Transformer
+from jaxemb.evaluation import (
+    STS,
+    Classification,
+    Clustering,
+    During,
+    PairClassification,
+    PyDocsRetrieval,
+    Retrieval,
+    surface,
+)
+from jaxemb.fitting import PPMISVD, Apply, Fit, Slice, Vocabulary, Whitening
+from jaxemb.heads import Chain, Linear, Normalize
+from jaxemb.interop import Pretrained
+from jaxemb.losses import InfoNCE, LayerWise, SampledDimension
+from jaxemb.model import Embedder
+from jaxemb.nn import Bidirectional
+from jaxemb.pooling import (
+    Concatenation,
+    Max,
+    Mean,
+    Min,
+    PositionWeightedMean,
+    PowerMean,
+)
+from jaxemb.study.recipe import Recipe
+from jaxemb.study.sweep import Arm, arm, chain
+from jaxemb.text import WordPiece
+from jaxemb.tokens import TokenTable
+from jaxemb.training import AdamW, SharedTrain, Steps, Train
+
+
+def _embedder(encoder: Transformer | Bag) -> Embedder:
+    return Embedder(
+        text=WordPiece(vocabulary=8192, max_tokens=64, query_tokens=32),
+        tokens=TokenTable(),
+        encoder=encoder,
+        pooling=Mean(),
+        head=Normalize(),
+    )
+
+
+def _fitted_tokens() -> tuple[Fit, Fit]:
+    """A vocabulary, and a token table whose rows are PPMI-SVD word vectors of the training text."""
+    texts = Texts(source=PyDocs(), split="train")
+    return (
+        Fit(name="vocabulary", estimator=Vocabulary(), data=texts),
+        Fit(name="table", estimator=PPMISVD(), data=texts),
+    )
+
+
+def _tasks() -> tuple:
+    return Retrieval(), STS(), Classification(), Clustering(), PairClassification()
+
+
+def _watched(every: int) -> During:
+    """A small retrieval on the development split, for the learning curve."""
+    data = PyDocsRetrieval(split="dev", queries=200, documents=600)
+    return During(inner=Retrieval(data=data), every=every)
+
+
+def pair_retriever(steps: int = 80) -> Recipe:
+    """Summary to body on pydocs: 2 layers of 128 over a fitted token table, InfoNCE in the batch."""
+    return Recipe(
+        embedder=_embedder(Transformer(layers=2, width=128, heads=4, mask=Bidirectional())),
+        stages=(
+            *_fitted_tokens(),
+            Train(
+                name="train",
+                data=Pairs(source=PyDocs(), view=SummaryToBody(), split="train", batch_size=128),
+                loss=InfoNCE(temperature=0.05),
+                optimizer=AdamW(learning_rate=3e-3),
+                budget=Steps(steps=steps),
+            ),
+        ),
+        evaluation=(*_tasks(), _watched(every=steps // 4)),
+    )
+
+
+def static_bag() -> Recipe:
+    """The mean of fitted token vectors; nothing is trained."""
+    return Recipe(
+        embedder=_embedder(Bag(width=128)),
+        stages=_fitted_tokens(),
+        evaluation=_tasks(),
+    )
+
+
+def standing_arms() -> tuple[Arm, ...]:
+    """Arms that are models, for experiments whose base trains nothing: rows to stand beside.
+
+    Widely used weights, `pair_retriever` trained once for all experiments, and `static_bag`.
+
+    Example:
+        >>> [one.name for one in standing_arms()]
+        ['all-MiniLM-L6-v2', 'pydocs-trained', 'static-bag']
+    """
+    trained, bag = pair_retriever(), static_bag()
+    train = trained.stages[-1]
+    fields = {field.name: getattr(train, field.name) for field in dataclasses.fields(train)}
+    shared = (*trained.stages[:-1], SharedTrain(**fields))
+    return (
+        arm("all-MiniLM-L6-v2", embedder=Pretrained("all-MiniLM-L6-v2"), stages=()),
+        arm("pydocs-trained", embedder=trained.embedder, stages=shared),
+        arm("static-bag", embedder=bag.embedder, stages=bag.stages),
+    )
+
+
+def reading(arms: Iterable[Arm], *, max_tokens: int) -> tuple[Arm, ...]:
+    """The same models reading longer texts; what is trained for an arm is trained on such texts.
+
+    For tasks whose texts must not be cut: what a model does not read would look like what it does
+    not see. Weights that were trained elsewhere keep their own limit where it is shorter.
+
+    Example:
+        >>> [one.overrides[-1] for one in reading(standing_arms()[:2], max_tokens=256)]
+        [('embedder.max_tokens', 256), ('embedder.text.max_tokens', 256)]
+    """
+    return tuple(
+        Arm(one.name, (*one.overrides, (_limit(dict(one.overrides)["embedder"]), max_tokens)))
+        for one in arms
+    )
+
+
+def _limit(embedder: Embedder | Pretrained) -> str:
+    """The field that says where an arm's model cuts texts."""
+    given = isinstance(embedder, Pretrained)
+    return "embedder.max_tokens" if given else "embedder.text.max_tokens"
+
+
+def embedding_variants() -> tuple[Arm, ...]:
+    """`standing_arms` and what can be made of them without training: many models for studies of scores.
+
+    all-MiniLM-L6-v2 with fewer layers; dimensions cut off all three; other poolings of the bag, and
+    the bag whitened and centred. The base is `static_bag`.
+
+    Example:
+        >>> len(embedding_variants())
+        22
+    """
+    minilm, trained, bag = standing_arms()
+    name, stages = minilm.name, static_bag().stages
+    white = {"whitened": Whitening(), "centred": Whitening(scale=False)}
+    return chain(
+        (minilm, trained, bag),
+        [arm(f"{name},layers={n}", embedder=Pretrained(name, layers=n), stages=()) for n in (1, 2, 4)],
+        *([_cut(one, dim) for dim in dims]
+          for one, dims in ((minilm, (16, 64, 192)), (trained, (16, 48)), (bag, (16, 64)))),
+        [arm(f"static-bag,{snake_case(type(pooling))}", pooling=pooling) for pooling in _POOLINGS],
+        [arm(f"static-bag,{how},dim={dim}", head=Chain(heads=(Linear(dim=dim), Normalize())),
+             stages=(*stages, Fit(name=how, estimator=fitted, data=stages[0].data)))
+         for how, fitted in white.items() for dim in (64, 128)],
+    )  # fmt: skip
+
+
+_POOLINGS = (
+    Max(), Min(), PowerMean(), PositionWeightedMean(),
+    Concatenation(poolings=(Mean(), Min(), Max(), PowerMean())),
+)  # fmt: skip
+
+
+def _cut(one: Arm, dim: int) -> Arm:
+    """The arm with all but the first `dim` dimensions taken off."""
+    overrides = dict(one.overrides)
+    stages = (*overrides.pop("stages"), Apply(transform=Slice(dim=dim)))
+    return arm(f"{one.name},dim={dim}", {**overrides, "stages": stages})
+
+
+def elastic_retriever(*, layers: int, steps: int) -> Recipe:
+    """`pair_retriever` trained for every dimension and depth at once, and scored at each of them."""
+    base = pair_retriever()
+    dims = (16, 32, 64, 128)
+    train = dataclasses.replace(
+        base.stages[-1],
+        loss=LayerWise(inner=SampledDimension(inner=InfoNCE(temperature=0.05), dims=dims[:-1])),
+        budget=Steps(steps=steps),
+    )
+    encoder = dataclasses.replace(base.embedder.encoder, layers=layers)
+    depths = tuple(range(1, layers)) if layers <= 2 else (1, layers // 2)
+    cuts = surface((Retrieval(), STS()), layers=(*depths, layers), dims=dims)
+    return dataclasses.replace(
+        base,
+        embedder=dataclasses.replace(base.embedder, encoder=encoder),
+        stages=(*base.stages[:-1], train),
+        evaluation=(*base.evaluation, *cuts),
+    )
+
+
+LANGUAGE_MODEL_SIZES = {
+    "embedder.text.vocabulary": 32000,
+    "embedder.text.max_tokens": 512,
+    "embedder.encoder.layers": 32,
+    "embedder.encoder.width": 4096,
+    "embedder.encoder.heads": 32,
+    "stages.train.data.batch_size": 2048,
+    "stages.train.optimizer.learning_rate": 1e-5,
+    "stages.train.budget.steps": 1000,
+}
+"""Overrides to the sizes of a 7B language model: what `--scale paper` prices and a pod runs."""

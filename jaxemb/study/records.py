@@ -1,0 +1,250 @@
+"""An experiment's record: scores of arms and controls, verdicts, and all that rebuilds them."""
+
+import contextlib
+import dataclasses
+import datetime
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxemb.config import UsageError, fingerprint, from_json, provenance, to_json
+from jaxemb.evaluation import final, flatten
+from jaxemb.statistics import level
+from jaxemb.statistics.result import Result
+from jaxemb.study.claims import Judgement, Table, judge_all, overall
+from jaxemb.study.rankings import ranking
+from jaxemb.study.recipe import Recipe
+from jaxemb.study.runs import Job, data_fingerprints, read_results, read_scores, write_results
+from jaxemb.study.specification import Experiment
+
+FORMAT = 1
+
+Finished = Mapping[int, Mapping[str, Result]]
+"""Results of an arm by seed."""
+
+
+def score_controls(
+    experiment: Experiment, base: Recipe, folder: Path, again: bool, emit: Callable[[dict], None]
+) -> dict[str, dict[str, Result]]:
+    """Results of every control by its name, computed once for a base and kept in the run folder."""
+    from jaxemb.study.stages import run_stages
+
+    fitted, rows = {}, {}
+    for control in experiment.controls:
+        mark = fingerprint(base, to_json(control), data_fingerprints(base))[:8]
+        place = folder / "controls" / f"{control.name}-{mark}"
+        if again or not (place / "scores.json").exists():
+            emit({"event": "control", "arm": control.name})
+            recipe = control.recipe(base)
+            which = fingerprint(recipe), control.trained
+            if base.embedder is not None and which not in fitted:
+                fitted[which] = run_stages(recipe, until_training=not control.trained)
+            _keep(place, control.score(fitted.get(which), final(base.evaluation)), again)
+        rows[control.name] = read_results(place)
+        emit({"event": "control_done", "arm": control.name, "scores": flatten(rows[control.name])})
+    return rows
+
+
+def _keep(place: Path, results: dict[str, Result], again: bool = False) -> None:
+    """Put a control's results in their place whole: tasks of a batch system may score it together.
+
+    Unless it is scored again, what another one has put there meanwhile stays.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".control-", dir=place.parent))
+    old = staging.with_name(f"{staging.name}-old")
+    try:
+        staging.chmod(0o755)
+        write_results(staging, results)
+        if again or not (place / "scores.json").exists():
+            with contextlib.suppress(FileNotFoundError):
+                place.rename(old)
+            staging.rename(place)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write(
+    named, experiment: Experiment, scale: str, jobs: Sequence[Job],
+    controls: Mapping[str, Mapping[str, Result]], folder: Path, command: str | None,
+) -> dict:  # fmt: skip
+    """Judge what the jobs left in their folders, and write `record.json` beside them."""
+    done = {job.arm: _results(job) for job in jobs}
+    failed = [failure for job in jobs for failure in _failures(job)]
+    judgements = _judge(experiment, jobs, done, controls)
+    verdict = overall([judgement.verdict for judgement in judgements])
+    record = {
+        "format": FORMAT,
+        "experiment": named.name,
+        "title": named.title,
+        "command": command,
+        "papers": list(named.papers),
+        "scale": scale,
+        "date": datetime.date.today().isoformat(),
+        "commit": provenance.commit(),
+        "versions": provenance.versions(),
+        "data": data_fingerprints(experiment.base),
+        "arms": {job.arm: _arm(job, done[job.arm]) for job in jobs},
+        "controls": {name: _row([results]) for name, results in controls.items()},
+        "ranking": _ranking(done, controls),
+        "margin": experiment.margin,
+        "claims": [dataclasses.asdict(judgement) for judgement in judgements],
+        "verdict": verdict if scale != "smoke" else None,
+        "failed": failed,
+    }
+    record = finite(record)
+    staging = folder / f".record-{os.getpid()}.json"
+    staging.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
+    os.replace(staging, folder / "record.json")
+    return record
+
+
+def _run(job: Job, seed: int) -> dict | None:
+    with contextlib.suppress(OSError, json.JSONDecodeError):
+        return json.loads((Path(job.folder) / f"seed-{seed}" / "run.json").read_text())
+    return None
+
+
+def _results(job: Job) -> Finished:
+    """Results of the seeds that are done; read once, since their influences are kept with them."""
+    runs = {seed: _run(job, seed) for seed in job.seeds}
+    done = [seed for seed, run in runs.items() if run is not None and run["status"] == "done"]
+    return {seed: read_results(Path(job.folder) / f"seed-{seed}") for seed in done}
+
+
+def _shared(done: Mapping[str, Finished]) -> list[int]:
+    """The seeds that all arms with a finished run have in common."""
+    live = [set(seeds) for seeds in done.values() if seeds]
+    return sorted(set.intersection(*live)) if live else []
+
+
+def _ranking(
+    done: Mapping[str, Finished], controls: Mapping[str, Mapping[str, Result]]
+) -> dict | None:
+    """Arms over the seeds that they share, beside the controls."""
+    shared = _shared(done)
+    arms = {name: [seeds[seed] for seed in shared] for name, seeds in done.items() if seeds}
+    return ranking(arms | {name: [row] for name, row in controls.items() if name not in arms})
+
+
+def _failures(job: Job) -> list[dict]:
+    """Seeds of an arm that did not finish, with the reason."""
+    found = []
+    for seed in job.seeds:
+        run = _run(job, seed) or {}
+        if run.get("status") != "done":
+            reason = run.get("error", "did not finish")
+            found.append({"arm": job.arm, "seed": seed, "error": reason})
+    return found
+
+
+def _arm(job: Job, seeds: Finished) -> dict:
+    from jaxemb.analysis import costs
+
+    recipe = from_json(job.recipe)
+    entry = {
+        "overrides": job.overrides,
+        "fingerprint": Path(job.folder).name.rpartition("-")[2],
+        **costs.of_recipe(recipe),
+        "learning_rate": _learning_rate(job),
+        "seeds": [
+            {"seed": seed, "metrics": read_scores(Path(job.folder) / f"seed-{seed}")}
+            for seed in seeds
+        ],
+    }
+    entry["summary"] = _row(list(seeds.values()))
+    return entry
+
+
+def _learning_rate(job: Job) -> float | None:
+    with contextlib.suppress(OSError, json.JSONDecodeError):
+        return json.loads((Path(job.folder) / "tuning.json").read_text())["learning_rate"]
+    return None
+
+
+def _row(seeds: Sequence[Mapping[str, Result]]) -> dict[str, dict[str, float]]:
+    """`{"task/metric": {mean, low, high}}` over seeds and examples together."""
+    if not seeds:
+        return {}
+    row = {}
+    for task, first in seeds[0].items():
+        for metric in first.metrics:
+            score = level([seed[task] for seed in seeds], metric, trained=len(seeds) > 1)
+            low, high = score.interval
+            row[f"{task}/{metric}"] = {"mean": score.effect, "low": low, "high": high}
+    return row
+
+
+def _judge(
+    experiment: Experiment, jobs: Sequence[Job], done: Mapping[str, Finished],
+    controls: Mapping[str, Mapping[str, Result]],
+) -> list[Judgement]:  # fmt: skip
+    """The claims over the seeds that the arms have in common, where those are two or more.
+
+    A claim about an arm without a finished run is left out.
+    """
+    live = [job for job in jobs if done[job.arm]]
+    shared = _shared(done)
+    claims = [claim for claim in experiment.claims if all(done.get(arm) for arm in claim.arms)]
+    if not shared or not claims:
+        return []
+    trained = experiment.base.trains
+    if trained and len(shared) < 2:
+        return []
+    arms = {job.arm: [done[job.arm][seed] for seed in shared] for job in live}
+    table = Table(arms=arms, settings=_settings(live), trained=trained)
+    # Where nothing is trained, nothing can have failed to learn.
+    floors = flatten(controls.get("static_bag", {})) if trained else {}
+    return judge_all(claims, table, experiment.margin, floors)
+
+
+def _settings(jobs: Sequence[Job]) -> dict[str, dict[str, float]]:
+    """Arms' numeric overrides by key, and their parameters, for claims across arms."""
+    from jaxemb.analysis import costs
+
+    settings: dict[str, dict[str, float]] = {}
+    for job in jobs:
+        size = costs.of_recipe(from_json(job.recipe))["parameters"]
+        for key, value in {"parameters": size, **job.overrides}.items():
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                settings.setdefault(key, {})[job.arm] = float(value)
+    return settings
+
+
+def commit_record(record: dict, file: str) -> Path:
+    """Put a record beside its experiment file, where the table of papers is made from.
+
+    Raises:
+        UsageError: the code that made it differs from the commit it names, or runs failed.
+    """
+    if record["commit"] is None or record["commit"].endswith("+changes"):
+        raise UsageError(
+            "A record is kept only from a clean checkout: commit the code, then run again."
+        )
+    if record["failed"]:
+        raise UsageError(f"{len(record['failed'])} runs failed; a record needs every run.")
+    path = Path(file).with_suffix(".json")
+    path.write_text(json.dumps(record, indent=1) + "\n")
+    return path
+
+
+def finite(value: Any) -> Any:
+    """Plain JSON: six digits a number, and null where a number is infinite or there is none."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    if isinstance(value, (float, np.floating)):
+        return float(f"{value:.6g}") if np.isfinite(value) else None
+    return value

@@ -1,0 +1,395 @@
+"""Run one arm of an experiment: pick its learning rate, then train and score each of its seeds.
+
+A run is a folder that describes itself: `run.json` (the recipe and what made it), `metrics.jsonl`
+(the training curve), `scores.json`, `examples/` (a record for every example, a file a task), `model/`.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import os
+import secrets
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Container, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxemb.config import UsageError, fingerprint, from_json, provenance, to_json
+from jaxemb.evaluation import Task, evaluate, final, flatten, monitor, reaches
+from jaxemb.interop import Pretrained
+from jaxemb.model import Embedding, Model
+from jaxemb.runtime.running_costs import RunningCosts
+from jaxemb.statistics.result import Result
+from jaxemb.study.recipe import Recipe, Tuning
+from jaxemb.training import SharedTrain, Train
+from jaxemb.vectors import EmbeddingStore
+from jaxemb.vectors.cache import Embed
+
+FORMAT = 1
+Emit = Callable[[dict], None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """One arm of an experiment, its seeds, and where its runs go; JSON so that a process can take it.
+
+    With `trial`, a learning rate, the arm is only tried at that rate; see `shares`.
+    """
+
+    experiment: str
+    file: str
+    scale: str
+    arm: str
+    overrides: dict
+    recipe: dict
+    seeds: tuple[int, ...]
+    tuning: dict | None
+    folder: str
+    again: bool = False
+    trial: float | None = None
+
+
+def shares(job: Job) -> list[Job]:
+    """The job in parts that processes may share: a trial of each learning rate, then each seed.
+
+    The trials are to be done before the first seed, which picks the best of them.
+    """
+    rates = () if job.tuning is None else from_json(job.tuning).learning_rates
+    trials = [dataclasses.replace(job, trial=rate) for rate in rates]
+    return trials + [dataclasses.replace(job, seeds=(seed,)) for seed in job.seeds]
+
+
+def run_arm(job: Job, emit: Emit) -> None:
+    """Run every seed of an arm that has not been run; a failed seed is recorded, the others go on."""
+    folder = Path(job.folder)
+    recipe = from_json(job.recipe)
+    todo = [seed for seed in job.seeds if job.again or not _finished(job, recipe, seed)]
+    if todo:
+        folder.mkdir(parents=True, exist_ok=True)
+    if job.trial is not None:
+        if todo:
+            _try(job, recipe, emit)
+        return
+    for seed in set(job.seeds) - set(todo):
+        emit({"event": "skipped", "seed": seed, **_made_by_other_code(folder / f"seed-{seed}")})
+    if todo and job.tuning is not None:
+        try:
+            recipe = _tuned(job, recipe, emit)
+        except UsageError:
+            raise
+        except Exception as error:
+            for seed in todo:
+                _quarantine(job, folder / f"seed-{seed}", seed, recipe, error, emit)
+            return
+    for seed in todo:
+        _run_seed(job, dataclasses.replace(recipe, seed=seed), emit)
+
+
+def arm_fingerprint(recipe: Recipe, tuning: dict | None) -> str:
+    """Names an arm's folder: the recipe without its seed, how it is tuned, and the data it reads.
+
+    Of the runtime, the dtype of training where that is not float32.
+    """
+    changes = [recipe.runtime.changes] if recipe.runtime.changes else []
+    plain = dataclasses.replace(recipe, seed=0)
+    return fingerprint(plain, tuning, data_fingerprints(recipe), *changes)
+
+
+def data_fingerprints(recipe: Recipe) -> dict[str, str]:
+    """The fingerprint of every dataset that a stage or a task reads, by its name.
+
+    Weights that a recipe starts from are data too: their hash stands under "embedder".
+    """
+    started = {"embedder": recipe.embedder} if isinstance(recipe.embedder, Pretrained) else {}
+    read = [(stage.name, getattr(stage, "data", None)) for stage in recipe.stages]
+    read += [(task.name, task) for task in recipe.evaluation]
+    found = {name: part.fingerprint() for name, part in started.items()}
+    for name, part in read:
+        if part is not None:
+            found[_unused(name, found)] = part.fingerprint()
+    return found
+
+
+def _unused(name: str, taken: Container[str]) -> str:
+    """The name, numbered where several stages or tasks are called so: none may be forgotten."""
+    numbered = (f"{name}-{n}" for n in itertools.count(2))
+    return name if name not in taken else next(one for one in numbered if one not in taken)
+
+
+def _finished(job: Job, recipe: Recipe, seed: int) -> bool:
+    """Whether this seed is done; refuses a folder that holds another recipe's run."""
+    folder = Path(job.folder) / f"seed-{seed}"
+    with contextlib.suppress(OSError, json.JSONDecodeError):
+        found = json.loads((folder / "run.json").read_text())
+        expected = arm_fingerprint(recipe, job.tuning)
+        if found["fingerprint"] != expected:
+            raise UsageError(
+                f"{folder} holds a run of another recipe (fingerprint {found['fingerprint'][:8]}, "
+                f"not {expected[:8]}); move it away or use another --runs folder."
+            )
+        return found["status"] == "done" and (folder / "scores.json").exists()
+    return False
+
+
+def _made_by_other_code(folder: Path) -> dict:
+    made = json.loads((folder / "run.json").read_text())["commit"]
+    return {"other_code": made} if made != provenance.commit() else {}
+
+
+def _tuned(job: Job, recipe: Recipe, emit: Emit) -> Recipe:
+    """The recipe at the learning rate that does best on dev at a fraction of the budget."""
+    tuning: Tuning = from_json(job.tuning)
+    path = Path(job.folder) / "tuning.json"
+    if not path.exists():
+        trials = [_trial(job, recipe, rate, emit) for rate in tuning.learning_rates]
+        best = max(trials, key=lambda trial: trial["score"])["learning_rate"]
+        _write_json(path, {"learning_rate": best, "trials": trials, "metrics": tuning.metrics})
+    return _at_rate(recipe, json.loads(path.read_text())["learning_rate"])
+
+
+def _try(job: Job, recipe: Recipe, emit: Emit) -> None:
+    """Try one rate ahead of the seeds; they try again, and tell, what fails here."""
+    if (Path(job.folder) / "tuning.json").exists():
+        return
+    try:
+        _trial(job, recipe, job.trial, emit)
+    except UsageError:
+        raise
+    except Exception:  # a part of somebody's own may raise anything
+        traceback.print_exc()
+
+
+def _trial(job: Job, recipe: Recipe, rate: float, emit: Emit) -> dict[str, float]:
+    """What a rate scores on dev, from the arm's folder if a process has tried it."""
+    tuning: Tuning = from_json(job.tuning)
+    path = Path(job.folder) / "trials" / f"{rate!r}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    short = _at_fraction(_at_rate(recipe, rate), tuning)
+
+    def tell(event: dict) -> None:
+        emit({"trial": rate, **event})
+
+    scores = [_dev_score(short, seed, tuning, tell) for seed in tuning.seeds]
+    trial = {"learning_rate": rate, "score": float(np.mean(scores))}
+    path.parent.mkdir(exist_ok=True)
+    _write_json(path, trial)
+    tell({"event": "tuned", **trial})
+    return trial
+
+
+def forget_tuning(job: Job) -> None:
+    """Take away what an arm's learning rates scored, for a job that is to be done again."""
+    (Path(job.folder) / "tuning.json").unlink(missing_ok=True)
+    shutil.rmtree(Path(job.folder) / "trials", ignore_errors=True)
+
+
+def _at_rate(recipe: Recipe, rate: float) -> Recipe:
+    def change(stage: Train) -> Train:
+        optimizer = dataclasses.replace(stage.optimizer, learning_rate=rate)
+        return dataclasses.replace(stage, optimizer=optimizer)
+
+    return _retrained(recipe, change)
+
+
+def _retrained(recipe: Recipe, change: Callable[[Train], Train]) -> Recipe:
+    """The recipe with another last stage that trains; what is applied to the result may follow it."""
+    places = [n for n, stage in enumerate(recipe.stages) if isinstance(stage, Train)]
+    at, stages = places[-1], recipe.stages
+    changed = (*stages[:at], change(stages[at]), *stages[at + 1 :])
+    return dataclasses.replace(recipe, stages=changed)
+
+
+def _at_fraction(recipe: Recipe, tuning: Tuning) -> Recipe:
+    def shorter(stage: Train) -> Train:
+        return dataclasses.replace(stage, budget=stage.budget.scaled(tuning.fraction))
+
+    recipe = _retrained(recipe, shorter)
+    wanted = {metric.split("/")[0] for metric in tuning.metrics}
+    tasks = tuple(task.on("dev") for task in recipe.evaluation if task.name in wanted)
+    return dataclasses.replace(recipe, evaluation=tasks)
+
+
+def scores_of(model: Model, tasks: Sequence[Task], embed: Embed | None = None) -> dict[str, Result]:
+    """Results in the tasks that the model has the layers and the dimensions for.
+
+    `embed` stands in the model's place, such as an `EmbeddingStore` over it.
+    """
+    size = () if model.embedder is None else (model.embedder.layers, model.dim)
+    held = [task for task in final(tasks) if not size or reaches(task, *size)]
+    return evaluate(embed or Embedding(model), held)
+
+
+def _embed(recipe: Recipe, model: Model, name: str) -> Embed:
+    """The model, by way of the vectors on disk where other seeds and experiments have the same one."""
+    own = any(isinstance(s, Train) and not isinstance(s, SharedTrain) for s in recipe.stages)
+    if own or recipe.embedder is None:
+        return Embedding(model)
+    return EmbeddingStore(Embedding(model), name=name)
+
+
+def _dev_score(recipe: Recipe, seed: int, tuning: Tuning, emit: Emit) -> float:
+    from jaxemb.study.stages import run_stages
+    from jaxemb.training import Diverged
+
+    recipe = dataclasses.replace(recipe, seed=seed)
+    try:
+        model = run_stages(recipe, report=lambda m: emit({"event": "step", **m}))
+    except Diverged:
+        return -np.inf
+    scores = flatten(scores_of(model, recipe.evaluation))
+    found = [scores[metric] for metric in tuning.metrics if metric in scores]
+    if not found:
+        raise UsageError(_without(tuning, scores))
+    return float(np.mean(found))
+
+
+def check_tuning(recipe: Recipe, tuning: Tuning) -> None:
+    """Raises UsageError, before anything is trained, if no task gives a metric to pick a rate by."""
+    if not _at_fraction(recipe, tuning).evaluation:
+        raise UsageError(_without(tuning, [task.name for task in recipe.evaluation]))
+
+
+def _without(tuning: Tuning, scored: Iterable[str]) -> str:
+    return (
+        f"The learning rate is picked by {', '.join(tuning.metrics)}, and what is scored is "
+        f"{', '.join(scored) or 'nothing'}: name others in Tuning(metrics=...), or tuning=None."
+    )
+
+
+def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
+    folder = Path(job.folder) / f"seed-{recipe.seed}"
+    if job.again:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    started, costs = time.time(), RunningCosts()
+    _describe(job, folder, recipe, "running")
+    try:
+        _train_and_score(recipe, job.arm, folder, emit, costs)
+    except UsageError:
+        raise
+    except Exception as error:  # a part of somebody's own may raise anything
+        _quarantine(job, folder, recipe.seed, recipe, error, emit)
+        return
+    seconds = time.time() - started
+    _describe(job, folder, recipe, "done", seconds=round(seconds, 1), **costs.summary())
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    emit({"event": "done", "seed": recipe.seed, "seconds": seconds, "scores": read_scores(folder)})
+
+
+def _train_and_score(
+    recipe: Recipe, name: str, folder: Path, emit: Emit, costs: RunningCosts
+) -> None:
+    from jaxemb.runtime.checkpoints import Checkpoints
+    from jaxemb.study.stages import run_stages
+
+    checkpoints = Checkpoints(folder / "checkpoints", every=recipe.runtime.checkpoint_every)
+    curve = _Curve(folder / "metrics.jsonl", recipe.seed, emit, costs)
+    with contextlib.closing(checkpoints):
+        watch = monitor(recipe.evaluation, Embedding)
+        model = run_stages(recipe, checkpoints=checkpoints, evaluate=watch, report=curve)
+    emit({"event": "scoring", "seed": recipe.seed})
+    results = scores_of(model, recipe.evaluation, _embed(recipe, model, name))
+    if isinstance(recipe.embedder, Pretrained) and not recipe.stages:
+        recipe.embedder.save(folder / "model")  # a note; a copy of the weights a run is too much
+    elif recipe.embedder is not None:
+        model.save(folder / "model", overwrite=True)
+    write_results(folder, results)
+
+
+class _Curve:
+    """Appends a line a step to `metrics.jsonl`; a resumed run drops the lines it computes again."""
+
+    def __init__(self, path: Path, seed: int, emit: Emit, costs: RunningCosts) -> None:
+        self.path, self.seed, self.emit, self.costs = path, seed, emit, costs
+        self.started = False
+
+    def __call__(self, metrics: dict) -> None:
+        self.costs.step()
+        if not self.started:
+            self._keep_before(metrics["step"])
+        with self.path.open("a") as lines:
+            lines.write(json.dumps(metrics) + "\n")
+        self.emit({"event": "step", "seed": self.seed, **metrics})
+
+    def _keep_before(self, step: int) -> None:
+        self.started = True
+        kept = [line for line in read_curve(self.path.parent) if line["step"] < step]
+        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+
+
+def _describe(job: Job, folder: Path, recipe: Recipe, status: str, **more: object) -> None:
+    declared = from_json(job.recipe)
+    _write_json(
+        folder / "run.json",
+        {
+            "format": FORMAT,
+            "experiment": job.experiment,
+            "file": job.file,
+            "scale": job.scale,
+            "arm": job.arm,
+            "overrides": job.overrides,
+            "seed": recipe.seed,
+            "status": status,
+            "fingerprint": arm_fingerprint(declared, job.tuning),
+            "recipe": to_json(recipe),
+            "data": data_fingerprints(declared),
+            "commit": provenance.commit(),
+            "versions": provenance.versions(),
+            **more,
+        },
+    )
+
+
+def _quarantine(
+    job: Job, folder: Path, seed: int, recipe: Recipe, error: Exception, emit: Emit
+) -> None:
+    """Set a failed run apart: it is reported, never averaged, and tried again by the next command."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "error.txt").write_text("".join(traceback.format_exception(error)))
+    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    _describe(job, folder, dataclasses.replace(recipe, seed=seed), "failed", error=reason)
+    emit({"event": "failed", "seed": seed, "error": reason})
+
+
+def write_results(folder: Path, results: dict[str, Result]) -> None:
+    """Store a record for every example, a file a task, and then the scores."""
+    (folder / "examples").mkdir(exist_ok=True)
+    for task, result in results.items():
+        result.save(folder / "examples" / f"{task}.npz")
+    _write_json(folder / "scores.json", flatten(results))
+
+
+def read_results(folder: Path) -> dict[str, Result]:
+    """Results of a finished run by task's name, with their per-example records."""
+    tasks = dict.fromkeys(key.rpartition("/")[0] for key in read_scores(folder))
+    return {task: Result.load(Path(folder) / "examples" / f"{task}.npz") for task in tasks}
+
+
+def read_scores(folder: Path) -> dict[str, float]:
+    """`{"task/metric": x}` of a finished run."""
+    return json.loads((Path(folder) / "scores.json").read_text())
+
+
+def read_curve(folder: Path) -> list[dict]:
+    """The training curve of a run: an object a step; a line cut short by a kill is left out."""
+    path, lines = Path(folder) / "metrics.jsonl", []
+    if path.exists():
+        for line in path.read_text().splitlines():
+            with contextlib.suppress(json.JSONDecodeError):
+                lines.append(json.loads(line))
+    return lines
+
+
+def _write_json(path: Path, content: object) -> None:
+    # Tasks of a batch system may write one file at once, each under a name of its own first.
+    staging = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    try:
+        staging.write_text(json.dumps(content, indent=1))
+        os.replace(staging, path)
+    finally:
+        staging.unlink(missing_ok=True)

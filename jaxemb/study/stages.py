@@ -1,0 +1,213 @@
+"""Run a recipe's stages; a stage that others share is computed once and kept by content."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxemb.config import from_json, is_part, paths, provenance, to_json
+from jaxemb.data import cache_folder
+from jaxemb.fitting import Fit
+from jaxemb.interop import Pretrained
+from jaxemb.model import Model
+from jaxemb.runtime.checkpoints import Checkpoints
+from jaxemb.study.recipe import Recipe
+from jaxemb.text import Tokenizer
+from jaxemb.training import SharedTrain, Stage, Train, train
+
+FORMAT = 1
+
+
+def run_stages(
+    recipe: Recipe,
+    *,
+    checkpoints: Checkpoints | None = None,
+    evaluate: Callable | None = None,
+    report: Callable[[dict], None] | None = None,
+    until_training: bool = False,
+) -> Model:
+    """`Model -> Model` through every stage of the recipe, from one root key.
+
+    Every stage but the last is looked up in, and added to, the content-addressed store; the last
+    one belongs to the run and may be resumed from `checkpoints`, unless it is a `SharedTrain`.
+
+    Args:
+        until_training: start from what no one has trained, and stop before the first `Train`, as
+            the untrained controls need.
+    """
+    keep_programs()
+    key = jax.random.key(recipe.seed)
+    model = _start(recipe, jax.random.fold_in(key, 0), until_training)
+    chain = origin(recipe, until_training)
+    for position, stage in enumerate(recipe.stages):
+        if until_training and isinstance(stage, Train):
+            break
+        chain = address(recipe, stage, chain)
+        stage_key = jax.random.fold_in(key, position + 1)
+        if _belongs_to_the_run(recipe, position):
+            own = dict(checkpoints=checkpoints, evaluate=evaluate, report=report)
+            model = _runner(stage, recipe, stage_key, own)(model)
+        else:
+            own = {"report": report} if isinstance(stage, SharedTrain) else {}
+            model = _stored(chain, _runner(stage, recipe, stage_key, own), model)
+    return model
+
+
+def _belongs_to_the_run(recipe: Recipe, position: int) -> bool:
+    stage = recipe.stages[position]
+    last = position == len(recipe.stages) - 1
+    return last and isinstance(stage, Train) and not isinstance(stage, SharedTrain)
+
+
+def _start(recipe: Recipe, key: jax.Array, untrained: bool) -> Model:
+    if recipe.embedder is None:
+        return Model.create(None, key)
+    return recipe.embedder.untrained(key) if untrained else recipe.embedder.start(key)
+
+
+def origin(recipe: Recipe, untrained: bool = False) -> str:
+    """What the first stage's result depends on before it: the weights that are started from."""
+    if not isinstance(recipe.embedder, Pretrained):
+        return ""
+    return f"{'untrained ' if untrained else ''}{recipe.embedder.fingerprint()}"
+
+
+def keep_programs() -> None:
+    """Keep compiled programs in the cache folder, for the next process that needs the same ones."""
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "programs"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
+def _runner(stage: Stage, recipe: Recipe, key: jax.Array, own: dict) -> Callable[[Model], Model]:
+    if isinstance(stage, Train):
+        return lambda model: train(
+            model, stage, key=key, seed=recipe.seed, runtime=recipe.runtime, **own
+        )
+    return lambda model: stage.run(model, key)
+
+
+def address(recipe: Recipe, stage: Stage, before: str) -> str:
+    """What a stage's result depends on, hashed: itself, the parts it reads, its data, the seed
+    if it draws at random, the dtype it is trained in, the code, and the stages before it."""
+    reads, stochastic = ("",), True
+    if isinstance(stage, Fit):
+        reads, stochastic = stage.estimator.reads, stage.estimator.stochastic
+    read = {path: _field(recipe.network, path) for path in reads}
+    data = getattr(stage, "data", None)
+    content = {
+        "format": FORMAT,
+        "code": provenance.code_of_stages(_parts_within([stage, *read.values()])),
+        "before": before,
+        "stage": to_json(stage),
+        "parts": {path: _plain(value) for path, value in read.items()},
+        "data": data.fingerprint() if data is not None else None,
+        "seed": recipe.seed if stochastic else None,
+    }
+    if isinstance(stage, Train):
+        content |= recipe.runtime.changes
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _parts_within(values: list[Any]) -> list[Any]:
+    """Those of the values that are parts, and all the parts that they hold."""
+    parts = [value for value in values if is_part(value)]
+    return [*parts, *(one for part in parts for one in paths(part).values() if is_part(one))]
+
+
+def _field(embedder: Any, path: str) -> Any:
+    for name in filter(None, path.split(".")):
+        embedder = getattr(embedder, name)
+    return embedder
+
+
+def _plain(value: Any) -> Any:
+    return to_json(value) if dataclasses.is_dataclass(value) else value
+
+
+def _stored(key: str, run: Callable[[Model], Model], model: Model) -> Model:
+    """The stage's result, read from the store or computed and put there; what is damaged, anew."""
+    folder = cache_folder() / "stages" / key[:32]
+    if folder.exists():
+        with contextlib.suppress(OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+            return _read_change(folder, model)
+        shutil.rmtree(folder, ignore_errors=True)
+    _write_change(folder, model, run(model))
+    return _read_change(folder, model)
+
+
+def _write_change(folder: Path, before: Model, after: Model) -> None:
+    """Store what the stage changed; atomic, and safe when two processes do it at once."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".stage-", dir=folder.parent))
+    try:
+        old = dict(_leaves(before.params))
+        changed = {path: x for path, x in _leaves(after.params) if old.get(path) is not x}
+        np.savez(staging / "params.npz", **{path: np.asarray(x) for path, x in changed.items()})
+        if after.tokenizer is not before.tokenizer:
+            (staging / "tokenizer.json").write_text(after.tokenizer.to_json())
+        if after.embedder != before.embedder:
+            (staging / "text.json").write_text(json.dumps(_text_alone(before, after)))
+        transforms = [to_json(transform) for transform in after.transforms]
+        (staging / "transforms.json").write_text(json.dumps(transforms))
+        try:
+            os.rename(staging, folder)
+        except OSError:
+            if not folder.exists():
+                raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _text_alone(before: Model, after: Model) -> dict[str, Any]:
+    """How a stage changed the embedder: its `text`. Arms with other encoders share what is stored."""
+    if dataclasses.replace(before.embedder, text=after.embedder.text) != after.embedder:
+        raise TypeError("a stage that is shared may change no part of the embedder but its text")
+    return to_json(after.embedder.text)
+
+
+def _read_change(folder: Path, model: Model) -> Model:
+    with (folder / "params.npz").open("rb") as file, np.load(file) as changed:
+        params = _replaced(model.params, {path: changed[path] for path in changed.files})
+    embedder, tokenizer = model.embedder, model.tokenizer
+    if (folder / "text.json").exists():
+        text = from_json(json.loads((folder / "text.json").read_text()))
+        embedder = dataclasses.replace(embedder, text=text)
+    if (folder / "tokenizer.json").exists():
+        tokenizer = Tokenizer.from_json((folder / "tokenizer.json").read_text(), embedder.text)
+    transforms = json.loads((folder / "transforms.json").read_text())
+    return dataclasses.replace(
+        model,
+        embedder=embedder,
+        params=params,
+        tokenizer=tokenizer,
+        transforms=tuple(map(from_json, transforms)),
+    )
+
+
+def _leaves(params: dict, prefix: str = ""):
+    for name, value in params.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{name}/")
+        else:
+            yield prefix + name, value
+
+
+def _replaced(params: dict, changed: dict[str, np.ndarray], prefix: str = "") -> dict:
+    return {
+        name: _replaced(value, changed, f"{prefix}{name}/")
+        if isinstance(value, dict)
+        else jax.numpy.asarray(changed.get(prefix + name, value))
+        for name, value in params.items()
+    }

@@ -1,0 +1,161 @@
+"""Trained models scored on suites and asked for vectors."""
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tests.cli.answers import refused
+
+
+@pytest.fixture
+def saved(tmp_path, monkeypatch) -> Path:
+    """A model of random weights, and a cache and a working folder of the test's own."""
+    from tests import toy
+
+    monkeypatch.setenv("JAXEMB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return toy.model().save(tmp_path / "tiny")
+
+
+def write_sets(folder: Path) -> None:
+    folder.mkdir()
+    rows = "".join(f"text {n}\tother text {n % 5}\t{n % 3}\n" for n in range(30))
+    (folder / "grades.tsv").write_text("text1\ttext2\tscore\n" + rows)
+    rows = "".join(f"text {n}\t{'ab'[n % 2]}\n" for n in range(40))
+    (folder / "kinds.tsv").write_text("text\tlabel\n" + rows)
+    (folder / "one.tsv").write_text("text\tlabel\n" + "".join(f"t{n}\ta\n" for n in range(40)))
+    (folder / "odd.tsv").write_text("first\tsecond\na\tb\n")
+
+
+def test_a_task_that_breaks_costs_no_other_its_score(line, saved, tmp_path, monkeypatch):
+    from jaxemb.evaluation import STS
+
+    def broken(self, embed):
+        raise ZeroDivisionError("nothing\nmore")
+
+    monkeypatch.setattr(STS, "run", broken)
+    write_sets(tmp_path / "sets")
+    code, out, err = line("eval", str(saved), "--suite", "sets", "--json")
+    found = json.loads(out)
+    assert code == 1 and found["failed"]["sts-grades"] == "ZeroDivisionError: nothing"
+    assert found["scores"]["classification-kinds/accuracy"] >= 0
+
+
+def test_a_suite_is_scored_kept_and_embedded_once(line, saved, tmp_path):
+    write_sets(tmp_path / "sets")
+    code, out, err = line("eval", str(saved), "--suite", "sets", "--json")
+    found = json.loads(out)
+    assert code == 1 and set(found["failed"]) == {"classification-one"}
+    assert "failed  classification-one: " in err and "two classes" in err
+    assert found["speed"]["embedded"] > 50 and found["speed"]["tokens"] > 50
+    assert set(found["types"]) == {"sts", "classification"} and found["mean"] is not None
+    assert list(found["passed_over"]) == ["sets/odd.tsv"]
+    assert found["settings"]["query"]["max_tokens"] == 6
+    assert found["embedder"]["pooling"] == {"part": "jaxemb.pooling.Mean"}
+    assert {"jax", "numpy"} <= set(found["versions"]) and len(found["data"]) == 3
+    written = Path(found["written"])
+    assert written.parts[:2] == ("runs", "eval") and json.loads(written.read_text())["scores"]
+    records = np.load(written.parent / "examples" / "sts-grades.npz")
+    assert len(records["prediction"]) == 30
+
+    again = json.loads(line("eval", str(saved), "--suite", "sets", "--json")[1])
+    assert again["speed"]["embedded"] == 0 and again["scores"] == found["scores"]
+    plain = json.loads(line("eval", str(saved), "--suite", "sets", "--json", "--no-store")[1])
+    assert plain["scores"] == pytest.approx(found["scores"], abs=1e-6)
+    assert plain["speed"]["embedded"] > 50
+
+    part = json.loads(line("eval", str(saved), "--suite", "sets", "--tasks", "sts/", "--json")[1])
+    assert list(part["data"]) == ["sts-grades"] and part["written"] != found["written"]
+    assert json.loads(written.read_text())["data"] == found["data"], "the whole suite's is kept"
+
+    code, out, _ = line("cache")
+    assert code == 0 and "tiny" in out and "of 4 GB" in out
+    assert line("cache", "--clear", found["weights"][:8])[1].startswith("removed 2 files")
+    assert "no vectors are kept" in line("cache")[1]
+
+
+def test_a_suite_as_a_table(line, saved, tmp_path):
+    write_sets(tmp_path / "sets")
+    code, out, err = line("eval", str(saved), "--suite", "sets/grades.tsv", "--max-tokens", "4")
+    assert code == 0 and "1/1 sts-grades: spearman" in err and "tokens/s" in err
+    rows = [row.split() for row in out.splitlines()]
+    assert rows[0] == ["task", "type", "metric", "score", "examples"]
+    assert rows[1][:3] == ["sts-grades", "sts", "spearman"] and rows[1][4] == "30"
+    assert "mean over data sets" in out and "+4-tokens/results.json" in out
+    for arguments, words in (
+        (("--families", "sts"), "name one with --suite"),
+        (("--suite", "sets", "--tasks", "sts-grade"), "nearest: sts-grades"),
+        (("--suite", "sets", "--families", "stss"), "no family stss"),
+        (("--suite", "sets", "--contamination", "tiny"), "no run in tiny"),
+    ):
+        assert words in refused(line("eval", str(saved), *arguments))
+
+
+# --- encode
+
+
+class Toy:
+    """Stands for a trained model: two numbers a text."""
+
+    def encode(self, texts, **settings):
+        self.settings = settings
+        return np.array([[len(text), 1 / 3] for text in texts], np.float32).reshape(-1, 2)
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    from jaxemb.cli import encoding
+
+    model = Toy()
+    monkeypatch.setattr(encoding, "load", lambda path: model)
+    return model
+
+
+def test_encode_prints_json_lines_in_order(line, toy, tmp_path):
+    source = tmp_path / "texts.txt"
+    source.write_bytes("ab\n\nçé\f!\r\n".encode())
+    code, out, _ = line("encode", "m", str(source), "--dim", "2", "--batch-size", "7")
+    rows = [json.loads(row) for row in out.splitlines()]
+    assert code == 0
+    assert [row["text"] for row in rows] == ["ab", "", "çé\f!"]
+    assert [row["vector"][0] for row in rows] == [2, 0, 4]
+    assert np.float32(rows[0]["vector"][1]) == np.float32(1 / 3)
+    assert toy.settings["dim"] == 2 and toy.settings["batch_size"] == 7
+
+
+def test_encode_writes_files(line, toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"one\nthree\n")))
+    out = tmp_path / "vectors.npy"
+    assert line("encode", "m", "--out", str(out)) == (0, "", "")
+    assert np.load(out).tolist() == [[3, np.float32(1 / 3)], [5, np.float32(1 / 3)]]
+    assert os.listdir(tmp_path) == ["vectors.npy"]
+    source = tmp_path / "texts.txt"
+    source.write_text("one\n")
+    assert line("encode", "m", str(source), "--out", str(tmp_path / "v.jsonl"))[0] == 0
+    assert json.loads((tmp_path / "v.jsonl").read_text())["text"] == "one"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "does not exist"), (b"", "is empty"), (b"a\0b", "binary"), (b"\xff\xfea", "not UTF-8")],
+)
+def test_encode_refuses_what_is_no_text(line, toy, tmp_path, monkeypatch, content, words):
+    source = tmp_path / "texts.txt"
+    if content is not None:
+        source.write_bytes(content)
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+        assert words in refused(line("encode", "m"))
+    assert words in refused(line("encode", "m", str(source)))
+
+
+def test_encode_says_where_it_cannot_write(line, toy, tmp_path):
+    source = tmp_path / "texts.txt"
+    source.write_text("one\n")
+    told = refused(line("encode", "m", str(source), "--out", str(tmp_path / "no" / "v.npy")))
+    assert "cannot be written: No such file or directory" in told
