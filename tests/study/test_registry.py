@@ -200,14 +200,14 @@ def test_a_script_of_several_experiments_wants_a_name(tmp_path):
         done.stderr == "error: several.py has several; name one of: own_command, other_command.\n"
     )
     assert (
-        json.loads(run_script(path, "other_command").stdout.replace("'", '"'))[1] == "other_command"
+        json.loads(run_script(path, "other_command").stdout.replace("'", '"'))[3] == "other_command"
     )
 
 
 def test_an_imported_file_runs_nothing(tmp_path):
     path = tmp_path / "own_command.py"
     path.write_text(SCRIPT.format(more=""))
-    code = f"from jaxemb import registry; registry.load_file({str(path)!r})"
+    code = f"from jaxemb.study import registry; registry.load_file({str(path)!r})"
     done = python("-c", code)
     assert done.stdout == "not reached\n", done.stderr
 
@@ -219,7 +219,7 @@ def test_own_experiments_of_a_wheel_and_of_a_checkout(tmp_path, monkeypatch):
     monkeypatch.undo()
     package = tmp_path / "site" / "jaxemb"
     package.mkdir(parents=True)
-    monkeypatch.setattr(registry, "__file__", str(package / "registry.py"))
+    monkeypatch.setattr(registry, "__file__", str(package / "study" / "registry.py"))
     (tmp_path / "site" / "experiments").mkdir()
     assert registry._own_folder() == []  # somebody else's, beside an installed package
     (tmp_path / "site" / "pyproject.toml").touch()

@@ -198,7 +198,7 @@ def test_a_killed_experiment_goes_on_where_it_stopped(tmp_path):
     )
 
     def start(folder):
-        command = [sys.executable, "-c", script, str(folder), str(Path(__file__).parent)]
+        command = [sys.executable, "-c", script, str(folder), str(Path(__file__).parents[1])]
         return subprocess.Popen(command, env={**os.environ, "JAX_NUM_CPU_DEVICES": "1"})
 
     killed = start(tmp_path / "killed")

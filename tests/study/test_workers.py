@@ -179,7 +179,7 @@ def test_a_folder_that_cannot_be_written_is_told_by_the_worker(tmp_path):
 def test_only_events_reach_the_pipe_of_a_worker(tmp_path):
     """Whatever else is printed goes to the arm's log, from C too."""
     script = (
-        "import os, sys; from jaxemb import workers\n"
+        "import os, sys; from jaxemb.study import workers\n"
         "def run_arm(job, emit):\n"
         "    print('a library', flush=True); os.write(1, b'another')\n"
         "    emit({'event': 'done', 'name': 'π'})\n"
