@@ -1,7 +1,29 @@
-"""Losses: arrays in, named terms of (value, weight) a row out. Any wrapper goes around any loss."""
+"""Losses: a batch's columns in, named terms of (value, weight) per row out; wrappers go around any."""
 
-from jaxemb.losses.base import Loss, Term, check_columns, reduce
+from jaxemb.losses.base import (
+    Columns,
+    Loss,
+    LossState,
+    Term,
+    check_columns,
+    column,
+    reduce,
+    row_weights,
+    vectors,
+    weights,
+)
 from jaxemb.losses.candidates import Candidates, Identity, KeepAll, MaskDuplicates, SameFamily
+from jaxemb.losses.embedded import (
+    Depths,
+    Embedded,
+    Logits,
+    Reading,
+    States,
+    Vector,
+    embedded,
+    flat_items,
+    stacked,
+)
 from jaxemb.losses.info_nce import (
     Block,
     ByRow,
@@ -15,5 +37,7 @@ from jaxemb.losses.info_nce import (
     info_nce,
 )
 from jaxemb.losses.layer_wise import LayerWise
-from jaxemb.losses.matryoshka import Matryoshka, SampledDimension, Wrapper
-from jaxemb.losses.similarity import Cosine, Dot, Similarity
+from jaxemb.losses.matryoshka import Matryoshka, SampledDimension
+from jaxemb.losses.similarity import Cosine, Dot, MaxSim, Similarity, unit
+from jaxemb.losses.temperature import LearnedTemperature, Temperature
+from jaxemb.losses.wrapper import Wrapper

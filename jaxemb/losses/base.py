@@ -1,43 +1,68 @@
-"""What every loss is: arrays in, named terms of (value, weight) a row out, and one reduction."""
+"""What every loss is: a batch's columns in, named terms of (value, weight) per row out."""
 
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Key, Shaped
 
 from jaxemb.config import Part, UsageError
+from jaxemb.losses.embedded import Embedded, Reading, Vector
 from jaxemb.runtime import mean
 
-Columns = Mapping[str, Shaped[Array, "rows ..."]]
+Columns = Mapping[str, Any]
+"""A batch by column: `Embedded` for what the loss reads, arrays `[rows, ...]` for the rest."""
 
 
 class Term(NamedTuple):
-    """One value and one weight a row of this device; a weight of 0 leaves the row out."""
+    """One value and one weight for each row of this device; a weight of 0 leaves the row out."""
 
     value: Float32[Array, " rows"]
     weight: Float32[Array, " rows"]
 
 
+class LossState(NamedTuple):
+    """What a loss carries from step to step.
+
+    Attributes:
+        params: what is trained with the network, such as a temperature; optimized with it.
+        memory: what is only kept, such as a queue of vectors; equal on every device.
+    """
+
+    params: Any
+    memory: Any
+
+
 class Loss(Part):
     """Slot: a batch's columns to named terms; the loss is the sum of the terms' weighted means.
 
-    `columns` holds this device's rows: vectors `[rows, dim]` (or `[rows, k, dim]` for a column of
-    `k` texts a row) under the names in `vectors`, and whatever else the data carries (`query_id`,
-    `score`, ...) as it is. Where `reads_depths` is true, vectors carry one more axis before the
-    last: `[rows, layers, dim]`, one vector for each depth at which the encoder could be cut.
+    `columns` holds this device's rows: an `Embedded` for each column in `reads`, and whatever else
+    the data carries (`query_id`, `score`, ...) as arrays. A loss without parameters and memory
+    defines `__call__` alone; one with them defines `init` and `apply`.
 
     Attributes:
         needs: columns that must exist; checked before training by `check_columns`.
-        vectors: columns that are embedded before the loss sees them; those that it does not need
-            may be absent.
-        reads_depths: whether every depth's vector is wanted.
+        vectors: columns that are read as vectors; those that it does not need may be absent.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
     vectors: ClassVar[tuple[str, ...]] = ()
-    reads_depths: ClassVar[bool] = False
+
+    @property
+    def reads(self) -> Mapping[str, Reading]:
+        """What is asked of the network, by column; by default a `Vector` of each in `vectors`."""
+        return dict.fromkeys(self.vectors, Vector())
+
+    def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
+        """Parameters and memory before the first step, from the shapes of a batch's columns."""
+        return LossState({}, {})
+
+    def apply(
+        self, state: LossState, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
+    ) -> tuple[dict[str, Term], Any]:
+        """`(terms, memory)`: the terms of this device's rows, and the memory for the next step."""
+        return self(columns, key=key, axis=axis), state.memory
 
     def __call__(
         self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
@@ -52,27 +77,39 @@ class Loss(Part):
         raise TypeError(f"{type(self).__name__} must define __call__(columns, *, key, axis)")
 
 
+Totals = Mapping[str, Float32[Array, ""]]
+"""The weight of each term, summed over all rows."""
+
+
+def weights(terms: Mapping[str, Term], axis: str | None = None) -> dict[str, Float32[Array, ""]]:
+    """The sum of each term's weights, per device on average."""
+    return {name: mean(jnp.sum(term.weight), axis) for name, term in terms.items()}
+
+
 def reduce(
-    terms: Mapping[str, Term], axis: str | None = None
+    terms: Mapping[str, Term], axis: str | None = None, totals: Totals | None = None
 ) -> tuple[Float32[Array, ""], dict[str, Float32[Array, ""]]]:
     r"""The loss and its parts: $\sum_t \sum_i v_{ti} w_{ti} / \sum_i w_{ti}$ over all devices.
 
     Numerator and denominator are averaged over devices separately: the mean of per-device weighted
     means is another number as soon as the weights are uneven.
 
+    Args:
+        totals: denominators to use, where these rows are a piece of a batch whose weights were
+            summed before; the parts of all pieces then add up to those of the batch.
+
     Example:
         >>> total, parts = reduce({"query": Term(jnp.array([1.0, 3.0]), jnp.array([1.0, 0.0]))})
         >>> float(total)
         1.0
     """
-    parts = {name: _weighted_mean(term, axis) for name, term in terms.items()}
+    totals = weights(terms, axis) if totals is None else totals
+    tiny = jnp.finfo(jnp.float32).tiny
+    parts = {
+        name: mean(jnp.sum(term.value * term.weight), axis) / jnp.maximum(totals[name], tiny)
+        for name, term in terms.items()
+    }
     return sum(parts.values(), start=jnp.zeros((), jnp.float32)), parts
-
-
-def _weighted_mean(term: Term, axis: str | None) -> Float32[Array, ""]:
-    weighted = mean(jnp.sum(term.value * term.weight), axis)
-    weight = mean(jnp.sum(term.weight), axis)
-    return weighted / jnp.maximum(weight, jnp.finfo(jnp.float32).tiny)
 
 
 def check_columns(loss: Loss, dataset) -> None:
@@ -86,15 +123,26 @@ def check_columns(loss: Loss, dataset) -> None:
 
 
 def column(columns: Columns, name: str, shape: str) -> Shaped[Array, "rows ..."]:
-    """A column whose rank is that of `shape` (axis names, such as `"rows dim"`), or UsageError."""
+    """A column's array, whose rank is that of `shape` (axis names, such as `"rows dim"`).
+
+    Of what was embedded, its vectors.
+
+    Raises:
+        UsageError: the column is absent or has another rank.
+    """
     if name not in columns:
         raise UsageError(f"The loss needs the column {name!r}; the batch has {', '.join(columns)}.")
-    array = columns[name]
+    array = vectors(columns[name])
     if array.ndim != len(shape.split()):
         raise UsageError(
             f"The column {name!r} has the shape {array.shape}; the loss reads [{shape}] there."
         )
     return array
+
+
+def vectors(value: Any) -> Array:
+    """The vectors of what was embedded; an array stays."""
+    return value.vectors if isinstance(value, Embedded) else value
 
 
 def scaled(terms: Mapping[str, Term], factor: float, prefix: str) -> dict[str, Term]:

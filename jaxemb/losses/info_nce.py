@@ -1,16 +1,18 @@
 """One InfoNCE: a softmax over blocks of scores, with masked, weighted candidates."""
 
 import dataclasses
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32, Int, Key
 
 from jaxemb.config import Part, UsageError
-from jaxemb.losses.base import Columns, Loss, Term, column, row_weights
+from jaxemb.losses.base import Columns, Loss, LossState, Term, column, row_weights
 from jaxemb.losses.candidates import Candidates, Identity, MaskDuplicates
+from jaxemb.losses.embedded import Embedded, embedded, flat_items, stacked
 from jaxemb.losses.similarity import Cosine, Similarity
+from jaxemb.losses.temperature import Temperature, temperature_of
 from jaxemb.runtime import gather, own_rows
 
 # The id of a text whose id the data does not give: one that no data set uses.
@@ -65,7 +67,7 @@ def info_nce(
 class Side(NamedTuple):
     """One role's vectors in a batch, whose texts they are, and which pair each belongs to."""
 
-    vectors: Float[Array, "n dim"]
+    embedded: Embedded
     identity: Identity
     pair: Int[Array, " n"]
     weight: Float32[Array, " n"]
@@ -168,7 +170,7 @@ class InfoNCE(Loss):
     weight 0 is filler and nobody's candidate.
 
     Args:
-        temperature: $\tau > 0$.
+        temperature: $\tau > 0$, a number or `LearnedTemperature()`.
         similarity: $s$.
         blocks: which scores are made.
         candidates: which of them count.
@@ -189,7 +191,7 @@ class InfoNCE(Loss):
     Reply, arXiv:1705.00652.
     """
 
-    temperature: float = 0.05
+    temperature: float | Temperature = 0.05
     similarity: Similarity = Cosine()
     blocks: tuple[Block, ...] = (QueryToDocument(),)
     candidates: Candidates = MaskDuplicates()
@@ -199,8 +201,7 @@ class InfoNCE(Loss):
     vectors: ClassVar[tuple[str, ...]] = ("query", "positive", "negatives")
 
     def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise UsageError(f"temperature={self.temperature} must be positive.")
+        temperature_of(self.temperature)
         if not self.blocks:
             raise UsageError("InfoNCE needs at least one block, such as QueryToDocument().")
         for blocks in self.partition.groups(self.blocks).values():
@@ -211,15 +212,30 @@ class InfoNCE(Loss):
                     f"add {'QueryToDocument' if blocks[0].row == 'query' else 'DocumentToQuery'}()."
                 )
 
+    def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
+        """The temperature's parameters, where it is learned."""
+        return LossState(temperature_of(self.temperature).init(), {})
+
+    def apply(
+        self, state: LossState, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
+    ) -> tuple[dict[str, Term], Any]:
+        """One term for each softmax: `query`, `document` or `pair`. Nothing is drawn from `key`."""
+        temperature = temperature_of(self.temperature)(state.params)
+        batch = _by_role(columns, self.similarity.shape, axis)
+        groups = self.partition.groups(self.blocks)
+        terms = {
+            name: self._term(blocks, batch, len(groups), temperature)
+            for name, blocks in groups.items()
+        }
+        return terms, state.memory
+
     def __call__(
         self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
     ) -> dict[str, Term]:
-        """One term a softmax: `query`, `document` or `pair`. Nothing is drawn from `key`."""
-        batch = _by_role(columns, axis)
-        groups = self.partition.groups(self.blocks)
-        return {name: self._term(blocks, batch, len(groups)) for name, blocks in groups.items()}
+        """The terms, with the temperature that it starts at."""
+        return self.apply(self.init(key, columns), columns, key=key, axis=axis)[0]
 
-    def _term(self, blocks: tuple[Block, ...], batch: Batch, terms: int) -> Term:
+    def _term(self, blocks: tuple[Block, ...], batch: Batch, terms: int, temperature: Any) -> Term:
         # The block with the target comes first, so that the target's column is the pair's number.
         blocks = sorted(blocks, key=lambda block: not block.holds_target)
         scores, where = zip(*(self._scores(block, batch) for block in blocks), strict=True)
@@ -229,13 +245,13 @@ class InfoNCE(Loss):
             rows.pair,
             where=jnp.concatenate(where, axis=1),
             row_weight=rows.weight,
-            temperature=self.temperature,
+            temperature=temperature,
         )
         return Term(term.value / terms, term.weight)
 
     def _scores(self, block: Block, batch: Batch) -> tuple[Array, Array]:
         rows, columns = batch.rows[block.row], batch.candidates[block.column]
-        scores = self.similarity(rows.vectors, columns.vectors)
+        scores = self.similarity(rows.embedded, columns.embedded)
         keep = jnp.broadcast_to(columns.weight > 0, scores.shape)
         allowed = self.candidates.keep(rows.identity, columns.identity)
         if allowed is not None:
@@ -246,29 +262,43 @@ class InfoNCE(Loss):
         return scores, keep & (rows.pair[:, None] != columns.pair)
 
 
-def _by_role(columns: Columns, axis: str | None) -> Batch:
-    query = column(columns, "query", "rows dim")
-    positive = column(columns, "positive", "rows dim")
-    pair = own_rows(len(query), axis)
+def _by_role(columns: Columns, shape: str, axis: str | None) -> Batch:
+    query, positive = _texts(columns, "query", shape), _texts(columns, "positive", shape)
+    rows_here = query.vectors.shape[0]
+    pair = own_rows(rows_here, axis)
     identity = Identity(columns.get("query_id"), columns.get("positive_id"), columns.get("family"))
-    weight = row_weights(columns, len(query))
+    weight = row_weights(columns, rows_here)
     rows = {
         "query": Side(query, identity, pair, weight),
         "document": Side(positive, identity, pair, weight),
     }
-    candidates = {
-        role: jax.tree.map(lambda x: gather(x, axis), side) for role, side in rows.items()
-    }
+    candidates = {role: _gathered(side, axis) for role, side in rows.items()}
     if "negatives" in columns:
-        hard = jax.tree.map(lambda x: gather(x, axis), _negatives(columns, pair, weight))
-        joined = jax.tree.map(lambda *x: jnp.concatenate(x), candidates["document"], hard)
-        candidates["document"] = joined
+        hard = _gathered(_negatives(columns, shape, pair, weight), axis)
+        candidates["document"] = _joined(candidates["document"], hard)
     return Batch(rows, candidates)
 
 
-def _negatives(columns: Columns, pair: Array, weight: Array) -> Side:
-    negatives = column(columns, "negatives", "rows negatives dim")
-    k = negatives.shape[1]
+def _texts(columns: Columns, name: str, shape: str) -> Embedded:
+    column(columns, name, shape)
+    return embedded(columns[name]).plain
+
+
+def _gathered(side: Side, axis: str | None) -> Side:
+    return jax.tree.map(lambda x: gather(x, axis), side)
+
+
+def _joined(above: Side, below: Side) -> Side:
+    rest = [
+        jax.tree.map(lambda *x: jnp.concatenate(x), *pair)
+        for pair in zip(above[1:], below[1:], strict=True)
+    ]
+    return Side(stacked([above.embedded, below.embedded]), *rest)
+
+
+def _negatives(columns: Columns, shape: str, pair: Array, weight: Array) -> Side:
+    negatives = _texts(columns, "negatives", shape.replace("rows", "rows negatives"))
+    k = negatives.vectors.shape[1]
     unknown = jnp.full(len(pair) * k, UNKNOWN)
     document = jnp.reshape(columns.get("negatives_id", unknown), -1)
     identity = Identity(
@@ -276,5 +306,9 @@ def _negatives(columns: Columns, pair: Array, weight: Array) -> Side:
         document=document if "positive_id" in columns else None,
         family=jnp.repeat(columns["family"], k) if "family" in columns else None,
     )
-    flat = negatives.reshape(-1, negatives.shape[-1])
-    return Side(flat, identity, jnp.repeat(pair, k), jnp.repeat(weight, k))
+    present = jnp.repeat(weight, k)
+    if negatives.real is not None and negatives.vectors.ndim == 3:
+        # Rows may have unequal numbers of negatives: those that are not there are nobody's.
+        present = present * negatives.real.reshape(-1)
+        negatives = Embedded(negatives.vectors)
+    return Side(flat_items(negatives), identity, jnp.repeat(pair, k), present)

@@ -1,14 +1,16 @@
 """A wrapper that trains shallower layers too, so that an encoder can be cut after training."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32, Int, Key
 
 from jaxemb.config import UsageError
-from jaxemb.losses.base import Columns, Loss, Term, row_weights, scaled
-from jaxemb.losses.matryoshka import Wrapper
+from jaxemb.losses.base import Columns, Loss, Term, row_weights, vectors
+from jaxemb.losses.embedded import Depths, Reading, Vector
+from jaxemb.losses.wrapper import Wrapper
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,31 +46,31 @@ class LayerWise(Wrapper):
     def __post_init__(self) -> None:
         if self.temperature <= 0:
             raise UsageError(f"temperature={self.temperature} must be positive.")
-        if self.inner.reads_depths:
-            raise UsageError("LayerWise lies inside LayerWise; use it once.")
+        if any(reading != Vector() for reading in self.inner.reads.values()):
+            raise UsageError("LayerWise needs an inner loss that reads one vector of each text.")
 
     @property
-    def reads_depths(self) -> bool:
-        """True: vectors arrive as `[rows, layers, dim]`."""
-        return True
+    def reads(self) -> Mapping[str, Reading]:
+        """Vectors of every depth, `[rows, layers, dim]`."""
+        return dict.fromkeys(self.inner.reads, Depths())
 
-    def __call__(
-        self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
-    ) -> dict[str, Term]:
-        """The inner terms, named `last/<term>` and `shallow/<term>`, and `alignment`."""
-        draw, inner_key = jax.random.split(key)
-        chosen = jax.random.randint(draw, (), 0, self._layers(columns) - 1)
-        last = self.changed(columns, lambda x: x[..., -1, :])
-        shallow = self.changed(columns, lambda x: _layer(x, chosen))
-        terms = scaled(self.inner(last, key=inner_key, axis=axis), 1.0, "last")
-        terms |= scaled(self.inner(shallow, key=inner_key, axis=axis), 1.0, "shallow")
-        if self.alignment:
-            terms["alignment"] = self._alignment(last, shallow)
-        return terms
+    def variants(self, columns: Columns, key: Key[Array, ""]) -> dict[str, Columns]:
+        """The deepest vectors under `last`, those of the layer drawn under `shallow`."""
+        chosen = jax.random.randint(key, (), 0, self._layers(columns) - 1)
+        return {
+            "last": self.changed(columns, lambda x: x[..., -1, :]),
+            "shallow": self.changed(columns, lambda x: _layer(x, chosen)),
+        }
+
+    def extra_terms(self, variants: Mapping[str, Columns]) -> dict[str, Term]:
+        """`alignment`, unless its weight is 0."""
+        if not self.alignment:
+            return {}
+        return {"alignment": self._alignment(variants["last"], variants["shallow"])}
 
     def _layers(self, columns: Columns) -> int:
-        name = next(name for name in self.vectors if name in columns)
-        array = columns[name]
+        name = next(name for name in self.reads if name in columns)
+        array = vectors(columns[name])
         if array.ndim < 3:
             raise UsageError(
                 f"The column {name!r} has the shape {array.shape}; "
@@ -79,8 +81,9 @@ class LayerWise(Wrapper):
         return array.shape[-2]
 
     def _alignment(self, last: Columns, shallow: Columns) -> Term:
-        names = [name for name in self.vectors if name in last]
-        texts = [_divergence(last[name], shallow[name], self.temperature) for name in names]
+        names = [name for name in self.reads if name in last]
+        pairs = [(last[name].vectors, shallow[name].vectors) for name in names]
+        texts = [_divergence(teacher, student, self.temperature) for teacher, student in pairs]
         rows = len(texts[0])
         value = jnp.mean(jnp.concatenate([x.reshape(rows, -1) for x in texts], axis=1), axis=1)
         return Term(value * self.alignment, row_weights(last, rows))

@@ -7,36 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from jaxemb.config import UsageError
-from jaxemb.losses.base import Columns, Loss, Term, scaled
-
-
-class Wrapper(Loss):
-    """Base of losses around a loss: the slot is `inner`, whose columns it reads."""
-
-    inner: Loss
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """The inner loss's."""
-        return self.inner.needs
-
-    @property
-    def vectors(self) -> tuple[str, ...]:
-        """The inner loss's."""
-        return self.inner.vectors
-
-    @property
-    def reads_depths(self) -> bool:
-        """Whether a layer-wise wrapper lies inside."""
-        return self.inner.reads_depths
-
-    def changed(self, columns: Columns, change) -> dict[str, Array]:
-        """The columns with `change` applied to each column of vectors."""
-        return {name: change(x) if name in self.vectors else x for name, x in columns.items()}
-
-    def width(self, columns: Columns) -> int:
-        """How many numbers a vector has."""
-        return next(columns[name] for name in self.vectors if name in columns).shape[-1]
+from jaxemb.losses.base import Columns, Loss
+from jaxemb.losses.wrapper import Wrapper
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,16 +42,17 @@ class Matryoshka(Wrapper):
         if self.weights and len(self.weights) != len(self.dims):
             raise UsageError(f"{len(self.weights)} weights for {len(self.dims)} dims.")
 
-    def __call__(
-        self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
-    ) -> dict[str, Term]:
-        """The inner loss's terms, named `dim<d>/<term>`."""
+    def variants(self, columns: Columns, key: Key[Array, ""]) -> dict[str, Columns]:
+        """The first `d` numbers of every vector, under `dim<d>`."""
         _check_width(self.dims, self.width(columns))
-        terms = {}
-        for dim, weight in zip(self.dims, self.weights or (1.0,) * len(self.dims), strict=True):
-            prefixes = self.changed(columns, lambda x, dim=dim: x[..., :dim])
-            terms |= scaled(self.inner(prefixes, key=key, axis=axis), weight, f"dim{dim}")
-        return terms
+        return {
+            f"dim{dim}": self.changed(columns, lambda x, dim=dim: x[..., :dim]) for dim in self.dims
+        }
+
+    def factor(self, variant: str) -> float:
+        """The length's weight."""
+        names = [f"dim{dim}" for dim in self.dims]
+        return dict(zip(names, self.weights, strict=True))[variant] if self.weights else 1.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,23 +80,22 @@ class SampledDimension(Wrapper):
     def __post_init__(self) -> None:
         _check_dims(self.dims)
 
-    def __call__(
-        self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
-    ) -> dict[str, Term]:
-        """The inner loss's terms, named `full/<term>` and `sampled/<term>`."""
+    def variants(self, columns: Columns, key: Key[Array, ""]) -> dict[str, Columns]:
+        """The whole vectors under `full`, those with a mask under `sampled`."""
         width = self.width(columns)
         _check_width(self.dims, width)
-        draw, inner_key = jax.random.split(key)
-        dim = jax.random.choice(draw, jnp.array(self.dims))
-        mask = jnp.arange(width) < dim
-        cut = self.changed(columns, lambda x: jnp.where(mask, x, 0))
-        full = scaled(self.inner(columns, key=inner_key, axis=axis), 1.0, "full")
-        return full | scaled(self.inner(cut, key=inner_key, axis=axis), 1.0, "sampled")
+        mask = jnp.arange(width) < jax.random.choice(key, jnp.array(self.dims))
+        return {
+            "full": columns,
+            "sampled": self.changed(columns, lambda x: jnp.where(mask, x, 0)),
+        }
 
 
 def _check_dims(dims: tuple[int, ...]) -> None:
     if not dims or min(dims) < 1:
         raise UsageError(f"dims={dims}: give at least one positive length.")
+    if len(set(dims)) < len(dims):
+        raise UsageError(f"dims={dims}: a length stands there twice.")
 
 
 def _check_width(dims: tuple[int, ...], width: int) -> None:

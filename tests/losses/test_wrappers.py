@@ -12,6 +12,7 @@ import pytest
 from jaxemb.config import UsageError
 from jaxemb.losses import (
     Cosine,
+    Depths,
     InfoNCE,
     LayerWise,
     Loss,
@@ -19,6 +20,7 @@ from jaxemb.losses import (
     SampledDimension,
     Term,
     check_columns,
+    column,
     reduce,
 )
 
@@ -57,7 +59,7 @@ class Spread(Loss):
     vectors: ClassVar[tuple[str, ...]] = ("query",)
 
     def __call__(self, columns, *, key, axis=None):
-        value = jnp.sum(columns["query"] ** 2, axis=-1)
+        value = jnp.sum(column(columns, "query", "rows dim") ** 2, axis=-1)
         return {"spread": Term(value, jnp.ones_like(value))}
 
 
@@ -166,7 +168,11 @@ def test_the_last_layer_is_never_drawn_as_the_shallow_one():
 )
 def test_wrappers_compose(wrap, inner):
     loss = wrap(inner)
-    assert loss.reads_depths and loss.needs == inner.needs and loss.vectors == inner.vectors
+    assert (
+        set(loss.reads.values()) == {Depths()}
+        and loss.needs == inner.needs
+        and loss.vectors == inner.vectors
+    )
     columns = {n: x for n, x in vectors(3).items() if n in inner.vectors}
     value, gradient = jax.value_and_grad(lambda c: terms(loss, c)[0])(columns)
     assert np.isfinite(value)
@@ -196,7 +202,7 @@ def test_what_cannot_work_is_refused_in_a_sentence():
         LayerWise(inner=InfoNCE())(vectors(1), key=KEY)
     with pytest.raises(UsageError, match=r"reads \[rows layers dim\]"):
         LayerWise(inner=InfoNCE())(vectors(), key=KEY)
-    with pytest.raises(UsageError, match="use it once"):
+    with pytest.raises(UsageError, match="reads one vector of each text"):
         LayerWise(inner=Matryoshka(inner=LayerWise(inner=InfoNCE()), dims=(4,)))
 
 
