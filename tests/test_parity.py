@@ -23,6 +23,7 @@ import toy
 
 from jaxemb.config import UsageError, choices
 from jaxemb.losses import (
+    Depths,
     DocumentToDocument,
     DocumentToQuery,
     InfoNCE,
@@ -38,18 +39,19 @@ from jaxemb.runtime.checkpoints import Checkpoints
 from jaxemb.training import (
     SGD,
     Constant,
+    Everything,
     Full,
     GradCache,
     GradientMethod,
     Microbatch,
-    Objective,
     Rematerialize,
     Steps,
     Train,
     train,
 )
 from jaxemb.training.state import create
-from jaxemb.training.step import Program, make_step
+from jaxemb.training.step import Compiles, program
+from jaxemb.training.step import start as begin
 
 BLOCKS = (QueryToDocument(), DocumentToQuery(), QueryToQuery(), DocumentToDocument())
 LOSSES = {
@@ -80,13 +82,14 @@ class RecordingSGD(SGD):
 def outcome(loss: Loss, gradients: GradientMethod, runtime: Runtime) -> dict:
     """Loss, terms, gradient and new parameters of one step, as numpy."""
     optimizer = RecordingSGD(learning_rate=0.1, schedule=Constant(), clip=None)
-    model = start(2 if loss.reads_depths else 1)
-    transform = optimizer.transform(model.params, 1)
-    objective = Objective(model.embedder, loss, runtime.devices.axis)
-    step = make_step(objective, gradients, optimizer, transform, 1)
-    state = runtime.place(create(model.params, transform, jax.random.key(1)))
-    program = Program(step, runtime, jax.eval_shape(lambda state: state, state))
-    state, metrics = program(state, next(toy.RandomBatches(32, seed=5)))
+    model = start(2 if Depths() in loss.reads.values() else 1)
+    compiles = Compiles(model.embedder, loss, gradients, optimizer, Everything(), runtime)
+    key = jax.random.key(1)
+    moving, kept, memory = begin(model.embedder, loss, Everything(), model.params, key)
+    transform = optimizer.transform(moving)
+    state = runtime.place(create(moving, memory, transform, key))
+    step = program(compiles, state, kept)
+    state, metrics = step(state, kept, 0.1, next(toy.RandomBatches(32, seed=5)))
     return jax.device_get(
         {"metrics": metrics, "gradient": state.optimizer[1], "params": state.params}
     )
@@ -117,7 +120,7 @@ def test_parity_covers_every_loss():
 def test_parity_is_not_trivial():
     assert jax.device_count() == 8
     result = outcome(LOSSES["info_nce"], Full(), ONE)
-    assert all(np.linalg.norm(x) > 0 for x in jax.tree.leaves(result["gradient"]["tokens"]))
+    assert all(np.linalg.norm(x) > 0 for x in jax.tree.leaves(result["gradient"].network["tokens"]))
     shardings = LAYOUTS["fsdp"].shardings(start(1).params)
     split = [s for s in jax.tree.leaves(shardings) if not s.is_fully_replicated]
     assert len(split) >= 5

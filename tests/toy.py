@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxemb.config import UsageError
-from jaxemb.data import Dataset
+from jaxemb.data import Batches, Dataset
 from jaxemb.encoders import Transformer
 from jaxemb.model import Embedder, Model
 from jaxemb.pooling import Mean
@@ -36,7 +36,7 @@ def model(**changes: Any) -> Model:
     return dataclasses.replace(created, tokenizer=tokenizer)
 
 
-class RandomBatches:
+class RandomBatches(Batches):
     """Batch `n` depends on the seed and `n` alone."""
 
     def __init__(self, rows: int, seed: int, poisoned: int | None = None):

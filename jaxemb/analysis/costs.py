@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
-from jaxemb.model import Embedder
-from jaxemb.text import TextBatch
+from jaxemb.losses import Reading
+from jaxemb.model import Network
 from jaxemb.training import Train
 
 # The backward pass multiplies each matrix twice where the forward pass does once.
@@ -20,7 +19,7 @@ def of_recipe(recipe: Any) -> dict[str, int | None]:
     """`{"parameters", "flops"}`; None where no model is involved.
 
     FLOPs are those of training: forward and backward passes of every step at the full length of
-    the batch, `2 m n k` a product of `[m, k]` by `[k, n]`. Closed-form stages, evaluation, the
+    the batch, `2 m n k` for a product of `[m, k]` by `[k, n]`. Closed-form stages, evaluation, the
     loss itself and recomputed activations are left out.
 
     Example:
@@ -28,47 +27,45 @@ def of_recipe(recipe: Any) -> dict[str, int | None]:
         >>> of_recipe(recipes.static_bag())["flops"]
         0
     """
-    embedder = recipe.network
-    if embedder is None:
+    network = recipe.network
+    if network is None:
         return {"parameters": None, "flops": None}
+    trainings = [stage.training for stage in recipe.stages if stage.learns]
     return {
-        "parameters": sum(parameters(embedder).values()),
-        "flops": sum(
-            training_flops(embedder, stage) for stage in recipe.stages if isinstance(stage, Train)
-        ),
+        "parameters": sum(parameters(network).values()),
+        "flops": sum(training_flops(network, training) for training in trainings),
     }
 
 
 @functools.lru_cache(maxsize=64)
-def _shapes(embedder: Embedder) -> Any:
-    return embedder.shapes()
+def _shapes(network: Network) -> Any:
+    return network.shapes()
 
 
-def parameters(embedder: Embedder) -> dict[str, int]:
-    """How many numbers each part of an embedder learns, by the part's slot."""
+def parameters(network: Network) -> dict[str, int]:
+    """How many numbers each part of a network learns, by the part's slot or the tower's name."""
     return {
         slot: sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))
-        for slot, tree in _shapes(embedder).items()
+        for slot, tree in _shapes(network).items()
     }
 
 
-def training_flops(embedder: Embedder, stage: Train) -> int:
+def training_flops(network: Network, training: Train) -> int:
     """FLOPs of all steps of a training stage."""
-    columns = [name for name in stage.loss.vectors if name in stage.data.columns]
-    rows = getattr(stage.data, "batch_size", 1)
-    depths = stage.loss.reads_depths
-    lengths = [embedder.text.limit("query" if name == "query" else "document") for name in columns]
-    each = sum(text_flops(embedder, length, depths=depths) for length in lengths)
-    return PASSES * stage.budget.count(stage.data) * rows * each
+    columns = [name for name in training.loss.reads if name in training.data.columns]
+    rows = getattr(training.data, "batch_size", 1)
+    each = sum(column_flops(network, name, training.loss.reads[name]) for name in columns)
+    return PASSES * training.budget.count(training.data) * rows * each
 
 
-def text_flops(embedder: Embedder, tokens: int | None = None, *, depths: bool = False) -> int:
-    """FLOPs of embedding one text of `tokens` tokens (by default the longest that is read)."""
-    length = embedder.text.max_tokens if tokens is None else tokens
-    batch = TextBatch(
-        jax.ShapeDtypeStruct((1, length), jnp.int32), jax.ShapeDtypeStruct((1, length), jnp.bool_)
-    )
-    return product_flops(embedder.depths if depths else embedder.apply, _shapes(embedder), batch)
+def column_flops(network: Network, column: str, reading: Reading) -> int:
+    """FLOPs of embedding one of the largest inputs of a column, such as the longest text."""
+    inputs = {column: network.tower_of(column).largest(column)}
+
+    def embed(params: Any, inputs: Any) -> Any:
+        return network.embed(params, inputs, {column: reading})
+
+    return product_flops(embed, _shapes(network), inputs)
 
 
 def product_flops(function: Callable, *shapes: Any) -> int:

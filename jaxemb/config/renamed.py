@@ -3,6 +3,8 @@
 A key of `RENAMED` is a part's old tag, or an old field under its part's present tag.
 """
 
+from collections.abc import Callable
+
 # Where a room's parts went as a whole.
 _ROOMS = {
     "agreement": "study",
@@ -36,6 +38,25 @@ RENAMED |= {
     for (old, new), names in _MOVED.items()
     for name in names
 }
+
+
+def _shared_training(data: dict) -> dict:
+    return {
+        "part": "jaxemb.training.Shared",
+        "name": data.get("name", "train"),
+        "inner": {**data, "part": "jaxemb.training.Train"},
+    }
+
+
+# Parts that became something of another form, by what rewrites their JSON.
+REWRITTEN: dict[str, Callable[[dict], dict]] = {
+    "jaxemb.training.SharedTrain": _shared_training,
+}
+
+
+def rewritten(data: dict) -> dict:
+    """The JSON of a part in its present form."""
+    return REWRITTEN.get(data["part"], lambda same: same)(data)
 
 
 def present(tag: str) -> str:

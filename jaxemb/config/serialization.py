@@ -18,7 +18,7 @@ from jaxemb.config.parts import (
     slots,
     tag,
 )
-from jaxemb.config.renamed import RENAMED, present
+from jaxemb.config.renamed import RENAMED, present, rewritten
 
 
 def to_json(obj: Any) -> Any:
@@ -75,6 +75,7 @@ def _decode(data: Any, path: str) -> Any:
         return data
     if not isinstance(data.get("part"), str):
         raise UsageError(f"{path or 'The configuration'} names no part: its 'part' is missing.")
+    data = rewritten(data)
     cls = _class_of(data["part"], path)
     values = {}
     for name, value in data.items():

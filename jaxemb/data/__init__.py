@@ -1,6 +1,6 @@
 """Data: sources of records, views that make examples of them, and datasets that batch those."""
 
-from jaxemb.data.base import SPLITS, Dataset, Source, View
+from jaxemb.data.base import SPLITS, Batches, Dataset, Source, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.files import TextFile
 from jaxemb.data.mixtures import (

@@ -1,15 +1,11 @@
 """The slots of data: sources of records, views that make examples of them, datasets that batch."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jaxemb.config import Part
-
-if TYPE_CHECKING:
-    from jaxemb.data.pipeline import BatchIterator
-    from jaxemb.text import Tokenizer
 
 SPLITS = ("train", "dev", "test")
 
@@ -46,6 +42,38 @@ class View(Part, ABC):
         """The examples that the records give, in their order."""
 
 
+class Batches(ABC):
+    """An endless iterator of batches whose position can be saved.
+
+    A batch is a dict of columns whose rows come first: inputs such as a `TextBatch`, and arrays.
+    """
+
+    def __iter__(self) -> "Batches":
+        return self
+
+    @abstractmethod
+    def __next__(self) -> dict[str, Any]:
+        """The next batch."""
+
+    @abstractmethod
+    def get_state(self) -> dict[str, Any]:
+        """Where the iterator stands, as JSON."""
+
+    @abstractmethod
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state: the batches that follow are those that followed then."""
+
+    def renew(self, step: int, model: Callable[[], Any]) -> None:
+        """Called after each step with a way to the model at that step; usually does nothing.
+
+        Data that ask the model under training, such as a miner's, change what follows. What they
+        found then belongs to their state.
+        """
+
+    def close(self) -> None:
+        """Stop preparing batches; the iterator cannot be used afterwards."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dataset(Part, ABC):
     """What a stage reads: texts to fit on, batches to train on."""
@@ -64,8 +92,12 @@ class Dataset(Part, ABC):
         """Every text of the examples, repeated ones too, in a fixed order."""
 
     @abstractmethod
-    def batches(self, tokenizer: "Tokenizer", *, seed: int) -> "BatchIterator":
-        """An endless, shuffled iterator of batches of static shapes."""
+    def batches(self, model: Any, *, seed: int) -> Batches:
+        """An endless, shuffled iterator of batches of static shapes.
+
+        `model` says how texts become ids, by `tokenizer_of(column)`; teachers and miners ask it for
+        more. A `Tokenizer` will do where nothing else is asked.
+        """
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -13,7 +13,6 @@ from jaxemb.data.mixtures import Several
 from jaxemb.data.pipeline import BatchIterator, Stratified, batches
 from jaxemb.data.pydocs import PyDocs
 from jaxemb.data.views import DOCUMENT, Neighbour, SummaryToBody, document
-from jaxemb.text import Tokenizer
 
 _TEXTS = ("query", "positive", "negatives")
 
@@ -54,10 +53,8 @@ class Pairs(Dataset):
         for example in self.examples():
             yield from (example[role] for role in _TEXTS[:2] if role in example)
 
-    def batches(self, tokenizer: Tokenizer, *, seed: int) -> BatchIterator:
-        return batches(
-            self.examples(), self.columns, tokenizer, batch_size=self.batch_size, seed=seed
-        )
+    def batches(self, model: Any, *, seed: int) -> BatchIterator:
+        return batches(self.examples(), self.columns, model, batch_size=self.batch_size, seed=seed)
 
     def fingerprint(self) -> str:
         return fingerprint(self, [self.source.fingerprint()])
@@ -95,12 +92,12 @@ class StratifiedPairs(Pairs):
                 f"{type(self.view).__name__} has {', '.join(self.view.columns)}"
             )
 
-    def batches(self, tokenizer: Tokenizer, *, seed: int) -> BatchIterator:
+    def batches(self, model: Any, *, seed: int) -> BatchIterator:
         examples = self.examples()
         families = np.array([example["family"] for example in examples])
         order = Stratified(families, self.exponent)
         return batches(
-            examples, self.columns, tokenizer, batch_size=self.batch_size, seed=seed, order=order
+            examples, self.columns, model, batch_size=self.batch_size, seed=seed, order=order
         )
 
 
@@ -138,10 +135,8 @@ class Texts(Dataset):
         for i, record in enumerate(self.source.records(self.split)):
             yield document(record, self.fields, i)
 
-    def batches(self, tokenizer: Tokenizer, *, seed: int) -> BatchIterator:
-        return batches(
-            self.examples(), self.columns, tokenizer, batch_size=self.batch_size, seed=seed
-        )
+    def batches(self, model: Any, *, seed: int) -> BatchIterator:
+        return batches(self.examples(), self.columns, model, batch_size=self.batch_size, seed=seed)
 
     def fingerprint(self) -> str:
         return fingerprint(self, [self.source.fingerprint()])

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from jaxemb.config import UsageError
-from jaxemb.text import TextBatch, Tokenizer, bucket, pad
+from jaxemb.data.base import Batches
+from jaxemb.text import Chunked, TextBatch, Tokenizer, bucket, pad
 
 Batch = dict[str, TextBatch | np.ndarray]
 Order = Any
@@ -15,7 +16,6 @@ Order = Any
 
 _AHEAD = 4  # batches prepared before they are asked for
 _REMEMBERED = 200_000  # examples; the ids of larger data are not kept in memory
-_DTYPES = {"score": np.float32}
 _ROLES = {"query": "query"}  # every other text is a document
 
 
@@ -32,7 +32,7 @@ class BatchStats:
         return self.tokens / self.padded if self.padded else 0.0
 
 
-class BatchIterator:
+class BatchIterator(Batches):
     """An endless iterator of batches, each epoch in its own order.
 
     A batch is a dict of columns: `TextBatch` `[batch, tokens]` (`[batch, k, tokens]` for
@@ -51,9 +51,6 @@ class BatchIterator:
         self._iterator = iter(order.map(make).to_iter_dataset(options))
         self._about = about
         self.stats = BatchStats(0, 0)
-
-    def __iter__(self) -> "BatchIterator":
-        return self
 
     def __next__(self) -> Batch:
         batch = next(self._iterator)
@@ -148,13 +145,17 @@ def _shuffled(places: np.ndarray, batch_size: int, seed: int) -> Order:
 def batches(
     examples: Sequence[dict[str, Any]],
     columns: Sequence[str],
-    tokenizer: Tokenizer,
+    model: Any,
     *,
     batch_size: int,
     seed: int,
     order: Shuffled | Stratified = Shuffled(),
 ) -> BatchIterator:
     """Batches of examples in an order.
+
+    Args:
+        model: says by `tokenizer_of(column)` how a column's texts become ids: a `Model`, or a
+            `Tokenizer`, which reads every column alike.
 
     Raises:
         UsageError: there are fewer examples than a batch holds.
@@ -164,15 +165,28 @@ def batches(
             f"the data has {len(examples)} examples, fewer than batch_size={batch_size}"
         )
 
-    encode = _Encoder(tokenizer, remember=len(examples) <= _REMEMBERED)
+    encoders = _Encoders(model, remember=len(examples) <= _REMEMBERED)
 
     def make(indices: np.ndarray) -> Batch:
         chosen = [examples[i] for i in indices.tolist()]
         tasks = [e.get("task", "") for e in chosen]
-        return {name: _column(name, [e[name] for e in chosen], tasks, encode) for name in columns}
+        return {name: _column(name, [e[name] for e in chosen], tasks, encoders) for name in columns}
 
     about = {"size": len(examples), "batch": batch_size, "seed": seed, **order.about}
     return BatchIterator(make, order(len(examples), batch_size, seed), about)
+
+
+class _Encoders:
+    """What encodes each column; columns with one tokenizer share what was tokenised."""
+
+    def __init__(self, model: Any, *, remember: bool):
+        self._model, self._remember = model, remember
+        self._by_tokenizer: dict[int, _Encoder] = {}
+
+    def __getitem__(self, column: str) -> "_Encoder":
+        tokenizer = self._model.tokenizer_of(column)
+        made = _Encoder(tokenizer, remember=self._remember)
+        return self._by_tokenizer.setdefault(id(tokenizer), made)
 
 
 class _Encoder:
@@ -193,32 +207,90 @@ class _Encoder:
                 found[n] = ids
         return found
 
+    def chunks(self, values: Sequence[Chunked], role: str) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Ids of each text and the masks of its chunks."""
+        return self._tokenizer.chunks(values, role=role)
+
     def _of(self, role: str, texts: Sequence[str]) -> list[np.ndarray]:
         if not self._remember:
             return self._tokenizer.encode(texts, role=role)
         new = [text for text in dict.fromkeys(texts) if (role, text) not in self._known]
-        # Ids fit in 16 bits for nearly every vocabulary; the memory of an epoch is halved.
+        # Ids fit in 16 bits for nearly every text; the memory of an epoch is halved.
         ids = self._tokenizer.encode(new, role=role)
-        small = np.uint16 if self._tokenizer.size <= 1 << 16 else np.int32
-        known = {(role, text): i.astype(small) for text, i in zip(new, ids, strict=True)}
+        known = {(role, text): _small(i) for text, i in zip(new, ids, strict=True)}
         self._known.update(known)
         return [self._known[role, text] for text in texts]
 
 
+def _small(ids: np.ndarray) -> np.ndarray:
+    return ids.astype(np.uint16) if ids.max(initial=0) < 1 << 16 else ids
+
+
 def _column(
-    name: str, values: list[Any], tasks: list[str], encode: _Encoder
+    name: str, values: list[Any], tasks: list[str], encoders: _Encoders
 ) -> TextBatch | np.ndarray:
     side = _ROLES.get(name, "document")
     roles = [f"{task}/{side}" if task else side for task in tasks]
-    if isinstance(values[0], str):
+    first = values[0]
+    if isinstance(first, str):
+        encode = encoders[name]
         return _padded(encode(values, roles), encode.max_tokens)
-    if isinstance(values[0], tuple) and isinstance(values[0][0], str):
-        texts = [text for several in values for text in several]
-        each = [role for role, several in zip(roles, values, strict=True) for _ in several]
-        flat = _padded(encode(texts, each), encode.max_tokens)
-        shape = (len(values), len(values[0]), -1)
-        return TextBatch(flat.ids.reshape(shape), flat.mask.reshape(shape))
-    return np.asarray(values, _DTYPES.get(name, np.int32))
+    if isinstance(first, Chunked):
+        return _with_spans(values, roles[0], encoders[name])
+    if isinstance(first, tuple) and any(isinstance(text, str) for row in values for text in row):
+        return _several(values, roles, encoders[name])
+    return _numbers(name, values)
+
+
+def _several(values: list[tuple[str, ...]], roles: list[str], encode: _Encoder) -> TextBatch:
+    """`[rows, k, tokens]`; a row with fewer texts than the others is filled with empty ones.
+
+    The number of texts is a power of two, so that few shapes are compiled.
+    """
+    most = max(map(len, values))
+    if len({len(several) for several in values}) > 1:
+        most = 1 << (most - 1).bit_length()
+    texts = [text for several in values for text in several]
+    each = [role for role, several in zip(roles, values, strict=True) for _ in several]
+    ids = iter(encode(texts, each))
+    blank = np.zeros(0, np.int32)
+    rows = [[next(ids) for _ in several] + [blank] * (most - len(several)) for several in values]
+    flat = _padded([one for row in rows for one in row], encode.max_tokens)
+    shape = (len(values), most, -1)
+    return TextBatch(flat.ids.reshape(shape), flat.mask.reshape(shape))
+
+
+def _with_spans(values: list[Chunked], role: str, encode: _Encoder) -> TextBatch:
+    """Texts with a mask of the tokens of each chunk, `[rows, chunks, tokens]`."""
+    found = encode.chunks(values, role)
+    batch = _padded([ids for ids, _ in found], encode.max_tokens)
+    most = max(len(spans) for _, spans in found)
+    spans = np.zeros((len(values), 1 << (most - 1).bit_length(), batch.ids.shape[1]), bool)
+    for row, (_, own) in zip(spans, found, strict=True):
+        row[: own.shape[0], : own.shape[1]] = own
+    return batch._replace(spans=spans)
+
+
+_INTEGERS = np.iinfo(np.int32)
+
+
+def _numbers(name: str, values: list[Any]) -> np.ndarray:
+    """Numbers as they are: whole ones in 32 bits, others in 32-bit floating point.
+
+    Raises:
+        UsageError: they are no numbers, have unequal shapes, or do not fit.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise UsageError(f"the column {name!r} holds arrays of unequal shapes") from error
+    if array.dtype.kind in "biu":
+        if array.size and not (_INTEGERS.min <= array.min() and array.max() <= _INTEGERS.max):
+            raise UsageError(f"the column {name!r} holds whole numbers beyond 32 bits; number them")
+        return array.astype(np.int32 if name != "score" else np.float32)
+    if array.dtype.kind != "f":
+        raise UsageError(f"the column {name!r} holds {type(values[0]).__name__}, not numbers")
+    return array.astype(np.float32)
 
 
 def _padded(ids: list[np.ndarray], max_tokens: int) -> TextBatch:

@@ -2,12 +2,10 @@
 
 import dataclasses
 
-import jax
-
 from jaxemb.data import Dataset
 from jaxemb.fitting.estimator import Estimator
 from jaxemb.model import Model, Transform
-from jaxemb.training import Stage
+from jaxemb.training import Context, Stage
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,9 +20,19 @@ class Fit(Stage):
     data: Dataset
     name: str = "fit"
 
-    def run(self, model: Model, key: jax.Array) -> Model:
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What the estimator reads."""
+        return self.estimator.reads
+
+    @property
+    def draws(self) -> bool:
+        """Whether the estimator draws at random."""
+        return self.estimator.stochastic
+
+    def run(self, model: Model, context: Context) -> Model:
         """`Model -> Model`; the texts are those of the training split."""
-        return self.estimator.fit(model, self.data.texts(), key)
+        return self.estimator.fit(model, self.data.texts(), context.key)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +46,6 @@ class Apply(Stage):
     transform: Transform
     name: str = "apply"
 
-    def run(self, model: Model, key: jax.Array) -> Model:
+    def run(self, model: Model, context: Context) -> Model:
         """`Model -> Model`; nothing is fitted."""
         return dataclasses.replace(model, transforms=(*model.transforms, self.transform))

@@ -9,15 +9,15 @@ from typing import ClassVar
 import jax
 from jaxtyping import Array
 
-from jaxemb.config import Part, UsageError, to_json
+from jaxemb.config import UsageError, to_json
 from jaxemb.interop import files
 from jaxemb.interop.folder import cut, describe, read
 from jaxemb.interop.locate import find
-from jaxemb.model import FORMAT, Embedder, Model
+from jaxemb.model import FORMAT, Embedder, Model, Start
 
 
 @dataclass(frozen=True)
-class Pretrained(Part):
+class Pretrained(Start):
     """Weights on this machine, in the place of an embedder that a recipe trains from scratch.
 
     The name is what stands in JSON; the weights' hash is in the fingerprint of a run's data. With
@@ -65,8 +65,11 @@ class Pretrained(Part):
         """The model as it is; `key` is for embedders that start at random."""
         return _read(find(self.name), self.fingerprint(), self.layers, self.max_tokens)
 
-    def save(self, folder: Path) -> None:
-        """Write a folder that `jaxemb.load` reads: which weights these are, not the weights."""
+    def save(self, model: Model, folder: Path, *, changed: bool) -> None:
+        """Write the model; where no stage changed it, only which weights these are."""
+        if changed:
+            super().save(model, folder, changed=changed)
+            return
         folder.mkdir(parents=True, exist_ok=True)
         description = {"format": FORMAT, "pretrained": to_json(self), "weights": self.fingerprint()}
         (folder / "model.json").write_text(json.dumps(description, indent=1))

@@ -116,8 +116,8 @@ class States(Reading):
         self, tower: Any, params: Any, batch: Any, keys: Key[Array, " rows"] | None
     ) -> Embedded:
         """The last of `tower.hidden`."""
-        states, extra = tower.hidden(params, batch, keys=keys)
-        return Embedded(states[-1].astype(jnp.float32), jnp.asarray(batch.mask), extra)
+        states, mask, extra = tower.hidden(params, batch, keys=keys)
+        return Embedded(states[-1].astype(jnp.float32), mask, extra)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,12 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Float32
 
 from jaxemb.config import Part, UsageError
 from jaxemb.losses.embedded import Embedded, embedded
+from jaxemb.retrieval import cosine_top_k, maxsim_top_k, sparse_top_k, top_k
 
 SMALLEST_NORM = 1e-12
 
@@ -29,6 +31,15 @@ class Similarity(Part):
         """Scores; larger means more alike."""
         raise TypeError(f"{type(self).__name__} must define __call__(rows, columns)")
 
+    def top_k(self, queries: Any, documents: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """`(ids, scores)` of the `k` best documents of each query, best first; numpy on the host.
+
+        Args:
+            queries: `[queries, dim]`, or an array `[items, dim]` for each query.
+            documents: the same of documents.
+        """
+        raise TypeError(f"{type(self).__name__} must define top_k(queries, documents, k)")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Dot(Similarity):
@@ -42,6 +53,22 @@ class Dot(Similarity):
     def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
         """`[rows, columns]` dot products."""
         return _dots(_one_each(rows), _one_each(columns))
+
+    def top_k(self, queries: Any, documents: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Exact search by dot product."""
+        return top_k(queries, documents, k)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SparseDot(Dot):
+    """The dot product of vectors that are mostly 0, such as weights of a vocabulary's words.
+
+    Equal to `Dot` in a loss; a search multiplies only what is not 0.
+    """
+
+    def top_k(self, queries: Any, documents: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Exact search over sparse rows."""
+        return sparse_top_k(queries, documents, k)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,6 +84,10 @@ class Cosine(Similarity):
     def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
         """`[rows, columns]` cosines."""
         return _dots(unit(_one_each(rows)), unit(_one_each(columns)))
+
+    def top_k(self, queries: Any, documents: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Exact search by cosine."""
+        return cosine_top_k(queries, documents, k)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,6 +118,10 @@ class MaxSim(Similarity):
         best = jnp.max(jnp.where(real, dots, jnp.finfo(jnp.float32).min), axis=-1)
         best = jnp.where(jnp.any(real, axis=-1), best, 0.0)
         return jnp.sum(jnp.where(a.real[:, None, :], best, 0.0), axis=-1)
+
+    def top_k(self, queries: Any, documents: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Every document is scored."""
+        return maxsim_top_k(queries, documents, k)
 
 
 def _dots(rows: Float[Array, "rows dim"], columns: Float[Array, "columns dim"]) -> Array:

@@ -1,5 +1,10 @@
-"""An embedder, its parameters and what it takes to use them: encode, similarity, save, load."""
+"""A network, its parameters and what it takes to use them: encode, similarity, save."""
 
-from jaxemb.model.embedder import Embedder, Params
+from jaxemb.model.embedder import Embedder
 from jaxemb.model.embedding import Embedding
+from jaxemb.model.images import Image, ImageBatch, ImageEmbedder
 from jaxemb.model.model import FORMAT, Model, Transform
+from jaxemb.model.network import Network, Params
+from jaxemb.model.start import NoModel, Start
+from jaxemb.model.tower import OneTower
+from jaxemb.model.towers import Tower, Towers

@@ -1,12 +1,15 @@
 """Vectors of tokenised texts, computed a batch at a time on all devices of the process."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
-from jaxemb.model.embedder import Embedder, Params
+from jaxemb.losses import Embedded
+from jaxemb.model.network import Params
+from jaxemb.model.tower import OneTower
 from jaxemb.runtime import local_mesh, on_every_device
 from jaxemb.text import Group, TextBatch, group_by_length, pad
 
@@ -15,7 +18,7 @@ Report = Callable[[int, int], None]
 
 
 def embed(
-    embedder: Embedder,
+    tower: OneTower,
     params: Params,
     sequences: list[np.ndarray],
     rows: int | None,
@@ -23,35 +26,54 @@ def embed(
     devices: int,
     show_progress: bool,
     report: Report | None,
-) -> np.ndarray:
+) -> Any:
     """Vectors of tokenised texts, longest first, at most two batches in flight.
 
     A batch is shared by so many of this process's devices, which hold the parameters.
     """
-    if not sequences:
-        return np.zeros((0, embedder.dim), np.float32)
-    apply = compiled(embedder, devices)
+    apply = compiled(tower, devices)
     lengths = [len(ids) for ids in sequences]
     groups = group_by_length(
         lengths,
-        embedder.text.max_tokens,
+        tower.text.max_tokens,
         rows=rows,
         budget=budget or _tokens_a_call(),
         devices=devices,
     )
-    vectors, waiting = None, []
+    vectors = Gathered(len(sequences), tower.dim)
+    waiting = []
     for group in [*_progress(groups, show_progress), None, None]:
         if group is not None:
             waiting.append((group.texts, apply(params, _padded(sequences, group))))
         if len(waiting) > 1 or (group is None and waiting):
             done, computed = waiting.pop(0)
-            computed = np.asarray(computed)[: len(done)]
-            if vectors is None:
-                vectors = np.empty((len(sequences), computed.shape[1]), np.float32)
-            vectors[done] = computed
+            vectors.put(done, computed)
             if report is not None:
                 report(len(done), sum(lengths[i] for i in done))
-    return vectors
+    return vectors.rows
+
+
+class Gathered:
+    """What batches gave, in the order of the texts: an array, or a list where texts have several.
+
+    Attributes:
+        rows: `[texts, dim]`, or an array `[items, dim]` for each text.
+    """
+
+    def __init__(self, texts: int, dim: int):
+        self.rows: Any = np.zeros((texts, dim), np.float32)
+
+    def put(self, places: Sequence[int], computed: Embedded) -> None:
+        """The vectors of the texts at these places; what a batch has beyond them is filler."""
+        vectors = np.asarray(computed.vectors)[: len(places)]
+        if vectors.ndim == 2:
+            self.rows[places] = vectors
+            return
+        if not isinstance(self.rows, list):
+            self.rows = [None] * len(self.rows)
+        real = np.ones(vectors.shape[:2], bool) if computed.real is None else computed.real
+        for place, row, is_item in zip(places, vectors, np.asarray(real), strict=False):
+            self.rows[place] = row[is_item]
 
 
 @functools.cache
@@ -75,7 +97,12 @@ def _progress(groups: list, show: bool) -> Iterable:
 
 
 @functools.lru_cache(maxsize=64)
-def compiled(embedder: Embedder, devices: int):
+def compiled(tower: OneTower, devices: int):
+    """The tower's vectors as one program per shape, without what the encoder says besides."""
+
+    def vectors(params: Params, batch: TextBatch) -> Embedded:
+        return tower.vectors(params, batch).plain
+
     if devices == 1:
-        return jax.jit(embedder.apply)
-    return on_every_device(embedder.apply, local_mesh(devices), shared=1)
+        return jax.jit(vectors)
+    return on_every_device(vectors, local_mesh(devices), shared=1)

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from jaxtyping import Array
 
 from jaxemb.config import Part, UsageError, to_json
 from jaxemb.model.batches import Report, embed
-from jaxemb.model.embedder import Embedder, Params
+from jaxemb.model.index import Index
+from jaxemb.model.network import Network, Params
 from jaxemb.runtime import Copies
-from jaxemb.text import Tokenizer
+from jaxemb.text import Chunked, TextBatch, Tokenizer
+from jaxemb.text.templates import side_of
 
 FORMAT = 1
 Texts = Any
@@ -34,7 +36,12 @@ class Transform(Part):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Model:
-    """An embedder, its parameters, the tokenizer trained for it, and transforms of its vectors.
+    """A network, its parameters, the tokenizer trained for it, and transforms of its vectors.
+
+    Attributes:
+        embedder: the network; None is for no model at all.
+        tokenizer: of every tower that has none of its own in `tokenizers`.
+        fresh: patterns of parameters that started at random, where the others were read.
 
     Example:
         >>> model = jaxemb.load("runs/pooling_and_attention/small/causal-last-1a2b3c4d/seed-0")
@@ -42,16 +49,21 @@ class Model:
         (128,)
     """
 
-    embedder: Embedder | None
+    embedder: Network | None
     params: Params
     tokenizer: Tokenizer | None = None
     transforms: tuple[Transform, ...] = ()
+    tokenizers: Mapping[str, Tokenizer] = dataclasses.field(default_factory=dict)
+    fresh: tuple[str, ...] = ()
+    _readers: dict[str, Tokenizer] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
     _copies: Copies = dataclasses.field(
         default_factory=Copies, init=False, repr=False, compare=False
     )
 
     @classmethod
-    def create(cls, embedder: Embedder | None, key: Array) -> "Model":
+    def create(cls, embedder: Network | None, key: Array) -> "Model":
         """A model with random parameters and no tokenizer yet; None is for no model at all."""
         return cls(embedder=None, params={}) if embedder is None else embedder.start(key)
 
@@ -121,7 +133,8 @@ class Model:
             raise UsageError(
                 f"dim={dim} is out of range: this model's vectors have 1 to {self.dim}."
             )
-        embedder = self.embedder if layers is None else self.embedder.truncated(layers)
+        network = self.embedder if layers is None else self.embedder.truncated(layers)
+        name = network.name_of(side_of(role))
         sequences = self._tokenized(texts, prompt, role, max_tokens)
         rows = 1 if strict else batch_size
         # A text by itself is for one device, and so is each of strict ones.
@@ -129,19 +142,86 @@ class Model:
         devices = 1 if alone else jax.local_device_count()
         params = self.params if devices == 1 else self._copies.on(devices, self.params)
         vectors = embed(
-            embedder, params, sequences, rows, batch_tokens, devices, show_progress, report
+            network.by_name[name],
+            network.params_of(params, name),
+            sequences,
+            rows,
+            batch_tokens,
+            devices,
+            show_progress,
+            report,
         )
+        if isinstance(vectors, list):
+            return [self._finished(items, dim, normalize) for items in vectors]
+        return self._finished(vectors, dim, normalize)
+
+    def _finished(self, vectors: np.ndarray, dim: int | None, normalize: bool) -> np.ndarray:
         vectors = self._transformed(vectors)[:, :dim]
         return _unit(vectors) if normalize else np.ascontiguousarray(vectors)
 
-    def _tokenized(
-        self, texts: Sequence[str], prompt: str | None, role: str, max_tokens: int | None
-    ) -> list[np.ndarray]:
+    def chunks(self, texts: Sequence[Chunked], *, normalize: bool = True) -> list[np.ndarray]:
+        """A vector for each chunk of each text, from one pass over the whole text.
+
+        A chunk beyond the model's `max_tokens` has no vector of its own and gets zeros.
+
+        Returns:
+            An array `[chunks, dim]` for each text.
+
+        Example:
+            >>> model.chunks([Chunked("One. Two.", ((0, 4), (5, 9)))])[0].shape  # doctest: +SKIP
+            (2, 128)
+
+        Reference: Günther et al., Late Chunking, arXiv:2409.04701.
+        """
+        found = []
+        tower, params = self._tower("document")
+        for ids, spans in self.tokenizer_of("document").chunks(texts):
+            batch = TextBatch(ids[None], np.ones((1, len(ids)), bool), spans[None])
+            vectors = np.asarray(tower.apply(params, batch))[0]
+            found.append(self._finished(vectors * spans.any(axis=1)[:, None], None, normalize))
+        return found
+
+    def index(self, texts: Sequence[str], *, role: str = "document") -> Index:
+        """The texts, ready to be searched by vectors as the network compares them.
+
+        Example:
+            >>> index = model.index(["join two lists", "draw a plot"])  # doctest: +SKIP
+            >>> index.search(["combine lists"], k=1)                    # doctest: +SKIP
+        """
+
+        def queries(texts: list[str]) -> Any:
+            return self.encode(texts, role="query", normalize=False)
+
+        vectors = self.encode(texts, role=role, normalize=False)
+        return Index(queries, vectors, self.embedder.similarity)
+
+    def _tower(self, role: str) -> tuple[Any, Params]:
+        name = self.embedder.name_of(role)
+        return self.embedder.by_name[name], self.embedder.params_of(self.params, name)
+
+    def tokenizer_of(self, column: str) -> Tokenizer:
+        """What reads the texts of a column, or in a role.
+
+        Raises:
+            UsageError: no tokenizer was fitted.
+        """
         if self.tokenizer is None:
             raise UsageError(
                 "This model has no tokenizer: fit one with Fit(estimator=Vocabulary())."
             )
-        return self.tokenizer.encode(texts, role=role, prompt=prompt, max_tokens=max_tokens)
+        name = self.embedder.name_of(column)
+        text = getattr(self.embedder.by_name[name], "text", self.tokenizer.text)
+        tokenizer = self.tokenizers.get(name, self.tokenizer)
+        if tokenizer.text == text:
+            return tokenizer
+        return self._readers.setdefault(name, tokenizer.read_as(text))
+
+    def _tokenized(
+        self, texts: Sequence[str], prompt: str | None, role: str, max_tokens: int | None
+    ) -> list[np.ndarray]:
+        return self.tokenizer_of(side_of(role)).encode(
+            texts, role=role, prompt=prompt, max_tokens=max_tokens
+        )
 
     def _transformed(self, vectors: np.ndarray) -> np.ndarray:
         for transform in self.transforms:

@@ -23,6 +23,10 @@ class Pooling(nn.Module, Part, abc.ABC):
     ) -> Float32[Array, "batch dim"]:
         """Pools `states`; `mask` is True on real tokens."""
 
+    def items(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch items"] | None:
+        """Which of several vectors of a text are real; None where there is one vector."""
+        return None
+
 
 def last_layer(
     states: Float[Array, "depth batch tokens width"],

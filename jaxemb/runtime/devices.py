@@ -159,13 +159,16 @@ class Devices(Part):
         """Puts a host batch (the same, whole, on every process) on the devices."""
         raise TypeError(f"{type(self).__name__} must define place_batch(batch)")
 
-    def mapped(self, step: Callable, state_shardings: Any) -> Callable:
-        """`step(state, batch) -> (state, metrics)` over the devices; the state is donated."""
-        raise TypeError(f"{type(self).__name__} must define mapped(step, state_shardings)")
+    def mapped(self, step: Callable, state_shardings: Any, kept_shardings: Any) -> Callable:
+        """`step(state, kept, rate, batch) -> (state, metrics)` over the devices.
 
-    def compiled(self, mapped: Callable, state: Any, batch: Any) -> Callable:
+        The state is donated; `kept` is not, and stays where it is.
+        """
+        raise TypeError(f"{type(self).__name__} must define mapped(step, state, kept)")
+
+    def compiled(self, mapped: Callable, *arguments: Any) -> Callable:
         """What `mapped` gave, compiled for arrays like these."""
-        return mapped.lower(state, batch).compile()
+        return mapped.lower(*arguments).compile()
 
     def place(self, tree: Any, parameters: str = "replicate") -> Any:
         """A copy of a state's arrays on these devices; the caller's arrays stay valid."""
@@ -208,13 +211,18 @@ class Jit(Devices):
             lambda x: jax.make_array_from_process_local_data(sharding, _own_part(x), x.shape), batch
         )
 
-    def mapped(self, step: Callable, state_shardings: Any) -> Callable:
+    def mapped(self, step: Callable, state_shardings: Any, kept_shardings: Any) -> Callable:
         """The step, compiled for these shardings."""
         mesh = self.mesh
         replicated = NamedSharding(mesh, PartitionSpec())
         return jax.jit(
             step,
-            in_shardings=(state_shardings, NamedSharding(mesh, PartitionSpec(DATA_AXIS))),
+            in_shardings=(
+                state_shardings,
+                kept_shardings,
+                replicated,
+                NamedSharding(mesh, PartitionSpec(DATA_AXIS)),
+            ),
             out_shardings=(state_shardings, replicated),
             donate_argnums=0,
         )
@@ -246,20 +254,20 @@ class Pmap(Devices):
         local = len(self.mesh.local_devices)
         return jax.tree.map(lambda x: _split(_own_part(x), local), batch)
 
-    def mapped(self, step: Callable, state_shardings: Any) -> Callable:
-        """The step, one replica a device."""
+    def mapped(self, step: Callable, state_shardings: Any, kept_shardings: Any) -> Callable:
+        """The step, one replica for each device."""
         return jax.pmap(
             step,
             axis_name=DATA_AXIS,
-            in_axes=(None, 0),
+            in_axes=(None, None, None, 0),
             out_axes=None,
             devices=list(self.mesh.devices.flat),
             donate_argnums=0,
         )
 
-    def compiled(self, mapped: Callable, state: Any, batch: Any) -> Callable:
+    def compiled(self, mapped: Callable, *arguments: Any) -> Callable:
         """Compiled ahead, except over several processes, where pmap does that at its first call."""
-        return super().compiled(mapped, state, batch) if jax.process_count() == 1 else mapped
+        return super().compiled(mapped, *arguments) if jax.process_count() == 1 else mapped
 
     def to_save(self, tree: Any) -> Any:
         """Over several processes pmap returns arrays of this process's devices: all hold the same."""

@@ -16,7 +16,6 @@ from jaxemb.model import Embedding, Model
 from jaxemb.pooling import Mean
 from jaxemb.retrieval import lexical
 from jaxemb.statistics.result import Result
-from jaxemb.training import Train
 
 Recipe = TypeVar("Recipe")
 """An `Experiment`'s base, which knows its controls and not the other way round."""
@@ -104,11 +103,13 @@ class StaticBag(Control):
         """The bag reads the same token table that the arms start from."""
         if fitted is None:
             return {}
-        width = fitted.embedder.encoder.width
+        name = fitted.embedder.name_of("document")
+        tower = fitted.embedder.by_name[name]
         bag = dataclasses.replace(
-            fitted.embedder, encoder=Bag(width=width), pooling=Mean(), head=Normalize()
+            tower, encoder=Bag(width=tower.encoder.width), pooling=Mean(), head=Normalize()
         )
-        params = {"tokens": fitted.params["tokens"], "encoder": {}, "pooling": {}, "head": {}}
+        tokens = fitted.embedder.params_of(fitted.params, name)["tokens"]
+        params = {"tokens": tokens, "encoder": {}, "pooling": {}, "head": {}}
         model = dataclasses.replace(fitted, embedder=bag, params=params)
         return evaluate(_EveryDepth(Embedding(model)), tasks)
 
@@ -145,11 +146,7 @@ class ShuffledPairs(Control):
         return {} if fitted is None else evaluate(Embedding(fitted), tasks)
 
     def _shuffled(self, stage: Any) -> Any:
-        view = getattr(getattr(stage, "data", None), "view", None)
-        if not isinstance(stage, Train) or "positive" not in getattr(view, "columns", ()):
-            return stage
-        view = ShuffledPositives(inner=view, seed=self.seed)
-        return dataclasses.replace(stage, data=dataclasses.replace(stage.data, view=view))
+        return stage.with_view(lambda view: ShuffledPositives(inner=view, seed=self.seed))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -88,16 +88,12 @@ def prepare(named: Named, options: Options) -> tuple[Experiment, list[tuple[Arm,
 
 def check(name: str, recipe: Recipe) -> None:
     """Refuse an arm that could not run, by shapes and columns alone."""
-    from jaxemb.training import Train, check_columns, check_rows
-
     for stage in recipe.stages:
-        if isinstance(stage, Train):
-            try:
-                check_columns(stage.loss, stage.data)
-                check_rows(stage, recipe.runtime)
-            except UsageError as error:
-                raise UsageError(f"Arm {name}: {error}") from None
-    if recipe.embedder is not None:
+        try:
+            stage.check(recipe.runtime)
+        except UsageError as error:
+            raise UsageError(f"Arm {name}: {error}") from None
+    if recipe.network is not None:
         try:
             recipe.network.shapes()
         except UsageError as error:

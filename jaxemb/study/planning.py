@@ -7,10 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxemb.model import Embedder
+from jaxemb.model import Network
 from jaxemb.runtime import fsdp_spec
 from jaxemb.study.recipe import Recipe
-from jaxemb.text import TextBatch
 from jaxemb.training import Train
 from jaxemb.training.loop import computed_in
 
@@ -42,7 +41,7 @@ def need(recipe: Recipe, devices: int = 1, parameters: str = "replicate") -> Nee
     """
     shapes = recipe.network.shapes()
     split = devices if parameters == "fsdp" else 1
-    stages = [stage for stage in recipe.stages if isinstance(stage, Train)]
+    stages = [stage.training for stage in recipe.stages if stage.learns]
     stored = _bytes(shapes, split)
     network = computed_in(recipe.network, recipe.runtime.dtype)
     if not stages:
@@ -66,26 +65,29 @@ def _bytes(tree: Any, devices: int) -> int:
 
 
 def _optimizer(stage: Train, shapes: Any) -> Any:
-    return jax.eval_shape(lambda params: stage.optimizer.transform(params, 1).init(params), shapes)
+    def init(params: Any) -> Any:
+        moved, _ = stage.trains.split(params, jax.random.key(0))
+        return stage.optimizer.transform(moved).init(moved)
+
+    return jax.eval_shape(init, shapes)
 
 
-def _activations(embedder: Embedder, stage: Train, devices: int) -> int:
-    """Bytes that the backward pass of a piece's texts keeps, less the parameters among them."""
-    texts = [name for name in stage.loss.vectors if name in stage.data.columns]
-    rows = stage.gradients.at_once(getattr(stage.data, "batch_size", 1))
-    count = max(1, rows // devices) * max(1, len(texts))
-    batch = TextBatch(
-        jax.ShapeDtypeStruct((count, embedder.text.max_tokens), jnp.int32),
-        jax.ShapeDtypeStruct((count, embedder.text.max_tokens), jnp.bool_),
-    )
-    keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), count))
-    shapes = embedder.shapes()
+def _activations(network: Network, stage: Train, devices: int) -> int:
+    """Bytes that the backward pass keeps of a piece's texts: what as many texts more would add."""
+    columns = [name for name in stage.loss.reads if name in stage.data.columns]
+    rows = max(1, stage.gradients.at_once(getattr(stage.data, "batch_size", 1)) // devices)
+    reads = {name: stage.loss.reads[name] for name in columns}
 
-    def kept(params: Any, batch: TextBatch, keys: Any) -> Any:
-        return jax.vjp(lambda p: embedder.apply(p, batch, keys=keys), params)[1]
+    def kept(params: Any, inputs: Any, keys: Any) -> Any:
+        return jax.vjp(lambda p: network.embed(p, inputs, reads, keys), params)[1]
 
-    saved = jax.eval_shape(kept, shapes, batch, keys)
-    return max(0, _plain_bytes(saved) - _bytes(shapes, 1))
+    def saved(rows: int) -> int:
+        inputs = {name: network.tower_of(name).largest(name, rows) for name in columns}
+        each = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), rows))
+        keys = dict.fromkeys(columns, each)
+        return _plain_bytes(jax.eval_shape(kept, network.shapes(), inputs, keys))
+
+    return saved(2 * rows) - saved(rows)
 
 
 def _plain_bytes(tree: Any) -> int:

@@ -5,10 +5,9 @@ from dataclasses import field
 
 from jaxemb.config import Part, from_json, to_json
 from jaxemb.evaluation import Task
-from jaxemb.interop import Pretrained
-from jaxemb.model import Embedder
+from jaxemb.model import Network, NoModel, Start
 from jaxemb.runtime import Runtime
-from jaxemb.training import Stage, Train
+from jaxemb.training import Stage
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,27 +16,32 @@ class Recipe(Part):
 
     `runtime` says where it is computed, which changes no number beyond rounding, so it is no part
     of the fingerprint; a run's own also tells of the dtype it was trained in. `embedder` is a
-    network to train, or weights that somebody else trained; None is for evaluations that need no
-    model.
+    network to train, towers, or weights that somebody else trained; None is for evaluations that
+    need no model.
     """
 
     unfingerprinted = ("runtime",)
 
-    embedder: Embedder | Pretrained | None = None
+    embedder: Start | None = None
     stages: tuple[Stage, ...] = ()
     evaluation: tuple[Task, ...] = ()
     seed: int = 0
     runtime: Runtime = field(default_factory=Runtime)
 
     @property
-    def network(self) -> Embedder | None:
-        """The embedder in our own parts; read from the settings of weights that are named."""
-        return None if self.embedder is None else self.embedder.network
+    def start(self) -> Start:
+        """Where the model comes from; `NoModel` where there is none."""
+        return NoModel() if self.embedder is None else self.embedder
+
+    @property
+    def network(self) -> Network | None:
+        """The network in our own parts; read from the settings of weights that are named."""
+        return self.start.network
 
     @property
     def trains(self) -> bool:
         """Whether a stage takes gradient steps."""
-        return any(isinstance(stage, Train) for stage in self.stages)
+        return any(stage.learns for stage in self.stages)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

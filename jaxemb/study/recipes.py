@@ -34,7 +34,7 @@ from jaxemb.study.recipe import Recipe
 from jaxemb.study.sweep import Arm, arm, chain
 from jaxemb.text import WordPiece
 from jaxemb.tokens import TokenTable
-from jaxemb.training import AdamW, SharedTrain, Steps, Train
+from jaxemb.training import AdamW, Shared, Steps, Train
 
 
 def _embedder(encoder: Transformer | Bag) -> Embedder:
@@ -103,9 +103,7 @@ def standing_arms() -> tuple[Arm, ...]:
         ['all-MiniLM-L6-v2', 'pydocs-trained', 'static-bag']
     """
     trained, bag = pair_retriever(), static_bag()
-    train = trained.stages[-1]
-    fields = {field.name: getattr(train, field.name) for field in dataclasses.fields(train)}
-    shared = (*trained.stages[:-1], SharedTrain(**fields))
+    shared = (*trained.stages[:-1], Shared(inner=trained.stages[-1], name="train"))
     return (
         arm("all-MiniLM-L6-v2", embedder=Pretrained("all-MiniLM-L6-v2"), stages=()),
         arm("pydocs-trained", embedder=trained.embedder, stages=shared),

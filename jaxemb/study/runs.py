@@ -20,12 +20,11 @@ import numpy as np
 
 from jaxemb.config import UsageError, fingerprint, from_json, provenance, to_json
 from jaxemb.evaluation import Task, evaluate, final, flatten, monitor, reaches
-from jaxemb.interop import Pretrained
 from jaxemb.model import Embedding, Model
 from jaxemb.runtime.running_costs import RunningCosts
 from jaxemb.statistics.result import Result
 from jaxemb.study.recipe import Recipe, Tuning
-from jaxemb.training import SharedTrain, Train
+from jaxemb.training import Stage
 from jaxemb.vectors import EmbeddingStore
 from jaxemb.vectors.cache import Embed
 
@@ -104,10 +103,10 @@ def data_fingerprints(recipe: Recipe) -> dict[str, str]:
 
     Weights that a recipe starts from are data too: their hash stands under "embedder".
     """
-    started = {"embedder": recipe.embedder} if isinstance(recipe.embedder, Pretrained) else {}
+    weights = recipe.start.fingerprint()
     read = [(stage.name, getattr(stage, "data", None)) for stage in recipe.stages]
     read += [(task.name, task) for task in recipe.evaluation]
-    found = {name: part.fingerprint() for name, part in started.items()}
+    found = {"embedder": weights} if weights else {}
     for name, part in read:
         if part is not None:
             found[_unused(name, found)] = part.fingerprint()
@@ -189,26 +188,19 @@ def forget_tuning(job: Job) -> None:
 
 
 def _at_rate(recipe: Recipe, rate: float) -> Recipe:
-    def change(stage: Train) -> Train:
-        optimizer = dataclasses.replace(stage.optimizer, learning_rate=rate)
-        return dataclasses.replace(stage, optimizer=optimizer)
-
-    return _retrained(recipe, change)
+    return _retrained(recipe, lambda stage: stage.at_rate(rate))
 
 
-def _retrained(recipe: Recipe, change: Callable[[Train], Train]) -> Recipe:
-    """The recipe with another last stage that trains; what is applied to the result may follow it."""
-    places = [n for n, stage in enumerate(recipe.stages) if isinstance(stage, Train)]
+def _retrained(recipe: Recipe, change: Callable[[Stage], Stage]) -> Recipe:
+    """The recipe with another last stage that learns; what is applied to the result may follow it."""
+    places = [n for n, stage in enumerate(recipe.stages) if stage.learns]
     at, stages = places[-1], recipe.stages
     changed = (*stages[:at], change(stages[at]), *stages[at + 1 :])
     return dataclasses.replace(recipe, stages=changed)
 
 
 def _at_fraction(recipe: Recipe, tuning: Tuning) -> Recipe:
-    def shorter(stage: Train) -> Train:
-        return dataclasses.replace(stage, budget=stage.budget.scaled(tuning.fraction))
-
-    recipe = _retrained(recipe, shorter)
+    recipe = _retrained(recipe, lambda stage: stage.shortened(tuning.fraction))
     wanted = {metric.split("/")[0] for metric in tuning.metrics}
     tasks = tuple(task.on("dev") for task in recipe.evaluation if task.name in wanted)
     return dataclasses.replace(recipe, evaluation=tasks)
@@ -226,8 +218,8 @@ def scores_of(model: Model, tasks: Sequence[Task], embed: Embed | None = None) -
 
 def _embed(recipe: Recipe, model: Model, name: str) -> Embed:
     """The model, by way of the vectors on disk where other seeds and experiments have the same one."""
-    own = any(isinstance(s, Train) and not isinstance(s, SharedTrain) for s in recipe.stages)
-    if own or recipe.embedder is None:
+    own = any(stage.learns and not stage.is_shared for stage in recipe.stages)
+    if own or model.embedder is None:
         return Embedding(model)
     return EmbeddingStore(Embedding(model), name=name)
 
@@ -294,10 +286,7 @@ def _train_and_score(
         model = run_stages(recipe, checkpoints=checkpoints, evaluate=watch, report=curve)
     emit({"event": "scoring", "seed": recipe.seed})
     results = scores_of(model, recipe.evaluation, _embed(recipe, model, name))
-    if isinstance(recipe.embedder, Pretrained) and not recipe.stages:
-        recipe.embedder.save(folder / "model")  # a note; a copy of the weights a run is too much
-    elif recipe.embedder is not None:
-        model.save(folder / "model", overwrite=True)
+    recipe.start.save(model, folder / "model", changed=bool(recipe.stages))
     write_results(folder, results)
 
 

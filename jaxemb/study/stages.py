@@ -17,13 +17,11 @@ import numpy as np
 
 from jaxemb.config import from_json, is_part, paths, provenance, to_json
 from jaxemb.data import cache_folder
-from jaxemb.fitting import Fit
-from jaxemb.interop import Pretrained
 from jaxemb.model import Model
 from jaxemb.runtime.checkpoints import Checkpoints
 from jaxemb.study.recipe import Recipe
 from jaxemb.text import Tokenizer
-from jaxemb.training import SharedTrain, Stage, Train, train
+from jaxemb.training import Context, Stage
 
 FORMAT = 1
 
@@ -39,47 +37,55 @@ def run_stages(
     """`Model -> Model` through every stage of the recipe, from one root key.
 
     Every stage but the last is looked up in, and added to, the content-addressed store; the last
-    one belongs to the run and may be resumed from `checkpoints`, unless it is a `SharedTrain`.
+    one belongs to the run and may be resumed from `checkpoints`, unless it says that it is shared.
 
     Args:
-        until_training: start from what no one has trained, and stop before the first `Train`, as
-            the untrained controls need.
+        until_training: start from what no one has trained, and stop before the first stage that
+            learns, as the untrained controls need.
     """
     keep_programs()
     key = jax.random.key(recipe.seed)
     model = _start(recipe, jax.random.fold_in(key, 0), until_training)
     chain = origin(recipe, until_training)
+    context = Context(
+        key=key,
+        seed=recipe.seed,
+        runtime=recipe.runtime,
+        checkpoints=checkpoints,
+        evaluate=evaluate,
+        report=report,
+    )
     for position, stage in enumerate(recipe.stages):
-        if until_training and isinstance(stage, Train):
+        if until_training and stage.learns:
             break
         chain = address(recipe, stage, chain)
-        stage_key = jax.random.fold_in(key, position + 1)
+        own = dataclasses.replace(context, key=jax.random.fold_in(key, position + 1))
         if _belongs_to_the_run(recipe, position):
-            own = dict(checkpoints=checkpoints, evaluate=evaluate, report=report)
-            model = _runner(stage, recipe, stage_key, own)(model)
+            model = stage.run(model, own)
         else:
-            own = {"report": report} if isinstance(stage, SharedTrain) else {}
-            model = _stored(chain, _runner(stage, recipe, stage_key, own), model)
+            model = _stored(chain, _alone(stage, own), model)
     return model
 
 
+def _alone(stage: Stage, context: Context) -> Callable[[Model], Model]:
+    """The stage as it is run for all who need it: unwatched, from its first step."""
+    report = context.report if stage.is_shared else None
+    alone = dataclasses.replace(context, checkpoints=None, evaluate=None, report=report)
+    return lambda model: stage.run(model, alone)
+
+
 def _belongs_to_the_run(recipe: Recipe, position: int) -> bool:
-    stage = recipe.stages[position]
-    last = position == len(recipe.stages) - 1
-    return last and isinstance(stage, Train) and not isinstance(stage, SharedTrain)
+    return position == len(recipe.stages) - 1 and not recipe.stages[position].is_shared
 
 
 def _start(recipe: Recipe, key: jax.Array, untrained: bool) -> Model:
-    if recipe.embedder is None:
-        return Model.create(None, key)
-    return recipe.embedder.untrained(key) if untrained else recipe.embedder.start(key)
+    return recipe.start.untrained(key) if untrained else recipe.start.start(key)
 
 
 def origin(recipe: Recipe, untrained: bool = False) -> str:
     """What the first stage's result depends on before it: the weights that are started from."""
-    if not isinstance(recipe.embedder, Pretrained):
-        return ""
-    return f"{'untrained ' if untrained else ''}{recipe.embedder.fingerprint()}"
+    read = recipe.start.fingerprint()
+    return read and f"{'untrained ' if untrained else ''}{read}"
 
 
 def keep_programs() -> None:
@@ -90,21 +96,10 @@ def keep_programs() -> None:
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
 
 
-def _runner(stage: Stage, recipe: Recipe, key: jax.Array, own: dict) -> Callable[[Model], Model]:
-    if isinstance(stage, Train):
-        return lambda model: train(
-            model, stage, key=key, seed=recipe.seed, runtime=recipe.runtime, **own
-        )
-    return lambda model: stage.run(model, key)
-
-
 def address(recipe: Recipe, stage: Stage, before: str) -> str:
     """What a stage's result depends on, hashed: itself, the parts it reads, its data, the seed
     if it draws at random, the dtype it is trained in, the code, and the stages before it."""
-    reads, stochastic = ("",), True
-    if isinstance(stage, Fit):
-        reads, stochastic = stage.estimator.reads, stage.estimator.stochastic
-    read = {path: _field(recipe.network, path) for path in reads}
+    read = {path: _field(recipe.network, path) for path in stage.reads}
     data = getattr(stage, "data", None)
     content = {
         "format": FORMAT,
@@ -113,10 +108,9 @@ def address(recipe: Recipe, stage: Stage, before: str) -> str:
         "stage": to_json(stage),
         "parts": {path: _plain(value) for path, value in read.items()},
         "data": data.fingerprint() if data is not None else None,
-        "seed": recipe.seed if stochastic else None,
+        "seed": recipe.seed if stage.draws else None,
+        **stage.depends(recipe.runtime),
     }
-    if isinstance(stage, Train):
-        content |= recipe.runtime.changes
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxemb.config import Part, UsageError
+from jaxemb.text.spans import Chunked, token_spans
 from jaxemb.text.templates import Template, side_of
 
 # The tokenizers library warns (and may hang) when a process forks after it used its own threads.
@@ -141,6 +142,33 @@ class Tokenizer:
             if len(encoded[i]) < limit and len(head) < len(prefix) + len(text):
                 encoded[i] = np.asarray(self._ids([prefix + text])[0], np.int32)
         return [_cut(ids, limit) for ids in encoded]
+
+    def read_as(self, text: Text) -> "Tokenizer":
+        """The same pieces, with other limits and templates."""
+        return type(self).from_json(self.to_json(), text)
+
+    def tokenizer_of(self, column: str) -> "Tokenizer":
+        """Itself: every column of a batch is read alike."""
+        return self
+
+    def chunks(
+        self, chunked: Sequence[Chunked], *, role: str = "document", max_tokens: int | None = None
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Ids `[tokens]` of each text, and which of them belong to each chunk `[chunks, tokens]`.
+
+        Tokens beyond the limit are cut; a chunk that lies there has no token.
+        """
+        prefix = self.text.template.prefix(role)
+        limit = self.text.limit(role)
+        limit = limit if max_tokens is None else min(limit, max_tokens)
+        encodings = self._backend.encode_batch([prefix + one.text for one in chunked])
+        found = []
+        for one, encoding in zip(chunked, encodings, strict=True):
+            moved = [(a + len(prefix), b + len(prefix)) for a, b in one.chunks]
+            spans = token_spans(encoding.offsets, moved)
+            ids = np.asarray(encoding.ids, np.int32)
+            found.append((_cut(ids, limit), spans[:, : min(len(ids), limit)]))
+        return found
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         try:

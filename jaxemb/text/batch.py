@@ -11,13 +11,22 @@ _SMALLEST = 16
 
 
 class TextBatch(NamedTuple):
-    """Token ids with padding (id 0) on the right, and the mask of the real tokens.
+    """Token ids with padding (id 0), and the mask of the real tokens. A JAX pytree.
 
-    Shapes: both `[batch, tokens]`, or `[batch, k, tokens]` for k texts a row. A JAX pytree.
+    Shapes: both `[batch, tokens]`, or `[batch, k, tokens]` for k texts in each row. `spans`, where a
+    text has several vectors: `[batch, spans, tokens]`, which tokens belong to each of them.
     """
 
     ids: Int32[Array, "*batch tokens"] | Int32[np.ndarray, "*batch tokens"]
     mask: Bool[Array, "*batch tokens"] | Bool[np.ndarray, "*batch tokens"]
+    spans: Bool[Array, "*batch spans tokens"] | Bool[np.ndarray, "*batch spans tokens"] | None = (
+        None
+    )
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """The axes before those of one text: the batch's rows, and texts in each row."""
+        return self.ids.shape[:-1]
 
 
 def bucket(length: int, max_tokens: int) -> int:

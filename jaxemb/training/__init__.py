@@ -1,10 +1,10 @@
 """Training: the stage, the step, gradient methods, optimizers and the loop that runs them."""
 
-from jaxemb.losses import check_columns
 from jaxemb.training.gradients import Full, GradCache, GradientMethod, Microbatch, Rematerialize
 from jaxemb.training.loop import Diverged, train
-from jaxemb.training.objective import Objective
+from jaxemb.training.objective import Moving, Objective
 from jaxemb.training.optimizers import SGD, AdamW, Optimizer
 from jaxemb.training.schedules import Constant, Schedule, WarmupCosine, WarmupLinear
-from jaxemb.training.stage import Budget, SharedTrain, Stage, Steps, Train, check_rows
+from jaxemb.training.stage import Budget, Context, Shared, Stage, Steps, Train
 from jaxemb.training.state import TrainState
+from jaxemb.training.trainable import Everything, Only, Trainable

@@ -8,19 +8,19 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32, Key
 
 from jaxemb.config import Part, UsageError
-from jaxemb.training.objective import Examples, Objective
+from jaxemb.training.objective import Examples, Moving, Objective, Value
 
-# ((loss, terms), gradients), as `jax.value_and_grad(..., has_aux=True)` gives them.
-Result = tuple[tuple[Float32[Array, ""], dict[str, Float32[Array, ""]]], Any]
+# ((loss, Value), gradients), as `jax.value_and_grad(..., has_aux=True)` gives them.
+Result = tuple[tuple[Float32[Array, ""], Value], Moving]
 
 
 class GradientMethod(Part):
     """Slot: an objective's value and gradient. The step averages gradients over devices."""
 
     def __call__(
-        self, objective: Objective, params: Any, examples: Examples, key: Key[Array, ""]
+        self, objective: Objective, moving: Moving, examples: Examples, key: Key[Array, ""]
     ) -> Result:
-        """`((loss, terms), gradients)` of one batch; `key` is the loss's."""
+        """`((loss, Value), gradients)` of one batch; `key` is the loss's."""
         raise TypeError(f"{type(self).__name__} must define __call__")
 
     def check(self, rows: int, devices: int) -> None:
@@ -40,23 +40,27 @@ class Full(GradientMethod):
     """
 
     def __call__(
-        self, objective: Objective, params: Any, examples: Examples, key: Key[Array, ""]
+        self, objective: Objective, moving: Moving, examples: Examples, key: Key[Array, ""]
     ) -> Result:
         """`jax.value_and_grad` of embedding and loss."""
 
-        def loss(params: Any):
-            return objective.value(objective.embed(params, examples), examples, key)
+        def loss(moving: Moving):
+            found = objective.embed(moving.network, examples)
+            return objective.value(moving.loss, found, examples, key)
 
-        return jax.value_and_grad(loss, has_aux=True)(params)
+        return jax.value_and_grad(loss, has_aux=True)(moving)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Microbatch(GradientMethod):
-    """The mean of the gradients of `pieces` smaller batches, one after the other.
+    r"""The gradient of `pieces` smaller batches, one after the other.
 
-    Equals the whole batch only for losses without in-batch candidates: a row is compared with the
-    rows of its own piece. Piece `m` holds the global rows `m, m + pieces, ...`, so that it is the
-    same piece on any number of devices.
+    $$L = \sum_t \frac{\sum_m \sum_{i \in m} v_{ti} w_{ti}}{\sum_m \sum_{i \in m} w_{ti}}$$
+
+    so that rows with uneven weights count as they do in the whole batch. Equals the whole batch
+    only for losses without in-batch candidates: a row is compared with the rows of its own piece.
+    Piece `m` holds the global rows `m, m + pieces, ...`, so that it is the same piece on any number
+    of devices. A loss's memory goes from piece to piece.
 
     Args:
         pieces: how many.
@@ -74,21 +78,37 @@ class Microbatch(GradientMethod):
             raise UsageError(f"pieces={self.pieces} must be at least 1.")
 
     def __call__(
-        self, objective: Objective, params: Any, examples: Examples, key: Key[Array, ""]
+        self, objective: Objective, moving: Moving, examples: Examples, key: Key[Array, ""]
     ) -> Result:
-        """Sums over a scan, divided by `pieces`."""
-
-        def add(total: Any, piece: tuple[Array, Examples]):
-            number, rows = piece
-            result = self.inner(objective, params, rows, jax.random.fold_in(key, number))
-            return jax.tree.map(jnp.add, total, result), None
-
+        """Sums over a scan, each term divided by its weight in the whole batch."""
         pieces = (jnp.arange(self.pieces), strided(examples, self.pieces))
+        objective = dataclasses.replace(
+            objective, totals=self._totals(objective, moving, pieces, key)
+        )
+
+        def add(carried: tuple[Any, Any], piece: tuple[Array, Examples]):
+            total, memory = carried
+            number, rows = piece
+            own = dataclasses.replace(objective, memory=memory)
+            (loss, value), slope = self.inner(own, moving, rows, jax.random.fold_in(key, number))
+            return (jax.tree.map(jnp.add, total, (loss, value.parts, slope)), value.memory), None
+
         first = jax.tree.map(lambda x: x[0], pieces[1])
-        shapes = jax.eval_shape(lambda: self.inner(objective, params, first, key))
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-        total, _ = jax.lax.scan(add, zeros, pieces)
-        return jax.tree.map(lambda x: x / self.pieces, total)
+        shapes = jax.eval_shape(lambda: self.inner(objective, moving, first, key))
+        (loss, value), slope = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        start = ((loss, value.parts, slope), objective.memory)
+        ((loss, parts, slope), memory), _ = jax.lax.scan(add, start, pieces)
+        return (loss, Value(parts, memory)), slope
+
+    def _totals(
+        self, objective: Objective, moving: Moving, pieces: tuple[Array, Examples], key: Any
+    ) -> dict[str, Array]:
+        def weigh(piece: tuple[Array, Examples]) -> dict[str, Array]:
+            number, rows = piece
+            return objective.weights(moving, rows, jax.random.fold_in(key, number))
+
+        each = jax.lax.stop_gradient(jax.lax.map(weigh, pieces))
+        return jax.tree.map(lambda x: jnp.sum(x, axis=0), each)
 
     def check(self, rows: int, devices: int) -> None:
         """Every device's rows divide into `pieces`, and each piece as `inner` asks."""
@@ -104,8 +124,8 @@ class Microbatch(GradientMethod):
 class GradCache(GradientMethod):
     r"""The whole batch's exact gradient with the activations of `chunk` rows at a time in memory.
 
-    Embeds all chunks and keeps the vectors only; takes the loss's gradient by the vectors; embeds
-    each chunk again and pulls its vectors' gradient back:
+    Embeds all chunks and keeps what the loss reads only; takes the loss's gradient by that; embeds
+    each chunk again and pulls its gradient back:
 
     $$\nabla_\theta L = \sum_c \Big(\frac{\partial x_c}{\partial \theta}\Big)^{\!\top}
     \frac{\partial L}{\partial x_c}$$
@@ -129,26 +149,33 @@ class GradCache(GradientMethod):
             raise UsageError(f"chunk={self.chunk} must be at least 1.")
 
     def __call__(
-        self, objective: Objective, params: Any, examples: Examples, key: Key[Array, ""]
+        self, objective: Objective, moving: Moving, examples: Examples, key: Key[Array, ""]
     ) -> Result:
-        """Two passes over the chunks around the gradient of the loss by the vectors."""
+        """Two passes over the chunks around the gradient of the loss by what it reads."""
         # Every device cuts its rows into as many chunks as the global batch has.
         pieces = self._pieces(examples, objective.axis)
         chunks = strided(examples._replace(labels={}), pieces)
-        cached = jax.lax.map(lambda chunk: objective.embed(params, chunk), chunks)
+        cached = jax.lax.map(lambda chunk: objective.embed(moving.network, chunk), chunks)
+        numbers, others, structure = _numbers_apart(cached)
 
-        def loss(cached: Any):
-            return objective.value(joined(cached), examples, key)
+        def loss(own: Any, numbers: list[Array]):
+            found = joined(_put_together(numbers, others, structure))
+            return objective.value(own, found, examples, key)
 
-        value, cotangents = jax.value_and_grad(loss, has_aux=True)(cached)
+        by_both = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)
+        value, (of_loss, cotangents) = by_both(moving.loss, numbers)
 
         def add(total: Any, chunk: Any):
             rows, cotangent = chunk
-            _, pull = jax.vjp(lambda params: objective.embed(params, rows), params)
+
+            def read(network: Any) -> list[Array]:
+                return _numbers_apart(objective.embed(network, rows))[0]
+
+            _, pull = jax.vjp(read, moving.network)
             return jax.tree.map(jnp.add, total, pull(cotangent)[0]), None
 
-        zeros = jax.tree.map(jnp.zeros_like, params)
-        return value, jax.lax.scan(add, zeros, (chunks, cotangents))[0]
+        zeros = jax.tree.map(jnp.zeros_like, moving.network)
+        return value, Moving(jax.lax.scan(add, zeros, (chunks, cotangents))[0], of_loss)
 
     def _pieces(self, examples: Examples, axis: str | None) -> int:
         devices = 1 if axis is None else jax.lax.axis_size(axis)
@@ -168,6 +195,21 @@ class GradCache(GradientMethod):
         return min(self.chunk, rows)
 
 
+def _numbers_apart(tree: Any) -> tuple[list[Array], list[Array], Any]:
+    """The leaves that have a gradient, the others (masks, ids), and how they fit together."""
+    leaves, structure = jax.tree.flatten(tree)
+    real = tuple(jnp.issubdtype(leaf.dtype, jnp.inexact) for leaf in leaves)
+    numbers = [leaf for leaf, is_real in zip(leaves, real, strict=True) if is_real]
+    others = [leaf for leaf, is_real in zip(leaves, real, strict=True) if not is_real]
+    return numbers, others, (structure, real)
+
+
+def _put_together(numbers: list[Array], others: list[Array], structure: Any) -> Any:
+    tree, real = structure
+    numbers, others = iter(numbers), iter(others)
+    return jax.tree.unflatten(tree, [next(numbers if is_real else others) for is_real in real])
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rematerialize(GradientMethod):
     """Keeps only what is named `block` (each block's output) and recomputes the rest going back.
@@ -184,11 +226,11 @@ class Rematerialize(GradientMethod):
     inner: GradientMethod = Full()
 
     def __call__(
-        self, objective: Objective, params: Any, examples: Examples, key: Key[Array, ""]
+        self, objective: Objective, moving: Moving, examples: Examples, key: Key[Array, ""]
     ) -> Result:
         """The inner method over an objective that saves less."""
         policy = jax.checkpoint_policies.save_only_these_names("block")
-        return self.inner(dataclasses.replace(objective, policy=policy), params, examples, key)
+        return self.inner(dataclasses.replace(objective, policy=policy), moving, examples, key)
 
     def check(self, rows: int, devices: int) -> None:
         """As `inner`."""
@@ -217,7 +259,7 @@ def joined(tree: Any) -> Any:
 
 
 def _rows(examples: Examples) -> int:
-    return next(iter(examples.texts.values())).ids.shape[0]
+    return next(iter(examples.inputs.values())).lead[0]
 
 
 def _check_pieces(rows: int, devices: int, pieces: int, what: str) -> None:

@@ -8,15 +8,12 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import jax
 from jaxtyping import Array, Key
 
-from jaxemb.config import Part, UsageError
-from jaxemb.losses import check_columns
+from jaxemb.config import Part
 from jaxemb.runtime import Runtime
 from jaxemb.training.interrupt import Interrupt
-from jaxemb.training.objective import Objective
 from jaxemb.training.progress import Meter, count_tokens, fetch
-from jaxemb.training.stage import Train, check_rows
 from jaxemb.training.state import create
-from jaxemb.training.step import Program, make_step
+from jaxemb.training.step import Compiles, program, start
 
 Model = TypeVar("Model")
 Report = Callable[[dict[str, float]], None]
@@ -56,7 +53,7 @@ class Diverged(FloatingPointError):
 
 def train(
     model: Model,
-    stage: Train,
+    stage: Any,
     *,
     key: Key[Array, ""],
     seed: int,
@@ -65,13 +62,13 @@ def train(
     evaluate: Evaluate | None = None,
     report: Report | None = None,
 ) -> Model:
-    """The model with parameters trained as the stage says.
+    """The model with parameters trained as a stage `Train` says.
 
     With `checkpoints`, goes on from the latest one, and the result is bit for bit that of a run
     which was never interrupted (on the same devices).
 
     Args:
-        model: has `embedder`, `params` and `tokenizer`; it is not changed.
+        model: has `embedder` and `params`; it is not changed.
         key: root of all randomness on devices (dropout, sampled dimensions and layers).
         seed: of the data's order.
         runtime: devices, sharding and dtype.
@@ -88,10 +85,7 @@ def train(
         KeyboardInterrupt: Ctrl-C; the step under way is finished and saved first.
     """
     runtime = runtime or Runtime()
-    check_columns(stage.loss, stage.data)
-    check_rows(stage, runtime)
-    if model.tokenizer is None:
-        raise UsageError(f"The stage {stage.name!r} needs a tokenizer: fit one on its texts first.")
+    stage.check(runtime)
     run = _Run(model, stage, runtime, key, seed, report or (lambda metrics: None))
     try:
         with Interrupt() as interrupt:
@@ -108,7 +102,7 @@ class _Run:
     def __init__(
         self,
         model: Any,
-        stage: Train,
+        stage: Any,
         runtime: Runtime,
         key: Key[Array, ""],
         seed: int,
@@ -116,14 +110,16 @@ class _Run:
     ):
         self.start, self.stage, self.runtime, self.report = model, stage, runtime, report
         self.total = stage.budget.count(stage.data)
-        embedder = computed_in(model.embedder, runtime.dtype)
-        objective = Objective(embedder, stage.loss, runtime.devices.axis)
-        transform = stage.optimizer.transform(model.params, self.total)
-        self.state = runtime.place(create(model.params, transform, key))
-        shapes = jax.eval_shape(lambda state: state, self.state)
-        step = make_step(objective, stage.gradients, stage.optimizer, transform, self.total)
-        self.program = Program(step, runtime, shapes)
-        self.batches = stage.data.batches(model.tokenizer, seed=seed)
+        self.rates = stage.optimizer.rates(self.total)
+        network = computed_in(model.embedder, runtime.dtype)
+        optimizer = stage.optimizer.direction_alone
+        moving, kept, memory = start(network, stage.loss, stage.trains, model.params, key)
+        self.state = runtime.place(create(moving, memory, optimizer.transform(moving), key))
+        self.kept = runtime.place(kept)
+        compiles = Compiles(network, stage.loss, stage.gradients, optimizer, stage.trains, runtime)
+        self.program = program(compiles, self.state, self.kept)
+        self.compiled_before = self.program.compilations
+        self.batches = stage.data.batches(model, seed=seed)
         self.meter = Meter(self.total)
         self.done = 0
         self.unread: tuple[dict[str, int], Any, tuple[int, int]] | None = None
@@ -160,6 +156,7 @@ class _Run:
                 if checkpoints:
                     checkpoints.wait()
                 raise KeyboardInterrupt
+            self.batches.renew(self.done, self.model)
             if evaluate and (metrics := evaluate(self.done, self.model)):
                 self.read()
                 self.report({"step": self.done, **metrics})
@@ -170,14 +167,17 @@ class _Run:
 
     def dispatch(self, batch: dict[str, Any]) -> None:
         """Start one step, then read the one before it: at most one step is in flight."""
-        check_rows(self.stage, self.runtime, len(jax.tree.leaves(batch)[0]))
+        self.stage.check_rows(self.runtime, len(jax.tree.leaves(batch)[0]))
         programs = self.program.compilations
-        self.state, metrics = self.program(self.state, batch)
+        self.state, metrics = self.program(
+            self.state, self.kept, float(self.rates[self.done]), batch
+        )
         self.done += 1
         self.read()
         if self.program.compilations > programs:
             self.meter.skip()
-        counts = {"step": self.done, "compilations": self.program.compilations}
+        compilations = self.program.compilations - self.compiled_before
+        counts = {"step": self.done, "compilations": compilations}
         self.unread = (counts, metrics, count_tokens(batch))
 
     def read(self) -> None:
@@ -195,8 +195,9 @@ class _Run:
 
     def model(self) -> Any:
         """The model with the parameters as they are now, copied off the devices."""
-        params = self.runtime.devices.collect(self.state.params)
-        return dataclasses.replace(self.start, params=params)
+        collect = self.runtime.devices.collect
+        moved, kept = collect(self.state.params.network), collect(self.kept)
+        return dataclasses.replace(self.start, params=self.stage.trains.merged(moved, kept))
 
 
 def computed_in(part: Any, dtype: str) -> Any:

@@ -7,11 +7,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
-from jaxtyping import Array, Float32, Int32
+from jaxtyping import Array, Float32
 
 from jaxemb.config import Part, UsageError
-from jaxemb.training.schedules import Schedule, WarmupCosine
+from jaxemb.training.schedules import Constant, Schedule, WarmupCosine
 
 
 def paths(params: Any) -> list[str]:
@@ -78,19 +79,29 @@ class Optimizer(Part):
         """Gradients to the direction of descent, before the learning rate."""
         raise TypeError(f"{type(self).__name__} must define direction(params)")
 
-    def rate(self, step: Int32[Array, ""], steps: int) -> Float32[Array, ""]:
-        """The learning rate at a step."""
-        return self.learning_rate * self.schedule(step, steps)
+    def rates(self, steps: int) -> Float32[np.ndarray, " steps"]:
+        """The learning rate at each step of a budget."""
+        if steps == 0:
+            return np.zeros(0, np.float32)
+        share = self.schedule(jnp.arange(steps, dtype=jnp.int32), steps)
+        return np.asarray(self.learning_rate * share, np.float32)
 
-    def transform(self, params: Any, steps: int) -> optax.GradientTransformation:
-        """The optax transformation for these parameters (arrays or shapes) and this budget."""
+    @property
+    def direction_alone(self) -> "Optimizer":
+        """The same optimizer without what is an input of a step: its learning rate and schedule."""
+        return dataclasses.replace(self, learning_rate=1.0, schedule=Constant())
+
+    def transform(self, params: Any) -> optax.GradientTransformation:
+        """Gradients to a direction, for these parameters (arrays or shapes).
+
+        The step multiplies it by the learning rate and subtracts it.
+        """
         for pattern in self.patterns:
             check_pattern(pattern, params)
         moved = optax.chain(
             optax.identity() if self.clip is None else optax.clip_by_global_norm(self.clip),
             self.direction(params),
             _scaled(params, self.learning_rates),
-            optax.scale_by_learning_rate(lambda step: self.rate(step, steps)),
         )
         if not self.freezes:
             return moved

@@ -11,7 +11,7 @@ from jaxemb.config import Part, UsageError
 class Schedule(Part):
     """Slot: the share of the peak learning rate at a step, in [0, 1]."""
 
-    def __call__(self, step: Int32[Array, ""], steps: int) -> Float32[Array, ""]:
+    def __call__(self, step: Int32[Array, "*steps"], steps: int) -> Float32[Array, "*steps"]:
         """The share at `step` (0 for the first) out of `steps`."""
         raise TypeError(f"{type(self).__name__} must define __call__(step, steps)")
 
@@ -26,7 +26,7 @@ class Warmup(Schedule):
         if not 0 <= self.warmup < 1:
             raise UsageError(f"warmup={self.warmup} is a share of the budget: from 0 to below 1.")
 
-    def __call__(self, step: Int32[Array, ""], steps: int) -> Float32[Array, ""]:
+    def __call__(self, step: Int32[Array, "*steps"], steps: int) -> Float32[Array, "*steps"]:
         """`(step + 1) / W` during the `W = warmup * steps` first steps, `after(progress)` later."""
         first = max(round(self.warmup * steps), 1)
         progress = (step - first) / max(steps - first, 1)
@@ -34,7 +34,7 @@ class Warmup(Schedule):
         value = jnp.where(step < first, rise, self.after(jnp.clip(progress, 0.0, 1.0)))
         return value.astype(jnp.float32)
 
-    def after(self, progress: Float32[Array, ""]) -> Float32[Array, ""]:
+    def after(self, progress: Float32[Array, "*steps"]) -> Float32[Array, "*steps"]:
         """The share once warm, for `progress` from 0 to 1."""
         raise TypeError(f"{type(self).__name__} must define after(progress)")
 
@@ -50,7 +50,7 @@ class Constant(Warmup):
 
     warmup: float = 0.0
 
-    def after(self, progress: Float32[Array, ""]) -> Float32[Array, ""]:
+    def after(self, progress: Float32[Array, "*steps"]) -> Float32[Array, "*steps"]:
         """1."""
         return jnp.ones_like(progress)
 
@@ -66,7 +66,7 @@ class WarmupLinear(Warmup):
 
     warmup: float = 0.1
 
-    def after(self, progress: Float32[Array, ""]) -> Float32[Array, ""]:
+    def after(self, progress: Float32[Array, "*steps"]) -> Float32[Array, "*steps"]:
         """`1 - progress`."""
         return 1 - progress
 
@@ -84,6 +84,6 @@ class WarmupCosine(Warmup):
 
     warmup: float = 0.1
 
-    def after(self, progress: Float32[Array, ""]) -> Float32[Array, ""]:
+    def after(self, progress: Float32[Array, "*steps"]) -> Float32[Array, "*steps"]:
         """Half a cosine from 1 to 0."""
         return 0.5 * (1 + jnp.cos(jnp.pi * progress))

@@ -1,19 +1,88 @@
 """Stages of a recipe, and the one that trains."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from jaxtyping import Array
 
 from jaxemb.config import Part, UsageError
 from jaxemb.data import Dataset
-from jaxemb.losses import Loss
+from jaxemb.losses import Loss, check_columns
 from jaxemb.runtime import Runtime
 from jaxemb.training.gradients import Full, GradientMethod
+from jaxemb.training.loop import Checkpoints, Evaluate, train
 from jaxemb.training.optimizers import Optimizer
+from jaxemb.training.trainable import Everything, Trainable
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a stage is run with.
+
+    Attributes:
+        key: root of the stage's randomness on devices.
+        seed: of the order of its data.
+        runtime: devices, sharding and dtype.
+        checkpoints, evaluate, report: as `train` takes them; None where nothing is kept or watched.
+    """
+
+    key: Array
+    seed: int = 0
+    runtime: Runtime = dataclasses.field(default_factory=Runtime)
+    checkpoints: Checkpoints | None = None
+    evaluate: Evaluate | None = None
+    report: Callable[[dict], None] | None = None
 
 
 class Stage(Part):
-    """Slot: `Model -> Model`. Its `name` is how overrides and folders speak of it."""
+    """Slot: `Model -> Model`. Its `name` is how overrides and folders speak of it.
+
+    Attributes:
+        is_shared: whether its result is kept by content even where it is the last stage; results of
+            earlier stages always are.
+        reads: dotted paths of the network's parts and fields that its result depends on; `""` is
+            all of it.
+        draws: whether its result depends on the seed.
+    """
 
     name: str
+    is_shared: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("",)
+    draws: ClassVar[bool] = True
+
+    @property
+    def training(self) -> "Train | None":
+        """The training that it does; None where it takes no gradient steps."""
+        return None
+
+    @property
+    def learns(self) -> bool:
+        """Whether it takes gradient steps."""
+        return self.training is not None
+
+    def run(self, model: Any, context: Context) -> Any:
+        """The model after the stage; the one that it is given stays as it is."""
+        raise TypeError(f"{type(self).__name__} must define run(model, context)")
+
+    def check(self, runtime: Runtime) -> None:
+        """Raises UsageError, before anything runs, if the stage could not."""
+
+    def at_rate(self, rate: float) -> "Stage":
+        """The stage at another learning rate; itself where it learns nothing."""
+        return self
+
+    def shortened(self, fraction: float) -> "Stage":
+        """The stage with a fraction of its budget; itself where it has none."""
+        return self
+
+    def with_view(self, change: Callable[[Any], Any]) -> "Stage":
+        """The stage on another view of its pairs; itself where it learns from none."""
+        return self
+
+    def depends(self, runtime: Runtime) -> dict[str, Any]:
+        """What of the runtime changes its result beyond rounding."""
+        return {}
 
 
 class Budget(Part):
@@ -61,6 +130,7 @@ class Train(Stage):
         loss: any loss.
         optimizer: turns gradients into updates.
         gradients: how a batch's gradient is made.
+        trains: which parameters move.
         budget: how long.
         name: of the stage.
 
@@ -68,30 +138,117 @@ class Train(Stage):
         >>> Train(data=Pairs(batch_size=128), loss=InfoNCE(), optimizer=AdamW(), budget=Steps(400))
     """
 
+    is_shared: ClassVar[bool] = False
+
     data: Dataset
     loss: Loss
     optimizer: Optimizer
     gradients: GradientMethod = Full()
+    trains: Trainable = Everything()
     budget: Budget = Steps(100)
     name: str = "train"
 
+    @property
+    def training(self) -> "Train":
+        """Itself."""
+        return self
+
+    def run(self, model: Any, context: Context) -> Any:
+        """The model trained, by `jaxemb.training.train`."""
+        return train(
+            model,
+            self,
+            key=context.key,
+            seed=context.seed,
+            runtime=context.runtime,
+            checkpoints=context.checkpoints,
+            evaluate=context.evaluate,
+            report=context.report,
+        )
+
+    def check(self, runtime: Runtime) -> None:
+        """The data has the loss's columns, and a batch divides over devices, pieces and chunks."""
+        check_columns(self.loss, self.data)
+        self.check_rows(runtime)
+
+    def check_rows(self, runtime: Runtime, rows: int | None = None) -> None:
+        """Raises UsageError if a batch does not divide over devices, pieces or chunks.
+
+        Args:
+            rows: of a batch; by default the data's `batch_size`, if it has one.
+        """
+        rows = getattr(self.data, "batch_size", None) if rows is None else rows
+        if rows is not None:
+            runtime.devices.check_rows(rows)
+            self.gradients.check(rows, runtime.devices.count)
+
+    def at_rate(self, rate: float) -> "Train":
+        """With the optimizer at another learning rate."""
+        optimizer = dataclasses.replace(self.optimizer, learning_rate=rate)
+        return dataclasses.replace(self, optimizer=optimizer)
+
+    def shortened(self, fraction: float) -> "Train":
+        """With a fraction of the budget."""
+        return dataclasses.replace(self, budget=self.budget.scaled(fraction))
+
+    def with_view(self, change: Callable[[Any], Any]) -> "Train":
+        """On another view, where the data has one with positives."""
+        view = getattr(self.data, "view", None)
+        if "positive" not in getattr(view, "columns", ()):
+            return self
+        return dataclasses.replace(self, data=dataclasses.replace(self.data, view=change(view)))
+
+    def depends(self, runtime: Runtime) -> dict[str, Any]:
+        """The dtype."""
+        return runtime.changes
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SharedTrain(Train):
-    """Training that is done once for all experiments that ask for it.
+class Shared(Stage):
+    """A stage that is done once for all experiments that ask for it, and kept by content.
 
-    Its result is kept by content, as that of a closed-form stage is, even where it is the last
-    stage; a run that finds it there has no learning curve. It does not go on from checkpoints.
+    A run that finds its result there has no learning curve. It does not go on from checkpoints.
+
+    Example:
+        >>> Shared(inner=Train(data=..., loss=..., optimizer=...))
     """
 
+    is_shared: ClassVar[bool] = True
 
-def check_rows(stage: Train, runtime: Runtime, rows: int | None = None) -> None:
-    """Raises UsageError if a batch does not divide over devices, pieces or chunks.
+    inner: Stage
+    name: str = "shared"
 
-    Args:
-        rows: of a batch; by default the data's `batch_size`, if it has one.
-    """
-    rows = getattr(stage.data, "batch_size", None) if rows is None else rows
-    if rows is not None:
-        runtime.devices.check_rows(rows)
-        stage.gradients.check(rows, runtime.devices.count)
+    @property
+    def training(self) -> Train | None:
+        """The inner stage's."""
+        return self.inner.training
+
+    @property
+    def data(self) -> Dataset | None:
+        """The inner stage's."""
+        return getattr(self.inner, "data", None)
+
+    def run(self, model: Any, context: Context) -> Any:
+        """The inner stage, from its first step, unwatched."""
+        alone = dataclasses.replace(context, checkpoints=None, evaluate=None)
+        return self.inner.run(model, alone)
+
+    def check(self, runtime: Runtime) -> None:
+        """As the inner stage."""
+        self.inner.check(runtime)
+
+    def at_rate(self, rate: float) -> "Shared":
+        """The inner stage at another rate."""
+        return dataclasses.replace(self, inner=self.inner.at_rate(rate))
+
+    def shortened(self, fraction: float) -> "Shared":
+        """The inner stage, shortened."""
+        return dataclasses.replace(self, inner=self.inner.shortened(fraction))
+
+    def with_view(self, change: Callable[[Any], Any]) -> "Shared":
+        """The inner stage on another view."""
+        return dataclasses.replace(self, inner=self.inner.with_view(change))
+
+    def depends(self, runtime: Runtime) -> dict[str, Any]:
+        """As the inner stage."""
+        return self.inner.depends(runtime)

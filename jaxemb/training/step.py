@@ -1,21 +1,26 @@
 """The one step function, and its compiled programs: one for each shape of batch."""
 
+import dataclasses
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float32
 
+from jaxemb.losses import Loss
 from jaxemb.runtime import Runtime, mean
 from jaxemb.training.gradients import GradientMethod
-from jaxemb.training.objective import Objective, examples
+from jaxemb.training.objective import Moving, Objective, examples
 from jaxemb.training.optimizers import Optimizer
 from jaxemb.training.state import TrainState
+from jaxemb.training.trainable import Trainable
 
 Metrics = dict[str, Float32[Array, ""]]
-Step = Callable[[TrainState, dict[str, Any]], tuple[TrainState, Metrics]]
+Step = Callable[[TrainState, Any, Float32[Array, ""], dict[str, Any]], tuple[TrainState, Metrics]]
 
 
 def make_step(
@@ -23,33 +28,54 @@ def make_step(
     gradients: GradientMethod,
     optimizer: Optimizer,
     transform: optax.GradientTransformation,
-    steps: int,
 ) -> Step:
-    r"""`step(state, batch) -> (state, metrics)`, the same function for every layout of devices.
+    r"""`step(state, kept, rate, batch) -> (state, metrics)`, the same for every layout of devices.
 
-    $$g = \mathrm{mean}_{\mathrm{devices}} \nabla_\theta\, \mathrm{reduce}(\mathrm{terms})$$
+    $$g = \mathrm{mean}_{\mathrm{devices}} \nabla_\theta\, \mathrm{reduce}(\mathrm{terms}), \quad
+    \theta \leftarrow \theta - \eta\, d(g)$$
 
-    Both the loss and its gradient are averaged over the device axis; with no axis both are no-ops.
-    Averaging only one of the two is wrong, silently, under `pmap`.
+    with the learning rate $\eta$ (`rate`) and the optimizer's direction $d$. Both the loss and its
+    gradient are averaged over the device axis; with no axis both are no-ops. Averaging only one of
+    the two is wrong, silently, under `pmap`. `kept` are the parameters that do not move.
     """
 
-    def step(state: TrainState, batch: dict[str, Any]) -> tuple[TrainState, Metrics]:
+    def step(
+        state: TrainState, kept: Any, rate: Float32[Array, ""], batch: dict[str, Any]
+    ) -> tuple[TrainState, Metrics]:
         root = jax.random.wrap_key_data(state.key)
         rows_key, loss_key = jax.random.split(jax.random.fold_in(root, state.step))
         rows = examples(batch, objective.loss, rows_key, objective.axis)
-        (loss, parts), grads = gradients(objective, state.params, rows, loss_key)
+        now = dataclasses.replace(objective, kept=kept, memory=state.memory)
+        (loss, value), grads = gradients(now, state.params, rows, loss_key)
         grads = mean(grads, objective.axis)
-        updates, memory = transform.update(grads, state.optimizer, state.params)
-        metrics = {f"loss/{name}": value for name, value in parts.items()}
-        metrics |= {
-            "loss": loss,
-            "gradient_norm": optimizer.norm(grads),
-            "learning_rate": optimizer.rate(state.step, steps),
-        }
+        directions, memory = transform.update(grads, state.optimizer, state.params)
+        updates = jax.tree.map(lambda x: -rate * x, directions)
+        metrics = {f"loss/{name}": part for name, part in value.parts.items()}
+        metrics |= {"loss": loss, "gradient_norm": optimizer.norm(grads), "learning_rate": rate}
         params = optax.apply_updates(state.params, updates)
-        return TrainState(state.step + 1, params, memory, state.key), metrics
+        return TrainState(state.step + 1, params, memory, state.key, value.memory), metrics
 
     return step
+
+
+@dataclasses.dataclass(frozen=True)
+class Compiles:
+    """What a program is compiled from, beside shapes: equal ones share one program.
+
+    The learning rate, the schedule, the number of steps and the seed are inputs of the program, so
+    the trials and the seeds of an arm share what is compiled.
+    """
+
+    network: Any
+    loss: Loss
+    gradients: GradientMethod
+    optimizer: Optimizer
+    trains: Trainable
+    runtime: Runtime
+
+    def objective(self) -> Objective:
+        """The loss as a function of what moves."""
+        return Objective(self.network, self.loss, self.trains, self.runtime.devices.axis)
 
 
 class Program:
@@ -60,24 +86,57 @@ class Program:
         seconds: what compiling them took.
     """
 
-    def __init__(self, step: Step, runtime: Runtime, state_shapes: TrainState):
-        self.devices = runtime.devices
+    def __init__(self, what: Compiles, state: TrainState, kept: Any):
+        transform = what.optimizer.transform(state.params)
+        step = make_step(what.objective(), what.gradients, what.optimizer, transform)
+        self.devices = what.runtime.devices
         self.compilations = 0
         self.seconds = 0.0
-        self._mapped = self.devices.mapped(step, runtime.shardings(state_shapes))
+        self._mapped = self.devices.mapped(
+            step, what.runtime.shardings(state), what.runtime.shardings(kept)
+        )
         self._compiled: dict[Any, Callable] = {}
 
-    def __call__(self, state: TrainState, batch: dict[str, Any]) -> tuple[TrainState, Metrics]:
+    def __call__(
+        self, state: TrainState, kept: Any, rate: float, batch: dict[str, Any]
+    ) -> tuple[TrainState, Metrics]:
         """One step on a host batch; `state` is donated and must not be used again."""
-        shapes = jax.tree.structure(batch), *((x.shape, x.dtype) for x in jax.tree.leaves(batch))
-        placed = self.devices.place_batch(batch)
-        if shapes not in self._compiled:
-            self._compiled[shapes] = self._compile(state, placed)
-        return self._compiled[shapes](state, placed)
+        placed = (kept, jnp.float32(rate), self.devices.place_batch(batch))
+        mark = _shapes_of(batch)
+        if mark not in self._compiled:
+            self._compiled[mark] = self._compile(state, *placed)
+        return self._compiled[mark](state, *placed)
 
-    def _compile(self, state: TrainState, placed: dict[str, Any]) -> Callable:
+    def _compile(self, *arguments: Any) -> Callable:
         started = time.perf_counter()
-        compiled = self.devices.compiled(self._mapped, state, placed)
+        compiled = self.devices.compiled(self._mapped, *arguments)
         self.compilations += 1
         self.seconds += time.perf_counter() - started
         return compiled
+
+
+def program(what: Compiles, state: TrainState, kept: Any) -> Program:
+    """The program of a recipe for parameters of these shapes; made before, where there is one."""
+    shapes = jax.eval_shape(lambda *trees: trees, state, kept)
+    leaves, structure = jax.tree.flatten(shapes)
+    return _program(what, structure, tuple((x.shape, str(x.dtype)) for x in leaves))
+
+
+@functools.lru_cache(maxsize=4)
+def _program(what: Compiles, structure: Any, leaves: tuple) -> Program:
+    shapes = [jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)) for shape, dtype in leaves]
+    return Program(what, *jax.tree.unflatten(structure, shapes))
+
+
+def _shapes_of(tree: Any) -> Any:
+    leaves, structure = jax.tree.flatten(tree)
+    return structure, *((x.shape, x.dtype) for x in leaves)
+
+
+def start(
+    network: Any, loss: Loss, trains: Trainable, params: Any, key: Array
+) -> tuple[Moving, Any, Any]:
+    """`(moving, kept, memory)` before the first step."""
+    moved, kept = trains.split(params, key)
+    state = loss.init(key, network.column_shapes(loss.reads))
+    return Moving(moved, state.params), kept, state.memory

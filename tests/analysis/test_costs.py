@@ -7,6 +7,7 @@ import pytest
 from jaxemb import recipes
 from jaxemb.analysis import costs
 from jaxemb.config import override_all
+from jaxemb.losses import Vector
 from jaxemb.study.planning import need
 from jaxemb.training import Full, GradCache, Microbatch, Rematerialize
 
@@ -56,10 +57,10 @@ def test_a_transformer_by_hand():
     width, hidden = encoder.width, encoder.hidden or 4 * encoder.width
     dense = 2 * tokens * (4 * width * width + 2 * width * hidden)
     attention = 2 * 2 * tokens * tokens * width
-    counted = costs.text_flops(recipe.embedder)
+    counted = costs.column_flops(recipe.embedder, "positive", Vector())
     assert encoder.layers * (dense + attention) == pytest.approx(counted, rel=0.01)
     train = recipe.stages[-1]
-    both = counted + costs.text_flops(recipe.embedder, recipe.embedder.text.query_tokens)
+    both = counted + costs.column_flops(recipe.embedder, "query", Vector())
     expected = 3 * train.budget.steps * train.data.batch_size * both
     assert costs.of_recipe(recipe)["flops"] == expected
 

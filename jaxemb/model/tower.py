@@ -1,0 +1,195 @@
+"""One tower: inputs become token vectors, an encoder's states, and vectors read off these."""
+
+import abc
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Float32
+
+from jaxemb.config import UsageError
+from jaxemb.encoders import Encoder
+from jaxemb.heads import Head
+from jaxemb.losses import Embedded
+from jaxemb.model.network import Network, Params
+from jaxemb.pooling import Pooling
+
+if TYPE_CHECKING:
+    from jaxemb.model.model import Model
+
+Extra = dict[str, Array]
+
+
+class OneTower(Network, abc.ABC):
+    """Base of what embeds every column alike: `head(pooling(encoder(x)))`.
+
+    A subclass says how inputs become token vectors, by `place`, and has these parts.
+    """
+
+    encoder: Encoder
+    pooling: Pooling
+    head: Head
+
+    @abc.abstractmethod
+    def place(self, tokens: Params, batch: Any) -> tuple[Array, Bool[Array, "batch tokens"]]:
+        """Vectors `[batch, tokens, width]` and the mask of the real ones, from a batch of inputs."""
+
+    @abc.abstractmethod
+    def init_tokens(self, key: Array) -> tuple[Array, Params]:
+        """Vectors `[1, tokens, width]`, and the fresh parameters of what `place` reads."""
+
+    @abc.abstractmethod
+    def example(self, rows: int = 1) -> Any:
+        """The shapes of a batch of inputs."""
+
+    @abc.abstractmethod
+    def largest(self, column: str, rows: int = 1) -> Any:
+        """The shapes of a batch of the largest inputs that are read in a column."""
+
+    @property
+    def by_name(self) -> Mapping[str, "OneTower"]:
+        """Itself, under the name `""`."""
+        return {"": self}
+
+    def name_of(self, column: str) -> str:
+        """`""`: every column is read alike."""
+        return ""
+
+    def params_of(self, params: Params, name: str) -> Params:
+        """All of them."""
+        return params
+
+    def start(self, key: Array) -> "Model":
+        """The model that a recipe's stages start from: random parameters, and no tokenizer yet."""
+        from jaxemb.model.model import Model
+
+        return Model(embedder=self, params=initialised(self, key))
+
+    def init(self, key: Array) -> Params:
+        """Random parameters, a plain nested dict with one entry per part."""
+        keys = dict(
+            zip(("tokens", "encoder", "pooling", "head"), jax.random.split(key, 4), strict=True)
+        )
+        x, tokens = self.init_tokens(keys["tokens"])
+        mask = jnp.ones(x.shape[:2], bool)
+        states, encoder = self.encoder.init_with_output(keys["encoder"], x, mask, None)
+        params = {"tokens": tokens, "encoder": encoder.get("params", {})}
+        vectors, params["pooling"] = _created(self.pooling, keys["pooling"], params, states, mask)
+        _, params["head"] = _created(self.head, keys["head"], params, vectors)
+        return params
+
+    def hidden(
+        self, params: Params, batch: Any, *, keys: Array | None = None
+    ) -> tuple[Float[Array, "layers batch tokens width"], Bool[Array, "batch tokens"], Extra]:
+        """Every hidden state, the mask, and what the encoder sowed, `[batch, places, ...]` by name.
+
+        `keys`, one for each input, switch dropout on.
+        """
+        x, mask = self.place(params["tokens"], batch)
+        states, sown = self.encoder.apply(
+            variables(params, "encoder"), x, mask, keys, mutable=["extra"]
+        )
+        return states, mask, _by_name(sown.get("extra", {}))
+
+    def states(
+        self, params: Params, batch: Any, *, keys: Array | None = None
+    ) -> Float[Array, "layers batch tokens width"]:
+        """Every hidden state. `keys`, one for each text, switch dropout on."""
+        return self.hidden(params, batch, keys=keys)[0]
+
+    def read(
+        self, params: Params, states: Float[Array, "layers batch tokens width"], mask: Array
+    ) -> Float32[Array, "batch *items dim"]:
+        """Hidden states to vectors: pooling, then the head."""
+        pooled = self.pooling.apply(variables(params, "pooling"), states, mask)
+        return self.head.apply(variables(params, "head"), pooled).astype(jnp.float32)
+
+    def vectors(self, params: Params, batch: Any, *, keys: Array | None = None) -> Embedded:
+        """What the loss reads of a batch: a vector, or several with a mask of the real ones.
+
+        Where the batch has spans, each is pooled by itself, `[batch, spans, dim]`, from the states
+        of the whole text.
+        """
+        states, mask, extra = self.hidden(params, batch, keys=keys)
+        if getattr(batch, "spans", None) is None:
+            return Embedded(self.read(params, states, mask), self.pooling.items(mask), extra)
+        spans = jnp.asarray(batch.spans) & mask[:, None]
+        read = jax.vmap(lambda span: self.read(params, states, span), in_axes=1, out_axes=1)
+        return Embedded(read(spans), jnp.any(spans, axis=-1), extra)
+
+    def apply(
+        self, params: Params, batch: Any, *, keys: Array | None = None
+    ) -> Float32[Array, "batch *items dim"]:
+        """Vectors of a batch of texts, `[batch, dim]`."""
+        return self.vectors(params, batch, keys=keys).vectors
+
+    def depths(
+        self, params: Params, batch: Any, *, keys: Array | None = None
+    ) -> Float32[Array, "batch layers dim"]:
+        """The vectors that the model would give if it were cut after each of its layers."""
+        states, mask, _ = self.hidden(params, batch, keys=keys)
+        cuts = [self.read(params, states[: n + 1], mask) for n in range(len(states))]
+        return jnp.stack(cuts, axis=1)
+
+    def truncated(self, layers: int) -> "OneTower":
+        """The same tower with only its first `layers` layers; it reads the same parameters."""
+        depth = self.layers
+        if not 1 <= layers <= depth:
+            raise UsageError(
+                f"layers={layers} is out of range: this model has layers 1 to {depth}."
+            )
+        if layers == depth:
+            return self
+        return dataclasses.replace(self, encoder=self.encoder.truncated(layers))
+
+    @property
+    def layers(self) -> int:
+        """How many layers the encoder has; 1 for a bag."""
+        return getattr(self.encoder, "layers", 1)
+
+    @property
+    def dim(self) -> int:
+        """Width of the output vector."""
+        return jax.eval_shape(self.apply, self.shapes(), self.example()).shape[-1]
+
+
+def variables(params: Params, part: str) -> dict[str, Any]:
+    """A part's parameters, its low-rank additions, and the token table that it may be tied to."""
+    found = {"params": params[part]}
+    added = params.get("adapters", {}).get(part)
+    if added:
+        found["adapters"] = added
+    return found | _tied(params)
+
+
+def _tied(params: Params) -> dict[str, Any]:
+    table = params.get("tokens", {}).get("embedding")
+    return {} if table is None else {"tied": {"table": table}}
+
+
+def _created(part: Any, key: Array, params: Params, *inputs: Array) -> tuple[Any, Params]:
+    """A part's output and its fresh parameters; it may read the table that is there already."""
+    made, variables = part.apply(_tied(params), *inputs, rngs={"params": key}, mutable=["params"])
+    return made, variables.get("params", {})
+
+
+def _by_name(sown: Mapping[str, Any]) -> Extra:
+    """What was sown anywhere, by its name: `[batch, places, ...]`, in the order of the modules."""
+    found: dict[str, list[Array]] = {}
+    for path, value in jax.tree_util.tree_flatten_with_path(dict(sown))[0]:
+        name = [key.key for key in path if isinstance(key, jax.tree_util.DictKey)][-1]
+        found.setdefault(name, []).append(value)
+    return {name: jnp.stack(values, axis=1) for name, values in found.items()}
+
+
+def initialised(network: Network, key: Array) -> Params:
+    """Random parameters, by one compiled program instead of one for each parameter's shape."""
+    return _initialiser(network)(key)
+
+
+@functools.lru_cache(maxsize=64)
+def _initialiser(network: Network):
+    return jax.jit(network.init)
