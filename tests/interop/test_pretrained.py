@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxemb
-from jaxemb import Better, Experiment, Recipe, Train, arm, grid, recipes
+from jaxemb import Better, Experiment, Recipe, arm, grid, recipes
 from jaxemb.analysis import costs
 from jaxemb.config import UsageError, from_json, override, to_json
 from jaxemb.evaluation import STS, Retrieval, Task
@@ -222,7 +222,7 @@ def _tuned(experiment: Experiment) -> dict[str, bool]:
 
 def test_smoke_reads_a_layer_of_the_weights(folder):
     assert shrunk(Pretrained("name", layers=5)) == Pretrained("name", layers=1, max_tokens=16)
-    assert isinstance(shrunk(recipes.standing_arms()[1].overrides[1][1])[-1], Train)
+    assert isinstance(shrunk(recipes.standing_arms()[1].overrides[1][1])[-1], Shared)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
