@@ -8,6 +8,7 @@ from jaxemb.config.parts import (
     build,
     choices,
     conform,
+    described,
     expression,
     fits,
     is_part,

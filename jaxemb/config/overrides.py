@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from jaxemb.config.parts import (
+    Part,
     UsageError,
     bases,
     build,
     choices,
     conform,
+    described,
     expression,
     fits,
     is_linen,
@@ -46,8 +48,9 @@ def _nodes(value: Any, hint: Any = Any, path: str = "", steps: tuple = ()) -> It
     if path:
         yield _Node(path, steps, value, hint)
     if is_part(value):
-        for name, inner in slots(type(value)).items():
-            yield from _nodes(getattr(value, name), inner, join(path, name), (*steps, name))
+        whole = described(value)
+        for name, inner in slots(type(whole)).items():
+            yield from _nodes(getattr(whole, name), inner, join(path, name), (*steps, name))
     elif isinstance(value, tuple) and any(map(is_part, value)):
         for i, (segment, item) in enumerate(zip(_segments(value), value, strict=True)):
             yield from _nodes(item, _item_hint(hint, i), join(path, segment), (*steps, i))
@@ -78,8 +81,11 @@ def paths(obj: Any) -> dict[str, Any]:
 def resolve(obj: Any, key: str) -> str:
     """The full path that `key`, a dotted suffix of it, names: `mask` is `embedder.encoder.mask`.
 
+    Of several paths that end so, those under the first of the part's `preferred` fields count; of
+    these the shortest does, where no other is as short and none lies in another item of a tuple.
+
     Raises:
-        UsageError: none or several end so; the message lists the nearest, or all of them.
+        UsageError: no path ends so, or several count; the message lists the nearest, or all.
     """
     return _find(obj, key).path
 
@@ -87,7 +93,8 @@ def resolve(obj: Any, key: str) -> str:
 def _find(obj: Any, key: str) -> _Node:
     nodes = list(_nodes(obj))
     exact = [node for node in nodes if node.path == key]
-    found = exact or [node for node in nodes if node.path.endswith(f".{key}")]
+    ends = [node for node in nodes if node.path.endswith(f".{key}")]
+    found = exact or _shallowest(_favoured(obj, ends))
     if len(found) == 1:
         return found[0]
     if found:
@@ -95,7 +102,36 @@ def _find(obj: Any, key: str) -> _Node:
         more = len(found) - _MOST_LISTED
         rest = f", and {more} more" if more > 0 else ""
         raise UsageError(f"'{key}' is ambiguous; write one of: {listed}{rest}.")
-    raise UsageError(_unknown(obj, key, nodes))
+    raise UsageError(" ".join([_unknown(obj, key, nodes), *_untold(nodes)]))
+
+
+def _favoured(obj: Any, found: list[_Node]) -> list[_Node]:
+    """Those under the first of the fields that the part prefers, where there are any."""
+    under = (
+        [node for node in found if node.steps[0] == field]
+        for field in getattr(type(obj), "preferred", ())
+    )
+    return next(filter(None, under), found)
+
+
+def _shallowest(found: list[_Node]) -> list[_Node]:
+    """The one nearest to the root; all where others are as near, or in other items of a tuple.
+
+    So `layers` is the encoder's and not its blocks', but no stage's field is meant before another's.
+    """
+    if not found:
+        return found
+    top = min(found, key=lambda node: len(node.steps))
+    item = _item_of(top.steps)
+    others = [node for node in found if node is not top]
+    below = all(len(n.steps) > len(top.steps) and n.steps[: len(item)] == item for n in others)
+    return [top] if below else found
+
+
+def _item_of(steps: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The steps to the innermost item of a tuple that a path goes through."""
+    last = max((i for i, step in enumerate(steps) if isinstance(step, int)), default=-1)
+    return steps[: last + 1]
 
 
 def _unknown(obj: Any, key: str, nodes: list[_Node]) -> str:
@@ -105,12 +141,22 @@ def _unknown(obj: Any, key: str, nodes: list[_Node]) -> str:
         elsewhere = [node.path for node in nodes if node.path.endswith(f".{last}")]
         if not is_part(owner.value):
             return f"'{key}': {owner.path} is {expression(owner.value)}, which has no fields."
-        message = no_field(type(owner.value), owner.path, last)
+        message = no_field(type(described(owner.value)), owner.path, last)
         return message + (f" There is {', '.join(elsewhere)}." if elsewhere else "")
     by_name: dict[str, list[str]] = {}
     for node in nodes:
         by_name.setdefault(node.path.rpartition(".")[2], []).append(node.path)
     return f"There is no field '{key}'{near_miss(key, by_name)}; fields: {', '.join(by_name)}."
+
+
+def _untold(nodes: list[_Node]) -> Iterator[str]:
+    """Why parts could not be described: they may hold what was not found."""
+    for node in nodes:
+        if isinstance(node.value, Part):
+            try:
+                node.value.described()
+            except UsageError as error:
+                yield f"{node.path} is not known whole: {error}"
 
 
 # --- overrides
@@ -148,9 +194,12 @@ def _replaced(obj: Any, steps: tuple[str | int, ...], value: Any, path: str) -> 
     step, rest = steps[0], steps[1:]
     if isinstance(obj, tuple):
         return (*obj[:step], _replaced(obj[step], rest, value, join(path, step)), *obj[step + 1 :])
-    fields = {name: getattr(obj, name) for name in slots(type(obj))}
-    fields[step] = _replaced(fields[step], rest, value, join(path, step))
-    return build(type(obj), fields, path)
+    whole = described(obj)
+    # What a part leaves out stays left out, but for the field that is changed.
+    kept = obj if type(obj) is type(whole) else whole
+    fields = {name: getattr(kept, name) for name in slots(type(kept))}
+    fields[step] = _replaced(getattr(whole, step), rest, value, join(path, step))
+    return build(type(kept), fields, path)
 
 
 def parse(text: str, hint: Any, path: str) -> Any:
@@ -263,12 +312,21 @@ def diff(a: Any, b: Any) -> dict[str, tuple[Any, Any]]:
 def _differences(a: Any, b: Any, path: str) -> Iterator[tuple[str, tuple[Any, Any]]]:
     if is_part(a) and type(a) is type(b):
         for name in slots(type(a)):
-            yield from _differences(getattr(a, name), getattr(b, name), join(path, name))
+            yield from _differences(*_told(a, b, name), join(path, name))
     elif _alike(a, b):
         for segment, left, right in zip(_segments(a), a, b, strict=True):
             yield from _differences(left, right, join(path, segment))
     elif a != b:
         yield path, (a, b)
+
+
+def _told(a: Any, b: Any, name: str) -> tuple[Any, Any]:
+    """A field of two parts of one class; where one of them leaves it out, as both describe it."""
+    pair = getattr(a, name), getattr(b, name)
+    whole = described(a), described(b)
+    if is_part(pair[0]) == is_part(pair[1]) or {type(one) for one in whole} != {type(a)}:
+        return pair
+    return getattr(whole[0], name), getattr(whole[1], name)
 
 
 def _alike(a: Any, b: Any) -> bool:

@@ -28,10 +28,26 @@ class Part:
 
     `aliases` are further names of the part in overrides. `unfingerprinted` names fields that change
     where or how fast something is computed but not what, and are left out of its fingerprint.
+    `preferred` names the fields of which an override key is meant first: `layers` of a recipe is
+    its embedder's, whatever its stages hold.
     """
 
     aliases: ClassVar[tuple[str, ...]] = ()
     unfingerprinted: ClassVar[tuple[str, ...]] = ()
+    preferred: ClassVar[tuple[str, ...]] = ()
+
+    def described(self) -> "Part":
+        """The part with what it leaves out written out, for overrides to reach; by default itself.
+
+        Weights that are named leave out their network; described, they hold it as parts. A field
+        that an override changes is then stated, and the others stay left out; where the
+        description is of another class, all of it takes the part's place. Identity (`to_json`,
+        `fingerprint`) is of the part as it stands.
+
+        Raises:
+            UsageError: what is left out cannot be known; overrides then see the part as it stands.
+        """
+        return self
 
 
 def is_linen(cls: type) -> bool:
@@ -50,6 +66,14 @@ def is_part_class(cls: Any) -> bool:
 def is_part(value: Any) -> bool:
     """Whether a value is a configuration object."""
     return is_part_class(type(value)) and dataclasses.is_dataclass(value)
+
+
+def described(value: Any) -> Any:
+    """A part with what it leaves out written out, where that can be known; else as it stands."""
+    try:
+        return value.described() if isinstance(value, Part) else value
+    except UsageError:
+        return value
 
 
 @functools.cache

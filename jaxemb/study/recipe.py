@@ -22,6 +22,7 @@ class Recipe(Part):
     """
 
     unfingerprinted = ("runtime",)
+    preferred = ("embedder", "stages", "evaluation")
 
     embedder: Embedder | Pretrained | None = None
     stages: tuple[Stage, ...] = ()
