@@ -1,5 +1,6 @@
 """Configuration is the objects themselves: to JSON and back, strict overrides, fingerprints."""
 
+from jaxemb.config.fingerprints import fingerprint
 from jaxemb.config.overrides import diff, override, override_all, parse, paths, resolve
 from jaxemb.config.parts import (
     Part,
@@ -20,4 +21,4 @@ from jaxemb.config.parts import (
     tag,
 )
 from jaxemb.config.renamed import RENAMED
-from jaxemb.config.serialization import fingerprint, from_json, to_json
+from jaxemb.config.serialization import from_json, to_json

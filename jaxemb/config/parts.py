@@ -15,7 +15,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 
@@ -28,12 +28,14 @@ class Part:
 
     `aliases` are further names of the part in overrides. `unfingerprinted` names fields that change
     where or how fast something is computed but not what, and are left out of its fingerprint.
+    `first_defaults` holds, of fields whose default has changed, the default that they had first.
     `preferred` names the fields of which an override key is meant first: `layers` of a recipe is
     its embedder's, whatever its stages hold.
     """
 
     aliases: ClassVar[tuple[str, ...]] = ()
     unfingerprinted: ClassVar[tuple[str, ...]] = ()
+    first_defaults: ClassVar[Mapping[str, Any]] = types.MappingProxyType({})
     preferred: ClassVar[tuple[str, ...]] = ()
 
     def described(self) -> "Part":
@@ -48,6 +50,17 @@ class Part:
             UsageError: what is left out cannot be known; overrides then see the part as it stands.
         """
         return self
+
+    def content(self) -> str:
+        """A hash of what the part reads besides its fields, such as a file; "" where that is nothing.
+
+        Its fingerprint adds it. A part that has one names the field with the file's place in
+        `unfingerprinted`: a file that is moved makes the same numbers.
+
+        Raises:
+            UsageError: the file cannot be read.
+        """
+        return ""
 
 
 def is_linen(cls: type) -> bool:
@@ -315,12 +328,12 @@ def expression(value: Any, *, nested: bool = False) -> str:
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if not is_part(value):
         return value if value and isinstance(value, str) and not nested else repr(value)
-    defaults = _defaults(type(value))
+    usual = defaults(type(value))
     given = {name: getattr(value, name) for name in slots(type(value))}
     changed = [
         f"{name}={expression(v, nested=True)}"
         for name, v in given.items()
-        if name not in defaults or defaults[name] != v
+        if name not in usual or usual[name] != v
     ]
     return snake_case(type(value)) + (f"({', '.join(changed)})" if changed else "")
 
@@ -336,11 +349,12 @@ def outline(part: Any) -> str:
     return f"{snake_case(type(part))}({fields})" if fields else snake_case(type(part))
 
 
-def _defaults(cls: type) -> dict[str, Any]:
-    defaults = {}
+def defaults(cls: type) -> dict[str, Any]:
+    """The defaults of a part's fields, of those that have one."""
+    found = {}
     for field in dataclasses.fields(cls):
         if field.default is not dataclasses.MISSING:
-            defaults[field.name] = field.default
+            found[field.name] = field.default
         elif field.default_factory is not dataclasses.MISSING:
-            defaults[field.name] = field.default_factory()
-    return defaults
+            found[field.name] = field.default_factory()
+    return found

@@ -1,9 +1,7 @@
-"""Parts as JSON and back, and their fingerprints. Nothing in a file is run as code."""
+"""Parts as JSON and back. Nothing in a file is run as code."""
 
 import dataclasses
-import hashlib
 import importlib
-import json
 import re
 from typing import Any
 
@@ -31,22 +29,27 @@ def to_json(obj: Any) -> Any:
     Raises:
         UsageError: a field holds a value of another type than it declares.
     """
-    return _encode(obj, "", whole=True)
+    return _encode(obj, "")
 
 
-def _encode(value: Any, path: str, *, whole: bool) -> Any:
+def _encode(value: Any, path: str) -> Any:
     if is_part(value):
-        cls = type(value)
-        skipped = () if whole else getattr(cls, "unfingerprinted", ())
-        entry = {"part": tag(cls)}
-        for name, hint in slots(cls).items():
-            if name not in skipped:
-                here = join(path, name)
-                fitted = conform(getattr(value, name), hint, here)
-                entry[name] = _encode(fitted, here, whole=whole)
+        entry = {"part": tag(type(value))}
+        for name, hint in slots(type(value)).items():
+            here = join(path, name)
+            entry[name] = _encode(conform(getattr(value, name), hint, here), here)
         return entry
     if isinstance(value, tuple):
-        return [_encode(item, join(path, i), whole=whole) for i, item in enumerate(value)]
+        return [_encode(item, join(path, i)) for i, item in enumerate(value)]
+    return scalar(value, path)
+
+
+def scalar(value: Any, path: str) -> Any:
+    """A value that is neither a part nor a tuple, as JSON has it: itself.
+
+    Raises:
+        UsageError: no field may hold it.
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise UsageError(
@@ -103,15 +106,3 @@ def _class_of(name: str, path: str) -> type:
         return cls
     parts = [n for n, c in vars(found).items() if is_part_class(c)]
     raise UsageError(f"{module} has no part {attribute!r}{at}{near_miss(attribute, parts)}.")
-
-
-def fingerprint(obj: Any, *extra: Any) -> str:
-    """SHA-256, as hex, of the canonical JSON of parts, tuples of parts and JSON values.
-
-    Fields that a class lists in `unfingerprinted` (a recipe's `runtime`) are left out.
-    """
-    entries = [
-        v if isinstance(v, dict | list) else _encode(v, "", whole=False) for v in (obj, *extra)
-    ]
-    text = json.dumps(entries, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
