@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxemb.config import from_json, is_part, paths, provenance, to_json
+from jaxemb.config import fingerprint, from_json, is_part, paths, provenance, to_json
 from jaxemb.data import cache_folder
 from jaxemb.fitting import Fit
 from jaxemb.interop import Pretrained
@@ -79,7 +79,8 @@ def origin(recipe: Recipe, untrained: bool = False) -> str:
     """What the first stage's result depends on before it: the weights that are started from."""
     if not isinstance(recipe.embedder, Pretrained):
         return ""
-    return f"{'untrained ' if untrained else ''}{recipe.embedder.fingerprint()}"
+    code = provenance.code_of_stages([recipe.embedder])
+    return f"{'untrained ' if untrained else ''}{recipe.embedder.fingerprint()} {code}"
 
 
 def keep_programs() -> None:
@@ -106,12 +107,15 @@ def address(recipe: Recipe, stage: Stage, before: str) -> str:
         reads, stochastic = stage.estimator.reads, stage.estimator.stochastic
     read = {path: _field(recipe.network, path) for path in reads}
     data = getattr(stage, "data", None)
+    makers = _parts_within([stage, *read.values()])
+    if isinstance(stage, Train):
+        makers.append(train)
     content = {
         "format": FORMAT,
-        "code": provenance.code_of_stages(_parts_within([stage, *read.values()])),
+        "code": provenance.code_of_stages(makers),
         "before": before,
-        "stage": to_json(stage),
-        "parts": {path: _plain(value) for path, value in read.items()},
+        "stage": fingerprint(stage),
+        "parts": {path: fingerprint(value) for path, value in read.items()},
         "data": data.fingerprint() if data is not None else None,
         "seed": recipe.seed if stochastic else None,
     }
@@ -130,10 +134,6 @@ def _field(embedder: Any, path: str) -> Any:
     for name in filter(None, path.split(".")):
         embedder = getattr(embedder, name)
     return embedder
-
-
-def _plain(value: Any) -> Any:
-    return to_json(value) if dataclasses.is_dataclass(value) else value
 
 
 def _stored(key: str, run: Callable[[Model], Model], model: Model) -> Model:

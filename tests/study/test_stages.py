@@ -74,7 +74,7 @@ def test_the_code_of_a_part_from_elsewhere_is_part_of_a_stages_address(tmp_path,
 def test_a_stored_stage_is_read_back_and_not_computed_again(recipe, cache, monkeypatch):
     first = run_stages(recipe, until_training=True)
     assert len(list(cache.iterdir())) == 2
-    monkeypatch.setattr("jaxemb.tokens.PPMISVD.fit", None)
+    monkeypatch.setattr("jaxemb.fitting.PPMISVD.fit", None)
     again = run_stages(dataclasses.replace(recipe, seed=7), until_training=True)
     np.testing.assert_array_equal(
         first.params["tokens"]["embedding"], again.params["tokens"]["embedding"]
