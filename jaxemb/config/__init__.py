@@ -21,4 +21,4 @@ from jaxemb.config.parts import (
     tag,
 )
 from jaxemb.config.renamed import RENAMED
-from jaxemb.config.serialization import from_json, to_json
+from jaxemb.config.serialization import find_parts_by, from_json, read_json, to_json

@@ -1,7 +1,10 @@
 """Configurations to JSON and back, and the messages for what does not fit."""
 
 import dataclasses
+import importlib
 import json
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +18,8 @@ from jaxemb.config import (
     fingerprint,
     from_json,
     override_all,
+    read_json,
+    serialization,
     tag,
     to_json,
 )
@@ -74,7 +79,8 @@ def test_plain_values_pass(value):
     [
         ({"part": "jaxemb.pooling.Meen"}, "nearest: Mean"),
         ({"part": "jaxemb.nowhere.Mean"}, "cannot be imported"),
-        ({"part": "nowhere_at_all:Mean"}, "put nowhere_at_all on PYTHONPATH"),
+        ({"part": "nowhere_at_all:Mean"}, "import nowhere_at_all first"),
+        ({"part": "jaxemb.__main__.Mean"}, "no name of a part"),
         ({"part": "os:system"}, "has no part 'system'"),
         ({"part": "os.system"}, "no name of a part"),
         ({"part": "jaxemb.config.Part"}, "no part"),
@@ -151,3 +157,89 @@ def test_diff_and_overrides_agree(whole):
     changes = {path: b for path, (_, b) in diff(whole, other).items()}
     assert override_all(whole, [c for c in changes.items() if c[0] != "phases"]).seed == 3
     assert other == override_all(whole, changes)
+
+
+# --- what a file may name
+
+OWN = """
+import dataclasses, pathlib
+from jaxemb.config import Part
+
+pathlib.Path("was_run").touch()
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mine(Part):
+    size: int = 1
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A module that could be imported from the working folder; gives its name and a part's JSON."""
+    name = f"own_{tmp_path.name}"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / f"{name}.py").write_text(OWN)
+    yield name, {"part": f"{name}:Mine", "size": 2}
+    sys.modules.pop(name, None)
+
+
+def test_no_module_is_imported_because_a_file_names_it(own):
+    name, entry = own
+    with pytest.raises(UsageError, match=f"Part '{name}:Mine'.*import {name} first"):
+        from_json(entry)
+    assert name not in sys.modules and not Path("was_run").exists()
+    mine = importlib.import_module(name).Mine
+    assert from_json(entry) == mine(size=2)
+
+
+def test_a_package_may_declare_its_parts(own, tmp_path):
+    name, entry = own
+    about = tmp_path / "declared-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: declared\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[jaxemb.parts]\nmine = {name}x\n")
+    with pytest.raises(UsageError, match="import .* first"):
+        from_json(entry)
+    (about / "entry_points.txt").write_text(f"[jaxemb.parts]\nmine = {name}\n")
+    assert from_json(entry).size == 2
+
+
+def test_a_finder_is_asked_before_a_part_is_refused(own, monkeypatch):
+    name, entry = own
+    asked = []
+    monkeypatch.setattr(serialization, "_finders", [asked.append])
+    with pytest.raises(UsageError, match="has not been imported"):
+        from_json(entry)
+    assert asked == [name]
+    config.find_parts_by(importlib.import_module)
+    assert from_json(entry).size == 2
+
+
+def test_what_is_nested_beyond_all_depth_is_one_sentence(tmp_path):
+    entry = {"part": tag(Near)}
+    for _ in range(10_000):
+        entry = {"part": tag(Scaled), "inner": entry}
+    with pytest.raises(UsageError, match="beyond all depth"):
+        from_json(entry)
+    listed = []
+    for _ in range(10_000):
+        listed = [listed]
+    with pytest.raises(UsageError, match="beyond all depth"):
+        from_json({"part": tag(Near), "dims": listed})
+
+
+def test_a_file_that_is_no_json_is_one_sentence(tmp_path):
+    file = tmp_path / "some.json"
+    for text, message in (
+        (b"[" * 10_000, "nested too deeply"),
+        (b"{", "line 1"),
+        (b"\xff", "utf-8"),
+    ):
+        file.write_bytes(text)
+        with pytest.raises(UsageError, match=f"some.json cannot be read: .*{message}"):
+            read_json(file)
+    file.write_text("[1]")
+    assert read_json(file) == [1]
+    with pytest.raises(UsageError, match="No such file"):
+        read_json(tmp_path / "none.json")
