@@ -1,5 +1,6 @@
 """Configuration is the objects themselves: to JSON and back, strict overrides, fingerprints."""
 
+from jaxemb.config.contents import hash_of
 from jaxemb.config.fingerprints import fingerprint
 from jaxemb.config.overrides import diff, override, override_all, parse, paths, resolve
 from jaxemb.config.parts import (

@@ -18,7 +18,8 @@ def fingerprint(obj: Any, *extra: Any) -> str:
     It is taken of their JSON, with four differences. A field at its default is left out, at every
     depth, so that a new field with a default changes no fingerprint. Fields that a class lists in
     `unfingerprinted` (a recipe's `runtime`) are left out. Parts and fields stand under the first
-    name that `RENAMED` knows of them. A part that reads files adds its `content()`.
+    name that `RENAMED` knows of them. A part that reads files adds their content (`files`, or its
+    own `content()`) in the place of their paths.
 
     Where a default changes, its class names the old one in `first_defaults`; then that one goes on
     being left out.
@@ -64,7 +65,7 @@ def _stated(part: Any, path: str) -> dict[str, Any]:
 
 def _values(part: Any, path: str) -> dict[str, Any]:
     """The fields of a part that are fingerprinted."""
-    left_out = getattr(type(part), "unfingerprinted", ())
+    left_out = {*getattr(type(part), "unfingerprinted", ()), *getattr(type(part), "files", ())}
     return {
         name: conform(getattr(part, name), hint, join(path, name))
         for name, hint in slots(type(part)).items()
@@ -88,5 +89,6 @@ def _reads(value: Any) -> bool:
         return any(map(_reads, value))
     if not is_part(value):
         return False
-    own = isinstance(value, Part) and type(value).content is not Part.content
-    return own or any(_reads(getattr(value, name)) for name in slots(type(value)))
+    cls = type(value)
+    own = isinstance(value, Part) and (cls.files or cls.content is not Part.content)
+    return bool(own) or any(_reads(getattr(value, name)) for name in slots(type(value)))

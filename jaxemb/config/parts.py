@@ -26,15 +26,21 @@ class UsageError(ValueError):
 class Part:
     """Base of every configuration object: a frozen, keyword-only dataclass that holds no arrays.
 
-    `aliases` are further names of the part in overrides. `unfingerprinted` names fields that change
-    where or how fast something is computed but not what, and are left out of its fingerprint.
-    `first_defaults` holds, of fields whose default has changed, the default that they had first.
-    `preferred` names the fields of which an override key is meant first: `layers` of a recipe is
-    its embedder's, whatever its stages hold.
+    What a class may say of its fields:
+
+    - `aliases`: further names of the part in overrides.
+    - `preferred`: the fields of which an override key is meant first. `layers` of a recipe is its
+      embedder's, whatever its stages hold.
+    - `unfingerprinted`: fields that change where or how fast something is computed but not what;
+      they are left out of its fingerprint.
+    - `files`: fields that hold the path of a file or of a folder. What is there counts in the
+      fingerprint, and where it is does not.
+    - `first_defaults`: of fields whose default has changed, the default that they had first.
     """
 
     aliases: ClassVar[tuple[str, ...]] = ()
     unfingerprinted: ClassVar[tuple[str, ...]] = ()
+    files: ClassVar[tuple[str, ...]] = ()
     first_defaults: ClassVar[Mapping[str, Any]] = types.MappingProxyType({})
     preferred: ClassVar[tuple[str, ...]] = ()
 
@@ -52,15 +58,20 @@ class Part:
         return self
 
     def content(self) -> str:
-        """A hash of what the part reads besides its fields, such as a file; "" where that is nothing.
+        """A hash of what the part reads besides its fields; "" where that is nothing.
 
-        Its fingerprint adds it. A part that has one names the field with the file's place in
-        `unfingerprinted`: a file that is moved makes the same numbers.
+        By default that of its `files`. A part that finds its files otherwise says here what they
+        hold (`jaxemb.config.hash_of`), and names the fields that only say where they are in
+        `unfingerprinted`.
 
         Raises:
-            UsageError: the file cannot be read.
+            UsageError: a file cannot be read.
         """
-        return ""
+        from jaxemb.config.contents import hash_of
+
+        found = {name: getattr(self, name) for name in self.files}
+        read = {name: path and hash_of(path) for name, path in found.items()}
+        return repr(read) if read else ""
 
 
 def is_linen(cls: type) -> bool:

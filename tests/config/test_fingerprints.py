@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from jaxemb import config
-from jaxemb.config import Part, UsageError, fingerprint, override, paths, resolve, tag
+from jaxemb.config import Part, UsageError, fingerprint, hash_of, override, paths, resolve, tag
 from tests.config.given import Goal, LatentOnes, Near, Phase, Place, Scaled, Whole
 
 
@@ -97,15 +97,21 @@ def test_what_is_left_out_of_a_fingerprint_is_so_in_defaults_too():
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Read(Part):
-    unfingerprinted = ("path",)
+    files = ("path", "more")
 
     path: str = "words.txt"
+    more: str | None = None
     lower: bool = False
 
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Found(Part):
+    unfingerprinted = ("pattern",)
+
+    pattern: str
+
     def content(self):
-        if not self.path.endswith(".txt"):
-            raise UsageError(f"{self.path} cannot be read")
-        return hashlib.sha256(self.path[-5:].encode()).hexdigest()
+        return hash_of(self.pattern.replace("*", "a"))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,16 +119,48 @@ class Reads(Part):
     source: Read = Read()
 
 
-def test_a_part_that_reads_a_file_tells_its_content_and_not_its_place():
-    there, moved, other = "a/s.txt", "b/s.txt", "a/t.txt"
-    prints = [fingerprint(Reads(source=Read(path=path))) for path in (there, moved, other)]
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("a.txt", "words"), ("b.txt", "words"), ("c.txt", "others")):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "words.txt").write_text("words")
+    return tmp_path
+
+
+def test_a_part_that_reads_a_file_tells_its_content_and_not_its_place(folder):
+    prints = [fingerprint(Reads(source=Read(path=f"{name}.txt"))) for name in "abc"]
     assert prints[0] == prints[1] != prints[2]
-    assert fingerprint(Read(path=there, lower=True)) != fingerprint(Read(path=there))
-    with pytest.raises(UsageError, match=r"words.csv cannot be read"):
+    assert fingerprint(Read(path="a.txt", lower=True)) != fingerprint(Read(path="a.txt"))
+    assert fingerprint(Read(path="a.txt", more="c.txt")) != fingerprint(Read(path="a.txt"))
+    swapped = Read(path="c.txt", more="a.txt")
+    assert fingerprint(Read(path="a.txt", more="c.txt")) != fingerprint(swapped)
+    assert fingerprint(Found(pattern="*.txt")) == fingerprint(Found(pattern=f"{folder}/*.txt"))
+    with pytest.raises(UsageError, match=r"the file words.csv does not exist"):
         fingerprint(Reads(source=Read(path="words.csv")))
 
 
-def test_the_content_of_a_file_is_told_though_its_part_is_the_default(monkeypatch):
+def test_the_content_of_a_file_is_told_though_its_part_is_the_default(folder):
     before = fingerprint(Reads())
-    monkeypatch.setattr(Read, "content", lambda self: "other words")
+    assert fingerprint(Reads()) == before
+    (folder / "words.txt").write_text("other words")
     assert fingerprint(Reads()) != before
+
+
+def test_a_file_is_hashed_once_while_it_stays_the_same(folder, monkeypatch):
+    first = hash_of(folder / "a.txt")
+    assert first == hashlib.sha256(b"words").hexdigest()
+    monkeypatch.setattr(hashlib, "file_digest", None)
+    assert hash_of(folder / "a.txt") == first
+    with pytest.raises(TypeError):
+        hash_of(folder / "c.txt")
+
+
+def test_a_folder_is_its_files_and_their_names(folder):
+    before = hash_of(folder)
+    (folder / "a.txt").rename(folder / "d.txt")
+    renamed = hash_of(folder)
+    (folder / "below").mkdir()
+    assert hash_of(folder) == renamed != before
+    (folder / "below" / "e.txt").write_text("")
+    assert hash_of(folder) != renamed
