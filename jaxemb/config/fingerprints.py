@@ -5,8 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from jaxemb.config.parts import Part, conform, defaults, fits, is_part, join, slots, tag
-from jaxemb.config.renamed import first_names
+from jaxemb.config.fields import conform, fits
+from jaxemb.config.parts import Part, defaults, is_part, join, slots, tag
+from jaxemb.config.renamed import RENAMED
 from jaxemb.config.serialization import scalar
 
 _CONTENT = "@content"  # no name of a field is spelled so
@@ -27,10 +28,15 @@ def fingerprint(obj: Any, *extra: Any) -> str:
     Raises:
         UsageError: a field holds a value of another type than it declares, or a file is absent.
     """
-    names = first_names()
+    names = _first_names()
     entries = [v if isinstance(v, dict | list) else _entry(v, "", names) for v in (obj, *extra)]
     text = json.dumps(entries, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _first_names() -> dict[str, str]:
+    """The first name of every part and field that was renamed, by its present one."""
+    return {new: old for old, new in reversed(RENAMED.items())}
 
 
 def _entry(value: Any, path: str, names: Mapping[str, str]) -> Any:

@@ -1,8 +1,6 @@
 """Old names of parts, so that what was written before a move still loads.
 
-A key of `RENAMED` is a part's old tag, or an old field under its part's present tag. Fingerprints
-tell of parts and fields by the first name listed here, so a rename changes none; the move of a
-whole room does, once.
+A key of `RENAMED` is a part's old tag, or an old field under its part's present tag.
 """
 
 # Where a room's parts went as a whole.
@@ -54,13 +52,3 @@ def present(tag: str) -> str:
     if package == "jaxemb" and dot and room in _ROOMS:
         return f"jaxemb.{_ROOMS[room]}.{name}"
     return tag
-
-
-def first_names() -> dict[str, str]:
-    """The first name of every part and field in `RENAMED`, by its present one.
-
-    Example:
-        >>> first_names()["jaxemb.fitting.PPMISVD"]
-        'jaxemb.tokens.PPMISVD'
-    """
-    return {new: old for old, new in reversed(RENAMED.items())}

@@ -7,19 +7,16 @@ ever imported because a file says so.
 
 import dataclasses
 import importlib
-import json
 import re
 import sys
 from collections.abc import Callable
 from importlib import metadata
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from jaxemb.config.fields import build, conform
 from jaxemb.config.parts import (
     UsageError,
-    build,
-    conform,
     is_part,
     is_part_class,
     join,
@@ -84,20 +81,6 @@ def from_json(data: Any) -> Any:
         return _decode(data, "")
     except RecursionError:
         raise UsageError("The configuration holds parts within parts beyond all depth.") from None
-
-
-def read_json(path: Path) -> Any:
-    """What a file of JSON holds.
-
-    Raises:
-        UsageError: it cannot be read: it is missing, is no JSON or UTF-8, or is nested too deeply.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.") from error
-    except RecursionError:
-        raise UsageError(f"{path} cannot be read: it is nested too deeply.") from None
 
 
 def _decode(data: Any, path: str) -> Any:

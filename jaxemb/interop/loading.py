@@ -1,9 +1,10 @@
 """Models read from folders: those of runs, saved ones, and those of Hugging Face."""
 
+import json
 import os
 from pathlib import Path
 
-from jaxemb.config import UsageError, from_json, read_json
+from jaxemb.config import UsageError, from_json
 from jaxemb.model.model import FORMAT, Model
 from jaxemb.text import Tokenizer
 
@@ -27,7 +28,14 @@ def load(path: str | os.PathLike) -> Model:
         from jaxemb import interop
 
         return interop.read(interop.find(path))
-    description = read_json(folder / "model.json")
+    try:
+        description = json.loads((folder / "model.json").read_text())
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+    ) as error:  # no JSON, no UTF-8, or nested too deeply
+        raise UsageError(f"{folder / 'model.json'} cannot be read: {error}.") from error
     if not isinstance(description, dict):
         raise UsageError(f"{folder / 'model.json'} is a JSON {type(description).__name__}.")
     if description.get("format", 0) > FORMAT:

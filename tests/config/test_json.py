@@ -18,7 +18,6 @@ from jaxemb.config import (
     fingerprint,
     from_json,
     override_all,
-    read_json,
     serialization,
     tag,
     to_json,
@@ -216,7 +215,7 @@ def test_a_finder_is_asked_before_a_part_is_refused(own, monkeypatch):
     assert from_json(entry).size == 2
 
 
-def test_what_is_nested_beyond_all_depth_is_one_sentence(tmp_path):
+def test_what_is_nested_beyond_all_depth_is_one_sentence():
     entry = {"part": tag(Near)}
     for _ in range(10_000):
         entry = {"part": tag(Scaled), "inner": entry}
@@ -227,19 +226,3 @@ def test_what_is_nested_beyond_all_depth_is_one_sentence(tmp_path):
         listed = [listed]
     with pytest.raises(UsageError, match="beyond all depth"):
         from_json({"part": tag(Near), "dims": listed})
-
-
-def test_a_file_that_is_no_json_is_one_sentence(tmp_path):
-    file = tmp_path / "some.json"
-    for text, message in (
-        (b"[" * 10_000, "nested too deeply"),
-        (b"{", "line 1"),
-        (b"\xff", "utf-8"),
-    ):
-        file.write_bytes(text)
-        with pytest.raises(UsageError, match=f"some.json cannot be read: .*{message}"):
-            read_json(file)
-    file.write_text("[1]")
-    assert read_json(file) == [1]
-    with pytest.raises(UsageError, match="No such file"):
-        read_json(tmp_path / "none.json")

@@ -16,6 +16,7 @@ from jaxemb.config import (
     UsageError,
     choices,
     expression,
+    fields,
     from_json,
     parse,
     parts,
@@ -125,7 +126,7 @@ def test_every_part_is_exported_typed_and_distinctly_named():
             continue
         assert names.setdefault(tag(cls), cls) is cls
         for field, hint in parts.slots(cls).items():
-            assert parts.kind(hint), f"{cls}.{field}"
+            assert fields.kind(hint), f"{cls}.{field}"
 
 
 def test_every_part_with_defaults_survives_the_round_trip():
