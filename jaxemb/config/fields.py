@@ -183,6 +183,7 @@ def allowed(hint: Any) -> str:
     """What a field takes, for people to read: its kind, and the parts that fit it by name.
 
     Example:
+        >>> from jaxemb.config import AtLeast, Below
         >>> allowed(Annotated[float, AtLeast(0), Below(1)] | None)
         'a finite number of at least 0 and below 1 or None'
     """
@@ -193,6 +194,7 @@ def check_ranges(part: Any) -> None:
     """Check those fields of a part that declare a range, for its `__post_init__`.
 
     Example:
+        >>> from jaxemb.config import AtLeast
         >>> @dataclasses.dataclass(frozen=True, kw_only=True)
         ... class Stack(Part):
         ...     layers: Annotated[int, AtLeast(1)] = 4
