@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jaxemb.cli.main import main, parser
+from jaxemb.config import UsageError, fingerprint, override
 from jaxemb.study import registry
 from tests.exports import exports
 
@@ -126,7 +127,7 @@ def test_code_on_the_statistics_page_runs():
 
 
 def test_the_part_on_the_page_works(tmp_path, monkeypatch, capsys):
-    part, use = blocks(ROOT / "docs/extending.md", "python")
+    part, use, *_ = blocks(ROOT / "docs/extending.md", "python")
     (tmp_path / "my_parts.py").write_text(part)
     (tmp_path / "my_experiments").mkdir()
     (tmp_path / "my_experiments/norm_pooling.py").write_text(use)
@@ -151,6 +152,23 @@ def test_the_part_on_the_page_pools_as_it_says(tmp_path):
     tokens = states[-1, 0, :3]
     weights = np.linalg.norm(tokens, axis=1) ** 2
     np.testing.assert_allclose(pooled[0], weights @ tokens / weights.sum(), rtol=1e-5)
+
+
+def test_what_a_class_says_of_its_fields_holds(tmp_path):
+    """Word for word, as the page on new parts has it."""
+    space = {}
+    exec(compile(blocks(ROOT / "docs/extending.md", "python")[2], "extending.md", "exec"), space)
+    lookup = space["Lookup"]
+    for name, text in (("a", "word"), ("b", "word"), ("c", "other")):
+        (tmp_path / name).write_text(text)
+    a, b, c = (fingerprint(lookup(path=str(tmp_path / name))) for name in "abc")
+    assert a == b != c
+    assert fingerprint(lookup(path=str(tmp_path / "a"), threads=4)) == a
+    assert fingerprint(lookup(path=str(tmp_path / "a"), share=1.0)) != a
+    with pytest.raises(UsageError, match="layers takes a whole number of at least 1, not 0"):
+        lookup(path="a", layers=0)
+    with pytest.raises(UsageError, match="share takes a finite number from 0 to 1, not 2"):
+        override(lookup(path="a"), "share", 2)
 
 
 def test_the_pages_on_python_run(tmp_path, monkeypatch):

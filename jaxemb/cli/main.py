@@ -204,7 +204,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command is None:
         return _without_command(options.version)
     from jaxemb.cli import commands
+    from jaxemb.config import find_parts_by
+    from jaxemb.study.registry import PartsOfExperiments
 
+    find_parts_by(PartsOfExperiments(options.experiments))
     try:
         code = commands.COMMANDS[options.command](options)
         sys.stdout.flush()

@@ -1,15 +1,23 @@
 """Configuration is the objects themselves: to JSON and back, strict overrides, fingerprints."""
 
-from jaxemb.config.overrides import diff, override, override_all, parse, paths, resolve
+from jaxemb.config.contents import hash_of
+from jaxemb.config.fields import (
+    allowed,
+    bases,
+    build,
+    check_ranges,
+    choices,
+    conform,
+    fits,
+)
+from jaxemb.config.fingerprints import fingerprint
+from jaxemb.config.keys import paths, resolve
+from jaxemb.config.overrides import diff, override, override_all, parse
 from jaxemb.config.parts import (
     Part,
     UsageError,
-    bases,
-    build,
-    choices,
-    conform,
+    described,
     expression,
-    fits,
     is_part,
     is_part_class,
     near_miss,
@@ -18,5 +26,6 @@ from jaxemb.config.parts import (
     snake_case,
     tag,
 )
+from jaxemb.config.ranges import Above, AtLeast, AtMost, Below, Between, Positive, Range
 from jaxemb.config.renamed import RENAMED
-from jaxemb.config.serialization import fingerprint, from_json, to_json
+from jaxemb.config.serialization import find_parts_by, from_json, to_json

@@ -7,113 +7,19 @@ A value typed by a person is read with `ast` as a Python literal or a part expre
 import ast
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
+from jaxemb.config.fields import bases, build, choices, conform, fits, kind, members, no_field
+from jaxemb.config.keys import find, item_hint, segments
 from jaxemb.config.parts import (
     UsageError,
-    bases,
-    build,
-    choices,
-    conform,
-    expression,
-    fits,
-    is_linen,
+    described,
     is_part,
     join,
-    kind,
-    members,
     near_miss,
-    no_field,
     slots,
     snake_case,
 )
-
-# --- paths
-
-
-_MOST_LISTED = 12
-
-
-class _Node(NamedTuple):
-    path: str
-    steps: tuple[str | int, ...]  # field names and tuple indices
-    value: Any
-    hint: Any
-
-
-def _nodes(value: Any, hint: Any = Any, path: str = "", steps: tuple = ()) -> Iterator[_Node]:
-    """Every field and every part in a tuple, parents before children."""
-    if path:
-        yield _Node(path, steps, value, hint)
-    if is_part(value):
-        for name, inner in slots(type(value)).items():
-            yield from _nodes(getattr(value, name), inner, join(path, name), (*steps, name))
-    elif isinstance(value, tuple) and any(map(is_part, value)):
-        for i, (segment, item) in enumerate(zip(_segments(value), value, strict=True)):
-            yield from _nodes(item, _item_hint(hint, i), join(path, segment), (*steps, i))
-
-
-def _segments(items: tuple) -> list[str]:
-    """What items of a tuple are called in a path: by `name` where that is unique, else by index."""
-    names = [None if is_linen(type(item)) else getattr(item, "name", None) for item in items]
-    return [
-        name if isinstance(name, str) and name and names.count(name) == 1 else str(i)
-        for i, name in enumerate(names)
-    ]
-
-
-def _item_hint(hint: Any, index: int) -> Any:
-    for member in members(hint):
-        items = getattr(member, "__args__", ())
-        if items and getattr(member, "__origin__", None) is tuple:
-            return items[0] if items[-1] is Ellipsis else items[min(index, len(items) - 1)]
-    return Any
-
-
-def paths(obj: Any) -> dict[str, Any]:
-    """Every full path in a part and the value there, parents before children."""
-    return {node.path: node.value for node in _nodes(obj)}
-
-
-def resolve(obj: Any, key: str) -> str:
-    """The full path that `key`, a dotted suffix of it, names: `mask` is `embedder.encoder.mask`.
-
-    Raises:
-        UsageError: none or several end so; the message lists the nearest, or all of them.
-    """
-    return _find(obj, key).path
-
-
-def _find(obj: Any, key: str) -> _Node:
-    nodes = list(_nodes(obj))
-    exact = [node for node in nodes if node.path == key]
-    found = exact or [node for node in nodes if node.path.endswith(f".{key}")]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        listed = ", ".join(node.path for node in found[:_MOST_LISTED])
-        more = len(found) - _MOST_LISTED
-        rest = f", and {more} more" if more > 0 else ""
-        raise UsageError(f"'{key}' is ambiguous; write one of: {listed}{rest}.")
-    raise UsageError(_unknown(obj, key, nodes))
-
-
-def _unknown(obj: Any, key: str, nodes: list[_Node]) -> str:
-    head, _, last = key.rpartition(".")
-    if head:
-        owner = _find(obj, head)
-        elsewhere = [node.path for node in nodes if node.path.endswith(f".{last}")]
-        if not is_part(owner.value):
-            return f"'{key}': {owner.path} is {expression(owner.value)}, which has no fields."
-        message = no_field(type(owner.value), owner.path, last)
-        return message + (f" There is {', '.join(elsewhere)}." if elsewhere else "")
-    by_name: dict[str, list[str]] = {}
-    for node in nodes:
-        by_name.setdefault(node.path.rpartition(".")[2], []).append(node.path)
-    return f"There is no field '{key}'{near_miss(key, by_name)}; fields: {', '.join(by_name)}."
-
-
-# --- overrides
 
 
 def override(obj: Any, key: str, value: Any) -> Any:
@@ -129,7 +35,7 @@ def override(obj: Any, key: str, value: Any) -> Any:
     Raises:
         UsageError: the key or the value is unknown, ambiguous or of the wrong type.
     """
-    node = _find(obj, key)
+    node = find(obj, key)
     if isinstance(value, str):
         value = parse(value, node.hint, node.path)
     return _replaced(obj, node.steps, conform(value, node.hint, node.path), "")
@@ -148,9 +54,12 @@ def _replaced(obj: Any, steps: tuple[str | int, ...], value: Any, path: str) -> 
     step, rest = steps[0], steps[1:]
     if isinstance(obj, tuple):
         return (*obj[:step], _replaced(obj[step], rest, value, join(path, step)), *obj[step + 1 :])
-    fields = {name: getattr(obj, name) for name in slots(type(obj))}
-    fields[step] = _replaced(fields[step], rest, value, join(path, step))
-    return build(type(obj), fields, path)
+    whole = described(obj)
+    # What a part leaves out stays left out, but for the field that is changed.
+    kept = obj if type(obj) is type(whole) else whole
+    fields = {name: getattr(kept, name) for name in slots(type(kept))}
+    fields[step] = _replaced(getattr(whole, step), rest, value, join(path, step))
+    return build(type(kept), fields, path)
 
 
 def parse(text: str, hint: Any, path: str) -> Any:
@@ -190,7 +99,7 @@ def _value(node: ast.expr, hint: Any, path: str) -> Any:
             return -value
         case ast.Tuple(elts=items) | ast.List(elts=items):
             return tuple(
-                _value(item, _item_hint(hint, i), join(path, i)) for i, item in enumerate(items)
+                _value(item, item_hint(hint, i), join(path, i)) for i, item in enumerate(items)
             )
         case ast.Name(id=name) if not bases(hint) and str in members(hint):
             return name
@@ -263,15 +172,24 @@ def diff(a: Any, b: Any) -> dict[str, tuple[Any, Any]]:
 def _differences(a: Any, b: Any, path: str) -> Iterator[tuple[str, tuple[Any, Any]]]:
     if is_part(a) and type(a) is type(b):
         for name in slots(type(a)):
-            yield from _differences(getattr(a, name), getattr(b, name), join(path, name))
+            yield from _differences(*_told(a, b, name), join(path, name))
     elif _alike(a, b):
-        for segment, left, right in zip(_segments(a), a, b, strict=True):
+        for segment, left, right in zip(segments(a), a, b, strict=True):
             yield from _differences(left, right, join(path, segment))
     elif a != b:
         yield path, (a, b)
 
 
+def _told(a: Any, b: Any, name: str) -> tuple[Any, Any]:
+    """A field of two parts of one class; where one of them leaves it out, as both describe it."""
+    pair = getattr(a, name), getattr(b, name)
+    whole = described(a), described(b)
+    if is_part(pair[0]) == is_part(pair[1]) or {type(one) for one in whole} != {type(a)}:
+        return pair
+    return getattr(whole[0], name), getattr(whole[1], name)
+
+
 def _alike(a: Any, b: Any) -> bool:
     """Whether two tuples hold the same parts under the same names, so that items pair up."""
     both = isinstance(a, tuple) and isinstance(b, tuple)
-    return both and any(map(is_part, a)) and _segments(a) == _segments(b)
+    return both and any(map(is_part, a)) and segments(a) == segments(b)

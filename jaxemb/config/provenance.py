@@ -2,12 +2,13 @@
 
 import functools
 import hashlib
-import inspect
 import platform
 import subprocess
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
+
+from jaxemb.config import sources
 
 LIBRARIES = (
     "jaxemb",
@@ -66,58 +67,30 @@ def versions() -> dict[str, str]:
     return found
 
 
-# What stands between a text and its vector.
-_ROOMS = (
-    "text",
-    "nn",
-    "tokens",
-    "encoders",
-    "pooling",
-    "heads",
-    "fitting",
-    "runtime/devices.py",
-    "model",
-)
-_MAKERS = ("jax", "jaxlib", "flax", "numpy", "tokenizers")
-
-# What stands between a stage's data and what it makes of a model, besides.
-_STAGE_ROOMS = (*_ROOMS, "data", "losses", "training", "interop", "study/stages.py")
-_STAGE_MAKERS = (*_MAKERS, "optax", "scipy", "scikit-learn")
+# The libraries that make vectors, and those that fit and train besides.
+_EMBED = ("jax", "jaxlib", "flax", "numpy", "tokenizers")
+_LEARN = (*_EMBED, "optax", "scipy", "scikit-learn")
 
 
-def code_of_vectors(parts: Iterable[object] = ()) -> str:
+def code_of_vectors(makers: Iterable[object]) -> str:
     """Hex of a hash of the code that makes vectors, by which a change of it is noticed.
 
-    That is jaxemb's own code, the versions of JAX and of the tokenizers, and the source files of
-    those of the `parts` that are defined elsewhere.
+    Args:
+        makers: the parts, classes and functions that make them. The code is that of their modules
+            and of all that these import; the libraries' versions are added.
     """
-    return _with_elsewhere(_own_code(_ROOMS, _MAKERS), parts)
+    return _code(makers, _EMBED)
 
 
-def code_of_stages(parts: Iterable[object] = ()) -> str:
-    """Hex of a hash of the code that fits and trains: `code_of_vectors`, and what reads data and learns.
+def code_of_stages(makers: Iterable[object]) -> str:
+    """Hex of a hash of the code that fits and trains, as `code_of_vectors` of what embeds.
 
     What a stage has left in the cache by other code is thereby not taken for what it would leave now.
     """
-    return _with_elsewhere(_own_code(_STAGE_ROOMS, _STAGE_MAKERS), parts)
+    return _code(makers, _LEARN)
 
 
-def _with_elsewhere(own: str, parts: Iterable[object]) -> str:
-    """A hash of jaxemb's own code and of the source files of the parts that it does not hold."""
-    elsewhere = {type(part) for part in parts if not type(part).__module__.startswith("jaxemb.")}
-    files = {inspect.getsourcefile(cls) for cls in elsewhere} - {None}
-    digest = hashlib.sha256(own.encode())
-    for file in sorted(files):
-        digest.update(Path(file).read_bytes())
-    return digest.hexdigest()
-
-
-@functools.cache
-def _own_code(rooms: tuple[str, ...], makers: tuple[str, ...]) -> str:
-    package = Path(__file__).resolve().parents[1]
-    found = (package / room for room in rooms)
-    files = [file for place in found for file in (sorted(place.rglob("*.py")) or [place])]
-    digest = hashlib.sha256(repr([versions().get(name) for name in makers]).encode())
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+def _code(makers: Iterable[object], libraries: Iterable[str]) -> str:
+    made = [sources.code_of({one.__module__ for one in makers})]
+    made += [versions().get(name) for name in libraries]
+    return hashlib.sha256(repr(made).encode()).hexdigest()

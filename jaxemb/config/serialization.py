@@ -1,16 +1,22 @@
-"""Parts as JSON and back, and their fingerprints. Nothing in a file is run as code."""
+"""Parts as JSON and back. Nothing in a file is run as code.
+
+A file may name parts of jaxemb, of modules that have been imported, of packages that declare them
+(entry point group `jaxemb.parts`) and of experiments that a person has named. No other module is
+ever imported because a file says so.
+"""
 
 import dataclasses
-import hashlib
 import importlib
-import json
 import re
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from types import ModuleType
 from typing import Any
 
+from jaxemb.config.fields import build, conform
 from jaxemb.config.parts import (
     UsageError,
-    build,
-    conform,
     is_part,
     is_part_class,
     join,
@@ -31,22 +37,27 @@ def to_json(obj: Any) -> Any:
     Raises:
         UsageError: a field holds a value of another type than it declares.
     """
-    return _encode(obj, "", whole=True)
+    return _encode(obj, "")
 
 
-def _encode(value: Any, path: str, *, whole: bool) -> Any:
+def _encode(value: Any, path: str) -> Any:
     if is_part(value):
-        cls = type(value)
-        skipped = () if whole else getattr(cls, "unfingerprinted", ())
-        entry = {"part": tag(cls)}
-        for name, hint in slots(cls).items():
-            if name not in skipped:
-                here = join(path, name)
-                fitted = conform(getattr(value, name), hint, here)
-                entry[name] = _encode(fitted, here, whole=whole)
+        entry = {"part": tag(type(value))}
+        for name, hint in slots(type(value)).items():
+            here = join(path, name)
+            entry[name] = _encode(conform(getattr(value, name), hint, here), here)
         return entry
     if isinstance(value, tuple):
-        return [_encode(item, join(path, i), whole=whole) for i, item in enumerate(value)]
+        return [_encode(item, join(path, i)) for i, item in enumerate(value)]
+    return scalar(value, path)
+
+
+def scalar(value: Any, path: str) -> Any:
+    """A value that is neither a part nor a tuple, as JSON has it: itself.
+
+    Raises:
+        UsageError: no field may hold it.
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise UsageError(
@@ -63,9 +74,13 @@ def from_json(data: Any) -> Any:
         Mean()
 
     Raises:
-        UsageError: an unknown part or field, a wrong type, or a class that is no part.
+        UsageError: an unknown part or field, a wrong type, a class that is no part, or a part of a
+            module that nobody has imported or named.
     """
-    return _decode(data, "")
+    try:
+        return _decode(data, "")
+    except RecursionError:
+        raise UsageError("The configuration holds parts within parts beyond all depth.") from None
 
 
 def _decode(data: Any, path: str) -> Any:
@@ -89,30 +104,57 @@ def _class_of(name: str, path: str) -> type:
     """The class behind a tag. Only part classes are ever returned."""
     name = present(name)
     at = f" (at {path})" if path else ""
-    ours = re.fullmatch(r"(jaxemb\.[a-z_]+)\.([A-Za-z]\w*)", name)
+    ours = re.fullmatch(r"(jaxemb\.[a-z][a-z_]*)\.([A-Za-z]\w*)", name)
     theirs = re.fullmatch(r"([A-Za-z_][\w.]*):([A-Za-z_]\w*)", name)
     if not (ours or theirs):
         raise UsageError(f"{name!r}{at} is no name of a part, such as 'jaxemb.pooling.Mean'.")
     module, attribute = (ours or theirs).groups()
     try:
-        found = importlib.import_module(module)
+        found = importlib.import_module(module) if ours else _known(module)
     except ImportError as error:
         hint = "this jaxemb has no such part" if ours else f"put {module} on PYTHONPATH"
         raise UsageError(f"Part {name!r}{at} cannot be imported ({error}): {hint}.") from error
-    cls = getattr(found, attribute, None)
+    if found is None:
+        raise UsageError(
+            f"Part {name!r}{at} is of a module that has not been imported, and no file may have it "
+            f"imported: import {module} first, name the experiments that use it (--experiments), or "
+            f"declare it in its package, under the entry point group {GROUP!r}."
+        )
+    cls = vars(found).get(attribute)
     if is_part_class(cls) and dataclasses.is_dataclass(cls) and tag(cls) == name:
         return cls
     parts = [n for n, c in vars(found).items() if is_part_class(c)]
     raise UsageError(f"{module} has no part {attribute!r}{at}{near_miss(attribute, parts)}.")
 
 
-def fingerprint(obj: Any, *extra: Any) -> str:
-    """SHA-256, as hex, of the canonical JSON of parts, tuples of parts and JSON values.
+# --- modules that a file may name
 
-    Fields that a class lists in `unfingerprinted` (a recipe's `runtime`) are left out.
+GROUP = "jaxemb.parts"
+"""Entry points by which installed packages declare modules with parts."""
+
+
+def _known(module: str) -> ModuleType | None:
+    """A module that has been imported, or that one of the finders imports."""
+    for find in _finders:
+        if module in sys.modules:
+            break
+        find(module)
+    return sys.modules.get(module)
+
+
+def _import_declared(module: str) -> None:
+    for declared in metadata.entry_points(group=GROUP):
+        if f"{module}.".startswith(f"{declared.module}."):
+            importlib.import_module(module)
+
+
+_finders: list[Callable[[str], None]] = [_import_declared]
+
+
+def find_parts_by(finder: Callable[[str], None]) -> None:
+    """Have `finder` asked with a module's name before a file's part of that module is refused.
+
+    It imports the module where a person has named it, and otherwise does nothing.
     """
-    entries = [
-        v if isinstance(v, dict | list) else _encode(v, "", whole=False) for v in (obj, *extra)
-    ]
-    text = json.dumps(entries, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    if finder not in _finders:
+        _finders.append(finder)

@@ -1,14 +1,13 @@
 """Records from files that people bring, with a split each."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from jaxemb.config import UsageError, fingerprint
+from jaxemb.config import UsageError, fingerprint, hash_of
 from jaxemb.data.base import SPLITS, Source
 from jaxemb.data.duplicates import normalise, split_of
-from jaxemb.data.tables import Row, read_bytes, read_rows
+from jaxemb.data.tables import Row, read_rows
 
 _SPLIT_NAMES = {"validation": "dev", "valid": "dev", "val": "dev", "training": "train"}
 Record = Row
@@ -35,6 +34,8 @@ class TextFile(Source):
         [{'query': 'sort', 'positive': 'order a list', 'module': 'pairs.tsv', 'split': 'train'}]
     """
 
+    unfingerprinted = ("path",)
+
     path: str
     header: tuple[str, ...] = ()
 
@@ -47,11 +48,14 @@ class TextFile(Source):
             raise UsageError(f"{path} has no records of the split {split!r}")
         return found
 
+    def content(self) -> str:
+        splits = SPLITS if "{split}" in self.path else ("",)
+        paths = {split: self._path(split) for split in splits}
+        there = [split for split in splits if paths[split].exists()] or splits[:1]
+        return repr({split: hash_of(paths[split]) for split in there})
+
     def fingerprint(self) -> str:
-        paths = [self._path(s) for s in SPLITS] if "{split}" in self.path else [Path(self.path)]
-        there = [path for path in paths if path.exists()] or paths[:1]
-        digests = [hashlib.sha256(read_bytes(path)).hexdigest() for path in there]
-        return fingerprint([list(self.header), digests])
+        return fingerprint(self)
 
     def _path(self, split: str) -> Path:
         return Path(self.path.replace("{split}", split)).expanduser()

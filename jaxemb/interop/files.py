@@ -1,7 +1,5 @@
 """Files of a model's folder: JSON as dictionaries, safetensors as arrays; never pickles."""
 
-import contextlib
-import functools
 import hashlib
 import json
 from collections.abc import Iterable
@@ -10,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxemb.config import UsageError
+from jaxemb.config import UsageError, hash_of
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 _READ = (".json", ".txt", ".safetensors")
@@ -99,14 +97,6 @@ def fingerprint(folder: Path) -> str:
     paths = sorted(p for p in folder.rglob("*") if p.suffix in _READ and p.is_file())
     whole = hashlib.sha256()
     for path in paths:
-        about = path.stat()
         whole.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        whole.update(_digest(path, about.st_size, about.st_mtime_ns))
+        whole.update(bytes.fromhex(hash_of(path)))
     return whole.hexdigest()
-
-
-@functools.lru_cache(maxsize=256)
-def _digest(path: Path, size: int, changed: int) -> bytes:
-    """A file's SHA-256; its size and time of change are there to be part of the cache's key."""
-    with contextlib.closing(path.open("rb")) as file:
-        return hashlib.file_digest(file, "sha256").digest()

@@ -30,7 +30,11 @@ def load(path: str | os.PathLike) -> Model:
         return interop.read(interop.find(path))
     try:
         description = json.loads((folder / "model.json").read_text())
-    except (OSError, ValueError) as error:  # no JSON, or no UTF-8
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+    ) as error:  # no JSON, no UTF-8, or nested too deeply
         raise UsageError(f"{folder / 'model.json'} cannot be read: {error}.") from error
     if not isinstance(description, dict):
         raise UsageError(f"{folder / 'model.json'} is a JSON {type(description).__name__}.")

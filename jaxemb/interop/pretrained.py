@@ -57,6 +57,9 @@ class Pretrained(Start):
         """
         return cut(_described(find(self.name)), self.layers, self.max_tokens)
 
+    def content(self) -> str:
+        return self.fingerprint()
+
     def fingerprint(self) -> str:
         """SHA-256 over the weights, the tokenizer and all settings, as hex."""
         return files.fingerprint(find(self.name))

@@ -21,6 +21,7 @@ class Recipe(Part):
     """
 
     unfingerprinted = ("runtime",)
+    preferred = ("embedder", "stages", "evaluation")
 
     embedder: Start | None = None
     stages: tuple[Stage, ...] = ()

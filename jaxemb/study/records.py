@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxemb.config import UsageError, fingerprint, from_json, provenance, to_json
+from jaxemb.config import UsageError, fingerprint, from_json, provenance
 from jaxemb.evaluation import final, flatten
 from jaxemb.statistics import level
 from jaxemb.statistics.result import Result
@@ -38,7 +38,7 @@ def score_controls(
 
     fitted, rows = {}, {}
     for control in experiment.controls:
-        mark = fingerprint(base, to_json(control), data_fingerprints(base))[:8]
+        mark = fingerprint(base, control, data_fingerprints(base))[:8]
         place = folder / "controls" / f"{control.name}-{mark}"
         if again or not (place / "scores.json").exists():
             emit({"event": "control", "arm": control.name})

@@ -235,11 +235,45 @@ def load_file(path: str | os.PathLike) -> ModuleType:
     return _loaded(Path(path).resolve())
 
 
-@functools.cache
-def _loaded(path: Path) -> ModuleType:
+def _module_name(path: Path) -> str:
     # Two folders may hold files of one name: the place is part of the module's.
     mark = hashlib.sha256(str(path).encode()).hexdigest()[:6]
-    name = f"{PACKAGE}_{mark}_{path.stem}"
+    return f"{PACKAGE}_{mark}_{path.stem}"
+
+
+class PartsOfExperiments:
+    """Lets JSON name parts of the experiments in the known folders and in `extra` ones.
+
+    A file of experiments is imported when JSON names a part that it defines, or one of a module
+    that it imports. To be given to `jaxemb.config.find_parts_by`.
+
+    Example:
+        >>> find_parts_by(PartsOfExperiments(["my_experiments"]))       # doctest: +SKIP
+    """
+
+    def __init__(self, extra: Iterable[str | os.PathLike] = ()) -> None:
+        self._extra = [Path(place).expanduser() for place in extra]
+
+    def __call__(self, module: str) -> None:
+        for path, _ in _files([*folders(), *self._extra]):
+            if module == _module_name(path) or module in _imported(path):
+                load_file(path)
+
+
+def _imported(path: Path) -> set[str]:
+    """The modules that a file says it imports; none where it is no Python."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return set()
+    found = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    plain = (node.names for node in ast.walk(tree) if isinstance(node, ast.Import))
+    return found | {alias.name for names in plain for alias in names}
+
+
+@functools.cache
+def _loaded(path: Path) -> ModuleType:
+    name = _module_name(path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or not path.exists():
         raise UsageError(f"There is no Python file {path}.")

@@ -95,7 +95,7 @@ def arm_fingerprint(recipe: Recipe, tuning: dict | None) -> str:
     """
     changes = [recipe.runtime.changes] if recipe.runtime.changes else []
     plain = dataclasses.replace(recipe, seed=0)
-    return fingerprint(plain, tuning, data_fingerprints(recipe), *changes)
+    return fingerprint(plain, from_json(tuning), data_fingerprints(recipe), *changes)
 
 
 def data_fingerprints(recipe: Recipe) -> dict[str, str]:
@@ -125,13 +125,28 @@ def _finished(job: Job, recipe: Recipe, seed: int) -> bool:
     with contextlib.suppress(OSError, json.JSONDecodeError):
         found = json.loads((folder / "run.json").read_text())
         expected = arm_fingerprint(recipe, job.tuning)
-        if found["fingerprint"] != expected:
+        if found["fingerprint"] != expected or not _still_means(found["recipe"], recipe, job):
             raise UsageError(
                 f"{folder} holds a run of another recipe (fingerprint {found['fingerprint'][:8]}, "
                 f"not {expected[:8]}); move it away or use another --runs folder."
             )
         return found["status"] == "done" and (folder / "scores.json").exists()
     return False
+
+
+def _still_means(stored: dict, recipe: Recipe, job: Job) -> bool:
+    """Whether a run's recipe is this one by its fields too, which are all stored.
+
+    A fingerprint leaves defaults out, so it does not see that a default has changed since the run.
+    """
+    try:
+        pair = [dataclasses.replace(one, seed=0) for one in (from_json(stored), recipe)]
+        if job.tuning is not None:
+            rate = from_json(job.tuning).learning_rates[0]
+            pair = [_at_rate(one, rate) for one in pair]
+        return fingerprint(pair[0]) == fingerprint(pair[1])
+    except UsageError:
+        return True  # the run reads a file that was moved since, or has a field that left
 
 
 def _made_by_other_code(folder: Path) -> dict:

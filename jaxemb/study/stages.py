@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxemb.config import from_json, is_part, paths, provenance, to_json
+from jaxemb.config import fingerprint, from_json, is_part, paths, provenance, to_json
 from jaxemb.data import cache_folder
 from jaxemb.model import Model
 from jaxemb.runtime.checkpoints import Checkpoints
@@ -85,7 +85,10 @@ def _start(recipe: Recipe, key: jax.Array, untrained: bool) -> Model:
 def origin(recipe: Recipe, untrained: bool = False) -> str:
     """What the first stage's result depends on before it: the weights that are started from."""
     read = recipe.start.fingerprint()
-    return read and f"{'untrained ' if untrained else ''}{read}"
+    if not read:
+        return ""
+    code = provenance.code_of_stages([recipe.start])
+    return f"{'untrained ' if untrained else ''}{read} {code}"
 
 
 def keep_programs() -> None:
@@ -101,12 +104,13 @@ def address(recipe: Recipe, stage: Stage, before: str) -> str:
     if it draws at random, the dtype it is trained in, the code, and the stages before it."""
     read = {path: _field(recipe.network, path) for path in stage.reads}
     data = getattr(stage, "data", None)
+    makers = _parts_within([stage, *read.values()])
     content = {
         "format": FORMAT,
-        "code": provenance.code_of_stages(_parts_within([stage, *read.values()])),
+        "code": provenance.code_of_stages(makers),
         "before": before,
-        "stage": to_json(stage),
-        "parts": {path: _plain(value) for path, value in read.items()},
+        "stage": fingerprint(stage),
+        "parts": {path: fingerprint(value) for path, value in read.items()},
         "data": data.fingerprint() if data is not None else None,
         "seed": recipe.seed if stage.draws else None,
         **stage.depends(recipe.runtime),
@@ -124,10 +128,6 @@ def _field(embedder: Any, path: str) -> Any:
     for name in filter(None, path.split(".")):
         embedder = getattr(embedder, name)
     return embedder
-
-
-def _plain(value: Any) -> Any:
-    return to_json(value) if dataclasses.is_dataclass(value) else value
 
 
 def _stored(key: str, run: Callable[[Model], Model], model: Model) -> Model:

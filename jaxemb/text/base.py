@@ -5,11 +5,11 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Part, UsageError, check_ranges
 from jaxemb.text.spans import Chunked, token_spans
 from jaxemb.text.templates import Template, side_of
 
@@ -32,27 +32,23 @@ class Text(Part, ABC):
 
     A text becomes at most `max_tokens` ids, the special ones at its ends included; in the role of a
     query, at most `query_tokens`, where that is given.
+
+    Raises:
+        UsageError: there is no room for text: `vocabulary` has to hold the special pieces and two
+            more, `max_tokens` the special ids and one more; or `query_tokens` is above `max_tokens`.
     """
 
-    vocabulary: int = 8192
-    max_tokens: int = 64
-    query_tokens: int | None = None
+    vocabulary: Annotated[int, AtLeast(len(SPECIALS) + 2)] = 8192
+    max_tokens: Annotated[int, AtLeast(3)] = 64
+    query_tokens: Annotated[int, AtLeast(3)] | None = None
     template: Template = Template()
 
     def __post_init__(self):
-        if self.max_tokens < 3:
+        check_ranges(self)
+        if self.query_tokens is not None and self.query_tokens > self.max_tokens:
             raise UsageError(
-                f"max_tokens={self.max_tokens} leaves no room for text: it must be at least 3"
-            )
-        if self.query_tokens is not None and not 3 <= self.query_tokens <= self.max_tokens:
-            raise UsageError(
-                f"query_tokens={self.query_tokens} must be None or lie between 3 and "
+                f"query_tokens={self.query_tokens} must be None or at most "
                 f"max_tokens={self.max_tokens}"
-            )
-        if self.vocabulary < len(SPECIALS) + 2:
-            raise UsageError(
-                f"vocabulary={self.vocabulary} leaves no room beside the {len(SPECIALS)} special "
-                f"pieces: it must be at least {len(SPECIALS) + 2}"
             )
 
     def limit(self, role: str) -> int:

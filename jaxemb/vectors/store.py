@@ -118,9 +118,10 @@ class EmbeddingStore(EmbeddingCache):
         """Everything that the vectors of a role depend on, the texts apart."""
         embedder = self._embed.model.embedder
         parts = [embedder, *(part for part in paths(embedder).values() if is_part(part))]
+        makers = [self._embed, *parts, *self._embed.model.transforms]
         return {
             "model": self._model,
-            "code": provenance.code_of_vectors([*parts, *self._embed.model.transforms]),
+            "code": provenance.code_of_vectors(makers),
             **self._embed.settings(role),
         }
 

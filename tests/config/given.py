@@ -5,7 +5,7 @@ from typing import Literal
 
 import flax.linen as nn
 
-from jaxemb.config import Part
+from jaxemb.config import Part, UsageError
 
 
 class Reader(nn.Module, Part):
@@ -76,3 +76,42 @@ class Whole(Part):
     def __post_init__(self):
         if self.seed < 0:
             raise ValueError(f"seed={self.seed} is below 0")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Net(Part):
+    depth: int = 6
+    reader: Reader = dataclasses.field(default_factory=LatentOnes)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Named(Part):
+    """Leaves out its network, which its name tells."""
+
+    name: str
+    cut: int | None = None
+    net: Net | None = None
+
+    def described(self):
+        if self.name == "absent":
+            raise UsageError("absent is not on this machine")
+        return dataclasses.replace(self, net=self.net or Net(depth=len(self.name)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Short(Part):
+    """Stands for a part of another class."""
+
+    def described(self):
+        return Net(depth=2)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Made(Part):
+    """What a recipe is: fields of which some are meant first."""
+
+    preferred = ("net", "phases")
+
+    phases: tuple[Phase, ...] = ()
+    net: Named | Net | Short | Phase | None = None
+    place: Goal | Net = Near()

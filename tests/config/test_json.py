@@ -1,8 +1,10 @@
 """Configurations to JSON and back, and the messages for what does not fit."""
 
 import dataclasses
-import hashlib
+import importlib
 import json
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +17,12 @@ from jaxemb.config import (
     diff,
     fingerprint,
     from_json,
-    override,
     override_all,
-    paths,
-    resolve,
+    serialization,
     tag,
     to_json,
 )
-from tests.config.given import LatentOnes, Near, Place, Scaled, Whole
+from tests.config.given import LatentOnes, Near, Scaled, Whole
 
 
 def test_round_trip_keeps_the_value_and_its_json(whole):
@@ -78,7 +78,8 @@ def test_plain_values_pass(value):
     [
         ({"part": "jaxemb.pooling.Meen"}, "nearest: Mean"),
         ({"part": "jaxemb.nowhere.Mean"}, "cannot be imported"),
-        ({"part": "nowhere_at_all:Mean"}, "put nowhere_at_all on PYTHONPATH"),
+        ({"part": "nowhere_at_all:Mean"}, "import nowhere_at_all first"),
+        ({"part": "jaxemb.__main__.Mean"}, "no name of a part"),
         ({"part": "os:system"}, "has no part 'system'"),
         ({"part": "os.system"}, "no name of a part"),
         ({"part": "jaxemb.config.Part"}, "no part"),
@@ -134,7 +135,7 @@ def test_renamed_parts_and_fields_still_load(monkeypatch):
     assert from_json({"part": "jaxemb.old.Close", "tau": 0.25}) == Near(temperature=0.25)
 
 
-# --- diff and fingerprint
+# --- diff
 
 
 def test_diff_names_what_differs(whole):
@@ -157,24 +158,71 @@ def test_diff_and_overrides_agree(whole):
     assert other == override_all(whole, changes)
 
 
-def test_fingerprint_sees_every_field_but_the_ones_left_out(whole):
-    first = fingerprint(whole)
-    assert len(first) == 64 and int(first, 16) >= 0
-    assert fingerprint(dataclasses.replace(whole, place=Place(devices=8))) == first
-    for node in ("seed", "latents", "train.goal.temperature", "goals.0.dims"):
-        value = paths(whole)[resolve(whole, node)]
-        changed = (9,) if isinstance(value, tuple) else value + 1
-        assert fingerprint(override(whole, node, changed)) != first
+# --- what a file may name
+
+OWN = """
+import dataclasses, pathlib
+from jaxemb.config import Part
+
+pathlib.Path("was_run").touch()
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mine(Part):
+    size: int = 1
+"""
 
 
-def test_fingerprint_is_stable():
-    # A change of the canonical form orphans every finished run.
-    entry = Near(temperature=0.25, dims=(1, 2))
-    canonical = f'[{{"dims":[1,2],"part":"{tag(Near)}","temperature":0.25}},{{"a":1}}]'
-    assert fingerprint(entry, {"a": 1}) == hashlib.sha256(canonical.encode()).hexdigest()
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A module that could be imported from the working folder; gives its name and a part's JSON."""
+    name = f"own_{tmp_path.name}"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / f"{name}.py").write_text(OWN)
+    yield name, {"part": f"{name}:Mine", "size": 2}
+    sys.modules.pop(name, None)
 
 
-def test_fingerprint_of_tuples_nothing_and_extras():
-    assert fingerprint((Near(), Near())) != fingerprint(Near(), Near())
-    assert fingerprint(None) != fingerprint(Near())
-    assert fingerprint(Near(), "data") != fingerprint(Near(), "other data")
+def test_no_module_is_imported_because_a_file_names_it(own):
+    name, entry = own
+    with pytest.raises(UsageError, match=f"Part '{name}:Mine'.*import {name} first"):
+        from_json(entry)
+    assert name not in sys.modules and not Path("was_run").exists()
+    mine = importlib.import_module(name).Mine
+    assert from_json(entry) == mine(size=2)
+
+
+def test_a_package_may_declare_its_parts(own, tmp_path):
+    name, entry = own
+    about = tmp_path / "declared-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: declared\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[jaxemb.parts]\nmine = {name}x\n")
+    with pytest.raises(UsageError, match="import .* first"):
+        from_json(entry)
+    (about / "entry_points.txt").write_text(f"[jaxemb.parts]\nmine = {name}\n")
+    assert from_json(entry).size == 2
+
+
+def test_a_finder_is_asked_before_a_part_is_refused(own, monkeypatch):
+    name, entry = own
+    asked = []
+    monkeypatch.setattr(serialization, "_finders", [asked.append])
+    with pytest.raises(UsageError, match="has not been imported"):
+        from_json(entry)
+    assert asked == [name]
+    config.find_parts_by(importlib.import_module)
+    assert from_json(entry).size == 2
+
+
+def test_what_is_nested_beyond_all_depth_is_one_sentence():
+    entry = {"part": tag(Near)}
+    for _ in range(10_000):
+        entry = {"part": tag(Scaled), "inner": entry}
+    with pytest.raises(UsageError, match="beyond all depth"):
+        from_json(entry)
+    listed = []
+    for _ in range(10_000):
+        listed = [listed]
+    with pytest.raises(UsageError, match="beyond all depth"):
+        from_json({"part": tag(Near), "dims": listed})

@@ -2,8 +2,30 @@
 
 import pytest
 
-from jaxemb.config import UsageError, override, override_all, parts, paths, resolve
-from tests.config.given import FirstOne, LatentOnes, Near, Phase, Scaled, Whole
+from jaxemb.config import (
+    UsageError,
+    diff,
+    expression,
+    fingerprint,
+    override,
+    override_all,
+    parts,
+    paths,
+    resolve,
+    to_json,
+)
+from tests.config.given import (
+    FirstOne,
+    LatentOnes,
+    Made,
+    Named,
+    Near,
+    Net,
+    Phase,
+    Scaled,
+    Short,
+    Whole,
+)
 
 
 def test_paths_go_through_names_of_tuple_items_and_fall_back_on_positions(whole):
@@ -51,6 +73,85 @@ def test_words_of_other_frameworks_are_understood_in_messages():
     assert parts.near_miss("deepth", ["layers", "width"]) == "; nearest: layers"
     assert parts.near_miss("lr", ["learning_rate"]) == "; nearest: learning_rate"
     assert parts.near_miss("zzz", ["learning_rate"]) == ""
+
+
+# --- which of several paths is meant
+
+
+def test_a_preferred_field_is_meant_before_the_others():
+    base = Made(phases=(Phase(),), place=Net())
+    assert resolve(base, "temperature") == "phases.train.goal.temperature"
+    assert resolve(base, "depth") == "place.depth"
+    assert resolve(Made(net=Net(), place=Net()), "depth") == "net.depth"
+    assert resolve(Made(net=Phase(), phases=(Phase(),)), "temperature") == "net.goal.temperature"
+    assert override(Made(net=Net(), place=Net()), "depth", "9") == Made(
+        net=Net(depth=9), place=Net()
+    )
+
+
+def test_under_one_field_the_shortest_path_is_meant():
+    nested = LatentOnes(inner=LatentOnes(latents=2, inner=LatentOnes(latents=3)))
+    assert resolve(Made(net=Net(reader=nested)), "latents") == "net.reader.latents"
+    assert resolve(Made(net=Net(reader=nested)), "inner.latents") == "net.reader.inner.latents"
+    goal = Scaled(inner=Scaled(inner=Near()))
+    assert resolve(Made(phases=(Phase(goal=goal),)), "weight") == "phases.train.goal.weight"
+
+
+def test_no_item_of_a_tuple_is_meant_before_another():
+    deeper = Made(phases=(Phase(name="warm"), Phase(goal=Scaled(inner=Near()))))
+    with pytest.raises(UsageError, match="phases.warm.goal.temperature, phases.train.goal.inner"):
+        resolve(deeper, "temperature")
+    with pytest.raises(UsageError, match="ambiguous; write one of: phases.warm.goal, phases.train"):
+        resolve(deeper, "goal")
+
+
+# --- what a part leaves out
+
+
+def test_keys_reach_what_a_part_leaves_out():
+    named = Made(net=Named(name="abc"))
+    assert resolve(named, "latents") == "net.net.reader.latents"
+    assert paths(named)["net.net.depth"] == 3
+    assert paths(named)["net"] == Named(name="abc")
+    changed = override(named, "latents", "7")
+    assert changed.net == Named(name="abc", net=Net(depth=3, reader=LatentOnes(latents=7)))
+    again = override(changed, "reader", "first_one")
+    assert again.net.net == Net(depth=3, reader=FirstOne())
+
+
+def test_what_is_not_changed_stays_left_out():
+    named = Made(net=Named(name="abc"))
+    assert override(named, "name", "wxyz").net == Named(name="wxyz")
+    assert override(named, "cut", "2").net == Named(name="abc", cut=2)
+    assert "net" not in expression(named.net)
+    assert to_json(named.net)["net"] is None
+    assert fingerprint(named) != fingerprint(override(named, "depth", "3"))
+
+
+def test_a_description_of_another_class_takes_the_place_of_the_part():
+    assert paths(Made(net=Short()))["net"] == Short()
+    assert override(Made(net=Short()), "latents", "7").net == Net(
+        depth=2, reader=LatentOnes(latents=7)
+    )
+
+
+def test_differences_are_told_where_they_are_though_one_side_leaves_them_out():
+    named = Made(net=Named(name="abc"))
+    changed = override_all(named, [("latents", "7"), ("cut", "1")])
+    assert diff(named, changed) == {"net.cut": (None, 1), "net.net.reader.latents": (4, 7)}
+    assert override_all(named, {"net.cut": 1, "net.net.reader.latents": 7}) == changed
+    other = Made(net=Named(name="wxyz"))
+    assert diff(named, other) == {"net.name": ("abc", "wxyz")}
+
+
+def test_a_part_that_cannot_tell_what_it_leaves_out_is_taken_as_it_stands():
+    absent = Made(net=Named(name="absent"))
+    assert paths(absent)["net.net"] is None
+    assert override(absent, "cut", "2").net == Named(name="absent", cut=2)
+    with pytest.raises(UsageError, match="no field 'latents'.* absent is not on this machine"):
+        override(absent, "latents", "7")
+    with pytest.raises(UsageError, match="no field 'depth'.* absent is not on this machine"):
+        override(absent, "net.depth", "7")
 
 
 # --- values

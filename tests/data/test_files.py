@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from jaxemb.config import UsageError, from_json, to_json
+from jaxemb.config import UsageError, fingerprint, from_json, to_json
 from jaxemb.data import SPLITS, Columns, Pairs, TextFile, Texts
 
 ROWS = [{"query": f"query {i}", "positive": f"answer\u2028 {i}"} for i in range(300)]
@@ -143,6 +143,18 @@ def test_a_changed_file_is_read_again(tmp_path):
     write(tmp_path / "a.tsv", "split\ttext\ntrain\tb\n")
     assert source.records("train")[0]["text"] == "b"
     assert source.fingerprint() != first
+
+
+def test_a_file_that_is_moved_is_the_same_source(tmp_path):
+    here, there = tmp_path / "a.txt", tmp_path / "folder" / "a.txt"
+    there.parent.mkdir()
+    for path in (here, there):
+        path.write_text("one\ntwo\n")
+    first = TextFile(path=str(here))
+    assert fingerprint(first) == first.fingerprint() == TextFile(path=str(there)).fingerprint()
+    assert TextFile(path=str(here), header=("query",)).fingerprint() != first.fingerprint()
+    pairs = [Texts(source=TextFile(path=str(path))) for path in (here, there)]
+    assert fingerprint(pairs[0]) == fingerprint(pairs[1])
 
 
 def test_datasets_over_files(tmp_path):

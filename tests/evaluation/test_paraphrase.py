@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxemb.config import UsageError, choices, from_json, to_json
+from jaxemb.config import UsageError, choices, fingerprint, from_json, to_json
 from jaxemb.evaluation.paraphrase import (
     ClauseOrder,
     CommonSynonyms,
@@ -135,7 +135,7 @@ def test_a_bad_file_of_synonyms_is_refused(tmp_path, content):
     path = tmp_path / f"bad-{hash(content)}.txt"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(UsageError, match="cannot be read|holds 1 words"):
+    with pytest.raises(UsageError, match="does not exist|cannot be read|holds 1 words"):
         SynonymFile(path=str(path)).alternatives()
 
 
@@ -293,3 +293,16 @@ def test_a_file_without_synonyms_is_refused(tmp_path):
     path = tmp_path / "marked.txt"
     path.write_bytes(b"\xef\xbb\xbfbig, large\n")
     assert SynonymFile(path=str(path)).alternatives()["big"] == ("large",)
+
+
+def test_a_file_of_synonyms_is_known_by_its_content(tmp_path):
+    path, moved = tmp_path / "some.txt", tmp_path / "moved.txt"
+    for place in (path, moved):
+        place.write_text("big, large\n")
+    lexicon = SynonymFile(path=str(path))
+    first = fingerprint(lexicon)
+    assert fingerprint(SynonymFile(path=str(moved))) == first
+    assert lexicon.alternatives()["big"] == ("large",)
+    path.write_text("big, great\n")
+    assert fingerprint(lexicon) != first
+    assert lexicon.alternatives()["big"] == ("great",)

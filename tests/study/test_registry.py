@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxemb.config import UsageError
+from jaxemb.config import UsageError, find_parts_by, from_json, serialization
 from jaxemb.study import registry
 
 FILE = '''"""What is asked here?
@@ -241,3 +241,25 @@ def test_an_experiment_that_fails_to_be_built_is_told_with_its_line(tmp_path):
     path.write_text(path.read_text().replace('return "built', 'None + 1\n    return "built'))
     with pytest.raises(UsageError, match=r"spelling\.py:11 cannot be built: TypeError"):
         registry.discover([path]).get("spelling").load()
+
+
+def test_files_may_name_parts_of_experiments_and_of_what_these_import(tmp_path, monkeypatch):
+    part = (
+        "import dataclasses\nfrom jaxemb.config import Part\n"
+        "@dataclasses.dataclass(frozen=True, kw_only=True)\nclass Mine(Part):\n    size: int = 1\n"
+    )
+    own = f"own_{tmp_path.name}"
+    (tmp_path / f"{own}.py").write_text(part)
+    (tmp_path / "named.py").write_text(f"from {own} import Mine\n")
+    (tmp_path / "holding.py").write_text(part)
+    (tmp_path / "broken.py").write_text("from (")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(serialization, "_finders", [])
+    held = registry._module_name((tmp_path / "holding.py").resolve())
+    entries = [{"part": f"{module}:Mine", "size": 2} for module in (own, held)]
+    find_parts_by(registry.PartsOfExperiments([tmp_path / "broken.py"]))
+    for entry in entries:
+        with pytest.raises(UsageError, match="has not been imported"):
+            from_json(entry)
+    find_parts_by(registry.PartsOfExperiments([tmp_path / "named.py", tmp_path / "holding.py"]))
+    assert [from_json(entry).size for entry in entries] == [2, 2]

@@ -15,7 +15,7 @@ import pytest
 
 import jaxemb
 from jaxemb import arm
-from jaxemb.config import UsageError, from_json
+from jaxemb.config import UsageError, from_json, override, to_json
 from jaxemb.fitting import Apply, Slice
 from jaxemb.model import Transform
 from jaxemb.statistics.result import Result
@@ -142,6 +142,26 @@ def test_a_folder_of_another_recipe_is_refused(finished, tmp_path):
     (target / "run.json").write_text(json.dumps(other | {"fingerprint": "0" * 64}))
     with pytest.raises(UsageError, match="another recipe"):
         run_arm(job, lambda event: None)
+
+
+def test_a_run_of_a_default_that_has_changed_since_is_another_recipe(finished, tmp_path):
+    folder, _, _ = finished
+    named_, options = named(), Options(runs=tmp_path, jobs=1)
+    job = execution.jobs_of(named_, options, *execution.prepare(named_, options))[0]
+    job = dataclasses.replace(job, seeds=(0,))
+    done = folder / "toy" / "small" / Path(job.folder).name / "seed-0"
+    target = Path(job.folder) / "seed-0"
+    target.mkdir(parents=True)
+    (target / "scores.json").write_bytes((done / "scores.json").read_bytes())
+    stored = json.loads((done / "run.json").read_text())
+    (target / "run.json").write_text(json.dumps(stored))
+    events = []
+    run_arm(job, events.append)
+    assert [event["event"] for event in events] == ["skipped"]
+    then = to_json(override(from_json(stored["recipe"]), "text.max_tokens", 17))
+    (target / "run.json").write_text(json.dumps(stored | {"recipe": then}))
+    with pytest.raises(UsageError, match="another recipe"):
+        run_arm(job, events.append)
 
 
 def test_a_diverging_arm_is_set_apart_and_the_others_go_on(tmp_path):

@@ -44,16 +44,18 @@ class SynonymFile(Lexicon):
     """Sets of synonyms in a UTF-8 file, a set a line, separated by commas.
 
     Nothing is inflected: write the forms that are to be replaced. Lines that begin with `#` are
-    skipped. A run is known by the path: a file that was changed needs another name.
+    skipped.
 
     Raises:
         UsageError: the file is missing or not UTF-8, holds no set, or a set of fewer than two words.
     """
 
+    files = ("path",)
+
     path: str
 
     def alternatives(self) -> Alternatives:
-        return _read(self.path)
+        return _read(self.path, self.content())
 
 
 @functools.cache
@@ -84,7 +86,8 @@ def _frozen(found: Mapping[str, list[str]]) -> Alternatives:
 
 
 @functools.lru_cache(maxsize=4)
-def _read(path: str) -> Alternatives:
+def _read(path: str, content: str) -> Alternatives:
+    """The content's hash is there to be part of the cache's key."""
     try:
         lines = _lines(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
