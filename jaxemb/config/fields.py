@@ -26,6 +26,13 @@ from jaxemb.config.ranges import Range, in_range
 # --- families
 
 
+# Rooms above a room that have parts for its slots.
+_FILLED_BY = {
+    "training": ("fitting", "adaptation"),
+    "model": ("fitting", "adaptation", "interop"),
+}
+
+
 def choices(hint: Any) -> dict[str, type]:
     """The parts that fit a slot, by name: `choices(Pooling)["mean"]` is `Mean`.
 
@@ -34,7 +41,9 @@ def choices(hint: Any) -> dict[str, type]:
     found: dict[str, type] = {}
     for base in bases(hint):
         if base.__module__.startswith("jaxemb."):
-            importlib.import_module(".".join(base.__module__.split(".")[:2]))
+            room = base.__module__.split(".")[1]
+            for one in (room, *_FILLED_BY.get(room, ())):
+                importlib.import_module(f"jaxemb.{one}")
         for cls in _with_subclasses(base):
             name = snake_case(cls)
             # A file that was loaded anew leaves its old classes behind for a while.

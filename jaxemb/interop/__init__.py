@@ -5,3 +5,4 @@ from jaxemb.interop.folder import describe, is_folder, read
 from jaxemb.interop.loading import load
 from jaxemb.interop.locate import find
 from jaxemb.interop.pretrained import Pretrained
+from jaxemb.interop.runs import FromRun

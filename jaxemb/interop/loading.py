@@ -63,6 +63,18 @@ def _read(folder: Path, description: dict) -> Model:
     )
 
 
+def model_folder(path: str | os.PathLike) -> Path:
+    """Where a model of ours lies: the folder itself, or `model` in that of a finished run.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = _model_folder(Path(path).expanduser())
+    if found is None:
+        raise UsageError(f"There is no run and no saved model in {path}.")
+    return found
+
+
 def _model_folder(path: Path) -> Path | None:
     """The folder of a model of ours; None where it is to be read as one of Hugging Face's."""
     from jaxemb import interop

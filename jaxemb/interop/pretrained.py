@@ -1,5 +1,6 @@
 """A part for a recipe's `embedder`: weights that somebody else trained, by name or folder."""
 
+import dataclasses
 import functools
 import json
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from jaxemb.config import UsageError, to_json
 from jaxemb.interop import files
 from jaxemb.interop.folder import cut, describe, read
 from jaxemb.interop.locate import find
-from jaxemb.model import FORMAT, Embedder, Model, Start
+from jaxemb.model import FORMAT, Embedder, Model, Start, initialised, transplanted
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class Pretrained(Start):
         name: such as "all-MiniLM-L6-v2"; a package's, one in the Hugging Face cache, or a folder.
         layers: keep the first layers only; None keeps all.
         max_tokens: cut texts there, where that is shorter than the model's own limit.
+        embedder: the network, where it differs from the one that the weights were made for. What it
+            shares with that keeps its weights; the rest starts at random and is named in the log.
+            Overrides such as `pooling=first_token` fill it.
 
     Example:
         >>> Pretrained("all-MiniLM-L6-v2", layers=3).label
@@ -39,6 +43,7 @@ class Pretrained(Start):
     name: str
     layers: int | None = None
     max_tokens: int | None = None
+    embedder: Embedder | None = None
 
     aliases: ClassVar[tuple[str, ...]] = ("pretrained",)
 
@@ -55,7 +60,14 @@ class Pretrained(Start):
         Raises:
             UsageError: the model is not on this machine, or has something that no part here does.
         """
-        return cut(_described(find(self.name)), self.layers, self.max_tokens)
+        whole = self.embedder or _described(find(self.name))
+        return cut(whole, self.layers, self.max_tokens)
+
+    def described(self) -> "Pretrained":
+        """With its network written out, so that overrides reach it."""
+        if self.embedder is not None:
+            return self
+        return dataclasses.replace(self, embedder=_described(find(self.name)))
 
     def content(self) -> str:
         return self.fingerprint()
@@ -65,8 +77,18 @@ class Pretrained(Start):
         return files.fingerprint(find(self.name))
 
     def start(self, key: Array) -> Model:
-        """The model as it is; `key` is for embedders that start at random."""
-        return _read(find(self.name), self.fingerprint(), self.layers, self.max_tokens)
+        """The model; `key` is for the parameters that the weights do not have."""
+        mark, folder = self.fingerprint(), find(self.name)
+        if self.embedder is None:
+            return _read(folder, mark, self.layers, self.max_tokens)
+        model = _read(folder, mark, None, None)
+        params, fresh = transplanted(model.params, initialised(self.network, key))
+        return Model(
+            embedder=self.network,
+            params=jax.tree.map(jax.numpy.asarray, params),
+            tokenizer=model.tokenizer.read_as(self.network.text),
+            fresh=fresh,
+        )
 
     def save(self, model: Model, folder: Path, *, changed: bool) -> None:
         """Write the model; where no stage changed it, only which weights these are."""

@@ -6,5 +6,6 @@ from jaxemb.model.images import Image, ImageBatch, ImageEmbedder
 from jaxemb.model.model import FORMAT, Model, Transform
 from jaxemb.model.network import Network, Params
 from jaxemb.model.start import NoModel, Start
-from jaxemb.model.tower import OneTower
+from jaxemb.model.tower import OneTower, initialised
 from jaxemb.model.towers import Tower, Towers
+from jaxemb.model.transplanting import transplanted

@@ -1,0 +1,4 @@
+"""Parameters changed without a loss, or said which may change: low-rank additions, merging."""
+
+from jaxemb.adaptation.low_rank import LoRA
+from jaxemb.adaptation.merging import MeanWeights, Merge, Merged, Spherical, TaskVectors

@@ -1,0 +1,175 @@
+"""Models merged by their parameters, and where a recipe starts from them."""
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from jaxemb.config import Part, UsageError
+from jaxemb.model import Model, Network, Start
+
+
+class Merge(Part):
+    """Slot: the parameters of several models of one network to one set, `[params, ...] -> params`."""
+
+    def __call__(self, params: list[Any], key: Array) -> Any:
+        """A tree of the same arrays; `key` is for merges that draw, or start a model of their own."""
+        raise TypeError(f"{type(self).__name__} must define __call__(params, key)")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeanWeights(Merge):
+    r"""$\theta = \sum_i w_i \theta_i / \sum_i w_i$.
+
+    Args:
+        weights: one per model; equal ones by default.
+
+    Example:
+        >>> MeanWeights()([{"w": jnp.array(1.0)}, {"w": jnp.array(3.0)}], None)["w"].item()
+        2.0
+
+    Reference: Wortsman et al., Model soups, arXiv:2203.05482.
+    """
+
+    weights: tuple[float, ...] = ()
+
+    def __call__(self, params: list[Any], key: Array | None) -> Any:
+        """The weighted mean of each array."""
+        weights = self.weights or (1.0,) * len(params)
+        if len(weights) != len(params):
+            raise UsageError(f"{len(weights)} weights for {len(params)} models.")
+        total = sum(weights)
+        return jax.tree.map(
+            lambda *x: sum(w / total * a for w, a in zip(weights, x, strict=True)), *params
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Spherical(Merge):
+    r"""Two models along the great circle between their arrays.
+
+    $$\theta = \frac{\sin((1 - t)\Omega)}{\sin \Omega} \theta_1 + \frac{\sin(t \Omega)}{\sin \Omega}
+    \theta_2$$
+
+    with $\Omega$ the angle between the two as vectors, array by array; a straight line where they
+    are parallel. More than two are merged one after the other, so that each counts alike.
+
+    Args:
+        fraction: $t$ for two models.
+
+    Example:
+        >>> two = [{"w": jnp.array([1.0, 0.0])}, {"w": jnp.array([0.0, 1.0])}]
+        >>> Spherical()(two, None)["w"].round(4).tolist()
+        [0.7071, 0.7071]
+
+    Reference: Shoemake, Animating Rotation with Quaternion Curves, SIGGRAPH 1985.
+    """
+
+    fraction: float = 0.5
+
+    def __call__(self, params: list[Any], key: Array | None) -> Any:
+        """Array by array."""
+        merged = params[0]
+        for count, other in enumerate(params[1:], start=2):
+            t = self.fraction if len(params) == 2 else 1 / count
+            merged = jax.tree.map(lambda a, b, t=t: _between(a, b, t), merged, other)
+        return merged
+
+
+def _between(a: Array, b: Array, t: float) -> Array:
+    lengths = jnp.linalg.norm(a) * jnp.linalg.norm(b)
+    cosine = jnp.clip(jnp.vdot(a, b) / jnp.where(lengths > 0, lengths, 1.0), -1.0, 1.0)
+    angle = jnp.arccos(cosine)
+    sine = jnp.sin(angle)
+    straight = sine < 1e-6
+    safe = jnp.where(straight, 1.0, sine)
+    left = jnp.where(straight, 1 - t, jnp.sin((1 - t) * angle) / safe)
+    right = jnp.where(straight, t, jnp.sin(t * angle) / safe)
+    return left * a + right * b
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskVectors(Merge):
+    r"""What each model learned, added to what they started from.
+
+    $$\theta = \theta_0 + \lambda \sum_i (\theta_i - \theta_0)$$
+
+    Args:
+        base: where the models came from, $\theta_0$.
+        scale: $\lambda$.
+
+    Reference: Ilharco et al., Editing Models with Task Arithmetic, arXiv:2212.04089.
+    """
+
+    base: Start
+    scale: float = 1.0
+
+    def __call__(self, params: list[Any], key: Array) -> Any:
+        """The base's parameters, and the scaled sum of the differences from them."""
+        start = self.base.start(key).params
+
+        def merged(base: Array, *moved: Array) -> Array:
+            return base + self.scale * sum(one - base for one in moved)
+
+        try:
+            return jax.tree.map(merged, start, *params)
+        except ValueError as error:
+            raise UsageError(f"The base has other parameters than the models: {error}.") from None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Merged(Start):
+    """Starts from several models of one network, merged by their parameters.
+
+    Args:
+        of: two models or more, such as `FromRun(...)`.
+        how: how they are merged.
+
+    Raises:
+        UsageError: they are not of one network, or read texts by different tokenizers.
+
+    Example:
+        >>> Merged(of=(FromRun("runs/a"), FromRun("runs/b")), how=MeanWeights())  # doctest: +SKIP
+    """
+
+    of: tuple[Start, ...]
+    how: Merge = MeanWeights()
+
+    def __post_init__(self) -> None:
+        if len(self.of) < 2:
+            raise UsageError("Merged takes at least two models.")
+
+    @property
+    def network(self) -> Network:
+        """The first model's."""
+        return self.of[0].network
+
+    def start(self, key: Array) -> Model:
+        """The first model with the merged parameters."""
+        models = [one.start(key) for one in self.of]
+        first = models[0]
+        for number, other in enumerate(models[1:], start=2):
+            if jax.tree.map(jnp.shape, other.params) != jax.tree.map(jnp.shape, first.params):
+                raise UsageError(f"Model {number} of those to merge has other parameters.")
+            if _pieces(other) != _pieces(first):
+                raise UsageError(f"Model {number} of those to merge has another tokenizer.")
+        params = self.how([model.params for model in models], key)
+        return dataclasses.replace(first, params=params)
+
+    def untrained(self, key: Array) -> Model:
+        """What the first model says."""
+        return self.of[0].untrained(key)
+
+    def fingerprint(self) -> str:
+        """Of all the models that are read."""
+        base = getattr(self.how, "base", None)
+        parts = [one.fingerprint() for one in (*self.of, *([base] if base is not None else []))]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _pieces(model: Model) -> str | None:
+    return None if model.tokenizer is None else model.tokenizer.to_json()
