@@ -25,7 +25,7 @@ from jaxemb.nn import (
     SiLU,
     Sinusoidal,
 )
-from jaxemb.nn.dense import DenseMap, matmul, side_by_side
+from jaxemb.nn.dense import DenseMap, Map, matmul, side_by_side
 
 
 def normal(*shape, seed=0):
@@ -160,10 +160,10 @@ def test_the_gradient_of_a_product_is_that_of_its_formula(features):
 
 def test_maps_side_by_side_are_those_maps_one_by_one():
     x = normal(2, 3, 16)
-    maps = [(normal(16, n, seed=n), normal(n, seed=n + 1)) for n in (4, 8, 5)]
+    maps = [Map(normal(16, n, seed=n), normal(n, seed=n + 1)) for n in (4, 8, 5)]
     together = side_by_side(x, maps)
     wide = np.asarray(x, np.float64)
-    expected = [wide @ np.asarray(kernel) + np.asarray(bias) for kernel, bias in maps]
+    expected = [wide @ np.asarray(kernel) + np.asarray(bias) for kernel, bias, _ in maps]
     np.testing.assert_allclose(together, np.concatenate(expected, -1), rtol=1e-5, atol=1e-5)
 
 
