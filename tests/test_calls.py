@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxemb import encoders, fitting, nn
+from jaxemb import encoders, fitting, heads, nn
 from jaxemb.config import choices, from_json, to_json
 from jaxemb.fitting import Vocabulary
 from jaxemb.model import Transform
@@ -104,8 +104,10 @@ def test_every_public_part_has_a_row():
     for base in (*contracts.SLOTS.values(), Stage, Transform):
         covered |= set(choices(base).values())
     covered |= {fitting.Whitening}  # its test is in fitting/
-    # Those of the nets' forms are in nn/ and encoders/.
-    covered |= {encoders.Layer, nn.MultiHead, *choices(nn.RotaryScaling).values()}
+    # Those of these forms and of language models' heads are in nn/, encoders/ and heads/.
+    covered |= {encoders.Layer, nn.MultiHead}
+    for base in (nn.RotaryScaling, heads.Output, heads.StateTransform):
+        covered |= set(choices(base).values())
     covered |= {fitting.Whitening}  # its test is in fitting/
     missing = [name for name, cls in public_parts().items() if cls not in covered]
     assert not missing, f"add rows to tests/calls.py for {', '.join(missing)}"
