@@ -172,8 +172,10 @@ ROWS = (
     Row(nn.GatedFeedForward(hidden=6), LAYER, (B, T, W)),
     Row(nn.Dropout(rate=0.3), DROPOUT, (B, T, W)),
     Row(nn.SelfAttention(heads=2), ATTENTION, (B, T, W)),
-    Row(nn.PreNormBlock(heads=2, hidden=6), ATTENTION, (B, T, W)),
-    Row(nn.PostNormBlock(heads=2, hidden=6), ATTENTION, (B, T, W)),
+    *(
+        Row(block(sizes=nn.Sizes(heads=2, hidden=6)), ATTENTION, (B, T, W), configurable=False)
+        for block in (nn.PreNormBlock, nn.PostNormBlock, nn.SandwichNormBlock)
+    ),
     Row(nn.CrossAttention(heads=2), CROSS, (B, 3, W)),
     Row(losses.Dot(), SIMILARITY, (B, 3)),
     Row(losses.Cosine(), SIMILARITY, (B, 3)),

@@ -1,12 +1,19 @@
 """The table of parts: one small embedder a part, with the part in its slot. Not a test itself."""
 
-import dataclasses
-
-from jaxemb.config import Part, choices
-from jaxemb.encoders import Encoder, PostNormTransformer, Transformer
+from jaxemb.config import Part, choices, override
+from jaxemb.encoders import Encoder, PostNormTransformer, SharedTransformer, Transformer
 from jaxemb.heads import Chain, Head, Linear, Normalize
 from jaxemb.model import Embedder
-from jaxemb.nn import Activation, AttentionMask, Norm, PositionEncoding
+from jaxemb.nn import (
+    Activation,
+    AttentionMask,
+    Block,
+    FeedForwardForm,
+    Norm,
+    PositionEncoding,
+    Prefix,
+    Window,
+)
 from jaxemb.pooling import (
     Concatenation,
     FirstToken,
@@ -28,6 +35,8 @@ SLOTS: dict[str, type] = {
     "encoder.position": PositionEncoding,
     "encoder.activation": Activation,
     "encoder.norm": Norm,
+    "encoder.block": Block,
+    "encoder.block.feed_forward": FeedForwardForm,
     "pooling": Pooling,
     "head": Head,
 }
@@ -37,6 +46,9 @@ SETTINGS: dict[str, Part] = {
     "bag": choices(Encoder)["bag"](width=WIDTH),
     "transformer": Transformer(layers=LAYERS, width=WIDTH, heads=2, dropout=0.2),
     "post_norm_transformer": PostNormTransformer(layers=LAYERS, width=WIDTH, heads=2, dropout=0.2),
+    "shared_transformer": SharedTransformer(layers=LAYERS, width=WIDTH, heads=2, dropout=0.2),
+    "window": Window(reach=2),
+    "prefix": Prefix(tokens=2),
     "linear": Linear(dim=12),
     "chain": Chain(heads=(Linear(dim=12), Normalize())),
     "concatenation": Concatenation(poolings=(FirstToken(), Mean())),
@@ -56,12 +68,7 @@ def base() -> Embedder:
 
 def with_part(slot: str, part: Part) -> Embedder:
     """The base embedder with `part` in `slot`."""
-    embedder = base()
-    if "." not in slot:
-        return dataclasses.replace(embedder, **{slot: part})
-    field = slot.removeprefix("encoder.")
-    encoder = Transformer(layers=LAYERS, width=WIDTH, heads=2, dropout=0.2, **{field: part})
-    return dataclasses.replace(embedder, encoder=encoder)
+    return override(base(), slot, part)
 
 
 def rows() -> dict[str, Embedder]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxemb import fitting
+from jaxemb import encoders, fitting, heads, nn
 from jaxemb.config import choices, from_json, to_json
 from jaxemb.fitting import Vocabulary
 from jaxemb.model import Transform
@@ -102,6 +102,11 @@ def with_blank_row(inputs: Inputs) -> Inputs:
 def test_every_public_part_has_a_row():
     covered = {type(row.part) for row in ROWS} | {type(part) for part in ESTIMATORS}
     for base in (*contracts.SLOTS.values(), Stage, Transform):
+        covered |= set(choices(base).values())
+    covered |= {fitting.Whitening}  # its test is in fitting/
+    # Those of these forms and of language models' heads are in nn/, encoders/ and heads/.
+    covered |= {encoders.Layer, nn.MultiHead}
+    for base in (nn.RotaryScaling, heads.Output, heads.StateTransform):
         covered |= set(choices(base).values())
     covered |= {fitting.Whitening}  # its test is in fitting/
     missing = [name for name, cls in public_parts().items() if cls not in covered]

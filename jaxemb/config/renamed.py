@@ -48,8 +48,19 @@ def _shared_training(data: dict) -> dict:
     }
 
 
+def _norms_of_their_own(data: dict) -> dict:
+    """`epsilon` was that of every norm; now each norm has its own."""
+    if "epsilon" not in data:
+        return data
+    rest = {name: value for name, value in data.items() if name != "epsilon"}
+    norm = {"part": "jaxemb.nn.LayerNorm", "epsilon": data["epsilon"]}
+    block = {"part": "jaxemb.nn.PostNorm", "branch_norm": norm}
+    return rest | {"embedding_norm": norm, "block": block}
+
+
 # Parts that became something of another form, by what rewrites their JSON.
 REWRITTEN: dict[str, Callable[[dict], dict]] = {
+    "jaxemb.encoders.PostNormTransformer": _norms_of_their_own,
     "jaxemb.training.SharedTrain": _shared_training,
 }
 

@@ -2,5 +2,9 @@
 
 from jaxemb.encoders.bag import Bag
 from jaxemb.encoders.base import Encoder
-from jaxemb.encoders.post_norm import PostNormTransformer
-from jaxemb.encoders.transformer import Transformer
+from jaxemb.encoders.transformer import (
+    Layer,
+    PostNormTransformer,
+    SharedTransformer,
+    Transformer,
+)

@@ -1,18 +1,40 @@
 """Layers that networks are built from: masks, positions, activations, attention, dropout, norms."""
 
 from jaxemb.nn.activations import GELU, Activation, ExactGELU, ReLU, SiLU, Tanh
-from jaxemb.nn.attention import CrossAttention, SelfAttention
-from jaxemb.nn.block import PostNormBlock, PreNormBlock
+from jaxemb.nn.attention import AttentionForm, CrossAttention, MultiHead, SelfAttention
+from jaxemb.nn.block import (
+    Block,
+    PostNorm,
+    PostNormBlock,
+    PreNorm,
+    PreNormBlock,
+    SandwichNorm,
+    SandwichNormBlock,
+)
 from jaxemb.nn.dense import Dense
 from jaxemb.nn.dropout import Dropout
-from jaxemb.nn.feedforward import FeedForward, GatedFeedForward
-from jaxemb.nn.masks import AttentionMask, Bidirectional, Causal
-from jaxemb.nn.norm import LayerNorm, NoNorm, Norm, RMSNorm
-from jaxemb.nn.positions import (
-    Learned,
-    NoPosition,
-    PositionEncoding,
-    Rotary,
-    Sinusoidal,
-    WithSegment,
+from jaxemb.nn.feedforward import MLP, FeedForward, FeedForwardForm, GatedFeedForward, GatedMLP
+from jaxemb.nn.kernels import attend
+from jaxemb.nn.masks import (
+    AttentionMask,
+    Bidirectional,
+    Causal,
+    Echo,
+    Prefix,
+    Window,
+    WithinSegment,
 )
+from jaxemb.nn.norm import BiasFreeLayerNorm, LayerNorm, NoNorm, Norm, OffsetRMSNorm, RMSNorm
+from jaxemb.nn.positions import Learned, NoPosition, PositionEncoding, Sinusoidal, WithSegment
+from jaxemb.nn.relative import BackwardLinearBias, LinearBias, RelativeBuckets
+from jaxemb.nn.rotary import (
+    BandScaling,
+    DynamicNTKScaling,
+    LinearScaling,
+    NoScaling,
+    NTKScaling,
+    Rotary,
+    RotaryScaling,
+    YarnScaling,
+)
+from jaxemb.nn.sizes import Sizes

@@ -1,16 +1,63 @@
 """Multi-head attention: of a sequence to itself, and of queries to another set of states."""
 
+import abc
+import dataclasses
 from collections.abc import Callable
+from typing import Literal
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from einops import rearrange
 from jaxtyping import Array, Bool, Float, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import Part, UsageError
 from jaxemb.nn.dense import Dense, DenseMap, branch, identity, side_by_side
 from jaxemb.nn.dropout import Dropout
+from jaxemb.nn.kernels import attend, attention_weights
+from jaxemb.nn.norm import NoNorm, Norm
+from jaxemb.nn.sizes import Sizes
+
+Projection = Literal["query", "key", "value", "output"]
+ALL: tuple[Projection, ...] = ("query", "key", "value", "output")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AttentionForm(Part, abc.ABC):
+    """Slot: how the tokens of a block read each other."""
+
+    @abc.abstractmethod
+    def layer(self, sizes: Sizes, *, name: str) -> nn.Module:
+        """The layer, called as `SelfAttention` is."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MultiHead(AttentionForm):
+    """`softmax(s Q Kᵀ) V` in heads; the defaults are those of the first transformer.
+
+    Attributes:
+        key_value_heads: heads of keys and values, each read by as many heads of queries; None is as
+            many as there are heads of queries. 1 is multi-query attention.
+        head_dim: features of a head; None is the width over the heads.
+        biases: which of the four maps have one.
+        query_key_norm: of the features of each query and key, before they are rotated.
+        score_scale: `s`; None is one over the root of `head_dim`.
+        soft_cap: scores are bent to lie within it, `c tanh(s / c)`; None leaves them.
+
+    Reference: Vaswani et al., Attention Is All You Need, arXiv:1706.03762; Ainslie et al., GQA,
+    arXiv:2305.13245; Henry et al., Query-Key Normalization for Transformers, arXiv:2010.04245.
+    """
+
+    key_value_heads: int | None = None
+    head_dim: int | None = None
+    biases: tuple[Projection, ...] = ALL
+    query_key_norm: Norm = dataclasses.field(default_factory=NoNorm)
+    score_scale: float | None = None
+    soft_cap: float | None = None
+
+    def layer(self, sizes: Sizes, *, name: str) -> "SelfAttention":
+        return SelfAttention(
+            heads=sizes.heads, dropout=sizes.dropout, dtype=sizes.dtype, form=self, name=name
+        )
 
 
 class SelfAttention(nn.Module, kw_only=True):
@@ -19,12 +66,13 @@ class SelfAttention(nn.Module, kw_only=True):
     The output kernel starts small: in a residual branch the layer first adds little.
 
     Attributes:
-        heads: parts of the width, each with its own attention.
+        heads: of the queries, each with its own attention.
         dropout: rate on the attention weights.
         dtype: of the products; parameters are float32 and the softmax is taken in float32.
+        form: heads of keys, biases, scale and norm.
 
     Raises:
-        UsageError: if the width is not a multiple of `heads`.
+        UsageError: if the width is not a multiple of `heads`, or these of `key_value_heads`.
 
     Reference: Vaswani et al., Attention Is All You Need, arXiv:1706.03762.
     """
@@ -32,25 +80,56 @@ class SelfAttention(nn.Module, kw_only=True):
     heads: int
     dropout: float = 0.0
     dtype: str = "float32"
+    form: MultiHead = MultiHead()
 
     @nn.compact
     def __call__(
         self,
         x: Float[Array, "batch tokens width"],
-        allowed: Bool[Array, "batch 1 queries tokens"],
+        allowed: Bool[Array, "#batch 1 #tokens tokens"],
         *,
+        bias: Float[Array, "#batch heads tokens tokens"] | None = None,
         rotate: Callable = lambda x: x,
         keys: Key[Array, " batch"] | None = None,
     ) -> Float[Array, "batch tokens width"]:
-        width = x.shape[-1]
-        maps = [DenseMap(features=width, name=n)(width) for n in ("query", "key", "value")]
-        parts = side_by_side(x, maps, self.dtype).reshape(*x.shape[:-1], 3, width)
-        query, key, value = (split_heads(parts[..., n, :], self.heads) for n in range(3))
-        weights = attention_weights(rotate(query), rotate(key), allowed)
-        weights = Dropout(rate=self.dropout, name="dropout")(weights, keys).astype(value.dtype)
-        y = merge_heads(jnp.einsum("bhqs,bhsk->bhqk", weights, value))
-        output = Dense(features=width, dtype=self.dtype, kernel_init=branch, name="output")
-        return output(y)
+        query, key, value = self._projected(x)
+        norm = self.form.query_key_norm
+        query = rotate(norm.clone(parent=self, name="query_norm")(query))
+        key = rotate(norm.clone(parent=self, name="key_norm")(key))
+        dropout = Dropout(rate=self.dropout, name="dropout")
+        y = attend(
+            query, key, value, allowed, bias=bias,
+            scale=self.form.score_scale, soft_cap=self.form.soft_cap,
+            drop=(lambda w: dropout(w, keys)) if keys is not None and self.dropout else None,
+        )  # fmt: skip
+        output = Dense(
+            features=x.shape[-1],
+            dtype=self.dtype,
+            kernel_init=branch,
+            bias_init=self._bias("output"),
+            name="output",
+        )
+        return output(merge_heads(y))
+
+    def _projected(self, x: Array) -> list[Array]:
+        """Queries, keys and values, `[batch, heads, tokens, head_dim]`."""
+        heads, groups = self.heads, self.form.key_value_heads or self.heads
+        if heads % groups:
+            raise UsageError(
+                f"{heads} heads cannot share {groups} heads of keys and values evenly."
+            )
+        width = self.form.head_dim or split_heads(x, heads).shape[-1]
+        counts = {"query": heads, "key": groups, "value": groups}
+        maps = [
+            DenseMap(features=n * width, bias_init=self._bias(name), name=name)(x.shape[-1])
+            for name, n in counts.items()
+        ]
+        ends = [heads * width, (heads + groups) * width]
+        parts = jnp.split(side_by_side(x, maps, self.dtype), ends, axis=-1)
+        return [split_heads(y, n) for y, n in zip(parts, counts.values(), strict=True)]
+
+    def _bias(self, name: Projection):
+        return nn.initializers.zeros if name in self.form.biases else None
 
 
 class CrossAttention(nn.Module, kw_only=True):
@@ -100,20 +179,3 @@ def merge_heads(
 ) -> Float[Array, "batch tokens width"]:
     """Undoes `split_heads`."""
     return rearrange(x, "batch heads tokens k -> batch tokens (heads k)")
-
-
-def attention_weights(
-    query: Float[Array, "#batch heads queries head_width"],
-    key: Float[Array, "batch heads states head_width"],
-    allowed: Bool[Array, "batch 1 #queries states"],
-) -> Float[Array, "batch heads queries states"]:
-    """`softmax(Q Kᵀ / √k)` over the allowed states, in float32; queries may be shared by the batch.
-
-    Where nothing is allowed (a row of padding) the weights are equal, hence finite.
-    """
-    # The queries are scaled, not the scores: for short texts there are fewer of them.
-    query = query * jnp.asarray(query.shape[-1] ** -0.5, query.dtype)
-    shared = query.shape[0] < key.shape[0]
-    product, query = ("hqk,bhsk->bhqs", query[0]) if shared else ("bhqk,bhsk->bhqs", query)
-    scores = jnp.einsum(product, query, key, preferred_element_type=jnp.float32)
-    return jax.nn.softmax(jnp.where(allowed, scores, jnp.finfo(jnp.float32).min))

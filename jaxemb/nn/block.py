@@ -1,88 +1,149 @@
 """Transformer blocks: attention and a feed-forward network, each in a residual branch."""
 
+import abc
+import dataclasses
 from collections.abc import Callable
 
 import flax.linen as nn
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float, Key
 
-from jaxemb.nn.activations import GELU, Activation, ExactGELU
-from jaxemb.nn.attention import SelfAttention
+from jaxemb.config import Part
+from jaxemb.nn.attention import AttentionForm, MultiHead
 from jaxemb.nn.dropout import Dropout
-from jaxemb.nn.feedforward import FeedForward
-from jaxemb.nn.norm import LayerNorm
+from jaxemb.nn.feedforward import MLP, FeedForwardForm
+from jaxemb.nn.norm import LayerNorm, Norm
+from jaxemb.nn.sizes import Sizes
 
 
-class PreNormBlock(nn.Module, kw_only=True):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Block(Part, abc.ABC):
+    """Slot: how attention, feed-forward network and norms make one block of a transformer.
+
+    Attributes:
+        attention: how tokens read each other.
+        feed_forward: what is done at each token by itself.
+        branch_norm: of both residual branches.
+        branch_scale: a branch is multiplied with it before it is added.
+    """
+
+    attention: AttentionForm = MultiHead()
+    feed_forward: FeedForwardForm = MLP()
+    branch_norm: Norm = dataclasses.field(default_factory=LayerNorm)
+    branch_scale: float = 1.0
+
+    @abc.abstractmethod
+    def layer(self, sizes: Sizes, *, name: str) -> "BlockLayer":
+        """The layer itself."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PreNorm(Block):
     """`x + attention(norm(x))`, then `x + feed_forward(norm(x))`; at first both add little.
 
-    The result is named "block" for rematerialisation policies: saving only what has that name
-    recomputes one block at a time in the backward pass.
+    Attributes:
+        attention_norm: another norm before the attention; None is `branch_norm`.
 
     Reference: Xiong et al., On Layer Normalization in the Transformer Architecture, arXiv:2002.04745.
     """
 
-    heads: int
-    hidden: int
-    activation: Activation = GELU()
-    dropout: float = 0.0
-    dtype: str = "float32"
+    attention_norm: Norm | None = None
 
-    @nn.compact
-    def __call__(
-        self,
-        x: Float[Array, "batch tokens width"],
-        allowed: Bool[Array, "batch 1 queries tokens"],
-        *,
-        rotate: Callable = lambda x: x,
-        keys: Key[Array, " batch"] | None = None,
-    ) -> Float[Array, "batch tokens width"]:
-        attention = SelfAttention(
-            heads=self.heads, dropout=self.dropout, dtype=self.dtype, name="attention"
-        )
-        feed_forward = FeedForward(
-            hidden=self.hidden, activation=self.activation, dtype=self.dtype, name="feed_forward"
-        )
-        y = attention(LayerNorm(name="attention_norm")(x), allowed, rotate=rotate, keys=keys)
-        x = x + Dropout(rate=self.dropout, name="attention_dropout")(y, keys)
-        y = feed_forward(LayerNorm(name="feed_forward_norm")(x))
-        x = x + Dropout(rate=self.dropout, name="feed_forward_dropout")(y, keys)
-        return checkpoint_name(x, "block")
+    def layer(self, sizes: Sizes, *, name: str) -> "PreNormBlock":
+        return PreNormBlock(sizes=sizes, form=self, name=name)
 
 
-class PostNormBlock(nn.Module, kw_only=True):
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PostNorm(Block):
     """`x = norm(x + attention(x))`, then `norm(x + feed_forward(x))`: the block of BERT.
-
-    The result is named "block" for rematerialisation policies, as that of `PreNormBlock` is.
 
     Reference: Vaswani et al., Attention Is All You Need, arXiv:1706.03762.
     """
 
-    heads: int
-    hidden: int
-    activation: Activation = ExactGELU()
-    dropout: float = 0.0
-    epsilon: float = 1e-12
-    dtype: str = "float32"
+    branch_norm: Norm = LayerNorm(epsilon=1e-12)
+
+    def layer(self, sizes: Sizes, *, name: str) -> "PostNormBlock":
+        return PostNormBlock(sizes=sizes, form=self, name=name)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SandwichNorm(Block):
+    """`x + norm(attention(norm(x)))`, then `x + norm(feed_forward(norm(x)))`.
+
+    Reference: Ding et al., CogView, arXiv:2105.13290; Gemma Team, Gemma 2, arXiv:2408.00118.
+    """
+
+    def layer(self, sizes: Sizes, *, name: str) -> "SandwichNormBlock":
+        return SandwichNormBlock(sizes=sizes, form=self, name=name)
+
+
+class BlockLayer(nn.Module, kw_only=True):
+    """Base of blocks: the two branches, and what they have in common.
+
+    The result is named "block" for rematerialisation policies: saving only what has that name
+    recomputes one block at a time in the backward pass.
+    """
+
+    sizes: Sizes
+    form: Block
 
     @nn.compact
     def __call__(
         self,
         x: Float[Array, "batch tokens width"],
-        allowed: Bool[Array, "batch 1 queries tokens"],
+        allowed: Bool[Array, "#batch 1 #tokens tokens"],
         *,
+        bias: Float[Array, "#batch heads tokens tokens"] | None = None,
         rotate: Callable = lambda x: x,
         keys: Key[Array, " batch"] | None = None,
     ) -> Float[Array, "batch tokens width"]:
-        attention = SelfAttention(
-            heads=self.heads, dropout=self.dropout, dtype=self.dtype, name="attention"
-        )
-        feed_forward = FeedForward(
-            hidden=self.hidden, activation=self.activation, dtype=self.dtype, name="feed_forward"
-        )
-        y = attention(x, allowed, rotate=rotate, keys=keys)
-        y = x + Dropout(rate=self.dropout, name="attention_dropout")(y, keys)
-        x = LayerNorm(epsilon=self.epsilon, name="attention_norm")(y)
-        y = x + Dropout(rate=self.dropout, name="feed_forward_dropout")(feed_forward(x), keys)
-        x = LayerNorm(epsilon=self.epsilon, name="feed_forward_norm")(y)
-        return checkpoint_name(x, "block")
+        attention = self.form.attention.layer(self.sizes, name="attention")
+        feed_forward = self.form.feed_forward.layer(self.sizes, name="feed_forward")
+
+        def read(x: Array) -> Array:
+            return attention(x, allowed, bias=bias, rotate=rotate, keys=keys)
+
+        x = self.residual("attention", x, read, keys)
+        return checkpoint_name(self.residual("feed_forward", x, feed_forward, keys), "block")
+
+    def residual(self, name: str, x: Array, branch: Callable, keys: Array | None) -> Array:
+        """`x` with a branch added, and normed where the kind of block says so."""
+        raise NotImplementedError
+
+    def added(self, name: str, x: Array, y: Array, keys: Array | None) -> Array:
+        """`x` and what a branch made of it."""
+        y = Dropout(rate=self.sizes.dropout, name=f"{name}_dropout")(y, keys)
+        return x + (y if self.form.branch_scale == 1 else self.form.branch_scale * y)
+
+    def normed(self, name: str, x: Array, norm: Norm | None = None) -> Array:
+        """`x` after a norm with parameters of its own."""
+        return (norm or self.form.branch_norm).clone(parent=self, name=name)(x)
+
+
+class PreNormBlock(BlockLayer, kw_only=True):
+    """The layer of `PreNorm`."""
+
+    form: PreNorm = PreNorm()
+
+    def residual(self, name: str, x: Array, branch: Callable, keys: Array | None) -> Array:
+        norm = self.form.attention_norm if name == "attention" else None
+        return self.added(name, x, branch(self.normed(f"{name}_norm", x, norm)), keys)
+
+
+class PostNormBlock(BlockLayer, kw_only=True):
+    """The layer of `PostNorm`."""
+
+    form: PostNorm = PostNorm()
+
+    def residual(self, name: str, x: Array, branch: Callable, keys: Array | None) -> Array:
+        return self.normed(f"{name}_norm", self.added(name, x, branch(x), keys))
+
+
+class SandwichNormBlock(BlockLayer, kw_only=True):
+    """The layer of `SandwichNorm`."""
+
+    form: SandwichNorm = SandwichNorm()
+
+    def residual(self, name: str, x: Array, branch: Callable, keys: Array | None) -> Array:
+        y = branch(self.normed(f"{name}_norm", x))
+        return self.added(name, x, self.normed(f"{name}_output_norm", y), keys)

@@ -1,6 +1,7 @@
 """The linear map that every layer is made of."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -9,27 +10,53 @@ from flax.typing import Initializer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Float32
 
-Map = tuple[Float32[Array, "width _"], Float32[Array, " _"]]
-"""Kernel and bias."""
+
+class Adapter(NamedTuple):
+    """What a low-rank adapter adds to a map: `scale (x a) b`."""
+
+    a: Float[Array, "width rank"]
+    b: Float[Array, "rank features"]
+    scale: Float[Array, ""]
+
+
+class Map(NamedTuple):
+    """What a linear map consists of."""
+
+    kernel: Float[Array, "width features"]
+    bias: Float[Array, " features"] | None = None
+    adapter: Adapter | None = None
 
 
 class Dense(nn.Module, kw_only=True):
     """`y = x W + b` over the last axis, `[..., width] -> [..., features]`.
 
     Products are taken in `dtype` and summed in float32; parameters `kernel [width, features]` and
-    `bias [features]` are float32. The result has `dtype`.
+    `bias [features]` are float32. The result has `dtype`. Where the collection `adapters` holds
+    `a [width, rank]`, `b [rank, features]` and `scale []` for it, `scale (x a) b` is added.
+
+    Attributes:
+        bias_init: of `b`; None is for a map without one.
+
+    Example:
+        >>> layer, x = Dense(features=2), jnp.ones((1, 3))
+        >>> variables = layer.init(jax.random.key(0), x)
+        >>> beside = {"a": jnp.ones((3, 1)), "b": jnp.ones((1, 2)), "scale": jnp.float32(0.5)}
+        >>> adapted = layer.apply({**variables, "adapters": beside}, x)
+        >>> (adapted - layer.apply(variables, x)).round(3).tolist()
+        [[1.5, 1.5]]
+
+    Reference: of the adapter, Hu et al., LoRA, arXiv:2106.09685.
     """
 
     features: int
     dtype: str = "float32"
     kernel_init: Initializer = nn.initializers.lecun_normal()
+    bias_init: Initializer | None = nn.initializers.zeros
 
     @nn.compact
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch features"]:
-        shape = x.shape[-1], self.features
-        kernel = self.param("kernel", self.kernel_init, shape)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        return _mapped(x, (kernel, bias), self.dtype)
+        own = _parameters(self, x.shape[-1], self.features, self.kernel_init, self.bias_init)
+        return side_by_side(x, [own], self.dtype)
 
 
 class DenseMap(nn.Module, kw_only=True):
@@ -37,35 +64,60 @@ class DenseMap(nn.Module, kw_only=True):
 
     features: int
     kernel_init: Initializer = nn.initializers.lecun_normal()
+    bias_init: Initializer | None = nn.initializers.zeros
 
     @nn.compact
     def __call__(self, width: int) -> Map:
-        kernel = self.param("kernel", self.kernel_init, (width, self.features))
-        return kernel, self.param("bias", nn.initializers.zeros, (self.features,))
+        return _parameters(self, width, self.features, self.kernel_init, self.bias_init)
+
+
+def _parameters(
+    module: nn.Module, width: int, features: int, kernel: Initializer, bias: Initializer | None
+) -> Map:
+    own = module.param("kernel", kernel, (width, features))
+    offset = None if bias is None else module.param("bias", bias, (features,))
+    if not module.has_variable("adapters", "a"):
+        return Map(own, offset)
+    adapter = Adapter(*(module.get_variable("adapters", name) for name in Adapter._fields))
+    return Map(own, offset, adapter)
 
 
 def side_by_side(
-    x: Float[Array, "*batch width"], maps: Sequence[Map], dtype: str = "float32"
+    x: Float[Array, "*batch width"], maps: Sequence[Map], dtype: DTypeLike = "float32"
 ) -> Float[Array, "*batch features"]:
     """What several linear maps make of one input, joined: one wide product is quicker than some.
 
     Example:
-        >>> one, two = (jnp.eye(2), jnp.zeros(2)), (2 * jnp.eye(2), jnp.ones(2))
+        >>> one, two = Map(jnp.eye(2), jnp.zeros(2)), Map(2 * jnp.eye(2), jnp.ones(2))
         >>> side_by_side(jnp.array([3.0, 4.0]), [one, two]).tolist()
         [3.0, 4.0, 7.0, 9.0]
     """
-    kernels, biases = zip(*maps, strict=True)
-    return _mapped(x, (jnp.concatenate(kernels, axis=1), jnp.concatenate(biases)), dtype)
-
-
-def _mapped(x: Array, map_: Map, dtype: DTypeLike) -> Array:
-    kernel, bias = map_
-    dtype = jnp.dtype(dtype)
+    dtype, maps = jnp.dtype(dtype), [Map(*own) for own in maps]
     # Rows are flattened because XLA's CPU backend transposes a whole operand for the kernel's
     # gradient when a product has several batch axes.
-    rows = x.reshape(-1, x.shape[-1])
-    y = matmul(rows.astype(dtype), kernel.astype(dtype)) + bias
-    return y.astype(dtype).reshape(*x.shape[:-1], bias.size)
+    rows = x.reshape(-1, x.shape[-1]).astype(dtype)
+    y = matmul(rows, _joined([own.kernel for own in maps], axis=1).astype(dtype))
+    if any(own.bias is not None for own in maps):
+        y = y + _joined([_bias(own) for own in maps])
+    if any(own.adapter is not None for own in maps):
+        y = y + _joined([_adapted(rows, own) for own in maps], axis=1)
+    return y.astype(dtype).reshape(*x.shape[:-1], y.shape[-1])
+
+
+def _joined(arrays: Sequence[Array], axis: int = 0) -> Array:
+    return arrays[0] if len(arrays) == 1 else jnp.concatenate(arrays, axis=axis)
+
+
+def _bias(own: Map) -> Array:
+    return jnp.zeros(own.kernel.shape[1]) if own.bias is None else own.bias
+
+
+def _adapted(rows: Array, own: Map) -> Array:
+    if own.adapter is None:
+        return jnp.zeros((len(rows), own.kernel.shape[1]))
+    a, b, scale = own.adapter
+    low = matmul(rows, a.astype(rows.dtype)).astype(rows.dtype)
+    return scale * matmul(low, b.astype(rows.dtype))
 
 
 # What residual branches end in: half of what keeps variance. An untrained state is then near its

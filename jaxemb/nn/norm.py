@@ -39,11 +39,21 @@ class LayerNorm(Norm, kw_only=True):
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
         scale = self.param("scale", nn.initializers.ones, x.shape[-1:])
         bias = self.param("bias", nn.initializers.zeros, x.shape[-1:])
-        wide = x.astype(jnp.float32)
-        centred = wide - wide.mean(-1, keepdims=True)
-        variance = jnp.mean(centred * centred, -1, keepdims=True)
-        y = centred * (jax.lax.rsqrt(variance + self.epsilon) * scale) + bias
-        return y.astype(x.dtype)
+        return (_standardised(x, scale, self.epsilon) + bias).astype(x.dtype)
+
+
+class BiasFreeLayerNorm(Norm, kw_only=True):
+    """`y = scale (x - mean(x)) / sqrt(var(x) + epsilon)`: `LayerNorm` without its bias.
+
+    Reference: Warner et al., Smarter, Better, Faster, Longer, arXiv:2412.13663.
+    """
+
+    epsilon: float = 1e-5
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
+        scale = self.param("scale", nn.initializers.ones, x.shape[-1:])
+        return _standardised(x, scale, self.epsilon).astype(x.dtype)
 
 
 class RMSNorm(Norm, kw_only=True):
@@ -57,6 +67,30 @@ class RMSNorm(Norm, kw_only=True):
     @nn.compact
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
         scale = self.param("scale", nn.initializers.ones, x.shape[-1:])
-        wide = x.astype(jnp.float32)
-        size = jax.lax.rsqrt(jnp.mean(wide * wide, -1, keepdims=True) + self.epsilon)
-        return (wide * size * scale).astype(x.dtype)
+        return (_of_unit_size(x, self.epsilon) * scale).astype(x.dtype)
+
+
+class OffsetRMSNorm(Norm, kw_only=True):
+    """`y = (1 + scale) x / sqrt(mean(x²) + epsilon)`, `scale` starting at 0: decay draws it to 1.
+
+    Reference: Gemma Team, Gemma, arXiv:2403.08295.
+    """
+
+    epsilon: float = 1e-6
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
+        scale = self.param("scale", nn.initializers.zeros, x.shape[-1:])
+        return (_of_unit_size(x, self.epsilon) * (1 + scale)).astype(x.dtype)
+
+
+def _standardised(x: Array, scale: Array, epsilon: float) -> Array:
+    wide = x.astype(jnp.float32)
+    centred = wide - wide.mean(-1, keepdims=True)
+    variance = jnp.mean(centred * centred, -1, keepdims=True)
+    return centred * (jax.lax.rsqrt(variance + epsilon) * scale)
+
+
+def _of_unit_size(x: Array, epsilon: float) -> Array:
+    wide = x.astype(jnp.float32)
+    return wide * jax.lax.rsqrt(jnp.mean(wide * wide, -1, keepdims=True) + epsilon)

@@ -4,21 +4,30 @@ import dataclasses
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from jaxemb.config import Part, UsageError
+
+Positions = Int[Array, "batch tokens"] | None
 
 
 class PositionEncoding(nn.Module, Part):
     """Slot: tells a transformer the order of its tokens.
 
-    An encoding acts in one of two places and leaves the other as it is: `embed` changes the token
-    vectors before the first block, `rotate` changes the queries and keys of every attention.
+    An encoding acts in one of three places and leaves the others as they are: `embed` changes the
+    token vectors before the first block, `rotate` changes the queries and keys of every attention,
+    `bias` is added to every attention's scores.
     """
 
-    def embed(self, x: Float[Array, "batch tokens width"]) -> Float[Array, "batch tokens width"]:
-        """Adds positions to the token vectors."""
+    def embed(
+        self, x: Float[Array, "batch tokens width"], positions: Positions = None
+    ) -> Float[Array, "batch tokens width"]:
+        """Adds positions to the token vectors; None counts from the first token of each row."""
         return x
+
+    def bias(self, tokens: int, heads: int) -> Float[Array, "1 heads tokens tokens"] | None:
+        """What is added to the scores of queries (rows) and keys; None is nothing."""
+        return None
 
     def rotate(
         self, x: Float[Array, "batch heads tokens head_width"]
@@ -47,7 +56,9 @@ class Learned(PositionEncoding, kw_only=True):
     scale: float = 0.02
 
     @nn.compact
-    def embed(self, x: Float[Array, "batch tokens width"]) -> Float[Array, "batch tokens width"]:
+    def embed(
+        self, x: Float[Array, "batch tokens width"], positions: Positions = None
+    ) -> Float[Array, "batch tokens width"]:
         tokens, width = x.shape[1:]
         table = self.param(
             "embedding", nn.initializers.normal(self.scale), (self.max_tokens, width)
@@ -57,7 +68,8 @@ class Learned(PositionEncoding, kw_only=True):
                 f"A batch of {tokens} tokens exceeds the {self.max_tokens} positions of Learned; "
                 "raise position.max_tokens or cut the text."
             )
-        return x + table[:tokens].astype(x.dtype)
+        rows = table[:tokens] if positions is None else table[positions]
+        return x + rows.astype(x.dtype)
 
 
 class WithSegment(PositionEncoding, kw_only=True):
@@ -77,9 +89,14 @@ class WithSegment(PositionEncoding, kw_only=True):
     segments: int = 2
 
     @nn.compact
-    def embed(self, x: Float[Array, "batch tokens width"]) -> Float[Array, "batch tokens width"]:
+    def embed(
+        self, x: Float[Array, "batch tokens width"], positions: Positions = None
+    ) -> Float[Array, "batch tokens width"]:
         table = self.param("embedding", nn.initializers.normal(0.02), (self.segments, x.shape[-1]))
-        return self.inner.embed(x) + table[0].astype(x.dtype)
+        return self.inner.embed(x, positions) + table[0].astype(x.dtype)
+
+    def bias(self, tokens: int, heads: int) -> Float[Array, "1 heads tokens tokens"] | None:
+        return self.inner.bias(tokens, heads)
 
     def rotate(
         self, x: Float[Array, "batch heads tokens head_width"]
@@ -100,40 +117,13 @@ class Sinusoidal(PositionEncoding, kw_only=True):
     base: float = 10000.0
     scale: float = 0.1
 
-    def embed(self, x: Float[Array, "batch tokens width"]) -> Float[Array, "batch tokens width"]:
+    def embed(
+        self, x: Float[Array, "batch tokens width"], positions: Positions = None
+    ) -> Float[Array, "batch tokens width"]:
         tokens, width = x.shape[1:]
-        angle = _angles(tokens, width + width % 2, self.base)
-        waves = jnp.stack([jnp.sin(angle), jnp.cos(angle)], axis=-1).reshape(tokens, -1)
-        return x + (self.scale * waves[:, :width]).astype(x.dtype)
-
-
-class Rotary(PositionEncoding, kw_only=True):
-    """Turns pairs `(x[i], x[i + k/2])` of a head's `k` features by `t / base^(2i/k)`.
-
-    The product of a query at `t` and a key at `s` then depends on `t - s` alone.
-
-    Raises:
-        UsageError: if a head's width is odd.
-
-    Reference: Su et al., RoFormer, arXiv:2104.09864.
-    """
-
-    base: float = 10000.0
-
-    def rotate(
-        self, x: Float[Array, "batch heads tokens head_width"]
-    ) -> Float[Array, "batch heads tokens head_width"]:
-        tokens, width = x.shape[-2:]
-        if width % 2:
-            raise UsageError(f"Rotary needs an even width a head, not {width}.")
-        angle = _angles(tokens, width, self.base)
-        sine, cosine = jnp.sin(angle).astype(x.dtype), jnp.cos(angle).astype(x.dtype)
-        first, second = jnp.split(x, 2, axis=-1)
-        return jnp.concatenate(
-            [first * cosine - second * sine, second * cosine + first * sine], axis=-1
-        )
-
-
-def _angles(tokens: int, width: int, base: float) -> Float[Array, "tokens half"]:
-    frequency = base ** (-jnp.arange(0, width, 2, dtype=jnp.float32) / width)
-    return jnp.arange(tokens, dtype=jnp.float32)[:, None] * frequency
+        frequency = self.base ** (-jnp.arange(0, width, 2, dtype=jnp.float32) / (width + width % 2))
+        place = jnp.arange(tokens) if positions is None else positions
+        angle = place.astype(jnp.float32)[..., None] * frequency
+        waves = jnp.stack([jnp.sin(angle), jnp.cos(angle)], axis=-1)
+        waves = waves.reshape(*place.shape, -1)
+        return x + (self.scale * waves[..., :width]).astype(x.dtype)

@@ -21,6 +21,7 @@ from jaxemb.nn import (
     RMSNorm,
     Rotary,
     Sinusoidal,
+    Sizes,
 )
 
 B, T, W = 3, 6, 8
@@ -63,7 +64,7 @@ def test_each_state_is_the_normed_output_of_one_more_block():
     x, mask = draw()
     params = random_params(SMALL)
     states = encode(SMALL, params, x, mask)
-    block = PreNormBlock(heads=2, hidden=12)
+    block = PreNormBlock(sizes=Sizes(heads=2, hidden=12))
     apply = jax.jit(lambda p, h: block.apply({"params": p}, h, Bidirectional()(mask)))
     h = x + params["position"]["embedding"][:T]
     assert len(states) == SMALL.depth == 3

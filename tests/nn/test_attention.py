@@ -23,6 +23,7 @@ from jaxemb.nn import (
     ReLU,
     SelfAttention,
     SiLU,
+    Sizes,
     Tanh,
 )
 
@@ -124,7 +125,7 @@ def test_untrained_cross_attention_copies_the_states():
 def test_causal_attention_cannot_see_the_future():
     x, _ = draw(5)
     allowed = Causal()(jnp.ones((B, T), bool))
-    module = PreNormBlock(heads=HEADS, hidden=16)
+    module = PreNormBlock(sizes=Sizes(heads=HEADS, hidden=16))
     params = random_params(module, x, allowed)
     for t in range(1, T):
         other = x.copy()
@@ -150,7 +151,7 @@ def test_bfloat16_is_close_to_float32(name):
     make = {
         "attention": lambda dtype: SelfAttention(heads=HEADS, dtype=dtype),
         "feed_forward": lambda dtype: FeedForward(hidden=16, dtype=dtype),
-        "block": lambda dtype: PreNormBlock(heads=HEADS, hidden=16, dtype=dtype),
+        "block": lambda dtype: PreNormBlock(sizes=Sizes(heads=HEADS, hidden=16, dtype=dtype)),
         "dense": lambda dtype: Dense(features=5, dtype=dtype),
     }[name]
     x, mask = draw(7)
@@ -166,7 +167,7 @@ def test_bfloat16_is_close_to_float32(name):
 def test_a_block_is_two_residual_branches():
     x, mask = draw(8)
     allowed = Bidirectional()(jnp.asarray(mask))
-    module = PreNormBlock(heads=HEADS, hidden=16)
+    module = PreNormBlock(sizes=Sizes(heads=HEADS, hidden=16))
     params = random_params(module, x, allowed)
     y = run(module, params, x, allowed)
     p = wide(params)

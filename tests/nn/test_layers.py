@@ -25,7 +25,7 @@ from jaxemb.nn import (
     SiLU,
     Sinusoidal,
 )
-from jaxemb.nn.dense import DenseMap, matmul, side_by_side
+from jaxemb.nn.dense import DenseMap, Map, matmul, side_by_side
 
 
 def normal(*shape, seed=0):
@@ -160,10 +160,10 @@ def test_the_gradient_of_a_product_is_that_of_its_formula(features):
 
 def test_maps_side_by_side_are_those_maps_one_by_one():
     x = normal(2, 3, 16)
-    maps = [(normal(16, n, seed=n), normal(n, seed=n + 1)) for n in (4, 8, 5)]
+    maps = [Map(normal(16, n, seed=n), normal(n, seed=n + 1)) for n in (4, 8, 5)]
     together = side_by_side(x, maps)
     wide = np.asarray(x, np.float64)
-    expected = [wide @ np.asarray(kernel) + np.asarray(bias) for kernel, bias in maps]
+    expected = [wide @ np.asarray(kernel) + np.asarray(bias) for kernel, bias, _ in maps]
     np.testing.assert_allclose(together, np.concatenate(expected, -1), rtol=1e-5, atol=1e-5)
 
 
@@ -234,3 +234,55 @@ def test_learned_positions_end_where_their_table_does():
 def test_no_position_changes_nothing():
     x = normal(1, 3, 4)
     np.testing.assert_array_equal(NoPosition().apply({}, x, method="embed"), x)
+
+
+def low_rank(width, features, seed=0):
+    return {
+        "a": normal(width, 2, seed=seed),
+        "b": normal(2, features, seed=seed + 1),
+        "scale": jnp.float32(0.7),
+    }
+
+
+def added(adapter):
+    return 0.7 * np.asarray(adapter["a"], np.float64) @ np.asarray(adapter["b"], np.float64)
+
+
+def test_an_adapter_adds_a_low_rank_product():
+    x, layer = normal(2, 3, 6), Dense(features=4)
+    variables, adapter = random_params(layer, x), low_rank(6, 4)
+    p = doubles(variables["params"])
+    expected = affine({**p, "kernel": p["kernel"] + added(adapter)}, np.asarray(x, np.float64))
+    found = layer.apply({**variables, "adapters": adapter}, x)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_each_map_of_an_attention_has_its_own_adapter():
+    """Only the query's, then only the value's and the output's: as if the kernels were others."""
+    x, allowed = normal(2, 5, 8), Bidirectional()(jnp.ones((2, 5), bool))
+    layer = SelfAttention(heads=2)
+    params = random_params(layer, x, allowed)["params"]
+    for names in (("query",), ("value", "output")):
+        adapters = {name: low_rank(8, 8, seed=i) for i, name in enumerate(names)}
+        merged = {
+            name: {**own, "kernel": own["kernel"] + added(adapters[name])}
+            if name in adapters
+            else own
+            for name, own in params.items()
+        }
+        merged = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), merged)
+        found = layer.apply({"params": params, "adapters": adapters}, x, allowed)
+        expected = layer.apply({"params": merged}, x, allowed)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        assert np.abs(found - layer.apply({"params": params}, x, allowed)).max() > 1e-2
+
+
+def test_the_gradient_of_an_adapter_leaves_the_kernel_alone():
+    x, layer = normal(3, 6), Dense(features=4)
+    variables, adapter = random_params(layer, x), low_rank(6, 4)
+
+    def loss(adapter, x):
+        adapter, x = jax.tree.map(jnp.asarray, (adapter, x))  # finite differences come as numpy
+        return jnp.sum(jnp.sin(layer.apply({**variables, "adapters": adapter}, x)))
+
+    check_grads(loss, (adapter, x), order=1, modes=["rev"])

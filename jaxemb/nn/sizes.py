@@ -1,0 +1,24 @@
+"""What a transformer tells all its blocks."""
+
+import dataclasses
+
+from jaxemb.nn.activations import GELU, Activation
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """What is the same in every block: a form and the sizes together make a layer.
+
+    Attributes:
+        heads: of each attention.
+        hidden: of each feed-forward network.
+        activation: of the feed-forward networks.
+        dropout: rate on attention weights and residual branches.
+        dtype: of products and activations by name; parameters, norms and softmax are float32.
+    """
+
+    heads: int
+    hidden: int
+    activation: Activation = GELU()
+    dropout: float = 0.0
+    dtype: str = "float32"
