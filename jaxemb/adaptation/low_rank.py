@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -71,8 +71,16 @@ class LoRA(Trainable):
 
     def join(self, moved: Any, kept: Any) -> Any:
         """The kept parameters, and the scaled additions that the layers look for."""
-        scaled = _each_pair(moved["adapters"], lambda pair: {**pair, "b": self._scale * pair["b"]})
-        return {**kept, "adapters": scaled}
+        scale = jnp.float32(self._scale)
+        return {**kept, "adapters": _each_pair(moved["adapters"], lambda x: {**x, "scale": scale})}
+
+    def check(self, unread: Sequence[str]) -> None:
+        """Every addition must be read by its layer: only linear maps of `jaxemb.nn.Dense` do."""
+        if unread:
+            raise UsageError(
+                f"LoRA cannot add to {unread[0].removeprefix('adapters/').rpartition('/')[0]}: "
+                "that layer does not look for additions; name other targets."
+            )
 
     def merged(self, moved: Any, kept: Any) -> Any:
         """The kernels with their additions in them."""

@@ -57,7 +57,11 @@ class Linear(Head, kw_only=True):
     def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch dim"]:
         shape = (vectors.shape[-1], self.dim)
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
-        return vectors @ kernel + self.param("bias", nn.initializers.zeros, (self.dim,))
+        y = vectors @ kernel + self.param("bias", nn.initializers.zeros, (self.dim,))
+        if not self.has_variable("adapters", "a"):
+            return y
+        a, b, scale = (self.get_variable("adapters", name) for name in ("a", "b", "scale"))
+        return y + scale * ((vectors @ a) @ b)
 
 
 class Activated(Head, kw_only=True):

@@ -15,7 +15,7 @@ from jaxemb.losses import Loss
 from jaxemb.runtime import Runtime, mean
 from jaxemb.training.gradients import GradientMethod
 from jaxemb.training.objective import Moving, Objective, examples
-from jaxemb.training.optimizers import Optimizer
+from jaxemb.training.optimizers import Optimizer, paths
 from jaxemb.training.state import TrainState
 from jaxemb.training.trainable import Trainable
 
@@ -139,4 +139,19 @@ def start(
     """`(moving, kept, memory)` before the first step."""
     moved, kept = trains.split(params, key)
     state = loss.init(key, network.column_shapes(loss.reads))
+    trains.check(_unread(network, loss, trains, moved, kept))
     return Moving(moved, state.params), kept, state.memory
+
+
+def _unread(network: Any, loss: Loss, trains: Trainable, moved: Any, kept: Any) -> list[str]:
+    """The paths of parameters that move and that the network's output does not depend on."""
+
+    def embed(moved: Any, kept: Any, inputs: Any) -> Any:
+        return network.embed(trains.join(moved, kept), inputs, loss.reads)
+
+    shapes = jax.eval_shape(lambda *trees: trees, moved, kept)
+    inputs = {name: network.tower_of(name).example() for name in loss.reads}
+    jaxpr = jax.make_jaxpr(embed)(*shapes, inputs).jaxpr
+    used = {id(x) for equation in jaxpr.eqns for x in equation.invars}
+    names = paths(moved)
+    return [n for n, x in zip(names, jaxpr.invars, strict=False) if id(x) not in used]

@@ -1,6 +1,7 @@
 """Which parameters a stage moves: all of them, some, or new ones beside what is there."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -23,6 +24,9 @@ class Trainable(Part):
     def join(self, moved: Any, kept: Any) -> Any:
         """The parameters that the network is applied with."""
         raise TypeError(f"{type(self).__name__} must define join(moved, kept)")
+
+    def check(self, unread: Sequence[str]) -> None:
+        """Raises UsageError where parameters that move must be read, and these paths are not."""
 
     def merged(self, moved: Any, kept: Any) -> Any:
         """The parameters of the model after training, in the network's own shapes."""
