@@ -19,6 +19,7 @@ from jaxemb.model.batches import Report, embed
 from jaxemb.model.index import Index
 from jaxemb.model.network import Network, Params
 from jaxemb.runtime import Copies
+from jaxemb.statistics.similarities import unit_rows
 from jaxemb.text import Chunked, TextBatch, Tokenizer
 from jaxemb.text.templates import side_of
 
@@ -157,7 +158,7 @@ class Model:
 
     def _finished(self, vectors: np.ndarray, dim: int | None, normalize: bool) -> np.ndarray:
         vectors = self._transformed(vectors)[:, :dim]
-        return _unit(vectors) if normalize else np.ascontiguousarray(vectors)
+        return np.ascontiguousarray(unit_rows(vectors) if normalize else vectors, np.float32)
 
     def chunks(self, texts: Sequence[Chunked], *, normalize: bool = True) -> list[np.ndarray]:
         """A vector for each chunk of each text, from one pass over the whole text.
@@ -246,7 +247,8 @@ class Model:
     @staticmethod
     def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Cosine of every row of `a` `[n, dim]` with every row of `b` `[m, dim]`: `[n, m]`."""
-        return _unit(np.atleast_2d(a)) @ _unit(np.atleast_2d(b)).T
+        one, other = (unit_rows(np.asarray(side, np.float32)) for side in (a, b))
+        return np.atleast_2d(one) @ np.atleast_2d(other).T
 
     def save(self, folder: str | os.PathLike, *, overwrite: bool = False) -> Path:
         """Write a folder that `jaxemb.load` reads: `model.json`, `tokenizer.json`, `params/`.
@@ -294,8 +296,3 @@ def _checked(texts: Texts) -> list[str]:
         if not isinstance(text, str):
             raise UsageError(f"Text {position} is a {type(text).__name__}; encode takes strings.")
     return texts
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)
