@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from jaxemb.config import UsageError, fingerprint
+from jaxemb.config.files import given_path
 from jaxemb.data.base import SPLITS, Source
 from jaxemb.data.duplicates import normalise, split_of
 from jaxemb.data.tables import Row, read_bytes, read_rows
@@ -48,13 +49,15 @@ class TextFile(Source):
         return found
 
     def fingerprint(self) -> str:
-        paths = [self._path(s) for s in SPLITS] if "{split}" in self.path else [Path(self.path)]
+        paths = (
+            [self._path(s) for s in SPLITS] if "{split}" in self.path else [given_path(self.path)]
+        )
         there = [path for path in paths if path.exists()] or paths[:1]
         digests = [hashlib.sha256(read_bytes(path)).hexdigest() for path in there]
         return fingerprint([list(self.header), digests])
 
     def _path(self, split: str) -> Path:
-        return Path(self.path.replace("{split}", split)).expanduser()
+        return given_path(self.path.replace("{split}", split))
 
     def _all(self, path: Path) -> tuple[Record, ...]:
         try:

@@ -4,8 +4,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxemb.config import Part, UsageError, to_json
+from jaxemb.config.files import discard, given_path, whole_folder, write_whole, writing_to
 from jaxemb.model.batches import Report, embed
 from jaxemb.model.index import Index
 from jaxemb.model.network import Network, Params
@@ -256,35 +255,25 @@ class Model:
         Raises:
             UsageError: the folder exists and `overwrite` is false, or it cannot be written.
         """
-        folder = Path(folder)
+        folder = given_path(folder)
         if folder.exists() and not overwrite:
             raise UsageError(f"{folder} exists already; pass overwrite=True or another folder.")
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        except OSError as error:
-            raise UsageError(f"{folder} cannot be written: {error.strerror or error}.") from error
-        try:
+        with writing_to(folder), whole_folder(folder) as staging:
             self._write(staging)
-            shutil.rmtree(folder, ignore_errors=True)
-            staging.rename(folder)
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
+            discard(folder)
         return folder
 
     def _write(self, folder: Path) -> None:
         from jaxemb.runtime import checkpoints
 
-        folder.chmod(0o755)
         description = {
             "format": FORMAT,
             "embedder": to_json(self.embedder),
             "transforms": [to_json(transform) for transform in self.transforms],
         }
-        (folder / "model.json").write_text(json.dumps(description, indent=1))
+        write_whole(folder / "model.json", json.dumps(description, indent=1))
         if self.tokenizer is not None:
-            (folder / "tokenizer.json").write_text(self.tokenizer.to_json())
+            write_whole(folder / "tokenizer.json", self.tokenizer.to_json())
         checkpoints.save_params(folder / "params", self.params)
 
 

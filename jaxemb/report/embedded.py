@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from jaxemb.config import UsageError, fingerprint
+from jaxemb.config.files import write_whole
 from jaxemb.statistics.similarities import unit_rows
 
 FORMAT = 1
@@ -89,7 +90,7 @@ def _kept_or_drawn(arm: str, folder: Path) -> TextMap | None:
     except UsageError:  # no model that can be loaded, or one without a tokenizer
         return None
     with contextlib.suppress(OSError):
-        path.write_text(json.dumps({"data": data, **asdict(found)}), encoding="utf-8")
+        write_whole(path, json.dumps({"data": data, **asdict(found)}))
     return found
 
 
