@@ -33,7 +33,7 @@ def read_json(path: Path, default: Any = None) -> Any:
     except FileNotFoundError:
         if default is not None:
             return default
-        raise UsageError(f"There is no {path}.") from None
+        raise UsageError(f"{path} cannot be read: there is no such file.") from None
     except (OSError, ValueError) as error:  # no JSON, or no UTF-8
         raise UsageError(f"{path} cannot be read: {error}.") from error
 
