@@ -1,15 +1,6 @@
-"""Vectors to numbers without labels: costs of training, what a width can rank, agreement of models."""
+"""Vectors to numbers without labels: costs of training, what a width can rank, similarities."""
 
-from jaxemb.analysis.agreement import (
-    MatrixAgreement,
-    adjacent_similarity,
-    disagreements,
-    family_tree,
-    mantel,
-    pairs_above,
-    similarity_matrix,
-    smoothed,
-)
+from jaxemb.analysis.agreement import adjacent_similarity, similarity_matrix
 from jaxemb.analysis.capacity import (
     FreeVectors,
     Trained,

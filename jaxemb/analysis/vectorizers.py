@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int
 
 from jaxemb.config import Part
+from jaxemb.statistics.similarities import unit_rows
 
 Ids = Int[np.ndarray, "texts tokens"]
 Sequences = Sequence[Int[np.ndarray, "_"]]
@@ -208,9 +209,7 @@ class Scaled(FittedVectorizer):
         self.inner = inner
 
     def __call__(self, ids: Ids) -> Float[np.ndarray, "texts width"]:
-        vectors = self.inner(ids)
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors / np.where(norms > 0, norms, 1.0)
+        return unit_rows(self.inner(ids))
 
     def bound(self, first: Ids, second: Ids) -> Float64[np.ndarray, " texts"]:
         inner = self.inner.bound(first, second)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxemb.cli import console
 from jaxemb.config import UsageError, expression, is_part, outline, paths, snake_case
+from jaxemb.config.files import given_path, read_json, write_whole, writing_to
 from jaxemb.report.text import amount, columns
 from jaxemb.study import registry, sweep
 
@@ -179,7 +180,7 @@ def run(options: argparse.Namespace) -> int:
         from jaxemb.study.execution import folder_of
         from jaxemb.study.records import commit_record
 
-        record = _read_json(folder_of(chosen, named.name) / "record.json")
+        record = read_json(folder_of(chosen, named.name) / "record.json")
         _print(f"record  {commit_record(record, str(entry.record))}")
     return code
 
@@ -259,10 +260,8 @@ def _write_slurm(options: argparse.Namespace, entry: registry.Entry, arms: Seque
         [*python, *(f"{key}={_typed(value)}" for key, value in arm.overrides), *common]
         for arm in arms
     ]
-    try:
-        options.slurm.write_text(sweep.slurm_script(commands, name=entry.name))
-    except OSError as error:
-        raise UsageError(f"{options.slurm} cannot be written: {error.strerror}.") from error
+    with writing_to(options.slurm):
+        write_whole(options.slurm, sweep.slurm_script(commands, name=entry.name))
     _print(f"{options.slurm}: {len(arms)} tasks. Start: mkdir -p logs && sbatch {options.slurm}")
     _print("When they are done, the same sweep without --slurm collects them into one report.")
     return 0
@@ -279,7 +278,7 @@ def _typed(value: Any) -> str:
 
 def report(options: argparse.Namespace) -> int:
     """`jaxemb report NAME`: a table here, and Markdown and HTML beside the record."""
-    given = Path(options.name)
+    given = given_path(options.name)
     folder = options.runs / options.name / options.scale
     if given.suffix == ".json":
         path, folder = given, given.parent
@@ -292,7 +291,7 @@ def report(options: argparse.Namespace) -> int:
                 f"{options.name} has not been run at scale {options.scale} (there is no "
                 f"{folder / 'record.json'}): jaxemb run {options.name}"
             )
-    record = _read_json(path)
+    record = read_json(path)
     _print_table(record)
     _print(f"report  {_write_report(record, folder, options.out or folder)}")
     return 0
@@ -312,13 +311,6 @@ def _print_table(record: dict) -> None:
     # Without a terminal, rich assumes 80 columns, and the table would leave metrics out.
     width = None if sys.stdout.isatty() else max(120, shutil.get_terminal_size().columns)
     Console(width=width).print(terminal_table(record))
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.") from error
 
 
 def evaluate(options: argparse.Namespace) -> int:

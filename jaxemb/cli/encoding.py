@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.config import UsageError
+from jaxemb.config.files import given_path, whole_file, writing_to
 from jaxemb.data.tables import read_text
 from jaxemb.interop import load
 
@@ -38,10 +39,8 @@ def encode_lines(model: str | os.PathLike, source: str, out: str | None, **setti
     if out is None:
         sys.stdout.writelines(_json_lines(texts, vectors))
         return
-    try:
-        _write(Path(out), texts, vectors)
-    except OSError as error:
-        raise UsageError(f"{out} cannot be written: {error.strerror or error}.") from error
+    with writing_to(out):
+        _write(given_path(out), texts, vectors)
 
 
 def _lines(source: str) -> list[str]:
@@ -66,18 +65,12 @@ def _standard_input() -> str:
 
 
 def _write(path: Path, texts: Sequence[str], vectors: Float32[np.ndarray, "lines dim"]) -> None:
-    """Write beside the file first, so that a kill or a full disk leaves no half of one."""
-    staging = path.with_name(f".{path.name}.part")
-    try:
+    with whole_file(path) as staging:
         if path.suffix == ".npy":
-            with staging.open("wb") as file:
-                np.save(file, vectors)
-        else:
-            with staging.open("w", encoding="utf-8") as file:
-                file.writelines(_json_lines(texts, vectors))
-        os.replace(staging, path)
-    finally:
-        staging.unlink(missing_ok=True)
+            np.save(staging, vectors)
+            return
+        with staging.open("w", encoding="utf-8") as file:
+            file.writelines(_json_lines(texts, vectors))
 
 
 def _json_lines(texts: Sequence[str], vectors: Float32[np.ndarray, "lines dim"]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxemb.config import UsageError
+from jaxemb.config.files import given_path
 
 EPILOG = """\
 examples:
@@ -63,7 +64,7 @@ def _running(added: argparse.ArgumentParser) -> None:
     added.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1")
     added.add_argument("--dry-run", action="store_true", help="show the arms, run nothing")
     added.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="default: runs"
+        "--runs", type=given_path, default=Path("runs"), metavar="DIR", help="default: runs"
     )
     added.add_argument(
         "--jobs", type=int, metavar="N", help="worker processes (default: one a core)"
@@ -96,12 +97,14 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
     _name(added, "key=a,b")
     _running(added)
     added.add_argument("--arms", action="store_true", help="run the experiment's own arms too")
-    added.add_argument("--slurm", type=Path, metavar="FILE", help="write an sbatch script instead")
+    added.add_argument(
+        "--slurm", type=given_path, metavar="FILE", help="write an sbatch script instead"
+    )
 
 
 def _eval(commands: argparse._SubParsersAction) -> None:
     added = _command(commands, "eval", "score a model on the tasks of its run, or on others")
-    added.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
+    added.add_argument("model", metavar="MODEL", type=given_path, help=MODEL)
     added.add_argument(
         "--suite",
         metavar="NAME",
@@ -109,12 +112,14 @@ def _eval(commands: argparse._SubParsersAction) -> None:
     )
     added.add_argument("--families", metavar="A,B", help="only sets of these families")
     added.add_argument("--tasks", metavar="A,B", help="only tasks of these names")
-    added.add_argument("--data", metavar="DIR", type=Path, help="the folder of the suite's sets")
+    added.add_argument(
+        "--data", metavar="DIR", type=given_path, help="the folder of the suite's sets"
+    )
     added.add_argument("--max-tokens", type=int, metavar="N", help="cut longer texts here")
     added.add_argument(
         "--contamination",
         metavar="RUN",
-        type=Path,
+        type=given_path,
         help="also look for the texts RUN was trained on",
     )
     added.add_argument(
@@ -123,7 +128,7 @@ def _eval(commands: argparse._SubParsersAction) -> None:
     added.add_argument(
         "--out",
         metavar="DIR",
-        type=Path,
+        type=given_path,
         help="where results go; default: runs/eval/..., of suites",
     )
     added.add_argument("--json", action="store_true", help="as JSON")
@@ -132,7 +137,7 @@ def _eval(commands: argparse._SubParsersAction) -> None:
 def _compare(commands: argparse._SubParsersAction) -> None:
     added = _command(commands, "compare", "compare runs, or arms over their seeds, with the first")
     added.add_argument(
-        "runs", metavar="RUN", type=Path, nargs="+",
+        "runs", metavar="RUN", type=given_path, nargs="+",
         help="a run's folder, an arm's, or results of `jaxemb eval`",
     )  # fmt: skip
     added.add_argument("--metrics", metavar="A,B", help="only these metrics, or tasks")
@@ -147,14 +152,14 @@ def _report(commands: argparse._SubParsersAction) -> None:
     added.add_argument("name", metavar="NAME", help="an experiment's name, or a record's file")
     added.add_argument("--scale", default="small", help="smoke, small (default), or its own")
     added.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="default: runs"
+        "--runs", type=given_path, default=Path("runs"), metavar="DIR", help="default: runs"
     )
-    added.add_argument("--out", type=Path, metavar="DIR", help="default: beside the record")
+    added.add_argument("--out", type=given_path, metavar="DIR", help="default: beside the record")
 
 
 def _encode(commands: argparse._SubParsersAction) -> None:
     added = _command(commands, "encode", "embed the lines of a file or of standard input")
-    added.add_argument("model", metavar="MODEL", type=Path, help=MODEL)
+    added.add_argument("model", metavar="MODEL", type=given_path, help=MODEL)
     added.add_argument(
         "texts", metavar="FILE", nargs="?", default="-", help="default: standard input"
     )

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from jaxtyping import UInt64
@@ -33,39 +33,34 @@ def split_of(group: str) -> str:
     return "train" if share < 0.8 else "dev" if share < 0.9 else "test"
 
 
-class Groups:
-    """Union-find over `n` items; `labels()` numbers each by the first member of its group."""
+def groups_of_copies(
+    texts: Sequence[str], keys: Iterable[Sequence[str | None]] = (), *, at_least: float = 0.6
+) -> list[int]:
+    """A number for each text, the same for near copies and for texts with an equal key.
 
-    def __init__(self, n: int):
-        self._parents = list(range(n))
+    What is alike through a third text is in one group with it. `keys` are columns with an entry for
+    each text; None equals nothing.
 
-    def find(self, i: int) -> int:
-        """The representative of an item's group: its smallest member."""
-        parents = self._parents
-        while parents[i] != i:
-            parents[i] = parents[parents[i]]
-            i = parents[i]
-        return i
+    Example:
+        >>> groups_of_copies(["a", "b", "c"], [["x", None, "x"]])
+        [0, 1, 0]
+    """
+    from scipy.cluster.hierarchy import DisjointSet
 
-    def join(self, i: int, j: int) -> None:
-        """Make two groups one."""
-        i, j = self.find(i), self.find(j)
-        self._parents[max(i, j)] = min(i, j)
-
-    def join_equal(self, keys: Iterable[str | bytes | None]) -> None:
-        """Join the items with equal keys; None equals nothing."""
-        first: dict[str | bytes, int] = {}
-        for i, key in enumerate(keys):
+    groups = DisjointSet(range(len(texts)))
+    for column in keys:
+        first: dict[str, int] = {}
+        for i, key in enumerate(column):
             if key is not None:
-                self.join(first.setdefault(key, i), i)
+                groups.merge(first.setdefault(key, i), i)
+    for i, j in near_copies(texts, at_least=at_least):
+        groups.merge(i, j)
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(groups[i], len(numbers)) for i in range(len(texts))]
 
-    def labels(self) -> list[int]:
-        """The representative of every item."""
-        return [self.find(i) for i in range(len(self._parents))]
 
-
-def join_near(groups: Groups, texts: Sequence[str], *, at_least: float = 0.6) -> None:
-    """Join the texts whose word 4-shingles overlap: Jaccard similarity ≥ `at_least`.
+def near_copies(texts: Sequence[str], *, at_least: float = 0.6) -> Iterator[tuple[int, int]]:
+    """Pairs of texts whose word 4-shingles overlap: Jaccard similarity ≥ `at_least`.
 
     MinHash signatures propose pairs by bands, exact similarity decides. Texts shorter than one
     shingle are left to exact comparison.
@@ -73,16 +68,11 @@ def join_near(groups: Groups, texts: Sequence[str], *, at_least: float = 0.6) ->
     Reference: Broder, "On the resemblance and containment of documents", 1997.
     """
     found = [shingles(text) for text in texts]
-    longer = [i for i, s in enumerate(found) if s.size]
-    if not longer:
-        return
-    signatures = np.stack([_signature(found[i]) for i in longer])
-    for band in np.split(signatures, _BANDS, axis=1):
-        first: dict[bytes, int] = {}
-        for i, row in zip(longer, band, strict=True):
-            j = first.setdefault(row.tobytes(), i)
-            if groups.find(i) != groups.find(j) and jaccard(found[i], found[j]) >= at_least:
-                groups.join(i, j)
+    first: dict[tuple[int, bytes], int] = {}
+    for i, own in enumerate(found):
+        for j in {first.setdefault(band, i) for band in bands(own)} - {i}:
+            if jaccard(found[i], found[j]) >= at_least:
+                yield j, i
 
 
 def shingles(text: str, words: int = _SHINGLE) -> UInt64[np.ndarray, " shingles"]:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from jaxemb.config import UsageError, fingerprint, hash_of
+from jaxemb.config.files import given_path
 from jaxemb.data.base import SPLITS, Source
 from jaxemb.data.duplicates import normalise, split_of
 from jaxemb.data.tables import Row, read_rows
@@ -58,7 +59,7 @@ class TextFile(Source):
         return fingerprint(self)
 
     def _path(self, split: str) -> Path:
-        return Path(self.path.replace("{split}", split)).expanduser()
+        return given_path(self.path.replace("{split}", split))
 
     def _all(self, path: Path) -> tuple[Record, ...]:
         try:

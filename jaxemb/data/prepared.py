@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxemb.config import UsageError, fingerprint
+from jaxemb.config.files import given_path
 from jaxemb.data.base import SPLITS, Source
 
 _TFDS_SPLITS = {"dev": ("validation", "dev", "valid")}
@@ -62,7 +63,7 @@ class TFDS(Source):
         """The newest prepared version, or the one that is named."""
         name, _, version = self.name.partition(":")
         given = self.data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-        root = Path(given).expanduser()
+        root = given_path(given)
         found = (root / name).glob(f"{version or '*'}/dataset_info.json")
         folders = sorted((path.parent for path in found), key=_version)
         if not folders:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxemb.config import UsageError
+from jaxemb.config.files import given_path
 
 Row = dict[str, Any]
 
@@ -29,7 +30,7 @@ def read_rows(path: str | Path, header: Sequence[str] = ()) -> list[Row]:
         UsageError: the file is missing, empty, binary, not UTF-8 or not in its format (the line is
             named), or has no rows.
     """
-    path = Path(path)
+    path = given_path(path)
     reader = _reader(path)
     rows = list(reader(path, read_text(path), tuple(header)))
     if not rows:
@@ -43,7 +44,7 @@ def read_text(path: str | Path) -> str:
     Raises:
         UsageError: the file is missing, empty, binary or not UTF-8.
     """
-    path = Path(path)
+    path = given_path(path)
     data = read_bytes(path)
     if path.suffix == ".gz" or data[:2] == b"\x1f\x8b":
         data = _unzipped(path, data)
@@ -65,7 +66,7 @@ def read_bytes(path: str | Path) -> bytes:
         UsageError: there is no such file, or it cannot be read.
     """
     try:
-        return Path(path).read_bytes()
+        return given_path(path).read_bytes()
     except FileNotFoundError:
         raise UsageError(f"the file {path} does not exist") from None
     except IsADirectoryError:

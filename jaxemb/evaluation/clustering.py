@@ -11,8 +11,8 @@ from jaxtyping import Float32, Int, Int32
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import LabelData, LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
-from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
+from jaxemb.statistics.similarities import unit_rows
 from jaxemb.vectors.cache import Embed
 
 
@@ -41,7 +41,7 @@ class Clustering(Task):
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
-        vectors = unit(embed(problem.texts, self.role))
+        vectors = unit_rows(embed(problem.texts, self.role))
         groups = len(np.unique(problem.labels))
         found = np.stack([assign(vectors, groups, seed) for seed in range(self.runs)], axis=1)
         return self.scored({"assignment": found, "label": problem.labels}, problem.clusters)

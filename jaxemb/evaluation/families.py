@@ -5,9 +5,9 @@ set that is no task (pairs to train on, running text) says so in the sentence of
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
+from jaxemb.config.files import given_path
 from jaxemb.data import read_rows
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.bitext import BitextMining
@@ -137,7 +137,7 @@ def _retrieval(given: Set) -> list[Task]:
 
 
 def _graph(given: Set) -> list[Task]:
-    nodes = str(plain_or_gzipped(Path(given.path) / "nodes.tsv"))
+    nodes = str(plain_or_gzipped(given_path(given.path) / "nodes.tsv"))
     return [Classification(name=given.name, data=given.cut(LabelFile(path=nodes)))]
 
 
@@ -194,7 +194,7 @@ def _fewshot(given: Set) -> list[Task]:
         return [AnswerRank(name=given.name, data=given.cut(BlankedDefinitions(path=given.path)))]
     if "contexts" in given.columns:
         raise NoTask("it holds the sentences in which the words of another set stand")
-    folder = Path(given.path).parent
+    folder = given_path(given.path).parent
     contexts = str(plain_or_gzipped(folder / "crw-contexts.jsonl"))
     data = ContextFiles(pairs=given.path, contexts=contexts)
     # Of a set that is to be cut, four sentences a word stand for all.

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxemb.config import UsageError
+from jaxemb.config.files import given_path
 from jaxemb.data.tables import Row, read_bytes, read_rows
 from jaxemb.evaluation.problems import (
     LabelData,
@@ -198,7 +199,7 @@ class RetrievalFolder(RetrievalData):
         return digest(self._files(), repr((self.split, self.queries_in_corpus)))
 
     def _files(self) -> list[Path]:
-        folder = Path(self.path)
+        folder = given_path(self.path)
         if not folder.is_dir():
             raise UsageError(f"no folder {self.path}: a retrieval set is a folder in BEIR's layout")
         return [

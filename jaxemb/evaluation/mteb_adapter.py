@@ -15,6 +15,7 @@ from jaxemb import __version__
 from jaxemb.config import UsageError
 from jaxemb.interop import load
 from jaxemb.model import Embedding, Model
+from jaxemb.statistics.similarities import unit_rows
 from jaxemb.vectors.cache import Embed, of_kind
 
 Vectors = Float32[np.ndarray, "*texts width"]
@@ -95,7 +96,7 @@ class MTEBEncoder:
 
     def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:
         """Cosine of row i with row i."""
-        first, second = (_unit(np.atleast_2d(_array(e))) for e in (embeddings1, embeddings2))
+        first, second = (unit_rows(np.atleast_2d(_array(e))) for e in (embeddings1, embeddings2))
         return np.einsum("pw,pw->p", first, second)
 
     @property
@@ -150,8 +151,3 @@ def _texts(batch: dict[str, Any]) -> Sequence[str]:
 
 def _array(vectors: Any) -> np.ndarray:
     return np.asarray(vectors, np.float32)
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.maximum(norms, 1e-12)

@@ -13,9 +13,9 @@ from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import LabelData, LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
-from jaxemb.retrieval.exact import unit
 from jaxemb.retrieval.lexical import words
 from jaxemb.statistics.result import Result
+from jaxemb.statistics.similarities import unit_rows
 from jaxemb.vectors.cache import Embed
 
 Words = Shaped[np.ndarray, "documents words"]
@@ -212,7 +212,7 @@ class _Model:
         self._embed, self._role = embed, role
 
     def vectors(self, documents: Words) -> Float[np.ndarray, "documents width"]:
-        return unit(self._embed([" ".join(row) for row in documents], self._role))
+        return unit_rows(self._embed([" ".join(row) for row in documents], self._role))
 
     def bound(self, first: Words, second: Words) -> Float64[np.ndarray, " documents"]:
         return np.full(len(first), 2.0)

@@ -14,9 +14,8 @@ from jaxemb.evaluation.files import column
 from jaxemb.evaluation.problems import PairData, PairProblem, TaskData
 from jaxemb.evaluation.pydocs import PyDocsGrades
 from jaxemb.evaluation.words.files import of_files
-from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import ROUNDING
+from jaxemb.statistics.similarities import ROUNDING, unit_rows
 from jaxemb.vectors.cache import Embed
 
 
@@ -165,7 +164,7 @@ class ByCosine(Nearness):
     def __call__(
         self, one: Float32[np.ndarray, "rows width"], other: Float32[np.ndarray, "columns width"]
     ) -> Float32[np.ndarray, "rows columns"]:
-        return unit(one) @ unit(other).T
+        return unit_rows(one) @ unit_rows(other).T
 
 
 @dataclass(frozen=True, kw_only=True)

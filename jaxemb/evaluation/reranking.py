@@ -10,7 +10,7 @@ from jaxemb.evaluation.problems import RerankingData, RerankingProblem
 from jaxemb.evaluation.pydocs_sets import PyDocsSeeAlso
 from jaxemb.evaluation.retrieval import Ranking, cut_off, trec_columns
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import pairwise_unit
+from jaxemb.statistics.similarities import unit_rows
 from jaxemb.vectors.cache import Embed
 
 
@@ -38,10 +38,10 @@ class Reranking(Task):
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
-        queries = pairwise_unit(embed(problem.queries, "query"))
+        queries = unit_rows(np.asarray(embed(problem.queries, "query"), np.float64))
         texts = [text for candidates in problem.candidates for text in candidates]
         ends = np.cumsum([len(candidates) for candidates in problem.candidates])[:-1]
-        parts = np.split(pairwise_unit(embed(texts, "document")), ends)
+        parts = np.split(unit_rows(np.asarray(embed(texts, "document"), np.float64)), ends)
         scores = [part @ query for query, part in zip(queries, parts, strict=True)]
         return self.judge(problem, [_ranking(row.tolist()) for row in scores])
 

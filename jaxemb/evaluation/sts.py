@@ -9,10 +9,9 @@ from jaxtyping import Float32
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import PairData, PairProblem
 from jaxemb.evaluation.pydocs import PyDocsGrades
-from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.metrics import CORRELATIONS
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import SIMILARITIES, by_similarity
+from jaxemb.statistics.similarities import SIMILARITIES, by_similarity, unit_rows
 from jaxemb.vectors.cache import Embed
 
 
@@ -90,4 +89,4 @@ def pairwise_cosine(
     first: Float32[np.ndarray, "pairs width"], second: Float32[np.ndarray, "pairs width"]
 ) -> Float32[np.ndarray, " pairs"]:
     """Cosine of row i with row i; 0 where a vector is zero."""
-    return np.einsum("pw,pw->p", unit(first), unit(second))
+    return np.einsum("pw,pw->p", unit_rows(first), unit_rows(second))

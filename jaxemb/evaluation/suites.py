@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jaxemb.config import UsageError, near_miss
+from jaxemb.config.files import given_path
 from jaxemb.data import read_rows
 from jaxemb.evaluation.base import Task, check_names
 from jaxemb.evaluation.classification import Classification
@@ -76,7 +77,7 @@ def suite(name: str, *, families: Sequence[str] = (), folder: str | Path | None 
     if name in ("shared", "shared-quick"):
         quick = name == "shared-quick"
         return folder_suite(_shared_folder(folder, name), families, name=name, quick=quick)
-    if not Path(name).exists():
+    if not given_path(name).exists():
         known = [*_NAMED, "shared", "shared-quick"]
         raise UsageError(
             f"there is no suite {name!r}{near_miss(name, known)}; there are {', '.join(known)}, "
@@ -100,7 +101,7 @@ def folder_suite(
     Raises:
         UsageError: nothing there gives a task of these families.
     """
-    sets = _sets(Path(folder), QUICK_TEXTS if quick else None)
+    sets = _sets(given_path(folder), QUICK_TEXTS if quick else None)
     known = list(dict.fromkeys([*MAKERS, *(given.family for given in sets)]))
     unknown = sorted(set(families) - set(known))
     if unknown:
@@ -174,7 +175,7 @@ def _shared_folder(folder: str | Path | None, name: str) -> Path:
             f"say where the sets of {name} are: --data FOLDER, or the environment variable "
             f"{FOLDER_VARIABLE}"
         )
-    return Path(place)
+    return given_path(place)
 
 
 def _sets(folder: Path, texts: int | None) -> list[Set]:

@@ -12,7 +12,7 @@ from jaxemb.evaluation.problems import SummaryData, SummaryProblem
 from jaxemb.evaluation.pydocs_sets import PyDocsDegraded
 from jaxemb.statistics.metrics import CORRELATIONS
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import pairwise_unit
+from jaxemb.statistics.similarities import unit_rows
 from jaxemb.vectors.cache import Embed
 
 
@@ -51,7 +51,7 @@ class Summarization(Task):
         records = {name: np.zeros(len(problem.gold)) for name in self.metrics}
         for text, gold in enumerate(problem.gold):
             one, other = summaries[text], references[text]
-            cosines = np.max(pairwise_unit(one) @ pairwise_unit(other).T, axis=1)
+            cosines = np.max(unit_rows(one) @ unit_rows(other).T, axis=1)
             dots = np.max(one @ other.T, axis=1)
             for name, correlation in CORRELATIONS.items():
                 records[name][text] = correlation(cosines, np.array(gold))

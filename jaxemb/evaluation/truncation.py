@@ -11,8 +11,8 @@ from jaxtyping import Float32
 from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import TaskData
-from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
+from jaxemb.statistics.similarities import unit_rows
 from jaxemb.vectors.cache import Embed, EmbeddingCache
 
 
@@ -59,7 +59,7 @@ class At(Task):
                     f"{self.name} cuts vectors to {self.dim} numbers, and these have "
                     f"{vectors.shape[1]}: name a dim of at most {vectors.shape[1]}."
                 )
-            return unit(vectors[:, : self.dim])
+            return unit_rows(vectors[:, : self.dim])
 
         return self.inner.run(cut)
 

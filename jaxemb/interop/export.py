@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jaxemb.config import UsageError, expression
+from jaxemb.config.files import given_path, write_whole, writing_to
 from jaxemb.encoders import PostNormTransformer
 from jaxemb.heads import Activated, Chain, Head, Identity, Linear, Normalize, Normed
 from jaxemb.interop.architectures import ACTIVATIONS, ARCHITECTURES
@@ -39,7 +40,7 @@ def export(model: Model, folder: str | os.PathLike) -> Path:
     Raises:
         UsageError: a part has no counterpart there, or the folder exists.
     """
-    folder = Path(folder)
+    folder = given_path(folder)
     if folder.exists():
         raise UsageError(f"{folder} exists already; give another folder.")
     if model.transforms or model.tokenizer is None:
@@ -49,7 +50,7 @@ def export(model: Model, folder: str | os.PathLike) -> Path:
     heads = list(_heads(model.embedder.head, model.params["head"]))
     pooling = {"word_embedding_dimension": config["hidden_size"]} | _pooling(model.embedder.pooling)
     _write(folder, _arrays(model), {"config": config, **_settings(model)})
-    (folder / "tokenizer.json").write_text(model.tokenizer.to_json())
+    write_whole(folder / "tokenizer.json", model.tokenizer.to_json())
     listed = [("", "Transformer"), ("1_Pooling", "Pooling")]
     _write(folder / "1_Pooling", {}, {"config": pooling})
     for number, (kind, arrays, settings) in enumerate(heads, start=2):
@@ -179,12 +180,10 @@ def _dense(params: dict, following: Head | None) -> tuple[dict, dict]:
 def _write(folder: Path, arrays: dict[str, Any], files: dict[str, Any]) -> None:
     from safetensors.numpy import save_file
 
-    try:
+    with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            (folder / f"{name}.json").write_text(json.dumps(content, indent=1))
+            write_whole(folder / f"{name}.json", json.dumps(content, indent=1))
         if arrays:
             plain = {n: np.ascontiguousarray(x, np.float32) for n, x in arrays.items()}
             save_file(plain, folder / WEIGHTS, metadata={"format": "pt"})
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror or error}.") from error

@@ -1,33 +1,16 @@
 """Files of a model's folder: JSON as dictionaries, safetensors as arrays; never pickles."""
 
 import hashlib
-import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from jaxemb.config import UsageError, hash_of
+from jaxemb.config.files import read_json
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 _READ = (".json", ".txt", ".safetensors")
-
-
-def read_json(path: Path, default: Any = None) -> Any:
-    """The content of a JSON file; `default` where there is no file.
-
-    Raises:
-        UsageError: it cannot be read, or there is none and no default.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if default is not None:
-            return default
-        raise UsageError(f"There is no {path}.") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.") from error
 
 
 class Tensors:

@@ -6,8 +6,8 @@ from pathlib import Path
 import jax
 
 from jaxemb.config import UsageError
+from jaxemb.config.files import read_json
 from jaxemb.interop.architectures import architecture, encoder
-from jaxemb.interop.files import read_json
 from jaxemb.interop.modules import Modules, read_modules
 from jaxemb.interop.pieces import longest, read_tokenizer
 from jaxemb.interop.weights import network_params

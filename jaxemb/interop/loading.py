@@ -1,10 +1,10 @@
 """Models read from folders: those of runs, saved ones, and those of Hugging Face."""
 
-import json
 import os
 from pathlib import Path
 
 from jaxemb.config import UsageError, from_json
+from jaxemb.config.files import given_path, read_json
 from jaxemb.model.model import FORMAT, Model
 from jaxemb.text import Tokenizer
 
@@ -23,19 +23,12 @@ def load(path: str | os.PathLike) -> Model:
         UsageError: there is no model there, the run has not finished, a newer jaxemb wrote it, or
             it has something that no part here does.
     """
-    folder = _model_folder(Path(path))
+    folder = _model_folder(given_path(path))
     if folder is None:
         from jaxemb import interop
 
         return interop.read(interop.find(path))
-    try:
-        description = json.loads((folder / "model.json").read_text())
-    except (
-        OSError,
-        ValueError,
-        RecursionError,
-    ) as error:  # no JSON, no UTF-8, or nested too deeply
-        raise UsageError(f"{folder / 'model.json'} cannot be read: {error}.") from error
+    description = read_json(folder / "model.json")
     if not isinstance(description, dict):
         raise UsageError(f"{folder / 'model.json'} is a JSON {type(description).__name__}.")
     if description.get("format", 0) > FORMAT:
@@ -54,7 +47,9 @@ def _read(folder: Path, description: dict) -> Model:
     embedder = from_json(description["embedder"])
     tokenizer = None
     if (folder / "tokenizer.json").exists():
-        tokenizer = Tokenizer.from_json((folder / "tokenizer.json").read_text(), embedder.text)
+        tokenizer = Tokenizer.from_json(
+            (folder / "tokenizer.json").read_text(encoding="utf-8"), embedder.text
+        )
     return Model(
         embedder=embedder,
         params=checkpoints.load_params(folder / "params", embedder.shapes()),

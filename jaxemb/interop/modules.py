@@ -8,9 +8,10 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxemb.config import UsageError
+from jaxemb.config.files import read_json
 from jaxemb.heads import Activated, Chain, Head, Identity, Linear, Normalize, Normed
 from jaxemb.interop.architectures import activation
-from jaxemb.interop.files import Tensors, read_json
+from jaxemb.interop.files import Tensors
 from jaxemb.nn import LayerNorm
 from jaxemb.pooling import (
     Concatenation,

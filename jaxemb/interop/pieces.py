@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxemb.config import UsageError
-from jaxemb.interop.files import read_json
+from jaxemb.config.files import read_json
 from jaxemb.text import Text, Tokenizer
 
 _UNLIMITED = 10**6  # a longer model_max_length is how "no limit" is written

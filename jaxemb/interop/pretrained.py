@@ -11,6 +11,7 @@ import jax
 from jaxtyping import Array
 
 from jaxemb.config import UsageError, to_json
+from jaxemb.config.files import write_whole
 from jaxemb.interop import files
 from jaxemb.interop.folder import cut, describe, read
 from jaxemb.interop.locate import find
@@ -97,7 +98,7 @@ class Pretrained(Start):
             return
         folder.mkdir(parents=True, exist_ok=True)
         description = {"format": FORMAT, "pretrained": to_json(self), "weights": self.fingerprint()}
-        (folder / "model.json").write_text(json.dumps(description, indent=1))
+        write_whole(folder / "model.json", json.dumps(description, indent=1))
 
     def start_again(self, weights: str) -> Model:
         """The model of these weights, as `save` noted them.

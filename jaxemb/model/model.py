@@ -4,8 +4,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,12 @@ import numpy as np
 from jaxtyping import Array
 
 from jaxemb.config import Part, UsageError, to_json
+from jaxemb.config.files import discard, given_path, whole_folder, write_whole, writing_to
 from jaxemb.model.batches import Report, embed
 from jaxemb.model.index import Index
 from jaxemb.model.network import Network, Params
 from jaxemb.runtime import Copies
+from jaxemb.statistics.similarities import unit_rows
 from jaxemb.text import Chunked, TextBatch, Tokenizer
 from jaxemb.text.templates import side_of
 
@@ -157,7 +157,7 @@ class Model:
 
     def _finished(self, vectors: np.ndarray, dim: int | None, normalize: bool) -> np.ndarray:
         vectors = self._transformed(vectors)[:, :dim]
-        return _unit(vectors) if normalize else np.ascontiguousarray(vectors)
+        return np.ascontiguousarray(unit_rows(vectors) if normalize else vectors, np.float32)
 
     def chunks(self, texts: Sequence[Chunked], *, normalize: bool = True) -> list[np.ndarray]:
         """A vector for each chunk of each text, from one pass over the whole text.
@@ -246,7 +246,8 @@ class Model:
     @staticmethod
     def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Cosine of every row of `a` `[n, dim]` with every row of `b` `[m, dim]`: `[n, m]`."""
-        return _unit(np.atleast_2d(a)) @ _unit(np.atleast_2d(b)).T
+        one, other = (unit_rows(np.asarray(side, np.float32)) for side in (a, b))
+        return np.atleast_2d(one) @ np.atleast_2d(other).T
 
     def save(self, folder: str | os.PathLike, *, overwrite: bool = False) -> Path:
         """Write a folder that `jaxemb.load` reads: `model.json`, `tokenizer.json`, `params/`.
@@ -254,35 +255,25 @@ class Model:
         Raises:
             UsageError: the folder exists and `overwrite` is false, or it cannot be written.
         """
-        folder = Path(folder)
+        folder = given_path(folder)
         if folder.exists() and not overwrite:
             raise UsageError(f"{folder} exists already; pass overwrite=True or another folder.")
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        except OSError as error:
-            raise UsageError(f"{folder} cannot be written: {error.strerror or error}.") from error
-        try:
+        with writing_to(folder), whole_folder(folder) as staging:
             self._write(staging)
-            shutil.rmtree(folder, ignore_errors=True)
-            staging.rename(folder)
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
+            discard(folder)
         return folder
 
     def _write(self, folder: Path) -> None:
         from jaxemb.runtime import checkpoints
 
-        folder.chmod(0o755)
         description = {
             "format": FORMAT,
             "embedder": to_json(self.embedder),
             "transforms": [to_json(transform) for transform in self.transforms],
         }
-        (folder / "model.json").write_text(json.dumps(description, indent=1))
+        write_whole(folder / "model.json", json.dumps(description, indent=1))
         if self.tokenizer is not None:
-            (folder / "tokenizer.json").write_text(self.tokenizer.to_json())
+            write_whole(folder / "tokenizer.json", self.tokenizer.to_json())
         checkpoints.save_params(folder / "params", self.params)
 
 
@@ -294,8 +285,3 @@ def _checked(texts: Texts) -> list[str]:
         if not isinstance(text, str):
             raise UsageError(f"Text {position} is a {type(text).__name__}; encode takes strings.")
     return texts
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)

@@ -28,18 +28,16 @@ def report(record: Mapping, runs: Path | None, out: Path) -> Path:
         >>> report(json.loads(Path("record.json").read_text()), Path("runs/x/small"), Path("out"))
         PosixPath('out/report.html')
     """
-    from jaxemb.config import UsageError
+    from jaxemb.config.files import write_whole, writing_to
     from jaxemb.report.embedded import text_maps
     from jaxemb.report.findings import findings
     from jaxemb.report.page import markdown_page, page
 
     found = replace(findings(record, runs), maps=text_maps(record, runs))
-    try:
+    with writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
-        (out / "report.md").write_text(markdown_page(found), encoding="utf-8")
-        (out / "report.html").write_text(page(found), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"the report cannot be written to {out}: {error.strerror}") from error
+        write_whole(out / "report.md", markdown_page(found))
+        write_whole(out / "report.html", page(found))
     return out / "report.html"
 
 

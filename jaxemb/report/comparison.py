@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jaxemb.report import words
 from jaxemb.report.text import columns
-from jaxemb.report.words import TASKS_APART
 
 NAMES = {
     "seed": "seeds", "task": "tasks", "example": "examples", "seed_task": "seeds x tasks",
@@ -86,7 +86,7 @@ def _over_tasks(found: Mapping[str, Any], names: Sequence[str]) -> str:
     least = found["wilcoxon"][0]["least"]
     if least > 0.05:
         parts.append(f"Wilcoxon's p over {tasks} tasks is at least {least:.3g}; take six or more.")
-    parts.append(TASKS_APART)
+    parts.append(words.TASKS_APART)
     return "\n\n".join(parts)
 
 
@@ -97,7 +97,7 @@ def _ranks(found: Mapping[str, Any], names: Sequence[str]) -> str:
         told = ("-", "-")
         if ranks is not None:
             _, low, high = ranks[place]
-            told = (f"{low}" if low == high else f"{low} to {high}", groups[place])
+            told = (words.places(low, high), groups[place])
         test = found["wilcoxon"][place - 1] if place else None
         chances = (f"{test['p']:.2g}", f"{test['holm']:.2g}") if test else ("-", "-")
         means = (f"{found['mean'][place]:.4f}", f"{found['mean_rank'][place]:.2f}")

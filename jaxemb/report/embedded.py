@@ -11,6 +11,8 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from jaxemb.config import UsageError, fingerprint
+from jaxemb.config.files import write_whole
+from jaxemb.statistics.similarities import unit_rows
 
 FORMAT = 1
 MOST_MODELS, MOST_TEXTS = 3, 600
@@ -88,7 +90,7 @@ def _kept_or_drawn(arm: str, folder: Path) -> TextMap | None:
     except UsageError:  # no model that can be loaded, or one without a tokenizer
         return None
     with contextlib.suppress(OSError):
-        path.write_text(json.dumps({"data": data, **asdict(found)}), encoding="utf-8")
+        write_whole(path, json.dumps({"data": data, **asdict(found)}))
     return found
 
 
@@ -117,7 +119,7 @@ def place_texts(
     """Vectors `[texts, dim]` on a plane by t-SNE, and how well their neighbours keep the labels."""
     plane = np.asarray(in_two_dimensions(vectors), np.float64)
     plane = (plane - plane.min(axis=0)) / np.maximum(np.ptp(plane, axis=0), 1e-12)
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    unit = unit_rows(vectors)
     near = unit @ unit.T
     np.fill_diagonal(near, -np.inf)
     same = [labels[one] == labels[int(other)] for one, other in enumerate(near.argmax(axis=1))]

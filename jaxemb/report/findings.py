@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxemb.config import UsageError
+from jaxemb.report import words
 from jaxemb.report.embedded import TextMap
 from jaxemb.report.run_logs import Run, read_runs
 
@@ -35,6 +36,31 @@ class Row:
     fingerprint: str = ""
     learning_rate: float | int | None = None
     control: bool = False
+
+    @property
+    def title(self) -> str:
+        """Its name for reading."""
+        return words.control(self.name) if self.control else self.name
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What was claimed and what came of it, as `words` spells it; numbers that are unknown are None."""
+
+    text: str = ""
+    verdict: str = "not judged"
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_corrected: float | None = None
+    detectable: float | None = None
+    seeds_needed: int | None = None
+    over_tasks: bool = False
+
+    @property
+    def interval(self) -> str:
+        """Its interval with signs; empty where there is none."""
+        return words.interval(self.low, self.high, sign=True)
 
 
 @dataclass(frozen=True)
@@ -68,6 +94,10 @@ class Findings:
     @property
     def controls(self) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.control)
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        return tuple(map(_claim, self.record.get("claims") or ()))
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -140,6 +170,19 @@ def axes(arms: Iterable[Row]) -> tuple[str, ...]:
     values = {key: {json.dumps(arm.overrides.get(key)) for arm in arms} for key in keys}
     varied = [key for key in keys if len(values[key]) > 1]
     return tuple(sorted(varied, key=lambda key: -len(values[key])))
+
+
+def _claim(told: Mapping) -> Claim:
+    low, high = told.get("interval") or (None, None)
+    numbers = ("effect", "p_corrected", "detectable", "seeds_needed")
+    return Claim(
+        text=str(told.get("text", "")),
+        verdict=str(told.get("verdict") or "not judged"),
+        low=low,
+        high=high,
+        over_tasks=told.get("metric") == "every task",
+        **{name: told.get(name) for name in numbers},
+    )
 
 
 def _arms(arms: Mapping[str, Mapping]) -> tuple[Row, ...]:

@@ -1,12 +1,12 @@
 """The report as one HTML page that refers to nothing outside itself, and as Markdown."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from importlib import resources
 
 from jaxemb.report import map_drawing, plots, tables, theme, words
-from jaxemb.report.findings import Findings, axes
+from jaxemb.report.findings import Claim, Findings, axes
 from jaxemb.report.tables import Cell, Table
 
 JUDGED = (
@@ -60,8 +60,8 @@ def markdown_page(findings: Findings) -> str:
     """The report's tables and commands as Markdown."""
     record = findings.record
     parts = [f"# {record['experiment']}", words.summary(record)]
-    if record.get("claims"):
-        parts += ["## Claims", tables.markdown(tables.claims(findings)), _judged(record)]
+    if findings.claims:
+        parts += ["## Claims", tables.markdown(tables.claims(findings)), _judged(findings.claims)]
     parts += ["## Scores", tables.markdown(tables.scores(findings)), SCORED]
     ranked = tables.ranks(findings)
     if ranked:
@@ -134,53 +134,51 @@ def _badge(verdict: str, before: str = "") -> str:
 
 
 def _claims(findings: Findings) -> str:
-    claims = findings.record.get("claims") or ()
+    claims = findings.claims
     if not claims:
         return ""
     reach = max((abs(x) for claim in claims for x in _ends(claim)), default=0.0) * 1.08
     margin = findings.record.get("margin")
     cards = "".join(_claim(claim, reach, margin) for claim in claims)
-    return _section("Claims", _judged(findings.record), f'<ol class="claims">{cards}</ol>')
+    return _section("Claims", _judged(claims), f'<ol class="claims">{cards}</ol>')
 
 
-def _judged(record: Mapping) -> str:
+def _judged(claims: Sequence[Claim]) -> str:
     """How claims are judged, and what those over all tasks take for granted."""
-    over_tasks = any(words.over_tasks(claim) for claim in record["claims"])
+    over_tasks = any(claim.over_tasks for claim in claims)
     return f"{JUDGED} {words.TASKS_APART}" if over_tasks else JUDGED
 
 
-def _claim(claim: Mapping, reach: float, margin: float | None) -> str:
-    low, high = claim.get("interval") or (None, None)
+def _claim(claim: Claim, reach: float, margin: float | None) -> str:
     facts = {
-        "interval": words.interval(low, high, sign=True) or "–",
-        "p corrected": words.chance(claim.get("p_corrected")),
-        "detectable": words.score(claim.get("detectable")),
+        "interval": claim.interval or "–",
+        "p corrected": words.chance(claim.p_corrected),
+        "detectable": words.score(claim.detectable),
     }
-    if claim.get("seeds_needed"):
-        facts["seeds needed"] = str(claim["seeds_needed"])
+    if claim.seeds_needed:
+        facts["seeds needed"] = str(claim.seeds_needed)
     listed = "".join(
         f"<div><dt>{name}</dt> <dd>{escape(fact)}</dd></div>" for name, fact in facts.items()
     )
-    verdict = str(claim.get("verdict") or "not judged")
     return (
-        f'<li class="{words.tone(verdict)}"><div>{_badge(verdict)}'
-        f"<p>{escape(str(claim.get('text', '')))}</p></div>"
-        f'<div class="effect">{words.signed(claim.get("effect"))}</div>'
+        f'<li class="{words.tone(claim.verdict)}"><div>{_badge(claim.verdict)}'
+        f"<p>{escape(claim.text)}</p></div>"
+        f'<div class="effect">{words.signed(claim.effect)}</div>'
         f"<div>{_strip(claim, reach, margin)}<dl>{listed}</dl></div></li>"
     )
 
 
-def _ends(claim: Mapping) -> list[float]:
-    return [x for x in (claim.get("effect"), *(claim.get("interval") or ())) if x is not None]
+def _ends(claim: Claim) -> list[float]:
+    return [x for x in (claim.effect, claim.low, claim.high) if x is not None]
 
 
-def _strip(claim: Mapping, reach: float, margin: float | None) -> str:
+def _strip(claim: Claim, reach: float, margin: float | None) -> str:
     """The effect and its interval beside 0, on one scale for all claims."""
     ends = _ends(claim)
     if len(ends) < 3 or not reach:
         return ""
     effect, low, high = (50 + 48 * x / reach for x in ends)
-    said = f"effect {words.signed(ends[0])}, interval {words.interval(*ends[1:], sign=True)}"
+    said = f"effect {words.signed(claim.effect)}, interval {claim.interval}"
     edge = ""
     if margin and margin < reach:
         at = 50 + 48 * margin / reach
@@ -297,12 +295,12 @@ def _failures(findings: Findings) -> str:
 
 
 def _rebuild(findings: Findings) -> str:
-    recipes: dict[str, dict] = {}
+    recipes: dict[str, str] = {}
     for run in findings.runs:
         if run.recipe and not run.error:
-            recipes.setdefault(run.arm, run.recipe)
+            recipes.setdefault(run.arm, json.dumps(run.recipe, indent=1, ensure_ascii=False))
     folded = "".join(
-        _folded(f"Recipe of {arm}", f"<pre>{escape(_pretty(recipe))}</pre>")
+        _folded(f"Recipe of {arm}", f"<pre>{escape(recipe)}</pre>")
         for arm, recipe in recipes.items()
     )
     return _section(
@@ -314,10 +312,6 @@ def _rebuild(findings: Findings) -> str:
         _folded("Every seed", html(tables.seeds(findings))),
         folded,
     )
-
-
-def _pretty(recipe: dict) -> str:
-    return json.dumps(recipe, indent=1, ensure_ascii=False)
 
 
 def _styles() -> str:

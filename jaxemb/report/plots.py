@@ -55,7 +55,7 @@ def scores(findings: Findings, most: int = 4) -> Figure | None:
         panel.grid(axis="y", visible=False)
         panel.spines["left"].set_visible(False)
         panel.locator_params(axis="x", nbins=4)
-    panels[0].set_yticks(range(len(rows)), [_row_name(row) for row in rows])
+    panels[0].set_yticks(range(len(rows)), [words.shortened(row.title, 48) for row in rows])
     panels[0].set_ylim(len(rows) - 0.4, -0.6)
     for panel in panels:
         panel.tick_params(axis="y", length=0, labelcolor=LIGHT["ink"])
@@ -217,10 +217,6 @@ def _beyond(panel: Axes, score: float, line: int) -> None:
         low if left else high, line, arrow, ha="left" if left else "right", va="center",
         color=LIGHT["soft"], fontsize=8,
     )  # fmt: skip
-
-
-def _row_name(row: Row) -> str:
-    return words.control(row.name) if row.control else words.shortened(row.name, 48)
 
 
 def _labels(arms: Sequence[Row], keys: Sequence[str]) -> dict[str, list[str]]:

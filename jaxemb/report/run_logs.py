@@ -1,11 +1,12 @@
 """The folders of runs beside a record, and the curves that they logged."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
+from jaxemb.config.files import read_json, read_json_lines
 
 # What `run.json` tells of a run's costs: its name in a table, and how the number is written.
 COSTS = {
@@ -110,7 +111,7 @@ def _seed_number(folder: Path) -> int:
 
 
 def _read_run(arm: str, folder: Path) -> Run:
-    about = _json(folder / "run.json") or {}
+    about = read_json(folder / "run.json", default={})
     return Run(
         arm=arm,
         seed=_seed_number(folder),
@@ -118,29 +119,9 @@ def _read_run(arm: str, folder: Path) -> Run:
         status=str(about.get("status") or ""),
         error=str(about.get("error") or ""),
         recipe=about.get("recipe"),
-        steps=tuple(_json_lines(folder / "metrics.jsonl")),
+        steps=tuple(read_json_lines(folder / "metrics.jsonl")),
         costs={key: about[key] for key in COSTS if isinstance(about.get(key), int | float)},
     )
-
-
-def _json(path: Path) -> dict | None:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-
-
-def _json_lines(path: Path) -> list[dict]:
-    """A killed run may have cut its last line short: such a line is left out."""
-    if not path.is_file():
-        return []
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return found
 
 
 def _series(steps: Iterable[Mapping], key: str) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jaxemb.report import words
-from jaxemb.report.findings import Estimate, Findings, Row, cut
+from jaxemb.report.findings import Claim, Findings, Row, cut
 from jaxemb.report.run_logs import median_costs
 
 
@@ -69,13 +69,11 @@ def ranks(findings: Findings) -> Table | None:
 
 def _rank_row(row: Row, overall: Mapping, tasks: Mapping) -> tuple[Cell, ...]:
     found = overall["rows"][row.name]
-    low, high = found["low"], found["high"]
-    place = str(low) if low == high else f"{low} to {high}"
     cells = [
-        Cell(_row_name(row)),
+        Cell(row.title),
         Cell(f"{words.score(found['mean'])} {found['group']}", words.interval(*found["interval"])),
         Cell(f"{found['mean_rank']:.2f}"),
-        Cell(place),
+        Cell(words.places(found["low"], found["high"])),
     ]
     for metric in overall["metrics"]:
         group = (tasks.get(metric, {}).get(row.name) or {}).get("group", "")
@@ -110,7 +108,7 @@ def _of_metrics(caption: str, findings: Findings, metrics: Sequence[str]) -> Tab
 def claims(findings: Findings) -> Table:
     """What was claimed, and what came of it."""
     header = ("claim", "verdict", "effect", "interval", "p corrected", "detectable")
-    rows = tuple(_claim_row(claim) for claim in findings.record.get("claims") or ())
+    rows = tuple(map(_claim_row, findings.claims))
     return Table("Claims", header, rows, texts=2)
 
 
@@ -190,9 +188,9 @@ class Terminal:
         record = self.findings.record
         yield Text.assemble((str(record["experiment"]), "bold"), "  ", words.compared(record))
         yield _terminal_scores(self.findings, options.max_width)
-        if record.get("claims"):
-            yield _terminal_claims(record["claims"])
-            if any(map(words.over_tasks, record["claims"])):
+        if self.findings.claims:
+            yield _terminal_claims(self.findings.claims)
+            if any(claim.over_tasks for claim in self.findings.claims):
                 yield Text(words.TASKS_APART, "dim")
         for failure in self.findings.failures:
             yield Text(f"✗ {failure.arm} seed {failure.seed} failed: {failure.reason}", "red")
@@ -202,7 +200,7 @@ def _terminal_scores(findings: Findings, width: int):
     from rich import box
     from rich.table import Table as RichTable
 
-    names = [_row_name(row) for row in findings.rows]
+    names = [row.title for row in findings.rows]
     room = (width - max(map(len, names), default=0)) // 16
     metrics = findings.headlines[: max(1, room)]
     best = {metric: _best(findings.arms, metric) for metric in metrics}
@@ -211,7 +209,7 @@ def _terminal_scores(findings: Findings, width: int):
         drawn.add_column("\n".join(_two_lines(words.metric(metric))), justify="right")
     for row in findings.rows:
         cells = (_terminal_cell(row, metric, best[metric]) for metric in metrics)
-        drawn.add_row(words.shortened(_row_name(row)), *cells, style="dim" if row.control else None)
+        drawn.add_row(words.shortened(row.title), *cells, style="dim" if row.control else None)
         if findings.controls and row is findings.arms[-1]:
             drawn.add_section()
     return drawn
@@ -235,33 +233,26 @@ def _terminal_cell(row: Row, metric: str, best: float | None):
     return Text.assemble((words.score(found.mean), style), (reach, "dim"))
 
 
-def _terminal_claims(claims: Sequence[Mapping]):
+def _terminal_claims(claims: Sequence[Claim]):
     from rich.table import Table as RichTable
     from rich.text import Text
 
     colours = {"good": "green", "bad": "red", "open": "yellow", "none": "dim"}
     drawn = RichTable.grid(padding=(0, 2, 0, 0))
     for claim in claims:
-        verdict = str(claim.get("verdict") or "not judged")
-        mark = Text(f"{words.mark(verdict)} {verdict}", colours[words.tone(verdict)])
-        drawn.add_row(mark, Text(f"{claim.get('text', '')}\n{_effect(claim)}"))
+        mark = Text(
+            f"{words.mark(claim.verdict)} {claim.verdict}", colours[words.tone(claim.verdict)]
+        )
+        effect = f"{words.signed(claim.effect)} {claim.interval}"
+        chance = f"p corrected {words.chance(claim.p_corrected)}"
+        drawn.add_row(mark, Text(f"{claim.text}\n{effect}, {chance}"))
     return drawn
-
-
-def _effect(claim: Mapping) -> str:
-    low, high = claim.get("interval") or (None, None)
-    effect = f"{words.signed(claim.get('effect'))} {words.interval(low, high, sign=True)}"
-    return f"{effect}, p corrected {words.chance(claim.get('p_corrected'))}"
 
 
 def _score_row(
     row: Row, metrics: Sequence[str], best: Mapping[str, float | None]
 ) -> tuple[Cell, ...]:
-    return (Cell(_row_name(row)), *(_score_cell(row, metric, best[metric]) for metric in metrics))
-
-
-def _row_name(row: Row) -> str:
-    return words.control(row.name) if row.control else row.name
+    return (Cell(row.title), *(_score_cell(row, metric, best[metric]) for metric in metrics))
 
 
 def _costs(row: Row) -> tuple[Cell, Cell]:
@@ -269,7 +260,7 @@ def _costs(row: Row) -> tuple[Cell, Cell]:
 
 
 def _score_cell(row: Row, metric: str, best: float | None) -> Cell:
-    found: Estimate | None = row.scores.get(metric)
+    found = row.scores.get(metric)
     if found is None:
         return Cell("–")
     is_best = not row.control and found.mean == best
@@ -282,16 +273,14 @@ def _best(arms: Sequence[Row], metric: str) -> float | None:
     return max(found) if len(found) > 1 else None
 
 
-def _claim_row(claim: Mapping) -> tuple[Cell, ...]:
-    low, high = claim.get("interval") or (None, None)
-    verdict = str(claim.get("verdict") or "not judged")
+def _claim_row(claim: Claim) -> tuple[Cell, ...]:
     return (
-        Cell(str(claim.get("text", ""))),
-        Cell(f"{words.mark(verdict)} {verdict}"),
-        Cell(words.signed(claim.get("effect"))),
-        Cell(words.interval(low, high, sign=True) or "–"),
-        Cell(words.chance(claim.get("p_corrected"))),
-        Cell(words.score(claim.get("detectable"))),
+        Cell(claim.text),
+        Cell(f"{words.mark(claim.verdict)} {claim.verdict}"),
+        Cell(words.signed(claim.effect)),
+        Cell(claim.interval or "–"),
+        Cell(words.chance(claim.p_corrected)),
+        Cell(words.score(claim.detectable)),
     )
 
 

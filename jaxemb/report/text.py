@@ -15,11 +15,11 @@ def columns(rows: Sequence[Sequence[str]], gap: str = "  ") -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def amount(value: int | float | None) -> str:
-    """A count with a unit prefix: 1.4M, 41T."""
+def amount(value: int | float | None, gap: str = "") -> str:
+    """A count with a unit prefix: 1.4M, 41T; `gap` parts the two."""
     if value is None:
         return "-"
     for unit, size in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if abs(value) >= size:
-            return f"{value / size:.3g}{unit}"
+            return f"{value / size:.3g}{gap}{unit}"
     return f"{value:.0f}"

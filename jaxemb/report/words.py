@@ -4,6 +4,8 @@ import ast
 import re
 from collections.abc import Mapping, Sequence
 
+from jaxemb.report import text
+
 NAMES = {
     "ndcg": "nDCG", "ap": "AP", "map": "MAP", "mrr": "MRR", "sts": "STS", "bm25": "BM25",
     "spearman": "Spearman", "pearson": "Pearson", "f1": "F1",
@@ -61,12 +63,12 @@ def compared_with(p: float) -> str:
 
 def amount(value: float | int | None) -> str:
     """A count to three digits with its magnitude: 1.41 M."""
-    if value is None:
-        return "–"
-    for size, unit in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value:.3g}"
+    return "–" if value is None else text.amount(value, gap=" ")
+
+
+def places(low: int, high: int) -> str:
+    """The ranks that a model may truly have, `2 to 4`."""
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def metric(name: str) -> str:
@@ -135,11 +137,6 @@ def wrapped(name: str, letters: int, most: int = 4) -> str:
     return "\n".join(shortened(line.strip(), max(letters * 3 // 2, 8)) for line in lines)
 
 
-def over_tasks(claim: Mapping) -> bool:
-    """Whether a claim is about all tasks together."""
-    return claim.get("metric") == "every task"
-
-
 def last(key: str) -> str:
     """The last segment of a dotted key."""
     return key.rpartition(".")[2]
@@ -177,20 +174,13 @@ def _at(word: str) -> str:
 
 
 def _snake(name: str) -> str:
-    pieces = []
-    for i, letter in enumerate(name):
-        before = name[i - 1 : i]
-        after = name[i + 1 : i + 2]
-        if letter.isupper() and i and (before.islower() or after.islower()):
-            pieces.append("_")
-        pieces.append(letter.lower())
-    return "".join(pieces)
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", name).lower()
 
 
-def _unquoted(text: str) -> str:
+def _unquoted(typed: str) -> str:
     """Strings may arrive as typed, with their quotes."""
     try:
-        found = ast.literal_eval(text)
+        found = ast.literal_eval(typed)
     except (SyntaxError, ValueError):
-        return text
-    return found if isinstance(found, str) else text
+        return typed
+    return found if isinstance(found, str) else typed

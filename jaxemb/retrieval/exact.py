@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Float32, Int32
 
 from jaxemb.runtime import local_mesh, on_every_device, place_rows
+from jaxemb.statistics.similarities import unit_rows
 
 BLOCK = 8_192  # documents a product; a device works on one block at a time
 BATCH = 512  # queries a product: its scores stay below what the allocator gives back at once
@@ -106,15 +107,14 @@ def cosine_top_k(
         [[1, 0]]
     """
     whole = hasattr(documents, "shape")
-    scaled = unit(np.asarray(documents)) if whole else (unit(np.asarray(p)) for p in documents)
-    return top_k(unit(np.asarray(queries)), scaled, k, block=block, devices=devices)
+    scaled = _unit32(documents) if whole else map(_unit32, documents)
+    return top_k(_unit32(queries), scaled, k, block=block, devices=devices)
 
 
-def unit(vectors: Float[np.ndarray, "... width"]) -> Float32[np.ndarray, "... width"]:
-    """Rows scaled to Euclidean length 1, in float32; a zero row stays zero."""
-    vectors = np.asarray(vectors, np.float32)
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.where(norms == 0, 1, norms)
+def _unit32(
+    vectors: Float[np.ndarray, "rows width"] | Float[Array, "rows width"],
+) -> Float32[np.ndarray, "rows width"]:
+    return unit_rows(np.asarray(vectors, np.float32))
 
 
 class _Search:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int32
 
-from jaxemb.retrieval.exact import unit
+from jaxemb.statistics.similarities import unit_rows
 
 _BLOCK = 256  # documents scored at a time; all are padded to the longest of their block
 
@@ -65,6 +65,6 @@ def _padded(texts: Items, rows: int | None = None) -> tuple[np.ndarray, np.ndarr
     vectors = np.zeros((rows or len(texts), items, dim), np.float32)
     real = np.zeros(vectors.shape[:2], bool)
     for row, own in enumerate(texts):
-        vectors[row, : len(own)] = unit(own)
+        vectors[row, : len(own)] = unit_rows(own)
         real[row, : len(own)] = True
     return vectors, real

@@ -13,20 +13,8 @@ from jaxemb.statistics.comparison import (
 )
 from jaxemb.statistics.components import Components, pseudo_values, variance_components
 from jaxemb.statistics.corrections import benjamini_hochberg, holm
-from jaxemb.statistics.correlation import (
-    Correlation,
-    correlation_difference,
-    kendall,
-    rank_correlation,
-)
+from jaxemb.statistics.correlation import correlation_difference
 from jaxemb.statistics.joining import joined
-from jaxemb.statistics.paired import (
-    PairedTest,
-    cluster_variance,
-    paired_bootstrap,
-    permutation_test,
-    wilcoxon,
-)
 from jaxemb.statistics.ranking import (
     RankInterval,
     RankTest,
@@ -36,23 +24,16 @@ from jaxemb.statistics.ranking import (
     groups,
     letters,
     mean_ranks,
-    nemenyi,
     rank_intervals,
     separated_pairs,
+    wilcoxon,
 )
-from jaxemb.statistics.redrawing import (
-    ScoredTask,
-    redrawn_examples,
-    redrawn_tasks,
-    separated_by_bootstrap,
-)
-from jaxemb.statistics.resampling import cluster_bootstrap, jackknife
+from jaxemb.statistics.resampling import jackknife
 from jaxemb.statistics.result import Result
 from jaxemb.statistics.tasks import (
     compare_tasks,
     main_metrics,
     mean_over_tasks,
     rank_arms,
-    scored_tasks,
     task_scores,
 )

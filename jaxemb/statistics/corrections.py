@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float, Float64
 
 Probabilities = Sequence[float] | Float[np.ndarray, " tests"]
 
@@ -22,7 +22,9 @@ def holm(ps: Probabilities) -> Float64[np.ndarray, " tests"]:
     ps = _valid(ps)
     order = np.argsort(ps)
     stepped = np.maximum.accumulate(ps[order] * np.arange(len(ps), 0, -1))
-    return _placed(np.minimum(stepped, 1.0), order)
+    corrected = np.empty_like(ps)
+    corrected[order] = np.minimum(stepped, 1.0)
+    return corrected
 
 
 def benjamini_hochberg(ps: Probabilities) -> Float64[np.ndarray, " tests"]:
@@ -30,17 +32,16 @@ def benjamini_hochberg(ps: Probabilities) -> Float64[np.ndarray, " tests"]:
 
     Sorted p_(1) ≤ ... ≤ p_(m):  corrected p_(i) = min_{j ≥ i} m p_(j) / j.
 
-    Reference: Benjamini and Hochberg, Controlling the False Discovery Rate (1995).
+    Reference: Benjamini and Hochberg, Controlling the False Discovery Rate (1995);
+    scipy.stats.false_discovery_control.
 
     Example:
         >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(9).tolist()
         [0.03, 0.04, 0.04]
     """
-    ps = _valid(ps)
-    order = np.argsort(ps)
-    scaled = ps[order] * len(ps) / np.arange(1, len(ps) + 1)
-    stepped = np.minimum.accumulate(scaled[::-1])[::-1]
-    return _placed(np.minimum(stepped, 1.0), order)
+    from scipy.stats import false_discovery_control
+
+    return false_discovery_control(_valid(ps))
 
 
 def _valid(ps: Probabilities) -> Float64[np.ndarray, " tests"]:
@@ -48,12 +49,3 @@ def _valid(ps: Probabilities) -> Float64[np.ndarray, " tests"]:
     if not np.all((ps >= 0) & (ps <= 1)):
         raise ValueError("p values must lie between 0 and 1")
     return ps
-
-
-def _placed(
-    values: Float64[np.ndarray, " tests"], order: Int[np.ndarray, " tests"]
-) -> Float64[np.ndarray, " tests"]:
-    """Undoes a sort."""
-    placed = np.empty_like(values)
-    placed[order] = values
-    return placed

@@ -1,32 +1,15 @@
-"""Uncertainty of any statistic of per-example records: whole clusters left out or redrawn."""
+"""Uncertainty of any statistic of per-example records: whole clusters left out.
+
+Examples of one cluster (functions of one module, say) vary together.
+"""
 
 from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float, Float64, Int, Num
 
-from jaxemb.statistics.paired import Clusters, Values, cluster_sums
-
+Clusters = Int[np.ndarray, " examples"]
 Records = dict[str, Num[np.ndarray, "examples *rest"]]
-
-
-def cluster_bootstrap(
-    statistic: Callable[[Records], float],
-    records: Records,
-    clusters: Clusters,
-    *,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> Float64[np.ndarray, " resamples"]:
-    """The statistic of records whose clusters were drawn with replacement, once a resample."""
-    members = _members(clusters)
-    draw = np.random.default_rng(seed)
-    samples = np.empty(resamples)
-    for place in range(resamples):
-        picks = draw.integers(len(members), size=len(members))
-        rows = np.concatenate([members[pick] for pick in picks])
-        samples[place] = statistic({name: values[rows] for name, values in records.items()})
-    return samples
 
 
 def jackknife(
@@ -36,7 +19,7 @@ def jackknife(
 
         u_c = mean_k T_(-k) - T_(-c),   var(T) ≈ (C - 1) / C · Σ_c u_c²
 
-    For a mean over examples that is `cluster_variance`, in clusters of one size exactly.
+    For a mean over examples in clusters of one size that is the variance of the clusters' means.
 
     Reference: Efron and Stein, The Jackknife Estimate of Variance (1981).
     """
@@ -50,9 +33,12 @@ def jackknife(
     return left_out.mean() - left_out
 
 
-def jackknife_mean(values: Values, clusters: Clusters) -> Float64[np.ndarray, " clusters"]:
+def jackknife_mean(
+    values: Num[np.ndarray, " examples"], clusters: Clusters
+) -> Float64[np.ndarray, " clusters"]:
     """`jackknife` of the mean, in closed form."""
-    sums, sizes = cluster_sums(values, clusters)
+    places = np.unique(clusters, return_inverse=True)[1]
+    sums, sizes = np.bincount(places, weights=values), np.bincount(places)
     left_out = (sums.sum() - sums) / (sizes.sum() - sizes)
     return left_out.mean() - left_out
 
@@ -76,8 +62,3 @@ def grouped(clusters: Clusters, groups: int) -> Clusters:
         return places.astype(np.int64)
     order = np.random.default_rng(0).permutation(len(names))
     return (order % groups)[places].astype(np.int64)
-
-
-def _members(clusters: Clusters) -> list[Int[np.ndarray, " members"]]:
-    places = np.unique(clusters, return_inverse=True)[1]
-    return np.split(np.argsort(places, kind="stable"), np.cumsum(np.bincount(places))[:-1])

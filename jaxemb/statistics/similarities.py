@@ -12,11 +12,17 @@ ROUNDING = 1e-6
 """Cosines closer than this are equal: float32 sums of the same numbers differ by as much."""
 
 
-def pairwise_unit(vectors: Vectors) -> Float64[np.ndarray, "pairs width"]:
-    """Rows scaled to length 1 in float64; a zero row stays zero."""
-    vectors = np.asarray(vectors, np.float64)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(norms == 0, 1, norms)
+def unit_rows(vectors: Float[np.ndarray, "... width"]) -> Float[np.ndarray, "... width"]:
+    """Vectors scaled to Euclidean length 1 along the last axis, in their dtype; zeros stay zeros.
+
+        v / |v|
+
+    Example:
+        >>> unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+        [[0.6, 0.8], [0.0, 0.0]]
+    """
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.where(lengths == 0, 1, lengths)
 
 
 def cosine(first: Vectors, second: Vectors) -> Scores:
@@ -26,7 +32,7 @@ def cosine(first: Vectors, second: Vectors) -> Scores:
         >>> cosine(np.array([[3.0, 4.0]]), np.array([[0.0, 2.0]])).round(9).tolist()
         [0.8]
     """
-    apart = pairwise_unit(first) - pairwise_unit(second)
+    apart = unit_rows(np.asarray(first, np.float64)) - unit_rows(np.asarray(second, np.float64))
     return 1 - np.einsum("pw,pw->p", apart, apart) / 2
 
 

@@ -20,7 +20,6 @@ from jaxemb.statistics.ranking import (
     rank_intervals,
     separated_pairs,
 )
-from jaxemb.statistics.redrawing import ScoredTask
 from jaxemb.statistics.result import Result
 
 Arm = Sequence[Mapping[str, Result]]
@@ -77,17 +76,6 @@ def mean_over_tasks(arm: Arm, metrics: Metrics, *, confidence: float = 0.95) -> 
     """
     tasks = [_pseudo_values(arm, task, metric) for task, metric in metrics.items()]
     return variance_components(tasks, clusters=_clusters(arm, metrics), confidence=confidence)
-
-
-def scored_tasks(arms: Sequence[Arm], metrics: Metrics) -> list[ScoredTask]:
-    """Every task's scores and influences, a row an arm, for `redrawn_examples`."""
-    found = []
-    for task, metric in metrics.items():
-        same_examples([seed[task] for arm in arms for seed in arm], metric)
-        influence = [np.mean(_influences(arm, task, metric), axis=0) for arm in arms]
-        scores = task_scores(arms, {task: metric})[0]
-        found.append(ScoredTask(scores, np.stack(influence)))
-    return found
 
 
 def rank_arms(

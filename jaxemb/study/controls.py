@@ -16,6 +16,7 @@ from jaxemb.model import Embedding, Model
 from jaxemb.pooling import Mean
 from jaxemb.retrieval import lexical
 from jaxemb.statistics.result import Result
+from jaxemb.statistics.similarities import unit_rows
 
 Recipe = TypeVar("Recipe")
 """An `Experiment`'s base, which knows its controls and not the other way round."""
@@ -83,7 +84,7 @@ class RandomVectors(Control):
             digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
             draws = np.random.default_rng(int.from_bytes(digest, "little"))
             vectors[row] = draws.standard_normal(self.dim)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit_rows(vectors)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from jaxemb.config import UsageError, override, to_json
+from jaxemb.config.files import given_path, writing_to
 from jaxemb.study import records
 from jaxemb.study.recipe import Recipe, rebuilt
 from jaxemb.study.runs import Job, arm_fingerprint, check_tuning
@@ -105,7 +106,7 @@ def check(name: str, recipe: Recipe) -> None:
 
 def folder_of(options: Options, name: str) -> Path:
     """Where the runs of an experiment at a scale live."""
-    return Path(options.runs) / name / options.scale
+    return given_path(options.runs) / name / options.scale
 
 
 def results_of(options: Options, name: str) -> Path:
@@ -185,7 +186,7 @@ def _alone(folders: Sequence[Path]) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
-            _lock(folder, held.enter_context((folder / ".lock").open("a")))
+            _lock(folder, held.enter_context((folder / ".lock").open("a", encoding="utf-8")))
         yield
 
 
@@ -202,9 +203,6 @@ def _lock(folder: Path, file: TextIO) -> None:
 
 
 def _writable(folder: Path) -> None:
-    try:
+    with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror or error}.") from error
+        tempfile.TemporaryFile(dir=folder).close()

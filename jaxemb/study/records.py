@@ -3,11 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
-import errno
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxemb.config import UsageError, fingerprint, from_json, provenance
+from jaxemb.config.files import discard, whole_folder, write_whole
 from jaxemb.evaluation import final, flatten
 from jaxemb.statistics import level
 from jaxemb.statistics.result import Result
@@ -57,22 +54,10 @@ def _keep(place: Path, results: dict[str, Result], again: bool = False) -> None:
 
     Unless it is scored again, what another one has put there meanwhile stays.
     """
-    place.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".control-", dir=place.parent))
-    old = staging.with_name(f"{staging.name}-old")
-    try:
-        staging.chmod(0o755)
+    with whole_folder(place) as staging:
         write_results(staging, results)
         if again or not (place / "scores.json").exists():
-            with contextlib.suppress(FileNotFoundError):
-                place.rename(old)
-            staging.rename(place)
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-            raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+            discard(place)
 
 
 def write(
@@ -104,15 +89,15 @@ def write(
         "failed": failed,
     }
     record = finite(record)
-    staging = folder / f".record-{os.getpid()}.json"
-    staging.write_text(json.dumps(record, indent=1, allow_nan=False) + "\n")
-    os.replace(staging, folder / "record.json")
+    write_whole(folder / "record.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
     return record
 
 
 def _run(job: Job, seed: int) -> dict | None:
     with contextlib.suppress(OSError, json.JSONDecodeError):
-        return json.loads((Path(job.folder) / f"seed-{seed}" / "run.json").read_text())
+        return json.loads(
+            (Path(job.folder) / f"seed-{seed}" / "run.json").read_text(encoding="utf-8")
+        )
     return None
 
 
@@ -169,7 +154,9 @@ def _arm(job: Job, seeds: Finished) -> dict:
 
 def _learning_rate(job: Job) -> float | None:
     with contextlib.suppress(OSError, json.JSONDecodeError):
-        return json.loads((Path(job.folder) / "tuning.json").read_text())["learning_rate"]
+        return json.loads((Path(job.folder) / "tuning.json").read_text(encoding="utf-8"))[
+            "learning_rate"
+        ]
     return None
 
 
@@ -235,7 +222,7 @@ def commit_record(record: dict, file: str) -> Path:
     if record["failed"]:
         raise UsageError(f"{len(record['failed'])} runs failed; a record needs every run.")
     path = Path(file).with_suffix(".json")
-    path.write_text(json.dumps(record, indent=1) + "\n")
+    write_whole(path, json.dumps(record, indent=1) + "\n")
     return path
 
 

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from jaxemb.config import UsageError, near_miss
+from jaxemb.config.files import given_path
 
 VARIABLE = "JAXEMB_EXPERIMENTS"
 """Environment variable with further folders of experiments, separated like those of PATH."""
@@ -133,7 +134,7 @@ class Registry:
 def folders() -> list[Path]:
     """Where experiments are looked for: the project's own, then those of `JAXEMB_EXPERIMENTS`."""
     listed = os.environ.get(VARIABLE, "").split(os.pathsep)
-    return [*_own_folder(), *(Path(folder).expanduser() for folder in listed if folder)]
+    return [*_own_folder(), *(given_path(folder) for folder in listed if folder)]
 
 
 def _own_folder() -> list[Path]:
@@ -155,7 +156,7 @@ def discover(extra: Iterable[str | os.PathLike] = ()) -> Registry:
     """
     entries: dict[str, Entry] = {}
     problems = []
-    for path, root in _files([*folders(), *(Path(place).expanduser() for place in extra)]):
+    for path, root in _files([*folders(), *(given_path(place) for place in extra)]):
         try:
             found = _read(path, root)
         except UsageError as error:

@@ -8,8 +8,6 @@ import contextlib
 import dataclasses
 import itertools
 import json
-import os
-import secrets
 import shutil
 import time
 import traceback
@@ -19,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxemb.config import UsageError, fingerprint, from_json, provenance, to_json
+from jaxemb.config.files import read_json_lines, write_whole
 from jaxemb.evaluation import Task, evaluate, final, flatten, monitor, reaches
 from jaxemb.model import Embedding, Model
 from jaxemb.runtime.running_costs import RunningCosts
@@ -123,7 +122,7 @@ def _finished(job: Job, recipe: Recipe, seed: int) -> bool:
     """Whether this seed is done; refuses a folder that holds another recipe's run."""
     folder = Path(job.folder) / f"seed-{seed}"
     with contextlib.suppress(OSError, json.JSONDecodeError):
-        found = json.loads((folder / "run.json").read_text())
+        found = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         expected = arm_fingerprint(recipe, job.tuning)
         if found["fingerprint"] != expected or not _still_means(found["recipe"], recipe, job):
             raise UsageError(
@@ -150,7 +149,7 @@ def _still_means(stored: dict, recipe: Recipe, job: Job) -> bool:
 
 
 def _made_by_other_code(folder: Path) -> dict:
-    made = json.loads((folder / "run.json").read_text())["commit"]
+    made = json.loads((folder / "run.json").read_text(encoding="utf-8"))["commit"]
     return {"other_code": made} if made != provenance.commit() else {}
 
 
@@ -162,7 +161,7 @@ def _tuned(job: Job, recipe: Recipe, emit: Emit) -> Recipe:
         trials = [_trial(job, recipe, rate, emit) for rate in tuning.learning_rates]
         best = max(trials, key=lambda trial: trial["score"])["learning_rate"]
         _write_json(path, {"learning_rate": best, "trials": trials, "metrics": tuning.metrics})
-    return _at_rate(recipe, json.loads(path.read_text())["learning_rate"])
+    return _at_rate(recipe, json.loads(path.read_text(encoding="utf-8"))["learning_rate"])
 
 
 def _try(job: Job, recipe: Recipe, emit: Emit) -> None:
@@ -182,7 +181,7 @@ def _trial(job: Job, recipe: Recipe, rate: float, emit: Emit) -> dict[str, float
     tuning: Tuning = from_json(job.tuning)
     path = Path(job.folder) / "trials" / f"{rate!r}.json"
     if path.exists():
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     short = _at_fraction(_at_rate(recipe, rate), tuning)
 
     def tell(event: dict) -> None:
@@ -316,14 +315,14 @@ class _Curve:
         self.costs.step()
         if not self.started:
             self._keep_before(metrics["step"])
-        with self.path.open("a") as lines:
+        with self.path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(metrics) + "\n")
         self.emit({"event": "step", "seed": self.seed, **metrics})
 
     def _keep_before(self, step: int) -> None:
         self.started = True
         kept = [line for line in read_curve(self.path.parent) if line["step"] < step]
-        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        write_whole(self.path, "".join(json.dumps(line) + "\n" for line in kept))
 
 
 def _describe(job: Job, folder: Path, recipe: Recipe, status: str, **more: object) -> None:
@@ -354,7 +353,7 @@ def _quarantine(
 ) -> None:
     """Set a failed run apart: it is reported, never averaged, and tried again by the next command."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "error.txt").write_text("".join(traceback.format_exception(error)))
+    write_whole(folder / "error.txt", "".join(traceback.format_exception(error)))
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
     _describe(job, folder, dataclasses.replace(recipe, seed=seed), "failed", error=reason)
     emit({"event": "failed", "seed": seed, "error": reason})
@@ -376,24 +375,13 @@ def read_results(folder: Path) -> dict[str, Result]:
 
 def read_scores(folder: Path) -> dict[str, float]:
     """`{"task/metric": x}` of a finished run."""
-    return json.loads((Path(folder) / "scores.json").read_text())
+    return json.loads((Path(folder) / "scores.json").read_text(encoding="utf-8"))
 
 
 def read_curve(folder: Path) -> list[dict]:
     """The training curve of a run: an object a step; a line cut short by a kill is left out."""
-    path, lines = Path(folder) / "metrics.jsonl", []
-    if path.exists():
-        for line in path.read_text().splitlines():
-            with contextlib.suppress(json.JSONDecodeError):
-                lines.append(json.loads(line))
-    return lines
+    return read_json_lines(Path(folder) / "metrics.jsonl")
 
 
 def _write_json(path: Path, content: object) -> None:
-    # Tasks of a batch system may write one file at once, each under a name of its own first.
-    staging = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
-        staging.write_text(json.dumps(content, indent=1))
-        os.replace(staging, path)
-    finally:
-        staging.unlink(missing_ok=True)
+    write_whole(path, json.dumps(content, indent=1))

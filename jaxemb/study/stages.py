@@ -4,9 +4,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ import jax
 import numpy as np
 
 from jaxemb.config import fingerprint, from_json, is_part, paths, provenance, to_json
+from jaxemb.config.files import whole_folder, write_whole
 from jaxemb.data import cache_folder
 from jaxemb.model import Model
 from jaxemb.runtime.checkpoints import Checkpoints
@@ -143,25 +142,16 @@ def _stored(key: str, run: Callable[[Model], Model], model: Model) -> Model:
 
 def _write_change(folder: Path, before: Model, after: Model) -> None:
     """Store what the stage changed; atomic, and safe when two processes do it at once."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".stage-", dir=folder.parent))
-    try:
+    with whole_folder(folder) as staging:
         old = dict(_leaves(before.params))
         changed = {path: x for path, x in _leaves(after.params) if old.get(path) is not x}
         np.savez(staging / "params.npz", **{path: np.asarray(x) for path, x in changed.items()})
         if after.tokenizer is not before.tokenizer:
-            (staging / "tokenizer.json").write_text(after.tokenizer.to_json())
+            write_whole(staging / "tokenizer.json", after.tokenizer.to_json())
         if after.embedder != before.embedder:
-            (staging / "text.json").write_text(json.dumps(_text_alone(before, after)))
+            write_whole(staging / "text.json", json.dumps(_text_alone(before, after)))
         transforms = [to_json(transform) for transform in after.transforms]
-        (staging / "transforms.json").write_text(json.dumps(transforms))
-        try:
-            os.rename(staging, folder)
-        except OSError:
-            if not folder.exists():
-                raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        write_whole(staging / "transforms.json", json.dumps(transforms))
 
 
 def _text_alone(before: Model, after: Model) -> dict[str, Any]:
@@ -176,11 +166,13 @@ def _read_change(folder: Path, model: Model) -> Model:
         params = _replaced(model.params, {path: changed[path] for path in changed.files})
     embedder, tokenizer = model.embedder, model.tokenizer
     if (folder / "text.json").exists():
-        text = from_json(json.loads((folder / "text.json").read_text()))
+        text = from_json(json.loads((folder / "text.json").read_text(encoding="utf-8")))
         embedder = dataclasses.replace(embedder, text=text)
     if (folder / "tokenizer.json").exists():
-        tokenizer = Tokenizer.from_json((folder / "tokenizer.json").read_text(), embedder.text)
-    transforms = json.loads((folder / "transforms.json").read_text())
+        tokenizer = Tokenizer.from_json(
+            (folder / "tokenizer.json").read_text(encoding="utf-8"), embedder.text
+        )
+    transforms = json.loads((folder / "transforms.json").read_text(encoding="utf-8"))
     return dataclasses.replace(
         model,
         embedder=embedder,

@@ -164,7 +164,7 @@ class _Pool:
     def _start(self, cores: tuple[int, ...], folder: Path) -> subprocess.Popen:
         folder.mkdir(parents=True, exist_ok=True)
         listed = [",".join(map(str, cores))] if cores else []
-        with (folder / "log.txt").open("a") as errors:
+        with (folder / "log.txt").open("a", encoding="utf-8") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", "jaxemb.study.workers", *listed],
                 stdin=subprocess.PIPE,
@@ -277,7 +277,7 @@ class _Worker:
         self._folder = job.folder
         Path(job.folder).mkdir(parents=True, exist_ok=True)
         sys.stderr.flush()
-        with (Path(job.folder) / "log.txt").open("a") as log:
+        with (Path(job.folder) / "log.txt").open("a", encoding="utf-8") as log:
             os.dup2(log.fileno(), 2)
             os.dup2(log.fileno(), 1)
 

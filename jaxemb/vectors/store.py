@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.config import UsageError, fingerprint, is_part, paths, provenance
+from jaxemb.config.files import write_whole
 from jaxemb.data import cache_folder
 from jaxemb.model import Embedding
 from jaxemb.vectors.cache import EmbeddingCache, Usage, check_vectors
@@ -132,7 +133,7 @@ class EmbeddingStore(EmbeddingCache):
             try:
                 self._files[role] = VectorFile(place.with_suffix(_SUFFIX))
                 about = {"name": self._name, **settings}
-                _write_whole(place.with_suffix(".json"), json.dumps(about, indent=1))
+                write_whole(place.with_suffix(".json"), json.dumps(about, indent=1))
                 os.utime(place.with_suffix(_SUFFIX))
             except OSError as error:
                 self._files[role] = None
@@ -202,7 +203,7 @@ class StoredFile:
     def about(self) -> dict[str, Any]:
         """Its settings, as `EmbeddingStore.settings` gives them, and the model's `name`."""
         with contextlib.suppress(OSError, ValueError):
-            return json.loads(self.path.with_suffix(".json").read_text())
+            return json.loads(self.path.with_suffix(".json").read_text(encoding="utf-8"))
         return {}
 
     @property
@@ -251,10 +252,3 @@ def age(file: StoredFile) -> str:
     """How long ago a file was used, in words."""
     hours = max(0.0, time.time() - file.used) / 3600
     return f"{hours / 24:.0f} days ago" if hours >= 48 else f"{hours:.1f} hours ago"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Beside it first, so that no reader finds half of it."""
-    staging = path.with_name(f".{path.name}.{os.getpid()}")
-    staging.write_text(text)
-    os.replace(staging, path)

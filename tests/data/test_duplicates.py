@@ -1,7 +1,7 @@
 import numpy as np
 
 from jaxemb.data import normalise
-from jaxemb.data.duplicates import Groups, join_near, split_of
+from jaxemb.data.duplicates import groups_of_copies, split_of
 
 RNG = np.random.default_rng(0)
 WORDS = [f"word{i}" for i in range(2000)]
@@ -16,40 +16,26 @@ def test_equal_up_to_case_and_spacing():
     assert normalise("sort") != normalise("sorts")
 
 
-def test_groups_are_numbered_by_their_first_member():
-    groups = Groups(5)
-    groups.join(3, 1)
-    groups.join(4, 3)
-    assert groups.labels() == [0, 1, 2, 1, 1]
-
-
-def test_equal_keys_join_and_none_joins_nothing():
-    groups = Groups(5)
-    groups.join_equal(["a", None, "a", None, "b"])
-    assert groups.labels() == [0, 1, 0, 3, 4]
+def test_equal_keys_join_through_each_other_and_none_joins_nothing():
+    keys = [["a", None, "a", None, "b"], [None, None, "c", "d", "c"]]
+    assert groups_of_copies(["", "", "", "", ""], keys) == [0, 1, 0, 2, 0]
 
 
 def test_near_copies_join_and_others_do_not():
     texts = [text() for _ in range(200)]
     copies = [[*words[:30], "changed", *words[31:]] for words in texts[:50]]
-    groups = Groups(250)
-    join_near(groups, [" ".join(words) for words in texts + copies])
-    labels = groups.labels()
-    assert labels[:200] == list(range(200))
-    assert np.mean([labels[200 + i] == i for i in range(50)]) > 0.95
+    numbers = groups_of_copies([" ".join(words) for words in texts + copies])
+    assert numbers[:200] == list(range(200))
+    assert np.mean([numbers[200 + i] == i for i in range(50)]) > 0.95
 
 
 def test_texts_that_share_little_stay_apart():
     head = text(30)
-    groups = Groups(2)
-    join_near(groups, [" ".join(head + text(60)), " ".join(head + text(60))])
-    assert groups.labels() == [0, 1]
+    assert groups_of_copies([" ".join(head + text(60)), " ".join(head + text(60))]) == [0, 1]
 
 
 def test_short_texts_are_left_alone():
-    groups = Groups(3)
-    join_near(groups, ["a b", "a b", ""])
-    assert groups.labels() == [0, 1, 2]
+    assert groups_of_copies(["a b", "a b", ""]) == [0, 1, 2]
 
 
 def test_splits_have_their_shares():

@@ -167,7 +167,7 @@ def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(tfds.core.GeneratorBasedBuilder, "download_and_prepare", full)
     with pytest.raises(UsageError, match="cannot write the data cache .*: No space left on device"):
         PyDocs(packages=("json",)).prepare()
-    assert not list(tmp_path.glob("pydocs/*.building-*"))
+    assert not list(tmp_path.glob("pydocs/.writing-*"))
 
 
 def test_a_failed_build_leaves_nothing(tmp_path):
@@ -192,7 +192,7 @@ def test_two_processes_build_once(tmp_path):
 @pytest.mark.parametrize("moment", ["locked", "half-way"])
 def test_a_build_that_was_killed_is_done_again(tmp_path, moment):
     process = start(tmp_path)
-    pattern = "*.lock" if moment == "locked" else "*.building-*/pydocs/*"
+    pattern = "*.lock" if moment == "locked" else ".writing-*/pydocs/*"
     deadline = time.monotonic() + 120
     while not list((tmp_path / "pydocs").glob(pattern)):
         assert time.monotonic() < deadline and process.poll() is None
@@ -200,7 +200,7 @@ def test_a_build_that_was_killed_is_done_again(tmp_path, moment):
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=120)
     if moment == "half-way":
-        assert list((tmp_path / "pydocs").glob("*.building-*"))
+        assert list((tmp_path / "pydocs").glob(".writing-*"))
     again = start(tmp_path)
     folder, _ = again.communicate(timeout=120)
     assert again.returncode == 0

@@ -187,7 +187,7 @@ def test_module_refuses_what_is_no_record(tmp_path, capsys):
     (tmp_path / "bad.json").write_text("{")
     assert main([str(tmp_path / "bad.json")]) == 2
     assert main([str(tmp_path / "none.json")]) == 2
-    assert capsys.readouterr().err.count("cannot be read as a record") == 2
+    assert capsys.readouterr().err.count("cannot be read: ") == 2
 
 
 def test_tests_over_tasks_say_that_they_take_tasks_as_independent(record, tmp_path):

@@ -4,15 +4,18 @@ import numpy as np
 import pytest
 import scipy.stats
 import sklearn.metrics
+from sklearn.preprocessing import normalize
 
 from jaxemb.statistics.metrics import (
     average_precision,
     macro_f1,
     pearson,
     ranking_precision,
+    ranks,
     spearman,
     v_measure,
 )
+from jaxemb.statistics.similarities import unit_rows
 
 
 @pytest.fixture
@@ -85,3 +88,20 @@ def test_v_measure_of_samples_is_sklearns_on_what_was_drawn(draw):
     constant = np.zeros((60, 1), np.int32)
     assert v_measure(constant, label) == pytest.approx(0)
     assert v_measure(constant, constant[:, 0]) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_of_unit_length(dtype):
+    vectors = np.random.default_rng(3).normal(size=(2, 5, 7)).astype(dtype)
+    vectors[1, 2] = 0
+    found = unit_rows(vectors)
+    assert found.dtype == dtype
+    flat = normalize(vectors.reshape(10, 7)).reshape(2, 5, 7)
+    np.testing.assert_allclose(found, flat, rtol=8 * np.finfo(dtype).eps)
+    assert not found[1, 2].any()
+
+
+def test_ranks_share_ties():
+    values = np.array([[3, 1, 3, 2], [0, 0, 0, 5]])
+    assert ranks(values, axis=1).tolist() == [[3.5, 1, 3.5, 2], [2, 2, 2, 4]]
+    assert ranks(values[0]).tolist() == [3.5, 1, 3.5, 2]

@@ -8,23 +8,16 @@ import scipy.stats
 
 from jaxemb.config import UsageError
 from jaxemb.statistics import (
-    ScoredTask,
     agreement,
     critical_difference,
     friedman,
     groups,
     letters,
     mean_ranks,
-    nemenyi,
     rank_arms,
     rank_intervals,
-    redrawn_examples,
-    redrawn_tasks,
-    scored_tasks,
-    separated_by_bootstrap,
     separated_pairs,
 )
-from jaxemb.statistics.resampling import jackknife_mean
 from jaxemb.statistics.result import Result
 
 # Demšar (2006), table 5a: quantiles of the studentized range over √2, at .05, for 2 to 10 models.
@@ -115,15 +108,6 @@ def test_critical_difference_is_the_published_one(models, quantile):
     assert critical_difference(models, 14) == pytest.approx(expected, rel=5e-4)
 
 
-def test_nemenyi_is_below_the_level_where_ranks_differ_critically(draw):
-    ranks = mean_ranks(draw.normal(size=(10, 4)) + np.arange(4))
-    p, distance = nemenyi(ranks, 10), critical_difference(4, 10)
-    for i, j in itertools.combinations(range(4), 2):
-        assert (p[i, j] < 0.05) == (abs(ranks[i] - ranks[j]) > distance)
-        assert p[i, j] == p[j, i]
-    np.testing.assert_array_equal(np.diag(p), 1)
-
-
 def test_equal_models_are_told_apart_no_more_often_than_promised(draw):
     trials, hits, pairs = 400, 0, 0
     for _ in range(trials):
@@ -182,73 +166,6 @@ def test_pairs_are_corrected_by_holm():
     assert apart[0, 1] and apart[1, 0] and apart.sum() == 2
 
 
-def scored(draw, gains, tasks=5, clusters=40, spread=0.0):
-    """Models on common clusters of examples, each a mean over them."""
-    found = []
-    for _ in range(tasks):
-        difficulty = draw.normal(size=clusters)
-        own = draw.normal(size=(len(gains), clusters)) + draw.normal(
-            scale=spread, size=(len(gains), 1)
-        )
-        values = np.asarray(gains)[:, None] + difficulty + own
-        influence = np.stack([jackknife_mean(row, np.arange(clusters)) for row in values])
-        found.append(ScoredTask(values.mean(axis=1), influence))
-    return found
-
-
-def test_redrawn_examples_spread_as_samples_do(draw):
-    tasks = scored(draw, [0.0, 0.5])
-    samples = redrawn_examples(tasks, resamples=4000)
-    np.testing.assert_allclose(samples[0], np.mean([task.scores for task in tasks], axis=0))
-    exact = sum(39 / 40 * np.sum(task.influence**2, axis=1) for task in tasks) / 25
-    np.testing.assert_allclose(samples[1:].var(axis=0), exact, rtol=0.1)
-    difference = samples[:, 0] - samples[:, 1]
-    again = [
-        np.diff([t.scores for t in scored(draw, [0.0, 0.5])], axis=1).mean() for _ in range(300)
-    ]
-    assert difference.std() == pytest.approx(np.std(again), rel=0.25)
-
-
-def test_redrawn_tasks_spread_as_tasks_do(draw):
-    scores = draw.normal(size=(12, 3))
-    samples = redrawn_tasks(scores, resamples=4000)
-    np.testing.assert_allclose(samples[0], scores.mean(axis=0))
-    np.testing.assert_allclose(samples[1:].std(axis=0), scipy.stats.sem(scores), rtol=0.1)
-
-
-@pytest.mark.parametrize(("count", "models"), [(5, 4), (8, 10), (30, 4)])
-def test_equal_models_keep_every_rank_over_redrawn_tasks(draw, count, models):
-    """All intervals together are everything, in all but a twentieth of trials."""
-    trials, hits = 150, 0
-    for _ in range(trials):
-        samples = redrawn_tasks(draw.normal(size=(count, models)), resamples=300)
-        hits += separated_by_bootstrap(samples, units=count).any()
-    assert hits <= most(trials) + 0.02 * trials
-
-
-def test_equal_models_keep_every_rank_over_redrawn_examples(draw):
-    trials, hits = 150, 0
-    for _ in range(trials):
-        models = scored(draw, [0.0] * 4, clusters=20)
-        hits += separated_by_bootstrap(redrawn_examples(models, resamples=300), units=100).any()
-    assert hits <= most(trials) + 0.02 * trials
-
-
-def test_models_far_apart_are_separated_and_equal_ones_are_not(draw):
-    models = scored(draw, [0.0, 1.0, 2.0])
-    doubled = [ScoredTask(t.scores[[0, 1, 2, 2]], t.influence[[0, 1, 2, 2]]) for t in models]
-    apart = separated_by_bootstrap(redrawn_examples(doubled), units=200)
-    found = rank_intervals(np.mean([t.scores for t in doubled], axis=0), apart)
-    assert [tuple(one) for one in found] == [(4, 4, 4), (3, 3, 3), (1.5, 1, 2), (1.5, 1, 2)]
-
-
-def test_what_cannot_be_drawn_anew_is_refused(draw):
-    with pytest.raises(UsageError, match="two clusters"):
-        redrawn_examples([ScoredTask(np.zeros(2), np.zeros((2, 1)))])
-    with pytest.raises(UsageError, match="two tasks"):
-        redrawn_tasks(np.zeros((1, 3)))
-
-
 def arms(draw, means, seeds, examples=200):
     """Results of one task: difficulty is shared, seeds differ a little."""
     difficulty = draw.normal(0, 0.2, examples)
@@ -277,11 +194,3 @@ def test_arms_and_controls_are_ranked_together(draw):
     last = found[3:]  # equal models: one in twenty draws tells them apart
     assert (min(one.low for one in last), max(one.high for one in last)) == (4, 5)
     assert not np.diag(apart).any()
-
-
-def test_scored_tasks_average_over_seeds(draw):
-    models = arms(draw, [0.9, 0.5], [3, 1])
-    (task,) = scored_tasks(models, {"t": "x"})
-    rows = np.mean([seed["t"].examples["x"] for seed in models[0]], axis=0)
-    assert task.scores[0] == pytest.approx(rows.mean())
-    np.testing.assert_allclose(task.influence[0], jackknife_mean(rows, np.arange(200) // 4))

@@ -9,19 +9,13 @@ import scipy.stats
 from jaxemb.config import UsageError
 from jaxemb.statistics import (
     benjamini_hochberg,
-    cluster_bootstrap,
-    cluster_variance,
     correlation_difference,
     holm,
     jackknife,
-    kendall,
     level,
-    paired_bootstrap,
-    permutation_test,
-    rank_correlation,
     wilcoxon,
 )
-from jaxemb.statistics.metrics import STATISTICS, spearman
+from jaxemb.statistics.metrics import STATISTICS
 from jaxemb.statistics.resampling import grouped, jackknife_mean, jackknife_variance
 from jaxemb.statistics.result import Result
 
@@ -38,80 +32,19 @@ def clustered(draw, clusters=40, size=5, between=1.0, within=1.0):
     return shocks + draw.normal(scale=within, size=clusters * size), numbers
 
 
-def test_variance_without_clusters_is_the_usual_one(draw):
-    values = draw.normal(size=50)
-    assert cluster_variance(values) == pytest.approx(scipy.stats.sem(values) ** 2)
+@pytest.mark.parametrize("digits", [9, 1], ids=["untied", "tied"])
+def test_wilcoxon_of_many_is_scipys(draw, digits):
+    difference = draw.normal(0.3, size=40).round(digits)
+    theirs = scipy.stats.wilcoxon(difference).pvalue
+    assert wilcoxon(difference, np.zeros(40)) == pytest.approx(theirs)
+    assert wilcoxon(difference, difference) == 1
 
 
-def test_variance_of_equal_clusters_is_that_of_their_means(draw):
-    values, clusters = clustered(draw)
-    means = values.reshape(40, 5).mean(axis=1)
-    assert cluster_variance(values, clusters) == pytest.approx(scipy.stats.sem(means) ** 2)
-    shuffled = draw.permutation(len(values))
-    again = cluster_variance(values[shuffled], clusters[shuffled])
-    assert again == pytest.approx(cluster_variance(values, clusters))
-
-
-def test_variance_of_one_cluster_is_unknown():
-    assert np.isnan(cluster_variance(np.arange(3.0), np.zeros(3, int)))
-
-
-def test_clustered_variance_is_right_where_the_naive_one_is_too_small(draw):
-    means, naive, robust = [], [], []
-    for _ in range(400):
-        values, clusters = clustered(draw)
-        means.append(values.mean())
-        naive.append(cluster_variance(values))
-        robust.append(cluster_variance(values, clusters))
-    assert np.mean(robust) == pytest.approx(np.var(means), rel=0.2)
-    assert np.mean(naive) < 0.5 * np.var(means)
-
-
-def test_bootstrap_agrees_with_scipy(draw):
-    a, b = draw.normal(0.3, size=60), draw.normal(size=60)
-    ours = paired_bootstrap(a, b)
-    theirs = scipy.stats.bootstrap(
-        (a - b,), np.mean, method="percentile", n_resamples=10_000, rng=np.random.default_rng(1)
-    ).confidence_interval
-    assert ours.effect == pytest.approx(np.mean(a - b))
-    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.02)
-    assert ours.p == pytest.approx(scipy.stats.ttest_rel(a, b).pvalue, abs=0.03)
-
-
-def test_bootstrap_of_clusters_is_as_wide_as_their_variance_says(draw):
-    values, clusters = clustered(draw)
-    found = paired_bootstrap(values, np.zeros_like(values), clusters=clusters)
-    width = 2 * 1.96 * np.sqrt(cluster_variance(values, clusters))
-    assert found.high - found.low == pytest.approx(width, rel=0.1)
-    assert paired_bootstrap(values, values).p == 1
-
-
-def test_permutation_test_is_exact_for_few(draw):
-    a, b = draw.normal(size=9), draw.normal(size=9)
-    theirs = scipy.stats.permutation_test(
-        (a, b), lambda x, y: np.mean(x - y), permutation_type="samples", n_resamples=np.inf
-    ).pvalue
-    assert permutation_test(a, b) == pytest.approx(theirs)
-
-
-def test_permutation_test_flips_whole_clusters(draw):
-    values, clusters = clustered(draw, clusters=8)
-    sums = values.reshape(8, 5).sum(axis=1)
-    flips = [abs(np.dot(signs, sums)) for signs in itertools.product((1, -1), repeat=8)]
-    expected = np.mean(np.array(flips) >= abs(sums.sum()) - 1e-9)
-    assert permutation_test(values, np.zeros(40), clusters=clusters) == pytest.approx(expected)
-
-
-def test_sampled_permutations_come_close(draw):
-    a, b = draw.normal(0.25, size=80), draw.normal(size=80)
-    assert permutation_test(a, b) == pytest.approx(scipy.stats.ttest_rel(a, b).pvalue, abs=0.02)
-    assert permutation_test(a + 9, b) == pytest.approx(1 / 10_001)
-
-
-def test_wilcoxon(draw):
-    a, b = draw.normal(0.3, size=40), draw.normal(size=40)
-    assert wilcoxon(a, b) == pytest.approx(scipy.stats.wilcoxon(a, b).pvalue)
-    assert wilcoxon(a, a) == 1
+def test_rounding_is_no_difference(draw):
+    a = draw.normal(size=8)
+    assert wilcoxon(np.append(a, 0.1 + 0.2), np.append(np.zeros(8), 0.3)) == wilcoxon(
+        a, np.zeros(8)
+    )
 
 
 def test_wilcoxon_is_exact_with_ties_too(draw):
@@ -125,21 +58,6 @@ def test_wilcoxon_is_exact_with_ties_too(draw):
         assert wilcoxon(difference, np.zeros(9)) == pytest.approx(expected)
 
 
-def test_equal_tests_reject_no_more_often_than_promised(draw):
-    trials = 500
-    hits = np.zeros(3)
-    for _ in range(trials):
-        difference = draw.standard_t(5, size=(9,)).round(1)
-        hits[0] += wilcoxon(difference, np.zeros(9)) < 0.05
-        hits[1] += permutation_test(difference, np.zeros(9)) < 0.05
-        values, clusters = clustered(draw, clusters=40, size=2)
-        zero = np.zeros_like(values)
-        hits[2] += paired_bootstrap(values, zero, clusters=clusters, resamples=400).p < 0.05
-    bound = scipy.stats.binom.ppf(0.9999, trials, 0.05)
-    assert hits[0] <= bound and hits[1] <= bound
-    assert hits[2] <= bound + 0.02 * trials  # percentiles of 40 clusters are a little short
-
-
 def test_jackknife_of_a_mean_has_a_closed_form(draw):
     values, _ = clustered(draw)
     clusters = draw.integers(0, 30, len(values))
@@ -147,10 +65,11 @@ def test_jackknife_of_a_mean_has_a_closed_form(draw):
     np.testing.assert_allclose(jackknife_mean(values, clusters), by_leaving_out, atol=1e-12)
 
 
-def test_jackknife_variance_of_equal_clusters_is_the_robust_one(draw):
+def test_jackknife_variance_of_equal_clusters_is_that_of_their_means(draw):
     values, clusters = clustered(draw)
     found = jackknife_variance(jackknife_mean(values, clusters))
-    assert found == pytest.approx(cluster_variance(values, clusters), rel=1e-9)
+    means = values.reshape(40, 5).mean(axis=1)
+    assert found == pytest.approx(scipy.stats.sem(means) ** 2, rel=1e-9)
 
 
 def correlated(draw, clusters=30, size=6):
@@ -159,13 +78,11 @@ def correlated(draw, clusters=30, size=6):
     return {"prediction": shared, "gold": gold}, numbers
 
 
-def test_jackknife_and_bootstrap_of_spearman_agree_with_its_spread(draw):
+def test_jackknife_of_spearman_agrees_with_its_spread(draw):
     values = [STATISTICS["spearman"](correlated(draw)[0]) for _ in range(300)]
     records, clusters = correlated(draw)
     left_out = jackknife_variance(jackknife(STATISTICS["spearman"], records, clusters))
-    redrawn = np.var(cluster_bootstrap(STATISTICS["spearman"], records, clusters, resamples=300))
     assert np.sqrt(left_out) == pytest.approx(np.std(values), rel=0.4)
-    assert np.sqrt(redrawn) == pytest.approx(np.std(values), rel=0.4)
 
 
 def test_the_uncertainty_of_a_median_is_that_of_its_spread(draw):
@@ -181,18 +98,6 @@ def test_the_uncertainty_of_a_median_is_that_of_its_spread(draw):
     widths = np.array([width() for _ in range(40)])
     assert 0.85 < np.mean(widths) / spread < 1.15
     assert 0.4 * spread < widths.min() and widths.max() < 2 * spread
-
-
-def test_redrawn_clusters_stay_whole():
-    records = {"x": np.arange(12)}
-
-    def whole(rows):
-        starts = rows["x"].reshape(-1, 3)
-        assert np.all(starts[:, 0] % 3 == 0)
-        assert np.all(np.diff(starts, axis=1) == 1)
-        return 0.0
-
-    cluster_bootstrap(whole, records, np.repeat(np.arange(4), 3), resamples=20)
 
 
 def test_groups_keep_clusters_whole_and_are_always_the_same(draw):
@@ -231,53 +136,6 @@ def test_only_probabilities_are_corrected(correct):
         correct([0.5, 1.2])
     with pytest.raises(ValueError, match="between 0 and 1"):
         correct([float("nan")])
-
-
-def test_rank_correlation(draw):
-    x, y = draw.normal(size=6), draw.normal(size=6)
-    found = rank_correlation(x, y)
-    assert found.value == pytest.approx(scipy.stats.spearmanr(x, y).statistic)
-    orders = [spearman(np.array(order), y) for order in itertools.permutations(x)]
-    exact = np.mean(np.abs(orders) >= abs(found.value) - 1e-9)
-    assert found.p == pytest.approx(exact, abs=1e-9)
-    assert found.low < found.value < found.high
-    assert rank_correlation([1, 2, 3], [3, 2, 1])[:3] == (-1, -1, 1)
-
-
-def test_rank_correlation_interval_covers(draw):
-    hits = 0
-    for _ in range(200):
-        x = draw.normal(size=25)
-        found = rank_correlation(x, x + draw.normal(size=25), permutations=10)
-        hits += found.low < 0.69 < found.high  # 6/π asin(ρ / 2) with ρ = √.5
-    assert hits >= 180
-
-
-@pytest.mark.parametrize("digits", [9, 0], ids=["untied", "tied"])
-def test_kendall_is_scipys(draw, digits):
-    for _ in range(5):
-        x, y = draw.normal(size=(2, 12)).round(digits)
-        assert kendall(x, y, permutations=10).value == pytest.approx(
-            scipy.stats.kendalltau(x, y).statistic
-        )
-    assert kendall([1, 1, 1], [1, 2, 3]).value == 0
-
-
-def test_kendall_is_exact_for_few(draw):
-    x, y = draw.normal(size=6), draw.normal(size=6)
-    found = kendall(x, y)
-    assert found.p == pytest.approx(scipy.stats.kendalltau(x, y, method="exact").pvalue)
-    assert found.low < found.value < found.high
-    assert kendall([1, 2, 3, 4], [1, 2, 4, 3])[1:3] == (-1, 1)
-
-
-def test_kendall_interval_covers(draw):
-    hits = 0
-    for _ in range(200):
-        x = draw.normal(size=25)
-        found = kendall(x, x + draw.normal(size=25), permutations=10)
-        hits += found.low < 0.5 < found.high  # 2/π asin(ρ) with ρ = √.5
-    assert hits >= 180
 
 
 def test_correlations_of_the_same_things_are_compared(draw):

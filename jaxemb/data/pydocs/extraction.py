@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jaxemb
-from jaxemb.data.duplicates import Groups, join_near, normalise, split_of
+from jaxemb.data.duplicates import groups_of_copies, normalise, split_of
 from jaxemb.data.progress import Progress
 from jaxemb.data.pydocs.compiled import ALLOWED
 from jaxemb.data.pydocs.installation import LIBRARY, installed, sources
@@ -148,11 +148,8 @@ def _assign_splits(records: list[dict[str, Any]]) -> None:
     module alone would put one text on both sides. Records with an equal summary, body or code, or
     nearly equal documentation, take the first of their modules in the alphabet instead.
     """
-    groups = Groups(len(records))
-    for key in (_summary_key, _body_key, _code_key):
-        groups.join_equal(key(record) for record in records)
-    join_near(groups, [f"{r['summary']}\n{r['body']}" for r in records])
-    labels = groups.labels()
+    keys = ([key(record) for record in records] for key in (_summary_key, _body_key, _code_key))
+    labels = groups_of_copies([f"{r['summary']}\n{r['body']}" for r in records], keys)
     modules: dict[int, str] = {}
     for label, record in zip(labels, records, strict=True):
         modules[label] = min(modules.get(label, record["module"]), record["module"])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from jaxemb.config import UsageError
+from jaxemb.config.files import given_path, leftovers, whole_folder, write_whole
 
 VERSION = "1.1.0"  # raise it with every change of what the records hold
 
@@ -26,7 +27,7 @@ _SEPARATOR = "\n"  # no qualified name has a line break
 
 def cache_folder() -> Path:
     """Where built data is kept: `$JAXEMB_CACHE`, or `~/.cache/jaxemb`."""
-    return Path(os.environ.get("JAXEMB_CACHE") or Path.home() / ".cache" / "jaxemb")
+    return given_path(os.environ.get("JAXEMB_CACHE") or "~/.cache/jaxemb")
 
 
 class Records(Sequence):
@@ -94,11 +95,10 @@ def built(folder: Path, build: Callable[[Path], None]) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder.with_name(folder.name + ".lock")):
             if not folder.is_dir():
-                for leftover in folder.parent.glob(f"{folder.name}.building-*"):
+                for leftover in leftovers(folder):
                     shutil.rmtree(leftover)
-                partial = folder.with_name(f"{folder.name}.building-{os.getpid()}")
-                _build_in(partial, build)
-                os.rename(partial, folder)
+                with whole_folder(folder) as staging:
+                    build(staging)
     except OSError as error:
         raise UsageError(
             f"cannot write the data cache {folder.parent}: {error.strerror or error} "
@@ -107,19 +107,10 @@ def built(folder: Path, build: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _build_in(partial: Path, build: Callable[[Path], None]) -> None:
-    partial.mkdir()
-    try:
-        build(partial)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-
-
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a lock between processes; the kernel frees it when its holder dies, however it dies."""
-    with open(path, "a") as file:
+    with open(path, "a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -130,4 +121,4 @@ def _locked(path: Path) -> Iterator[None]:
 
 def write_about(folder: Path, about: dict[str, Any]) -> None:
     """Write what the corpus is, beside it."""
-    (folder / "about.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n")
+    write_whole(folder / "about.json", json.dumps(about, indent=2, sort_keys=True) + "\n")

@@ -4,10 +4,10 @@ import abc
 import dataclasses
 import functools
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 from jaxemb.config import Part, UsageError
+from jaxemb.config.files import given_path
 from jaxemb.evaluation.paraphrase import synonyms
 
 Alternatives = Mapping[str, tuple[str, ...]]
@@ -89,7 +89,7 @@ def _frozen(found: Mapping[str, list[str]]) -> Alternatives:
 def _read(path: str, content: str) -> Alternatives:
     """The content's hash is there to be part of the cache's key."""
     try:
-        lines = _lines(Path(path).read_text(encoding="utf-8-sig"))
+        lines = _lines(given_path(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The synonyms in {path} cannot be read: {error}.") from error
     sets = [_words(line.lower()) for line in lines if not line.startswith("#")]

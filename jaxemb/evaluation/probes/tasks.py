@@ -11,8 +11,8 @@ from jaxemb.evaluation.classification import judge_classes
 from jaxemb.evaluation.probes.classifiers import Classifier, Logistic, expected_grades
 from jaxemb.evaluation.problems import LabelData, PairData, PairProblem
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks
-from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
+from jaxemb.statistics.similarities import unit_rows
 from jaxemb.vectors.cache import Embed
 
 
@@ -125,7 +125,7 @@ def pair_features(
     embed: Embed, pairs: PairProblem, role: str, sides: bool = False
 ) -> Float32[np.ndarray, "pairs features"]:
     """`[|u - v|, u * v]` of unit vectors, and `[u, v]` before them where `sides` asks for them."""
-    first, second = np.split(unit(embed(pairs.first + pairs.second, role)), 2)
+    first, second = np.split(unit_rows(embed(pairs.first + pairs.second, role)), 2)
     own = [first, second] if sides else []
     return np.concatenate([*own, np.abs(first - second), first * second], axis=1)
 

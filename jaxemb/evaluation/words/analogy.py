@@ -12,9 +12,8 @@ from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.words.problems import AnalogyData, AnalogyProblem
 from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.evaluation.words.unknown import Counted, Unknown, has_vector
-from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import ROUNDING
+from jaxemb.statistics.similarities import ROUNDING, unit_rows
 from jaxemb.vectors.cache import Embed
 
 Cosines = Float32[np.ndarray, "questions candidates"]
@@ -103,7 +102,7 @@ class Analogy(Task):
         )
         number = {word: place for place, word in enumerate(words)}
         questions = np.array([[number[word] for word in question] for question in spelt], np.int32)
-        vectors = unit(embed(words, self.role))
+        vectors = unit_rows(embed(words, self.role))
         known = has_vector(vectors)
         kept = self.unknown.kept(known[questions].all(axis=1))
         places = answer_places(vectors, known, questions[kept], self.rule)

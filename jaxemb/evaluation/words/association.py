@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.words.problems import AssociationData
-from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.metrics import effect_size
 from jaxemb.statistics.result import Result
+from jaxemb.statistics.similarities import unit_rows
 from jaxemb.vectors.cache import Embed
 
 
@@ -46,9 +46,9 @@ class Association(Task):
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
-        targets = unit(embed(problem.first_targets + problem.second_targets, self.role))
-        first = unit(embed(problem.first_attributes, self.role))
-        second = unit(embed(problem.second_attributes, self.role))
+        targets = unit_rows(embed(problem.first_targets + problem.second_targets, self.role))
+        first = unit_rows(embed(problem.first_attributes, self.role))
+        second = unit_rows(embed(problem.second_attributes, self.role))
         association = (targets @ first.T).mean(axis=1) - (targets @ second.T).mean(axis=1)
         association = association.astype(np.float64)
         group = np.repeat([0, 1], [len(problem.first_targets), len(problem.second_targets)])

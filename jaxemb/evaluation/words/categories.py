@@ -11,9 +11,8 @@ from jaxemb.evaluation.problems import LabelData
 from jaxemb.evaluation.pydocs import PyDocsLabels
 from jaxemb.evaluation.words.problems import OutlierData, OutliersFromLabels
 from jaxemb.evaluation.words.spelling import Spelling, spelled
-from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import ROUNDING
+from jaxemb.statistics.similarities import ROUNDING, unit_rows
 from jaxemb.vectors.cache import Embed
 
 
@@ -44,7 +43,7 @@ class Categorisation(Task):
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
-        vectors = unit(embed(spelled(problem.texts, self.spelling), self.role))
+        vectors = unit_rows(embed(spelled(problem.texts, self.spelling), self.role))
         groups = len(np.unique(problem.labels))
         found = np.stack([assign(vectors, groups, seed) for seed in range(self.runs)], axis=1)
         return self.scored({"assignment": found, "label": problem.labels}, problem.clusters)
@@ -85,7 +84,7 @@ class OutlierDetection(Task):
             for group, outlier in zip(problem.groups, problem.outliers, strict=True)
             for text in (*group, outlier)
         ]
-        vectors = unit(embed(spelled(texts, self.spelling), self.role))
+        vectors = unit_rows(embed(spelled(texts, self.spelling), self.role))
         ends = np.cumsum([len(group) + 1 for group in problem.groups])[:-1]
         shares = np.array([outlier_place(part) for part in np.split(vectors, ends)])
         correct = (shares == 1).astype(np.float64)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from jaxemb.config import UsageError, fingerprint
+from jaxemb.config.files import given_path
 from jaxemb.data.tables import Row, read_rows
 from jaxemb.evaluation.files import column, numbers, select
 from jaxemb.evaluation.problems import (
@@ -242,7 +243,7 @@ class TaggedFile(TaggingData):
 def of_files(paths: Sequence[str | Path], settings: str = "") -> str:
     """Fingerprint of the files' bytes and of the settings that choose among their rows."""
     try:
-        hashes = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths]
+        hashes = [hashlib.sha256(given_path(path).read_bytes()).hexdigest() for path in paths]
     except OSError as error:
         raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
     return fingerprint([*hashes, settings])[:16]

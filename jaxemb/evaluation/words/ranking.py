@@ -9,9 +9,8 @@ from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 from jaxemb.evaluation.pydocs import PyDocsRetrieval
 from jaxemb.evaluation.words.spelling import Spelling, spelled
-from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import ROUNDING
+from jaxemb.statistics.similarities import ROUNDING, unit_rows
 from jaxemb.vectors.cache import Embed
 
 
@@ -40,8 +39,8 @@ class AnswerRank(Task):
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
-        queries = unit(embed(spelled(problem.queries, self.spelling), "query"))
-        documents = unit(embed(spelled(problem.documents, self.spelling), "document"))
+        queries = unit_rows(embed(spelled(problem.queries, self.spelling), "query"))
+        documents = unit_rows(embed(spelled(problem.documents, self.spelling), "document"))
         rank = first_ranks(queries, documents, problem)
         records = {
             "mrr": 1 / rank,

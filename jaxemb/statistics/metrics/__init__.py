@@ -13,6 +13,7 @@ from jaxemb.statistics.metrics.pairs import (
     best_precision,
     best_recall,
     pearson,
+    ranks,
     roc_auc,
     spearman,
 )

@@ -3,19 +3,28 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Int, Num
+from jaxtyping import Float, Float64, Int, Num
+
+
+def ranks(values: Num[np.ndarray, "..."], axis: int | None = None) -> Float64[np.ndarray, "..."]:
+    """Places from the smallest value, 1, to the largest; ties share their mean rank.
+
+    Over the whole array, or along an axis. Reference: scipy.stats.rankdata.
+
+    Example:
+        >>> ranks(np.array([0.3, 0.1, 0.3])).tolist()
+        [2.5, 1.0, 2.5]
+    """
+    from scipy.stats import rankdata
+
+    return rankdata(np.asarray(values, np.float64), axis=axis)
 
 
 def spearman(
     prediction: Float[np.ndarray, " examples"], gold: Float[np.ndarray, " examples"]
 ) -> float:
-    """Pearson correlation of the ranks, ties sharing their mean rank; 0 if one side is constant.
-
-    Reference: scipy.stats.rankdata.
-    """
-    from scipy.stats import rankdata
-
-    return pearson(rankdata(prediction), rankdata(gold))
+    """Pearson correlation of the ranks, ties sharing their mean rank; 0 if one side is constant."""
+    return pearson(ranks(prediction), ranks(gold))
 
 
 def pearson(
@@ -110,13 +119,11 @@ def roc_auc(
 
     0.5 where one kind is missing. Reference: sklearn.metrics.roc_auc_score.
     """
-    from scipy.stats import rankdata
-
     positive = np.asarray(gold) > 0
     hits, rest = int(positive.sum()), int((~positive).sum())
     if not hits or not rest:
         return 0.5
-    return float((rankdata(prediction)[positive].sum() - hits * (hits + 1) / 2) / (hits * rest))
+    return float((ranks(prediction)[positive].sum() - hits * (hits + 1) / 2) / (hits * rest))
 
 
 CORRELATIONS: dict[str, Callable[..., float]] = {"spearman": spearman, "pearson": pearson}

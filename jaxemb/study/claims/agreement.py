@@ -66,8 +66,7 @@ class AgreesInStructure(Claim):
     """Two arms see the same similarities: their matrices correlate by more than a number.
 
     The metric names a task with the records `matrix`, such as `SimilarityStructure`. The interval
-    is over examples, each left out with its row and its column; `jaxemb.analysis.mantel` gives the
-    permutation test of no agreement at all.
+    is over examples, each left out with its row and its column.
     """
 
     arm: str

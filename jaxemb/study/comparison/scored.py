@@ -1,13 +1,13 @@
 """Finished runs, arms over their seeds, and results of `jaxemb eval`, read alike."""
 
 import dataclasses
-import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jaxemb.config import UsageError, from_json, to_json
+from jaxemb.config.files import read_json
 from jaxemb.statistics.result import Result
 from jaxemb.study.runs import read_results
 
@@ -136,15 +136,3 @@ def _scores_alone(described: Mapping[str, Any]) -> dict[str, Result]:
         metrics.setdefault(task, {})[metric] = value
     data = described.get("data", {})
     return {task: Result(metrics=found, data=data.get(task, "")) for task, found in metrics.items()}
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}.") from error

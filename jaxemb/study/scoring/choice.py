@@ -59,7 +59,7 @@ def _suite(model: Path, choice: Choice) -> Suite:
         raise UsageError("--families chooses among the sets of a suite: name one with --suite")
     described = model / "run.json"
     if described.exists():
-        recipe = from_json(json.loads(described.read_text())["recipe"])
+        recipe = from_json(json.loads(described.read_text(encoding="utf-8"))["recipe"])
         return Suite("run", recipe.evaluation)
     return Suite("pydocs", pydocs_tasks())
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from jaxemb.config import UsageError, from_json, provenance, to_json
+from jaxemb.config.files import write_whole, writing_to
 from jaxemb.evaluation import Suite, Task, contamination, flatten
 from jaxemb.interop import load
 from jaxemb.model import Embedding, Model
@@ -106,14 +107,12 @@ def write(folder: Path, found: dict[str, Any], results: dict[str, Result]) -> Pa
     Raises:
         UsageError: the folder cannot be written.
     """
-    try:
+    with writing_to(folder):
         (folder / "examples").mkdir(parents=True, exist_ok=True)
         for name, result in results.items():
             result.save(folder / "examples" / f"{name}.npz")
         path = folder / "results.json"
-        path.write_text(json.dumps(found, indent=1, default=float, ensure_ascii=False))
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from error
+        write_whole(path, json.dumps(found, indent=1, default=float, ensure_ascii=False))
     return path
 
 
@@ -144,7 +143,7 @@ def _described(run: Path) -> dict[str, Any]:
     described = run / "run.json"
     if not described.exists():
         raise UsageError(f"there is no run in {run}: no {described}")
-    return json.loads(described.read_text())
+    return json.loads(described.read_text(encoding="utf-8"))
 
 
 # --- how it is embedded

@@ -1,0 +1,155 @@
+"""Files and folders that are there whole or not at all, and paths as people write them."""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jaxemb.config.parts import UsageError
+
+
+def given_path(path: str | os.PathLike) -> Path:
+    """A path as a person gave it: `~` is the home folder, and `~name` that of a user.
+
+    Example:
+        >>> given_path("~/runs") == Path.home() / "runs"
+        True
+    """
+    return Path(os.path.expanduser(path))
+
+
+def read_json(path: Path, default: Any = None) -> Any:
+    """The content of a JSON file; `default`, where it is given, stands for a file that is not there.
+
+    Raises:
+        UsageError: it cannot be read, or there is none and no default.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if default is not None:
+            return default
+        raise UsageError(f"{path} cannot be read: there is no such file.") from None
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+    ) as error:  # no JSON, no UTF-8, or nested too deeply
+        raise UsageError(f"{path} cannot be read: {error}.") from error
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    """An object for each line of a file that grows while a process runs; none without the file.
+
+    A kill may cut the last line short: such a line is left out.
+    """
+    found = []
+    with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8") as lines:
+        for line in lines:
+            with contextlib.suppress(json.JSONDecodeError):
+                found.append(json.loads(line))
+    return found
+
+
+@contextlib.contextmanager
+def writing_to(place: str | os.PathLike) -> Iterator[None]:
+    """What the system refuses inside (no permission, no space) becomes one sentence.
+
+    Raises:
+        UsageError: an `OSError` was raised.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{place} cannot be written: {error.strerror or error}.") from error
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to: what is there takes the place of `path` when the block ends.
+
+    No reader finds half of a file, and of several writers the last one stays. Where the block
+    raises, nothing is left of it.
+
+    Example:
+        >>> import tempfile
+        >>> place = Path(tempfile.mkdtemp()) / "vectors.txt"
+        >>> with whole_file(place) as staging:
+        ...     written = staging.write_text("0.5")
+        >>> place.read_text(), len(list(place.parent.iterdir()))
+        ('0.5', 1)
+    """
+    staging = _beside(path)
+    try:
+        yield staging
+        os.replace(staging, path)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: str) -> None:
+    """Writes a text file in UTF-8 as `whole_file` does."""
+    with whole_file(path) as staging:
+        staging.write_text(content, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside `path` to fill: it becomes `path` when the block ends.
+
+    Folders above it are made. Where `path` has content by then, such as what another writer put
+    there first, that stays; to write it anew, `discard` it at the end of the block. Where the block
+    raises, nothing is left of it.
+
+    Example:
+        >>> import tempfile
+        >>> place = Path(tempfile.mkdtemp()) / "model"
+        >>> with whole_folder(place) as staging:
+        ...     written = (staging / "model.json").write_text("{}")
+        >>> [file.name for file in place.iterdir()]
+        ['model.json']
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = _beside(path)
+    staging.mkdir()
+    try:
+        yield staging
+        try:
+            staging.rename(path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def discard(folder: Path) -> None:
+    """Removes a folder at once for those who look for it, and then its files; none is no error."""
+    aside = _beside(folder)
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def leftovers(path: Path) -> list[Path]:
+    """What killed writers of `path` left beside it; what a living one is at work on looks the same."""
+    length = len(_beside(path).name)
+    return [
+        other
+        for other in path.parent.iterdir()
+        if other.name.startswith(_MARK)
+        and other.name.endswith(f"-{path.name}")
+        and len(other.name) == length
+    ]
+
+
+_MARK = ".writing-"
+
+
+def _beside(path: Path) -> Path:
+    """The name ends alike: some libraries go by the ending."""
+    return path.with_name(f"{_MARK}{os.urandom(4).hex()}-{path.name}")
