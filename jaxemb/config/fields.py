@@ -28,6 +28,7 @@ from jaxemb.config.ranges import Range, in_range
 
 # Rooms above a room that have parts for its slots.
 _FILLED_BY = {
+    "data": ("vectors",),
     "training": ("fitting", "adaptation"),
     "model": ("fitting", "adaptation", "interop"),
 }

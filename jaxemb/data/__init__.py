@@ -29,4 +29,5 @@ from jaxemb.data.views import (
     lexical_overlap,
     numbered,
 )
+from jaxemb.data.windows import Windows
 from jaxemb.data.wrappers import HardNegatives, NameRemoved, ShuffledPositives

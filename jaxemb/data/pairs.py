@@ -92,13 +92,13 @@ class StratifiedPairs(Pairs):
                 f"{type(self.view).__name__} has {', '.join(self.view.columns)}"
             )
 
-    def batches(self, model: Any, *, seed: int) -> BatchIterator:
-        examples = self.examples()
+    def batches_of(
+        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+    ) -> BatchIterator:
+        """Batches of these examples, each of one family."""
         families = np.array([example["family"] for example in examples])
         order = Stratified(families, self.exponent)
-        return batches(
-            examples, self.columns, model, batch_size=self.batch_size, seed=seed, order=order
-        )
+        return batches(examples, columns, model, batch_size=self.batch_size, seed=seed, order=order)
 
 
 @dataclass(frozen=True, kw_only=True)

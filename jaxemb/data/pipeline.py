@@ -165,15 +165,32 @@ def batches(
             f"the data has {len(examples)} examples, fewer than batch_size={batch_size}"
         )
 
-    encoders = _Encoders(model, remember=len(examples) <= _REMEMBERED)
+    of_examples = maker(columns, model, remember=len(examples) <= _REMEMBERED)
 
     def make(indices: np.ndarray) -> Batch:
-        chosen = [examples[i] for i in indices.tolist()]
-        tasks = [e.get("task", "") for e in chosen]
-        return {name: _column(name, [e[name] for e in chosen], tasks, encoders) for name in columns}
+        return of_examples([examples[i] for i in indices.tolist()])
 
     about = {"size": len(examples), "batch": batch_size, "seed": seed, **order.about}
     return BatchIterator(make, order(len(examples), batch_size, seed), about)
+
+
+def maker(
+    columns: Sequence[str], model: Any, *, remember: bool
+) -> Callable[[Sequence[dict[str, Any]]], Batch]:
+    """Examples to a batch of their columns.
+
+    Args:
+        columns: which of the examples' fields.
+        model: as in `batches`.
+        remember: keep the ids of every text that was read.
+    """
+    encoders = _Encoders(model, remember=remember)
+
+    def make(chosen: Sequence[dict[str, Any]]) -> Batch:
+        tasks = [e.get("task", "") for e in chosen]
+        return {name: _column(name, [e[name] for e in chosen], tasks, encoders) for name in columns}
+
+    return make
 
 
 class _Encoders:

@@ -38,6 +38,7 @@ from jaxemb.losses.info_nce import (
 )
 from jaxemb.losses.layer_wise import LayerWise
 from jaxemb.losses.matryoshka import Matryoshka, SampledDimension
+from jaxemb.losses.negative_sampling import NegativeSampling
 from jaxemb.losses.similarity import Cosine, Dot, MaxSim, Similarity, SparseDot, unit
 from jaxemb.losses.temperature import LearnedTemperature, Temperature
 from jaxemb.losses.wrapper import Wrapper

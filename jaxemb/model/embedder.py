@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from jaxemb.encoders import Encoder
-from jaxemb.heads import Head, Normalize
+from jaxemb.heads import Head, Normalize, Output
 from jaxemb.losses import Cosine, Similarity
 from jaxemb.model.network import Params
 from jaxemb.model.tower import OneTower
@@ -20,8 +20,16 @@ from jaxemb.tokens import TokenEmbedding
 class Embedder(OneTower):
     """Text to one vector: `head(pooling(encoder(tokens(text))))`; parameters are passed in.
 
-    With a pooling such as `EachToken` a text has several vectors. `similarity` says how vectors
-    are compared when texts are searched for.
+    With a pooling such as `EachToken` a text has several vectors.
+
+    Args:
+        text: how text becomes ids.
+        tokens: ids to vectors.
+        encoder: vectors to hidden states.
+        pooling: hidden states to a vector, or several.
+        head: vectors to the vectors that are returned.
+        output: hidden states to logits of the vocabulary, for losses that predict tokens.
+        similarity: how vectors are compared when texts are searched for.
 
     Example:
         >>> params = embedder.init(jax.random.key(0))
@@ -33,6 +41,7 @@ class Embedder(OneTower):
     encoder: Encoder
     pooling: Pooling
     head: Head = dataclasses.field(default_factory=Normalize)
+    output: Output | None = None
     similarity: Similarity = Cosine()
 
     @property

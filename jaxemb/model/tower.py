@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Float32
 
 from jaxemb.config import UsageError
 from jaxemb.encoders import Encoder
-from jaxemb.heads import Head
+from jaxemb.heads import Head, Output
 from jaxemb.losses import Embedded
 from jaxemb.model.network import Network, Params
 from jaxemb.pooling import Pooling
@@ -32,6 +32,7 @@ class OneTower(Network, abc.ABC):
     encoder: Encoder
     pooling: Pooling
     head: Head
+    output: ClassVar[Output | None] = None
 
     @abc.abstractmethod
     def place(self, tokens: Params, batch: Any) -> tuple[Array, Bool[Array, "batch tokens"]]:
@@ -79,6 +80,9 @@ class OneTower(Network, abc.ABC):
         params = {"tokens": tokens, "encoder": encoder.get("params", {})}
         vectors, params["pooling"] = _created(self.pooling, keys["pooling"], params, states, mask)
         _, params["head"] = _created(self.head, keys["head"], params, vectors)
+        if self.output is not None:
+            own = jax.random.fold_in(key, 1)
+            _, params["output"] = _created(self.output, own, params, states[-1])
         return params
 
     def hidden(
@@ -125,6 +129,20 @@ class OneTower(Network, abc.ABC):
     ) -> Float32[Array, "batch *items dim"]:
         """Vectors of a batch of texts, `[batch, dim]`."""
         return self.vectors(params, batch, keys=keys).vectors
+
+    def logits(self, params: Params, batch: Any, *, keys: Array | None = None) -> Embedded:
+        """Scores of every piece of the vocabulary at each token, `[batch, tokens, vocabulary]`.
+
+        The ids of the tokens stand in `extra["ids"]`.
+
+        Raises:
+            UsageError: the network has no `output`.
+        """
+        if self.output is None:
+            raise UsageError("This network predicts no tokens: give it an output.")
+        states, mask, extra = self.hidden(params, batch, keys=keys)
+        scores = self.output.apply(variables(params, "output"), states[-1])
+        return Embedded(scores, mask, {**extra, "ids": jnp.asarray(batch.ids)})
 
     def depths(
         self, params: Params, batch: Any, *, keys: Array | None = None

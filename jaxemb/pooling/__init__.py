@@ -11,3 +11,4 @@ from jaxemb.pooling.basic import (
     RootLengthSum,
 )
 from jaxemb.pooling.combined import Concatenation, LayerConcatenation, Min, PowerMean
+from jaxemb.pooling.vocabulary import VocabularyMax

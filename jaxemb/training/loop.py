@@ -144,6 +144,8 @@ class _Run:
         self, interrupt: Interrupt, checkpoints: Checkpoints | None, evaluate: Evaluate | None
     ) -> None:
         """Every step that is left."""
+        if self.done == 0:
+            self.batches.renew(0, self.model)
         while self.done < self.total:
             self.dispatch(next(self.batches))
             last = self.done == self.total or interrupt.asked

@@ -2,6 +2,7 @@
 
 from jaxemb.vectors.cache import Embed, EmbeddingCache, Usage, check_vectors, of_kind
 from jaxemb.vectors.files import VectorFile, key_of
+from jaxemb.vectors.mining import Mined, mine
 from jaxemb.vectors.store import (
     EmbeddingStore,
     clear_store,
@@ -9,3 +10,4 @@ from jaxemb.vectors.store import (
     store_limit,
     stored_files,
 )
+from jaxemb.vectors.teachers import Taught

@@ -1,0 +1,40 @@
+"""Weights of a vocabulary's words, read off what a language model would predict at each token."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Float32
+
+from jaxemb.heads import LanguageModelHead, Output
+from jaxemb.pooling.base import Pooling, last_layer
+
+
+class VocabularyMax(Pooling, kw_only=True):
+    """One weight per piece of the vocabulary, mostly 0 once trained.
+
+    `y_v = max_t log(1 + max(0, logits_tv))` over the real tokens; a text without any gives zeros.
+
+    Attributes:
+        output: hidden states to logits `[batch, tokens, vocabulary]`; by default tied to the token
+            table.
+
+    Example:
+        >>> table = jnp.eye(3)
+        >>> states = jnp.array([[[[2.0, -1.0, 0.0], [0.0, 1.0, 0.0]]]])
+        >>> weights = VocabularyMax().apply({"tied": {"table": table}}, states, jnp.ones((1, 2), bool))
+        >>> weights.round(3).tolist()
+        [[1.099, 0.693, 0.0]]
+
+    Reference: Formal et al., SPLADE v2, arXiv:2109.10086.
+    """
+
+    output: Output = dataclasses.field(default_factory=LanguageModelHead)
+
+    @nn.compact
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch vocabulary"]:
+        nn.share_scope(self, self.output)
+        weights = jnp.log1p(nn.relu(self.output(last_layer(states))))
+        return jnp.max(jnp.where(mask[..., None], weights, 0.0), axis=1)

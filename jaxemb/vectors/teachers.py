@@ -1,0 +1,93 @@
+"""Data with a teacher's vectors beside the texts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxemb.config import UsageError, fingerprint
+from jaxemb.data import Batches, Dataset, Pairs
+from jaxemb.model import Embedding, Start
+from jaxemb.vectors.store import EmbeddingStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taught(Dataset):
+    """The inner pairs, with what a teacher makes of their texts, kept on disk by text.
+
+    Adds `<column>_teacher` `[dim]` for each text column, `[k, dim]` for negatives, and
+    `teacher_score`, the teacher's cosine of query and positive.
+
+    Args:
+        inner: gives the texts.
+        teacher: whose vectors; scored as it starts.
+        of: the columns of texts that the teacher reads.
+
+    Raises:
+        UsageError: a column that the inner data does not have.
+
+    Example:
+        >>> Taught(teacher=Pretrained("all-MiniLM-L6-v2")).columns[-2:]  # doctest: +SKIP
+        ('positive_teacher', 'teacher_score')
+    """
+
+    inner: Pairs = Pairs()
+    teacher: Start
+    of: tuple[str, ...] = ("query", "positive")
+
+    def __post_init__(self) -> None:
+        for name in self.of:
+            if name not in self.inner.columns:
+                raise UsageError(
+                    f"Taught reads the column {name!r}; the inner data has "
+                    f"{', '.join(self.inner.columns)}."
+                )
+
+    @property
+    def batch_size(self) -> int:
+        """The inner data's."""
+        return self.inner.batch_size
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        score = ("teacher_score",) if {"query", "positive"} <= set(self.of) else ()
+        return (*self.inner.columns, *(f"{name}_teacher" for name in self.of), *score)
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def texts(self) -> Iterator[str]:
+        return self.inner.texts()
+
+    def examples(self) -> list[dict[str, Any]]:
+        """The inner examples with the teacher's vectors."""
+        examples = self.inner.examples()
+        embed = EmbeddingStore(Embedding(self.teacher.start(jax.random.key(0))), name="teacher")
+        found = {name: _vectors(embed, [e[name] for e in examples], name) for name in self.of}
+        extended = []
+        for row, example in enumerate(examples):
+            taught = {f"{name}_teacher": found[name][row] for name in self.of}
+            if "teacher_score" in self.columns:
+                taught["teacher_score"] = float(found["query"][row] @ found["positive"][row])
+            extended.append({**example, **taught})
+        return extended
+
+    def batches(self, model: Any, *, seed: int) -> Batches:
+        return self.inner.batches_of(self.examples(), self.columns, model, seed=seed)
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, [self.inner.fingerprint(), self.teacher.fingerprint()])
+
+
+def _vectors(embed: EmbeddingStore, texts: list[Any], column: str) -> list[np.ndarray]:
+    """A vector for each text, or rows of them where an example has several texts."""
+    role = "query" if column == "query" else "document"
+    counts = [len(text) if isinstance(text, tuple) else 1 for text in texts]
+    flat = [one for text in texts for one in (text if isinstance(text, tuple) else (text,))]
+    parts = np.split(np.asarray(embed(flat, role)), np.cumsum(counts)[:-1])
+    return [
+        part if isinstance(text, tuple) else part[0]
+        for part, text in zip(parts, texts, strict=True)
+    ]
