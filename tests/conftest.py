@@ -41,6 +41,7 @@ ON_EIGHT_DEVICES = (
     "test_checkpoint.py",
     "test_sharded.py",
     "test_parallel_encoding.py",
+    "test_probes.py",
 )
 
 
