@@ -40,6 +40,21 @@ from jaxemb.losses.candidates import (
     RelativelyGuided,
     SameFamily,
 )
+from jaxemb.losses.classification import (
+    Classification,
+    Difference,
+    First,
+    PairClassifier,
+    PairFeature,
+    Product,
+    Second,
+)
+from jaxemb.losses.distillation import (
+    MarginDistillation,
+    Projected,
+    ScoreDistillation,
+    VectorDistillation,
+)
 from jaxemb.losses.embedded import (
     Depths,
     Embedded,
@@ -51,10 +66,52 @@ from jaxemb.losses.embedded import (
     flat_items,
     stacked,
 )
+from jaxemb.losses.extras import FromExtra, RouterBalance, SparseReconstruction
 from jaxemb.losses.info_nce import InfoNCE, info_nce
+from jaxemb.losses.language import (
+    BagOfWords,
+    MaskedLanguageModel,
+    MaskedNextToken,
+    NextToken,
+    TokenLoss,
+)
 from jaxemb.losses.layer_wise import LayerWise
 from jaxemb.losses.matryoshka import Matryoshka, SampledDimension
+from jaxemb.losses.pairs import (
+    CoSENT,
+    HardMarginPairs,
+    MarginPairs,
+    PairCrossEntropy,
+    ScoreRegression,
+)
+from jaxemb.losses.progressive import Progressive
 from jaxemb.losses.queue import Memory, NoMemory, Queue
+from jaxemb.losses.ranking import (
+    EqualPairs,
+    EqualPlaces,
+    HalvingPlaces,
+    LambdaLoss,
+    LambdaRank,
+    ListMLE,
+    ListNet,
+    NDCGLoss1,
+    NDCGLoss2,
+    NDCGLoss2PP,
+    PairWeights,
+    PlaceWeights,
+    RankNet,
+    RankRegression,
+)
+from jaxemb.losses.regularisers import (
+    Alignment,
+    EffectiveRank,
+    Flops,
+    GlobalOrthogonality,
+    OwnQuery,
+    Regulariser,
+    SpreadOut,
+    Uniformity,
+)
 from jaxemb.losses.reweighting import (
     AdditiveMargin,
     AllNegatives,
@@ -71,6 +128,8 @@ from jaxemb.losses.reweighting import (
     Selection,
     Softmax,
 )
+from jaxemb.losses.scores import Compared, Listed, PairScores, Scored, Scorer
+from jaxemb.losses.sigmoid import SigmoidPairs
 from jaxemb.losses.similarity import (
     Angle,
     Cosine,
@@ -78,8 +137,26 @@ from jaxemb.losses.similarity import (
     Euclidean,
     Manhattan,
     MaxSim,
+    MeanSquare,
     Similarity,
     unit,
 )
+from jaxemb.losses.structure import (
+    NeighbourDistillation,
+    OrderDistillation,
+    SimilarityDistillation,
+    Structure,
+)
+from jaxemb.losses.supervised import SupervisedContrastive
 from jaxemb.losses.temperature import LearnedTemperature, Temperature
+from jaxemb.losses.total import Sum
+from jaxemb.losses.triplets import (
+    BatchAllTriplet,
+    BatchHardSoftTriplet,
+    BatchHardTriplet,
+    BatchSemiHardTriplet,
+    BatchTriplets,
+    HardestNegative,
+    Triplet,
+)
 from jaxemb.losses.wrapper import Wrapper

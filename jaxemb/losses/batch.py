@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float32, Int
+from jaxtyping import Array, Bool, Float32, Int
 
 from jaxemb.losses.base import Columns, column, row_weights
 from jaxemb.losses.candidates import Identity, Pairs
@@ -52,7 +52,7 @@ def by_role(columns: Columns, shape: str, axis: str | None, remembered: Side | N
         remembered: further documents, equal on every device.
     """
     columns = _without_half_a_teacher(columns)
-    query, positive = _texts(columns, "query", shape), _texts(columns, "positive", shape)
+    query, positive = texts(columns, "query", shape), texts(columns, "positive", shape)
     rows_here = query.vectors.shape[0]
     pair = own_rows(rows_here, axis)
     weight = row_weights(columns, rows_here)
@@ -73,8 +73,8 @@ def by_role(columns: Columns, shape: str, axis: str | None, remembered: Side | N
 
 def _without_half_a_teacher(columns: Columns) -> Columns:
     # Vectors of another model for some of the texts say nothing about the others.
-    texts = [name for name in ("query", "positive", "negatives") if name in columns]
-    names = [f"{name}_teacher" for name in texts]
+    present = [name for name in ("query", "positive", "negatives") if name in columns]
+    names = [f"{name}_teacher" for name in present]
     if all(name in columns for name in names):
         return columns
     return {name: value for name, value in columns.items() if name not in names}
@@ -87,7 +87,8 @@ def _pairs(queries: Side) -> Pairs | None:
     return Pairs(identity.query, identity.document, queries.weight > 0)
 
 
-def _texts(columns: Columns, name: str, shape: str) -> Embedded:
+def texts(columns: Columns, name: str, shape: str) -> Embedded:
+    """What was embedded of a column, without `extra`; of the rank of `shape`."""
     column(columns, name, shape)
     return embedded(columns[name]).plain
 
@@ -128,14 +129,22 @@ def _agreement(columns: Columns) -> Array | None:
     return jnp.sum(unit(query) * unit(positive), axis=-1)
 
 
+def hard_negatives(columns: Columns, shape: str) -> tuple[Embedded, Bool[Array, "rows k"]]:
+    """The column `negatives`, and which of them are there: rows may have unequal numbers."""
+    found = texts(columns, "negatives", shape.replace("rows", "rows negatives"))
+    rows, k = found.vectors.shape[:2]
+    if found.real is None:
+        return found, jnp.ones((rows, k), bool)
+    if found.vectors.ndim == 3:
+        return Embedded(found.vectors), found.real
+    # Of many vectors each: a negative without a real one is not there.
+    return found, jnp.any(found.real, axis=-1)
+
+
 def _negatives(columns: Columns, shape: str, pair: Array, weight: Array) -> Side:
-    negatives = _texts(columns, "negatives", shape.replace("rows", "rows negatives"))
-    rows, k = negatives.vectors.shape[:2]
-    present = jnp.broadcast_to(weight[:, None], (rows, k))
-    if negatives.real is not None and negatives.vectors.ndim == 3:
-        # Rows may have unequal numbers of negatives: those that are not there are nobody's.
-        present = present * negatives.real
-        negatives = Embedded(negatives.vectors)
+    negatives, there = hard_negatives(columns, shape)
+    rows, k = there.shape
+    present = weight[:, None] * there
 
     def repeated(x: Array) -> Array:
         return jnp.broadcast_to(x[:, None], (rows, k))

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float32, Int, Key
 
 from jaxemb.config import Part, UsageError
 from jaxemb.losses.batch import Batch, Side
-from jaxemb.losses.candidates import Candidates
+from jaxemb.losses.candidates import Candidates, Identity
 from jaxemb.losses.embedded import Embedded
 from jaxemb.losses.similarity import Similarity, unit
 
@@ -245,7 +245,7 @@ def _own(batch: Batch, block: Block) -> Side:
 
 
 def _kept(rows: Side, own: Side, candidates: Candidates, batch: Batch) -> Bool[Array, "rows k"]:
-    def one(row: Array, items: Array) -> Array:
+    def one(row: Identity, items: Identity) -> Array:
         keep = candidates.keep(jax.tree.map(lambda x: x[None], row), items, batch.pairs)
         return jnp.ones(own.weight.shape[1], bool) if keep is None else keep[0]
 

@@ -109,6 +109,21 @@ class Manhattan(Similarity):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class MeanSquare(Similarity):
+    r"""$s(a, b) = -\frac{1}{d} \lVert a - b \rVert_2^2$ for vectors of $d$ numbers.
+
+    Example:
+        >>> MeanSquare()(jnp.array([[3.0, 4.0]]), jnp.array([[1.0, 4.0]])).tolist()
+        [[-2.0]]
+    """
+
+    def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
+        """`[rows, columns]` negative mean squares of differences."""
+        rows, columns = _one_each(rows), _one_each(columns)
+        return -_squares(rows, columns) / rows.shape[-1]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Angle(Similarity):
     r"""How far the quotient of two vectors, read as complex numbers, is from turning by 90 degrees.
 
