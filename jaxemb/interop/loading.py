@@ -6,7 +6,7 @@ from pathlib import Path
 from jaxemb.config import UsageError, from_json
 from jaxemb.config.files import given_path, read_json
 from jaxemb.model.model import FORMAT, Model
-from jaxemb.text import Tokenizer
+from jaxemb.text import Text, Tokenizer
 
 
 def load(path: str | os.PathLike) -> Model:
@@ -44,18 +44,24 @@ def load(path: str | os.PathLike) -> Model:
 def _read(folder: Path, description: dict) -> Model:
     from jaxemb.runtime import checkpoints
 
-    embedder = from_json(description["embedder"])
-    tokenizer = None
-    if (folder / "tokenizer.json").exists():
-        tokenizer = Tokenizer.from_json(
-            (folder / "tokenizer.json").read_text(encoding="utf-8"), embedder.text
-        )
+    network = from_json(description["embedder"])
+    own = {
+        name: _tokenizer(folder / f"tokenizer-{name}.json", tower.text)
+        for name, tower in network.by_name.items()
+        if (folder / f"tokenizer-{name}.json").exists()
+    }
+    shared = folder / "tokenizer.json"
     return Model(
-        embedder=embedder,
-        params=checkpoints.load_params(folder / "params", embedder.shapes()),
-        tokenizer=tokenizer,
+        embedder=network,
+        params=checkpoints.load_params(folder / "params", network.shapes()),
+        tokenizer=_tokenizer(shared, network.text) if shared.exists() else None,
+        tokenizers=own,
         transforms=tuple(from_json(transform) for transform in description["transforms"]),
     )
+
+
+def _tokenizer(file: Path, text: Text) -> Tokenizer:
+    return Tokenizer.from_json(file.read_text(encoding="utf-8"), text)
 
 
 def model_folder(path: str | os.PathLike) -> Path:

@@ -12,7 +12,49 @@ from jaxemb.losses.base import (
     vectors,
     weights,
 )
-from jaxemb.losses.candidates import Candidates, Identity, KeepAll, MaskDuplicates, SameFamily
+from jaxemb.losses.batch import Batch, Side
+from jaxemb.losses.blocks import (
+    Block,
+    ByRow,
+    DocumentToDocument,
+    DocumentToQuery,
+    InBatch,
+    Joint,
+    MixedList,
+    MixedNegatives,
+    MixedPairs,
+    Partition,
+    QueryToDocument,
+    QueryToOwnDocuments,
+    QueryToQuery,
+    Scores,
+)
+from jaxemb.losses.candidates import (
+    Candidates,
+    Guided,
+    Identity,
+    KeepAll,
+    MaskDuplicates,
+    OtherFamily,
+    Pairs,
+    RelativelyGuided,
+    SameFamily,
+)
+from jaxemb.losses.classification import (
+    Classification,
+    Difference,
+    First,
+    PairClassifier,
+    PairFeature,
+    Product,
+    Second,
+)
+from jaxemb.losses.distillation import (
+    MarginDistillation,
+    Projected,
+    ScoreDistillation,
+    VectorDistillation,
+)
 from jaxemb.losses.embedded import (
     Depths,
     Embedded,
@@ -24,21 +66,99 @@ from jaxemb.losses.embedded import (
     flat_items,
     stacked,
 )
-from jaxemb.losses.info_nce import (
-    Block,
-    ByRow,
-    DocumentToDocument,
-    DocumentToQuery,
-    InfoNCE,
-    Joint,
-    Partition,
-    QueryToDocument,
-    QueryToQuery,
-    info_nce,
+from jaxemb.losses.extras import FromExtra, RouterBalance, SparseReconstruction
+from jaxemb.losses.info_nce import InfoNCE, info_nce
+from jaxemb.losses.language import (
+    BagOfWords,
+    MaskedLanguageModel,
+    MaskedNextToken,
+    NextToken,
+    TokenLoss,
 )
 from jaxemb.losses.layer_wise import LayerWise
 from jaxemb.losses.matryoshka import Matryoshka, SampledDimension
 from jaxemb.losses.negative_sampling import NegativeSampling
-from jaxemb.losses.similarity import Cosine, Dot, MaxSim, Similarity, SparseDot, unit
+from jaxemb.losses.pairs import (
+    CoSENT,
+    HardMarginPairs,
+    MarginPairs,
+    PairCrossEntropy,
+    ScoreRegression,
+)
+from jaxemb.losses.progressive import Progressive
+from jaxemb.losses.queue import Memory, NoMemory, Queue
+from jaxemb.losses.ranking import (
+    EqualPairs,
+    EqualPlaces,
+    HalvingPlaces,
+    LambdaLoss,
+    LambdaRank,
+    ListMLE,
+    ListNet,
+    NDCGLoss1,
+    NDCGLoss2,
+    NDCGLoss2PP,
+    PairWeights,
+    PlaceWeights,
+    RankNet,
+    RankRegression,
+)
+from jaxemb.losses.regularisers import (
+    Alignment,
+    EffectiveRank,
+    Flops,
+    GlobalOrthogonality,
+    OwnQuery,
+    Regulariser,
+    SpreadOut,
+    Uniformity,
+)
+from jaxemb.losses.reweighting import (
+    AdditiveMargin,
+    AllNegatives,
+    BelowTarget,
+    Concentrated,
+    Contest,
+    Debiased,
+    Decoupled,
+    Focal,
+    HardnessWeighted,
+    InBatchNegatives,
+    OwnNegatives,
+    Reweighting,
+    Selection,
+    Softmax,
+)
+from jaxemb.losses.scores import Compared, Listed, PairScores, Scored, Scorer
+from jaxemb.losses.sigmoid import SigmoidPairs
+from jaxemb.losses.similarity import (
+    Angle,
+    Cosine,
+    Dot,
+    Euclidean,
+    Manhattan,
+    MaxSim,
+    MeanSquare,
+    Similarity,
+    SparseDot,
+    unit,
+)
+from jaxemb.losses.structure import (
+    NeighbourDistillation,
+    OrderDistillation,
+    SimilarityDistillation,
+    Structure,
+)
+from jaxemb.losses.supervised import SupervisedContrastive
 from jaxemb.losses.temperature import LearnedTemperature, Temperature
+from jaxemb.losses.total import Sum
+from jaxemb.losses.triplets import (
+    BatchAllTriplet,
+    BatchHardSoftTriplet,
+    BatchHardTriplet,
+    BatchSemiHardTriplet,
+    BatchTriplets,
+    HardestNegative,
+    Triplet,
+)
 from jaxemb.losses.wrapper import Wrapper

@@ -38,7 +38,23 @@ class Similarity(Part):
             queries: `[queries, dim]`, or an array `[items, dim]` for each query.
             documents: the same of documents.
         """
-        raise TypeError(f"{type(self).__name__} must define top_k(queries, documents, k)")
+        scores = np.asarray(self(jnp.asarray(queries), jnp.asarray(documents)))
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :k].astype(np.int32)
+        return order, np.take_along_axis(scores, order, axis=1)
+
+    def paired(self, rows: Any, own: Any) -> Float32[Array, "rows items"]:
+        """Each row against its own few: `[rows, dim]` and `[rows, items, dim]` to `[rows, items]`.
+
+        Example:
+            >>> Dot().paired(jnp.array([[3.0, 4.0]]), jnp.array([[[1.0, 0.0], [0.0, 1.0]]])).tolist()
+            [[3.0, 4.0]]
+        """
+        one = jax.vmap(lambda row, items: self(jax.tree.map(lambda x: x[None], row), items)[0])
+        return one(embedded(rows).plain, embedded(own).plain)
+
+    def distance(self, scores: Float32[Array, "*any"]) -> Float32[Array, "*any"]:
+        """Scores as distances; by default their negative."""
+        return -scores
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,6 +105,89 @@ class Cosine(Similarity):
         """Exact search by cosine."""
         return cosine_top_k(queries, documents, k)
 
+    def distance(self, scores: Float32[Array, "*any"]) -> Float32[Array, "*any"]:
+        """1 - cosine."""
+        return 1 - scores
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Euclidean(Similarity):
+    r"""$s(a, b) = -\lVert a - b \rVert_2$; at equal vectors the gradient is 0.
+
+    Example:
+        >>> Euclidean()(jnp.array([[3.0, 4.0]]), jnp.array([[0.0, 0.0], [3.0, 4.0]])).tolist()
+        [[-5.0, 0.0]]
+    """
+
+    def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
+        """`[rows, columns]` negative distances."""
+        square = _squares(_one_each(rows), _one_each(columns))
+        apart = square > 0
+        return jnp.where(apart, -jnp.sqrt(jnp.where(apart, square, 1.0)), 0.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Manhattan(Similarity):
+    r"""$s(a, b) = -\lVert a - b \rVert_1$.
+
+    Example:
+        >>> Manhattan()(jnp.array([[3.0, 4.0]]), jnp.array([[1.0, 1.0]])).tolist()
+        [[-5.0]]
+    """
+
+    def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
+        """`[rows, columns]` negative distances."""
+        rows, columns = (_one_each(x).astype(jnp.float32) for x in (rows, columns))
+        return -jnp.sum(jnp.abs(rows[:, None] - columns[None]), axis=-1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeanSquare(Similarity):
+    r"""$s(a, b) = -\frac{1}{d} \lVert a - b \rVert_2^2$ for vectors of $d$ numbers.
+
+    Example:
+        >>> MeanSquare()(jnp.array([[3.0, 4.0]]), jnp.array([[1.0, 4.0]])).tolist()
+        [[-2.0]]
+    """
+
+    def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
+        """`[rows, columns]` negative mean squares of differences."""
+        rows, columns = _one_each(rows), _one_each(columns)
+        return -_squares(rows, columns) / rows.shape[-1]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Angle(Similarity):
+    r"""How far the quotient of two vectors, read as complex numbers, is from turning by 90 degrees.
+
+    A vector's first half are real parts $a$, its second half imaginary parts $b$; those of the
+    other vector are $c$ and $d$, and both are of length 1:
+
+    $$s = \Big\lvert \sum_k (a_k c_k + b_k d_k) + (b_k c_k - a_k d_k) \Big\rvert$$
+
+    The cosine saturates where two vectors nearly agree; this does not.
+
+    Raises:
+        UsageError: the vectors have an odd number of numbers.
+
+    Example:
+        >>> Angle()(jnp.array([[1.0, 0.0]]), jnp.array([[1.0, 0.0], [0.0, 1.0]])).tolist()
+        [[1.0, 1.0]]
+
+    Reference: Li and Li, AnglE-optimized Text Embeddings, arXiv:2309.12871 (in the form that its
+    authors published as code: real and imaginary part are added, then the absolute value).
+    """
+
+    def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
+        """`[rows, columns]`, from one matrix product."""
+        rows, columns = unit(_one_each(rows)), unit(_one_each(columns))
+        if rows.shape[-1] % 2:
+            raise UsageError(f"Angle halves vectors, and they have {rows.shape[-1]} numbers.")
+        a, b = jnp.split(rows, 2, axis=-1)
+        # c (a + b) + d (b - a): each row is turned once, instead of each pair.
+        turned = jnp.concatenate([a + b, b - a], axis=-1)
+        return jnp.abs(_dots(turned, columns))
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MaxSim(Similarity):
@@ -126,6 +225,12 @@ class MaxSim(Similarity):
 
 def _dots(rows: Float[Array, "rows dim"], columns: Float[Array, "columns dim"]) -> Array:
     return jnp.matmul(rows, columns.T, preferred_element_type=jnp.float32)
+
+
+def _squares(rows: Float[Array, "rows dim"], columns: Float[Array, "columns dim"]) -> Array:
+    # Differences first: |a|^2 - 2ab + |b|^2 loses the digits of close vectors.
+    rows, columns = rows.astype(jnp.float32), columns.astype(jnp.float32)
+    return jnp.sum((rows[:, None] - columns[None]) ** 2, axis=-1)
 
 
 def _one_each(value: Any) -> Float[Array, "n dim"]:

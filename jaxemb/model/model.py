@@ -237,6 +237,8 @@ class Model:
         described = [to_json(self.embedder), [to_json(t) for t in self.transforms]]
         digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
         digest.update((self.tokenizer.to_json() if self.tokenizer else "").encode())
+        for name, tokenizer in sorted(self.tokenizers.items()):
+            digest.update(f"{name} {tokenizer.to_json()}".encode())
         for path, leaf in jax.tree_util.tree_flatten_with_path(self.params)[0]:
             array = np.asarray(leaf)
             digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
@@ -274,6 +276,8 @@ class Model:
         write_whole(folder / "model.json", json.dumps(description, indent=1))
         if self.tokenizer is not None:
             write_whole(folder / "tokenizer.json", self.tokenizer.to_json())
+        for name, tokenizer in self.tokenizers.items():
+            write_whole(folder / f"tokenizer-{name}.json", tokenizer.to_json())
         checkpoints.save_params(folder / "params", self.params)
 
 

@@ -38,13 +38,13 @@ def draw(seed: int = 0, rows: int = 7, negatives: int = 0, dim: int = 5) -> dict
     columns = {
         "query": rng.normal(size=(rows, dim)),
         "positive": rng.normal(size=(rows, dim)),
-        "query_id": rng.integers(0, rows - 1, rows),
-        "positive_id": rng.integers(0, rows - 1, rows),
+        "query_id": rng.integers(0, 3 * rows, rows),
+        "positive_id": rng.integers(0, 3 * rows, rows),
         "weight": rng.integers(0, 3, rows).astype(float),
     }
     if negatives:
         columns["negatives"] = rng.normal(size=(rows, negatives, dim))
-        columns["negatives_id"] = rng.integers(0, rows - 1, (rows, negatives))
+        columns["negatives_id"] = rng.integers(0, 3 * rows, (rows, negatives))
     return columns
 
 
@@ -58,28 +58,36 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def documents(columns: dict) -> list[tuple]:
-    """(vector, pair, document id, query id) of positives, then of negatives."""
+    """(vector, pair, document id, query id, own id) of positives, then of negatives."""
     found = [
-        (v, i, columns["positive_id"][i], columns["query_id"][i])
+        (v, i, columns["positive_id"][i], columns["query_id"][i], columns["positive_id"][i])
         for i, v in enumerate(columns["positive"])
     ]
     for i, row in enumerate(columns.get("negatives", [])):
         for j, v in enumerate(row):
-            found.append((v, i, columns["negatives_id"][i, j], None))
+            text = columns["negatives_id"][i, j]
+            found.append((v, i, text, None, text))
     return found
 
 
 def queries(columns: dict) -> list[tuple]:
     return [
-        (v, i, columns["positive_id"][i], columns["query_id"][i])
+        (v, i, columns["positive_id"][i], columns["query_id"][i], columns["query_id"][i])
         for i, v in enumerate(columns["query"])
     ]
+
+
+def answers(columns: dict) -> set[tuple]:
+    """Texts that stand in one pair, either way round."""
+    real = columns["weight"] > 0
+    pairs = zip(columns["query_id"][real], columns["positive_id"][real], strict=True)
+    return {both for a, b in pairs for both in ((a, b), (b, a))}
 
 
 def reference(columns: dict, temperature: float, groups: list[list[tuple[str, str]]]) -> float:
     """Float64, one row and one candidate at a time."""
     sides = {"query": queries(columns), "document": documents(columns)}
-    weight, total = columns["weight"], 0.0
+    weight, total, known = columns["weight"], 0.0, answers(columns)
     for group in groups:
         values = np.zeros(len(weight))
         for i in range(len(weight)):
@@ -94,7 +102,8 @@ def reference(columns: dict, temperature: float, groups: list[list[tuple[str, st
                     else:
                         target = number == i
                         counts = True
-                    same = candidate[2] == row[2] or candidate[3] == row[3]
+                    same = any(candidate[n] == row[n] for n in (2, 3, 4))
+                    same = same or (row[4], candidate[4]) in known
                     if target or (counts and not same and weight[candidate[1]] > 0):
                         partition += np.exp(cosine(row[0], candidate[0]) / temperature)
             positive = cosine(columns["query"][i], columns["positive"][i])
@@ -138,9 +147,38 @@ def test_duplicates_change_the_loss_and_can_be_kept():
     assert kept > masked + 1e-3
 
 
+def test_a_rows_own_text_is_no_candidate_in_another_role():
+    """Pairs (a, b), (b, a), (c, d): for the row a, the document a is the text itself."""
+    a, b, c, d = np.eye(4) + 0.2
+    columns = {"query": np.stack([a, b, c]), "positive": np.stack([b, a, d])}
+    columns |= {"query_id": np.array([0, 1, 2]), "positive_id": np.array([1, 0, 3])}
+    values = InfoNCE()(to_jax(columns), key=KEY)["query"].value
+    # Three of four texts are left out of every row but the last, and cosines are all equal.
+    np.testing.assert_allclose(values, [np.log(2), np.log(2), np.log(3)], rtol=1e-5)
+    plain = InfoNCE(candidates=KeepAll())(to_jax(columns), key=KEY)["query"].value
+    assert plain[0] > 5
+
+
+def test_another_positive_of_a_query_is_no_negative_even_as_a_hard_one():
+    """Rows (q0, d0, [n0]), (q0, d1, [n1]), (q2, d2, [d1]): the row 0 has d2, n0 and n1."""
+    rng = np.random.default_rng(11)
+    q0, q2, d0, d1, d2, n0, n1 = rng.normal(size=(7, 5))
+    columns = {
+        "query": np.stack([q0, q0, q2]),
+        "positive": np.stack([d0, d1, d2]),
+        "negatives": np.stack([n0, n1, d1])[:, None],
+        "query_id": np.array([0, 0, 2]),
+        "positive_id": np.array([3, 4, 5]),
+        "negatives_id": np.array([[6], [7], [4]]),
+    }
+    value = InfoNCE(temperature=0.5)(to_jax(columns), key=KEY)["query"].value[0]
+    logits = np.array([cosine(q0, x) for x in (d0, d2, n0, n1)]) / 0.5
+    np.testing.assert_allclose(value, np.log(np.exp(logits).sum()) - logits[0], rtol=1e-5)
+
+
 def test_an_exact_duplicate_is_as_if_it_were_not_there():
     columns = to_jax(draw(rows=4))
-    columns |= {"query_id": jnp.arange(4), "positive_id": jnp.array([0, 1, 2, 0])}
+    columns |= {"query_id": jnp.arange(4), "positive_id": jnp.array([4, 5, 6, 4])}
     columns["weight"] = jnp.array([1.0, 0.0, 0.0, 0.0])
     columns["positive"] = columns["positive"].at[3].set(columns["positive"][0])
     with_it = total(InfoNCE(), columns)
@@ -163,9 +201,9 @@ def test_optax_gives_the_same_softmax():
     target = jnp.array([0, 3, 8, 8, 2, 1])
     where = jax.random.bernoulli(KEY, 0.6, (6, 9)) | (jnp.arange(9) == target[:, None])
     term = info_nce(scores, target, where=where, temperature=0.5)
-    expected = optax.softmax_cross_entropy_with_integer_labels(
-        jnp.where(where, scores / 0.5, -1e30), target
-    )
+    with jax.enable_x64(True):
+        wide = np.where(where, np.asarray(scores, np.float64) / 0.5, -1e30)
+        expected = optax.softmax_cross_entropy_with_integer_labels(wide, target)
     np.testing.assert_allclose(term.value, expected, rtol=1e-6)
 
 

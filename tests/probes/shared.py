@@ -15,7 +15,7 @@ from jaxemb.losses import InfoNCE, Loss
 from jaxemb.model import Start
 from jaxemb.pooling import Mean
 from jaxemb.runtime import Jit, Pmap
-from jaxemb.text import Text, WordPiece
+from jaxemb.text import WordPiece
 from jaxemb.tokens import TokenTable
 from jaxemb.training import SGD, AdamW, Context, Steps, Train
 

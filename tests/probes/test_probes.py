@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -14,7 +13,6 @@ from jaxemb.data import Batches, Dataset, Pairs, View, Windows
 from jaxemb.encoders import Bag, Transformer
 from jaxemb.heads import Chain, Identity, Linear, Normalize
 from jaxemb.losses import (
-    Cosine,
     DocumentToQuery,
     Dot,
     Flops,
@@ -25,7 +23,6 @@ from jaxemb.losses import (
     MaxSim,
     NegativeSampling,
     QueryToDocument,
-    ScoreDistillation,
     SparseDot,
     Sum,
     VectorDistillation,
@@ -35,7 +32,6 @@ from jaxemb.nn import Causal, Experts, PreNorm
 from jaxemb.pooling import EachToken, LastToken, VocabularyMax
 from jaxemb.runtime.checkpoints import Checkpoints
 from jaxemb.text import Chunked, Words
-from jaxemb.tokens import TokenTable
 from jaxemb.training import GradCache, Steps
 from jaxemb.vectors import Mined, Taught
 from tests.probes.shared import (
@@ -209,9 +205,13 @@ def test_late_chunking(tmp_path):
         def __call__(self, records):
             texts = [record["positive"] for record in records]
             joined = [f"{a}. {b}." for a, b in zip(texts, texts[1:] + texts[:1], strict=True)]
-            spans = [((0, len(a)), (len(a) + 2, len(j))) for a, j in zip(texts, joined, strict=True)]
+            spans = [
+                ((0, len(a)), (len(a) + 2, len(j))) for a, j in zip(texts, joined, strict=True)
+            ]
             chunked = [Chunked(j, own) for j, own in zip(joined, spans, strict=True)]
-            return [{"query": r["query"], "positive": c} for r, c in zip(records, chunked, strict=True)]
+            return [
+                {"query": r["query"], "positive": c} for r, c in zip(records, chunked, strict=True)
+            ]
 
     data = _Chunks(source=Sayings(), view=TwoInOne(), batch_size=16)
     model = trained(started(embedder()), stage(InfoNCE(similarity=MaxSim()), data=data))
@@ -239,7 +239,9 @@ def test_merging_two_runs(tmp_path):
         np.testing.assert_allclose(a, c, atol=1e-6)  # halves of two differences are their mean
         np.testing.assert_allclose(a, b, atol=0.05)
     merged = trained(found[MeanWeights], stage())
-    np.testing.assert_array_equal(reloaded(merged, tmp_path).encode(QUERIES), merged.encode(QUERIES))
+    np.testing.assert_array_equal(
+        reloaded(merged, tmp_path).encode(QUERIES), merged.encode(QUERIES)
+    )
 
 
 @pytest.mark.parametrize("form", ["late", "sparse"])
@@ -250,7 +252,9 @@ def test_late_interaction_and_sparse_vectors_are_trained_and_searched(form, tmp_
         loss = InfoNCE(similarity=MaxSim(), temperature=0.5)
     else:
         network = embedder(pooling=VocabularyMax(), head=Identity(), similarity=SparseDot())
-        loss = Sum(losses=(InfoNCE(similarity=Dot(), temperature=1.0), Flops()), weights=(1.0, 1e-3))
+        loss = Sum(
+            losses=(InfoNCE(similarity=Dot(), temperature=1.0), Flops()), weights=(1.0, 1e-3)
+        )
     start = started(network)
     trained(start, stage(loss))
     model = reloaded(stage(loss, **LEARNS).run(start, _context()), tmp_path)

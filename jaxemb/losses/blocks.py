@@ -1,0 +1,283 @@
+"""Score blocks: rows of one role against candidates of one role, and which share a softmax."""
+
+import dataclasses
+from typing import ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float32, Int, Key
+
+from jaxemb.config import Part, UsageError
+from jaxemb.losses.batch import Batch, Side
+from jaxemb.losses.candidates import Candidates, Identity
+from jaxemb.losses.embedded import Embedded
+from jaxemb.losses.similarity import Similarity, unit
+
+
+class Scores(NamedTuple):
+    """A block's scores, what they are, and where a row's target stands.
+
+    Attributes:
+        values: how alike row and candidate are.
+        negative: candidates that count, the pair's own score not among them.
+        positive: the pair's own score.
+        own: hard negatives that were given for this very row.
+        target: the column of the pair's own score; None in a block of candidates only.
+    """
+
+    values: Float32[Array, "rows n"]
+    negative: Bool[Array, "rows n"]
+    positive: Bool[Array, "rows n"]
+    own: Bool[Array, "rows n"]
+    target: Int[Array, " rows"] | None
+
+
+class Block(Part):
+    """Slot: one rectangle of scores: rows of one role against candidates.
+
+    Attributes:
+        row: whose rows these are, `query` or `document`.
+        holds_target: whether the pair's own score is among them.
+    """
+
+    row: ClassVar[str]
+    holds_target: ClassVar[bool] = True
+
+    def scores(
+        self, batch: Batch, similarity: Similarity, candidates: Candidates, key: Key[Array, ""]
+    ) -> Scores:
+        """The block's scores; `key` is the same on every device."""
+        raise TypeError(f"{type(self).__name__} must define scores(batch, ...)")
+
+
+class InBatch(Block):
+    """A block against every candidate of one role, on all devices."""
+
+    column: ClassVar[str]
+
+    def scores(
+        self, batch: Batch, similarity: Similarity, candidates: Candidates, key: Key[Array, ""]
+    ) -> Scores:
+        """`[rows, candidates]`; the row itself and its kin are no candidates."""
+        rows, columns = batch.rows[self.row], batch.candidates[self.column]
+        values = similarity(rows.embedded, columns.embedded)
+        place = jnp.arange(values.shape[1])
+        kin = rows.pair[:, None] == columns.pair[None, :]
+        # Positives come first among the documents, so a pair's number is its positive's column.
+        positive = (rows.pair[:, None] == place) & self.holds_target
+        own = kin & (place >= len(batch.positives.pair)) & (self.column == "document")
+        other = ~positive & (own | ~kin) if self.holds_target else ~kin
+        keep = candidates.keep(rows.identity, columns.identity, batch.pairs)
+        negative = other & (columns.weight > 0)[None, :]
+        negative = negative if keep is None else negative & keep
+        target = rows.pair if self.holds_target else None
+        return Scores(values, negative, positive, own, target)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class QueryToDocument(InBatch):
+    """Each query against every document, hard negatives included; its positive is the target."""
+
+    row: ClassVar[str] = "query"
+    column: ClassVar[str] = "document"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DocumentToQuery(InBatch):
+    """Each positive document against every query; its own query is the target."""
+
+    row: ClassVar[str] = "document"
+    column: ClassVar[str] = "query"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class QueryToQuery(InBatch):
+    """Each query against every other query: candidates only."""
+
+    row: ClassVar[str] = "query"
+    column: ClassVar[str] = "query"
+    holds_target: ClassVar[bool] = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DocumentToDocument(InBatch):
+    """Each positive document against the other pairs' documents: candidates only."""
+
+    row: ClassVar[str] = "document"
+    column: ClassVar[str] = "document"
+    holds_target: ClassVar[bool] = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class QueryToOwnDocuments(Block):
+    """Each query against its positive and its own hard negatives, and nobody else's.
+
+    In a mixture of many tasks, other rows' documents are often answers too.
+
+    Raises:
+        UsageError: the batch has no column `negatives`.
+
+    Example:
+        >>> InfoNCE(blocks=(QueryToOwnDocuments(),), temperature=0.02)
+    """
+
+    row: ClassVar[str] = "query"
+
+    def scores(
+        self, batch: Batch, similarity: Similarity, candidates: Candidates, key: Key[Array, ""]
+    ) -> Scores:
+        """`[rows, 1 + k]`: the positive, then the negatives."""
+        rows, own = batch.rows["query"], _own(batch, self)
+        positive = jax.tree.map(lambda x: x[:, None], batch.rows["document"].embedded)
+        first = similarity.paired(rows.embedded, positive)
+        values = jnp.concatenate([first, similarity.paired(rows.embedded, own.embedded)], axis=1)
+        keep = jnp.pad(_kept(rows, own, candidates, batch), ((0, 0), (1, 0)))
+        is_first = jnp.broadcast_to(jnp.arange(values.shape[1]) == 0, values.shape)
+        target = jnp.zeros(len(values), jnp.int32)
+        return Scores(values, keep, is_first, ~is_first, target)
+
+
+class MixedNegatives(Block):
+    """Candidates that no text has: mixtures of the hard negatives of a row, for that row alone."""
+
+    row: ClassVar[str] = "query"
+    holds_target: ClassVar[bool] = False
+
+    def scores(
+        self, batch: Batch, similarity: Similarity, candidates: Candidates, key: Key[Array, ""]
+    ) -> Scores:
+        """`[rows, mixtures]`; the shares have no gradient."""
+        rows, own = batch.rows["query"], _own(batch, self)
+        if own.embedded.vectors.ndim != 3:
+            raise UsageError(f"{type(self).__name__} mixes one vector of each negative.")
+        keep = _kept(rows, own, candidates, batch)
+        shares = jax.lax.stop_gradient(self.shares(batch, similarity, keep, key))
+        mixed = unit(jnp.einsum("rmk,rkd->rmd", shares, unit(own.embedded.vectors)))
+        values = similarity.paired(rows.embedded, Embedded(mixed))
+        all_of_them = jnp.ones(values.shape, bool)
+        real = jnp.broadcast_to((jnp.sum(keep, axis=1) > 1)[:, None], values.shape)
+        return Scores(values, real, ~all_of_them, all_of_them, None)
+
+    def shares(
+        self, batch: Batch, similarity: Similarity, keep: Array, key: Key[Array, ""]
+    ) -> Float32[Array, "rows mixtures negatives"]:
+        """How much of each negative that counts goes into each mixture; the sum is 1."""
+        raise TypeError(f"{type(self).__name__} must define shares(batch, similarity, keep, key)")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MixedPairs(MixedNegatives):
+    r"""Mixtures of two of a row's hard negatives, drawn each step.
+
+    $$h = \frac{\lambda n_a + (1 - \lambda) n_b}{\lVert \cdot \rVert}, \quad
+    \lambda \sim \mathrm{Beta}(\alpha, \alpha)$$
+
+    Args:
+        mixtures: how many for each row.
+        alpha: $\alpha$.
+
+    Example:
+        >>> InfoNCE(blocks=(QueryToDocument(), MixedPairs(mixtures=2)), temperature=0.01)
+
+    Reference: KaLM-Embedding-V2, arXiv:2506.20923.
+    """
+
+    mixtures: int = 1
+    alpha: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.mixtures < 1 or self.alpha <= 0:
+            raise UsageError("MixedPairs needs mixtures of at least 1 and a positive alpha.")
+
+    def shares(
+        self, batch: Batch, similarity: Similarity, keep: Array, key: Key[Array, ""]
+    ) -> Float32[Array, "rows mixtures negatives"]:
+        """Two random negatives of those that count."""
+
+        def one(row_key: Array, kept: Array) -> Array:
+            order, share = jax.random.split(row_key)
+            ranks = jnp.argsort(jnp.where(kept, jax.random.uniform(order, kept.shape), 2.0))
+            most = jax.random.beta(share, self.alpha, self.alpha)
+            second = ranks[min(1, len(kept) - 1)]
+            return jnp.zeros(kept.shape).at[ranks[0]].add(most).at[second].add(1 - most)
+
+        # A row's draw depends on its place in the whole batch, not on the device it is on.
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, batch.rows["query"].pair)
+        keys = jax.vmap(lambda k: jax.random.split(k, self.mixtures))(keys)
+        return jax.vmap(jax.vmap(one, (0, None)))(keys, keep)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MixedList(MixedNegatives):
+    r"""One mixture of all of a row's hard negatives, the harder the more.
+
+    $$h = \frac{\sum_k a_k n_k}{\lVert \cdot \rVert}, \quad
+    a = \mathrm{softmax}\Big(\frac{s(q, n_k)}{\tau}\Big)$$
+
+    Args:
+        temperature: $\tau$.
+
+    Example:
+        >>> InfoNCE(blocks=(QueryToDocument(), MixedList()), temperature=0.01)
+
+    Reference: KaLM-Embedding-V2, arXiv:2506.20923 (the form of the shares is our choice).
+    """
+
+    temperature: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0:
+            raise UsageError(f"temperature={self.temperature} must be positive.")
+
+    def shares(
+        self, batch: Batch, similarity: Similarity, keep: Array, key: Key[Array, ""]
+    ) -> Float32[Array, "rows mixtures negatives"]:
+        """A softmax over those that count."""
+        scores = similarity.paired(batch.rows["query"].embedded, _own(batch, self).embedded)
+        logits = jnp.where(keep, scores / self.temperature, jnp.finfo(jnp.float32).min)
+        return jax.nn.softmax(logits, axis=1)[:, None]
+
+
+def _own(batch: Batch, block: Block) -> Side:
+    if batch.own is None:
+        raise UsageError(f"{type(block).__name__} reads the column 'negatives', which is absent.")
+    return batch.own
+
+
+def _kept(rows: Side, own: Side, candidates: Candidates, batch: Batch) -> Bool[Array, "rows k"]:
+    def one(row: Identity, items: Identity) -> Array:
+        keep = candidates.keep(jax.tree.map(lambda x: x[None], row), items, batch.pairs)
+        return jnp.ones(own.weight.shape[1], bool) if keep is None else keep[0]
+
+    return jax.vmap(one)(rows.identity, own.identity) & (own.weight > 0)
+
+
+class Partition(Part):
+    """Slot: which blocks share one softmax."""
+
+    def groups(self, blocks: tuple[Block, ...]) -> dict[str, tuple[Block, ...]]:
+        """Blocks by the name of the term that they make."""
+        raise TypeError(f"{type(self).__name__} must define groups(blocks)")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ByRow(Partition):
+    """One softmax for the blocks whose rows are queries, one for those whose rows are documents."""
+
+    def groups(self, blocks: tuple[Block, ...]) -> dict[str, tuple[Block, ...]]:
+        """`{"query": ..., "document": ...}`, the ones that occur."""
+        roles = dict.fromkeys(block.row for block in blocks)
+        return {role: tuple(block for block in blocks if block.row == role) for role in roles}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Joint(Partition):
+    """One softmax over all blocks of a pair.
+
+    Reference: Li et al., Towards General Text Embeddings with Multi-stage Contrastive Learning,
+    arXiv:2308.03281.
+    """
+
+    def groups(self, blocks: tuple[Block, ...]) -> dict[str, tuple[Block, ...]]:
+        """`{"pair": blocks}`."""
+        return {"pair": blocks}

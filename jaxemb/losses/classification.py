@@ -1,0 +1,151 @@
+"""Losses over classes: of a pair, by a head of the loss's own, or of a text, by the network's."""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32, Int, Key
+
+from jaxemb.config import Part, UsageError
+from jaxemb.losses.base import Columns, Loss, LossState, Term, column, row_weights
+
+
+class PairFeature(Part):
+    """Slot: what of a pair a classifier sees, `u, v -> [rows, dim]`."""
+
+    def __call__(self, u: Float[Array, "rows dim"], v: Float[Array, "rows dim"]) -> Array:
+        """`[rows, dim]`."""
+        raise TypeError(f"{type(self).__name__} must define __call__(u, v)")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class First(PairFeature):
+    """$u$, the query's vector."""
+
+    def __call__(self, u: Float[Array, "rows dim"], v: Float[Array, "rows dim"]) -> Array:
+        """`u`."""
+        return u
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Second(PairFeature):
+    """$v$, the positive's vector."""
+
+    def __call__(self, u: Float[Array, "rows dim"], v: Float[Array, "rows dim"]) -> Array:
+        """`v`."""
+        return v
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Difference(PairFeature):
+    r"""$\lvert u - v \rvert$."""
+
+    def __call__(self, u: Float[Array, "rows dim"], v: Float[Array, "rows dim"]) -> Array:
+        """Absolute differences."""
+        return jnp.abs(u - v)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Product(PairFeature):
+    r"""$u \odot v$."""
+
+    def __call__(self, u: Float[Array, "rows dim"], v: Float[Array, "rows dim"]) -> Array:
+        """Products."""
+        return u * v
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PairClassifier(Loss):
+    r"""Which class a pair is of, by a linear map of features of both vectors.
+
+    $$-\log \mathrm{softmax}(W [u; v; \lvert u - v \rvert] + b)_{y}$$
+
+    $W$ and $b$ are the loss's own parameters; they are not part of the embedder.
+
+    Columns: `query`, `positive`, and `label` `[rows]`, a whole number from 0; a row with a negative
+    label does not count.
+
+    Args:
+        classes: how many classes there are.
+        features: what the classifier sees.
+
+    Raises:
+        UsageError: fewer than 2 classes, or no feature.
+
+    Example:
+        >>> PairClassifier(classes=3)
+
+    Reference: Conneau et al., InferSent, arXiv:1705.02364; Reimers and Gurevych, Sentence-BERT,
+    arXiv:1908.10084.
+    """
+
+    classes: int
+    features: tuple[PairFeature, ...] = (First(), Second(), Difference())
+
+    needs: ClassVar[tuple[str, ...]] = ("query", "positive", "label")
+    vectors: ClassVar[tuple[str, ...]] = ("query", "positive")
+
+    def __post_init__(self) -> None:
+        if self.classes < 2 or not self.features:
+            raise UsageError("PairClassifier needs at least 2 classes and one feature.")
+
+    def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
+        """`kernel` `[features, classes]`, drawn; `bias` `[classes]`, zero."""
+        width = column(columns, "query", "rows dim").shape[1] * len(self.features)
+        drawn = jax.nn.initializers.lecun_normal()(key, (width, self.classes), jnp.float32)
+        return LossState({"kernel": drawn, "bias": jnp.zeros(self.classes)}, {})
+
+    def apply(
+        self, state: LossState, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
+    ) -> tuple[dict[str, Term], Any]:
+        """The term `class`."""
+        u, v = (column(columns, n, "rows dim").astype(jnp.float32) for n in self.vectors)
+        seen = jnp.concatenate([feature(u, v) for feature in self.features], axis=1)
+        logits = seen @ state.params["kernel"] + state.params["bias"]
+        return {"class": class_term(logits, columns)}, state.memory
+
+    def __call__(
+        self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
+    ) -> dict[str, Term]:
+        """The term, with the parameters that it starts at."""
+        return self.apply(self.init(key, columns), columns, key=key, axis=axis)[0]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Classification(Loss):
+    r"""Which class a text is of, the network's vector being the logits: $-\log\mathrm{softmax}(x)_y$.
+
+    Columns: `query` `[rows, classes]`, and `label` `[rows]`, a whole number from 0; a row with a
+    negative label does not count.
+
+    Example:
+        >>> columns = {"query": jnp.zeros((1, 4)), "label": jnp.array([2])}
+        >>> Classification()(columns, key=jax.random.key(0))["class"].value.round(4).tolist()
+        [1.3862...]
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ("query", "label")
+    vectors: ClassVar[tuple[str, ...]] = ("query",)
+
+    def __call__(
+        self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
+    ) -> dict[str, Term]:
+        """The term `class`."""
+        return {"class": class_term(column(columns, "query", "rows classes"), columns)}
+
+
+def class_term(logits: Float[Array, "rows classes"], columns: Columns) -> Term:
+    """The cross-entropy of the column `label`; a row with a negative label weighs 0."""
+    label = column(columns, "label", "rows")
+    weight = row_weights(columns, len(label)) * (label >= 0)
+    return Term(cross_entropy(logits, label), weight)
+
+
+def cross_entropy(
+    logits: Float[Array, "*rows classes"], label: Int[Array, "*rows"]
+) -> Float32[Array, "*rows"]:
+    """$-\\log \\mathrm{softmax}(x)_y$; of a negative label, that of class 0."""
+    picked = jnp.maximum(label, 0).astype(jnp.int32)[..., None]
+    found = jax.nn.log_softmax(logits.astype(jnp.float32), axis=-1)
+    return -jnp.take_along_axis(found, picked, axis=-1)[..., 0]

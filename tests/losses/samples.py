@@ -1,0 +1,227 @@
+"""Every loss with random columns that it reads. Not a test itself."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxemb import losses as L
+
+W, V, T = 6, 7, 5  # width, vocabulary, tokens
+
+
+class Sample(NamedTuple):
+    """A loss, and how its columns are drawn: `rng, rows -> columns` in numpy."""
+
+    loss: L.Loss
+    columns: Callable[[np.random.Generator, int], dict[str, Any]]
+
+
+def texts(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """Queries, positives and two negatives for each row, with ids that collide now and then."""
+    return {
+        "query": rng.normal(size=(rows, W)),
+        "positive": rng.normal(size=(rows, W)),
+        "negatives": rng.normal(size=(rows, 2, W)),
+        "query_id": rng.integers(0, 3 * rows, rows),
+        "positive_id": rng.integers(0, 3 * rows, rows),
+        "negatives_id": rng.integers(0, 3 * rows, (rows, 2)),
+        "weight": np.where(rng.permutation(rows) % 4 == 0, 0.0, rng.uniform(0.5, 2, rows)),
+    }
+
+
+def pairs(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """Without negatives; a graded score with ties, and a label that has 0 and 1."""
+    columns = texts(rng, rows)
+    columns = {n: x for n, x in columns.items() if not n.startswith("negatives")}
+    more = {"score": rng.integers(0, 4, rows) / 4, "label": rng.permutation(rows) % 2}
+    return columns | more
+
+
+def lists(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """A grade for each of three documents, some of them equal; some negatives are not there."""
+    columns = texts(rng, rows)
+    real = rng.permutation(2 * rows).reshape(rows, 2) % 5 > 0
+    columns["negatives"] = L.Embedded(columns["negatives"], real)
+    grades = rng.integers(0, 4, (rows, 3)).astype(float)
+    return columns | {"score": grades, "label": grades > 1.5}
+
+
+def taught(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """With a teacher's vectors of the same width."""
+    columns = texts(rng, rows)
+    names = ("query", "positive", "negatives")
+    return columns | {f"{n}_teacher": rng.normal(size=columns[n].shape) for n in names}
+
+
+def with_own_queries(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    return texts(rng, rows) | {"negatives_query": rng.normal(size=(rows, 2, W))}
+
+
+def families(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    return texts(rng, rows) | {"family": rng.permutation(rows) % 2}
+
+
+def layered(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """Vectors of three depths."""
+    columns = texts(rng, rows)
+    for name, shape in {"query": (), "positive": (), "negatives": (2,)}.items():
+        columns[name] = rng.normal(size=(rows, *shape, 3, W))
+    return columns
+
+
+def tokens(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """Logits, left-padded; about half of the pieces are asked for."""
+    lengths = rng.permutation(rows) % T + 1
+    real = np.arange(T) >= T - lengths[:, None]
+    ids = rng.integers(0, V, (rows, T))
+    logits = L.Embedded(rng.normal(size=(rows, T, V)), real, {"ids": ids})
+    targets = np.where(rng.random((rows, T)) < 0.5, ids, -100)
+    weight = texts(rng, rows)["weight"]
+    return {"query": logits, "query_targets": targets, "weight": weight}
+
+
+def bags(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    columns = tokens(rng, rows)
+    return columns | {"query": rng.normal(size=(rows, W))}
+
+
+def routed(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    columns = pairs(rng, rows)
+    router = rng.dirichlet(np.ones(4), (rows, 2, T))
+    router[:, :, -1] = 0.0
+    return columns | {"query": L.Embedded(columns["query"], extra={"router": router})}
+
+
+def decoded(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    names = ("input", "decoded", "decoded_4k", "decoded_aux", "decoded_without_bias")
+    extra = {name: rng.normal(size=(rows, W)) for name in names}
+    columns = pairs(rng, rows)
+    return columns | {"query": L.Embedded(columns["query"], extra=extra)}
+
+
+def sparse(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    columns = texts(rng, rows)
+    return {
+        n: np.maximum(x, 0) if n in ("query", "positive", "negatives") else x
+        for n, x in columns.items()
+    }
+
+
+ALL_BLOCKS = (L.QueryToDocument(), L.DocumentToQuery(), L.QueryToQuery(), L.DocumentToDocument())
+INFO_NCE = L.InfoNCE(temperature=0.3)
+
+SAMPLES = {
+    "info_nce": Sample(INFO_NCE, texts),
+    "all_blocks": Sample(L.InfoNCE(temperature=0.3, blocks=ALL_BLOCKS), texts),
+    "joint": Sample(L.InfoNCE(temperature=0.3, blocks=ALL_BLOCKS, partition=L.Joint()), texts),
+    "learned_temperature": Sample(L.InfoNCE(temperature=L.LearnedTemperature(start=0.3)), texts),
+    "own_documents": Sample(L.InfoNCE(temperature=0.3, blocks=(L.QueryToOwnDocuments(),)), texts),
+    "mixed_pairs": Sample(
+        L.InfoNCE(temperature=0.3, blocks=(L.QueryToDocument(), L.MixedPairs(mixtures=2))), texts
+    ),
+    "mixed_list": Sample(
+        L.InfoNCE(temperature=0.3, blocks=(L.QueryToDocument(), L.MixedList(temperature=0.2))),
+        texts,
+    ),
+    "queue": Sample(L.InfoNCE(temperature=0.3, memory=L.Queue(size=12)), texts),
+    "same_family": Sample(L.InfoNCE(temperature=0.3, candidates=L.SameFamily()), families),
+    "other_family": Sample(L.InfoNCE(temperature=0.3, candidates=L.OtherFamily()), families),
+    "guided": Sample(L.InfoNCE(temperature=0.3, candidates=L.Guided(margin=0.1)), taught),
+    "relatively_guided": Sample(
+        L.InfoNCE(temperature=0.3, candidates=L.RelativelyGuided(margin=0.1)), taught
+    ),
+    "decoupled": Sample(L.InfoNCE(temperature=0.3, reweighting=L.Decoupled()), texts),
+    "debiased": Sample(L.InfoNCE(temperature=0.3, reweighting=L.Debiased()), texts),
+    "hardness": Sample(
+        L.InfoNCE(temperature=0.3, reweighting=L.HardnessWeighted(among=L.OwnNegatives())), texts
+    ),
+    "hardness_in_batch": Sample(
+        L.InfoNCE(temperature=0.3, reweighting=L.HardnessWeighted(among=L.InBatchNegatives())),
+        texts,
+    ),
+    "concentrated": Sample(
+        L.InfoNCE(temperature=0.5, reweighting=L.Concentrated(inner=L.Debiased())), texts
+    ),
+    "focal": Sample(L.InfoNCE(temperature=0.3, reweighting=L.Focal(gamma=2.0)), texts),
+    "below_target": Sample(L.InfoNCE(temperature=0.3, reweighting=L.BelowTarget()), texts),
+    "additive_margin": Sample(L.InfoNCE(temperature=0.3, reweighting=L.AdditiveMargin()), texts),
+    "sigmoid": Sample(L.SigmoidPairs(bias=-1.0), texts),
+    "supervised": Sample(L.SupervisedContrastive(temperature=0.3), pairs),
+    "hardest_negative": Sample(L.HardestNegative(), texts),
+    "triplet": Sample(L.Triplet(margin=1.0), lists),
+    "triplet_manhattan": Sample(L.Triplet(similarity=L.Manhattan(), margin=2.0), texts),
+    "batch_hard": Sample(L.BatchHardTriplet(), pairs),
+    "batch_hard_soft": Sample(L.BatchHardSoftTriplet(), pairs),
+    "batch_semi_hard": Sample(L.BatchSemiHardTriplet(margin=1.0), pairs),
+    "batch_all": Sample(L.BatchAllTriplet(margin=0.5), pairs),
+    "margin_pairs": Sample(L.MarginPairs(), pairs),
+    "hard_margin_pairs": Sample(L.HardMarginPairs(), pairs),
+    "cosent": Sample(L.CoSENT(temperature=0.2), pairs),
+    "angle": Sample(L.CoSENT(temperature=0.2, similarity=L.Angle()), pairs),
+    "score_regression": Sample(L.ScoreRegression(), pairs),
+    "pair_cross_entropy": Sample(L.PairCrossEntropy(positive_weight=2.0), pairs),
+    "pair_classifier": Sample(
+        L.PairClassifier(classes=2, features=(L.First(), L.Second(), L.Difference(), L.Product())),
+        pairs,
+    ),
+    "classification": Sample(L.Classification(), pairs),
+    "margin_distillation": Sample(L.MarginDistillation(), lists),
+    "score_distillation": Sample(L.ScoreDistillation(temperature=2.0), lists),
+    "vector_distillation": Sample(L.VectorDistillation(), taught),
+    "vector_mean_square": Sample(L.VectorDistillation(similarity=L.MeanSquare()), taught),
+    "projected": Sample(
+        L.Projected(inner=L.VectorDistillation(similarity=L.Euclidean()), dim=W), taught
+    ),
+    "similarity_distillation": Sample(L.SimilarityDistillation(), taught),
+    "neighbour_distillation": Sample(L.NeighbourDistillation(temperature=0.3), taught),
+    "order_distillation": Sample(L.OrderDistillation(), taught),
+    "rank_net": Sample(L.RankNet(), lists),
+    "list_net": Sample(L.ListNet(), lists),
+    "list_mle": Sample(L.ListMLE(), lists),
+    "position_list_mle": Sample(L.ListMLE(places=L.HalvingPlaces()), lists),
+    "lambda_ndcg1": Sample(L.LambdaLoss(pairs=L.NDCGLoss1()), lists),
+    "lambda_ndcg2": Sample(L.LambdaLoss(pairs=L.NDCGLoss2(), cut=2), lists),
+    "lambda_rank": Sample(L.LambdaLoss(pairs=L.LambdaRank()), lists),
+    "lambda_ndcg2pp": Sample(L.LambdaLoss(cut=1), lists),
+    "lambda_equal": Sample(L.LambdaLoss(pairs=L.EqualPairs()), lists),
+    "rank_regression": Sample(L.RankRegression(), lists),
+    "masked_language_model": Sample(L.MaskedLanguageModel(), tokens),
+    "masked_next_token": Sample(L.MaskedNextToken(), tokens),
+    "next_token": Sample(L.NextToken(), tokens),
+    "bag_of_words": Sample(L.BagOfWords(vocabulary=V), bags),
+    "spread_out": Sample(L.SpreadOut(columns=("query", "negatives")), lists),
+    "global_orthogonality": Sample(L.GlobalOrthogonality(), lists),
+    "uniformity": Sample(L.Uniformity(), texts),
+    "alignment": Sample(L.Alignment(power=3.0), texts),
+    "effective_rank": Sample(L.EffectiveRank(columns=("query", "positive")), texts),
+    "flops": Sample(L.Flops(spares=2), sparse),
+    "own_query": Sample(L.OwnQuery(), with_own_queries),
+    "router_balance": Sample(L.RouterBalance(), routed),
+    "sparse_reconstruction": Sample(L.SparseReconstruction(), decoded),
+    "sum": Sample(
+        L.Sum(losses=(INFO_NCE, L.SpreadOut(), INFO_NCE), weights=(1.0, 0.5, 0.25)), texts
+    ),
+    "progressive": Sample(L.Progressive(inner=INFO_NCE, start=0.5, steps=3), texts),
+    "matryoshka": Sample(L.Matryoshka(inner=INFO_NCE, dims=(2, W), weights=(0.5, 1.0)), texts),
+    "sampled_dimension": Sample(L.SampledDimension(inner=INFO_NCE, dims=(2, 4)), texts),
+    "layer_wise": Sample(L.LayerWise(inner=INFO_NCE), layered),
+}
+
+
+def as_jax(columns: dict[str, Any]) -> dict[str, Any]:
+    """In 32 bits."""
+    kinds = {"i": jnp.int32, "f": jnp.float32, "b": jnp.bool_}
+
+    def array(x: Any) -> Any:
+        x = np.asarray(x)
+        return jnp.asarray(x, kinds[x.dtype.kind])
+
+    def one(value: Any) -> Any:
+        if not isinstance(value, L.Embedded):
+            return array(value)
+        real = None if value.real is None else array(value.real)
+        return L.Embedded(array(value.vectors), real, {n: array(x) for n, x in value.extra.items()})
+
+    return {name: one(value) for name, value in columns.items()}
