@@ -85,11 +85,12 @@ def outcome(loss: Loss, gradients: GradientMethod, runtime: Runtime) -> dict:
     model = start(2 if Depths() in loss.reads.values() else 1)
     compiles = Compiles(model.embedder, loss, gradients, optimizer, Everything(), runtime)
     key = jax.random.key(1)
-    moving, kept, memory = begin(model.embedder, loss, Everything(), model.params, key)
+    batch = next(toy.RandomBatches(32, seed=5))
+    moving, kept, memory = begin(model.embedder, loss, Everything(), model.params, batch, key)
     transform = optimizer.transform(moving)
     state = runtime.place(create(moving, memory, transform, key))
     step = program(compiles, state, kept)
-    state, metrics = step(state, kept, 0.1, next(toy.RandomBatches(32, seed=5)))
+    state, metrics = step(state, kept, 0.1, batch)
     return jax.device_get(
         {"metrics": metrics, "gradient": state.optimizer[1], "params": state.params}
     )

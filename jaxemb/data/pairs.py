@@ -54,7 +54,13 @@ class Pairs(Dataset):
             yield from (example[role] for role in _TEXTS[:2] if role in example)
 
     def batches(self, model: Any, *, seed: int) -> BatchIterator:
-        return batches(self.examples(), self.columns, model, batch_size=self.batch_size, seed=seed)
+        return self.batches_of(self.examples(), self.columns, model, seed=seed)
+
+    def batches_of(
+        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+    ) -> BatchIterator:
+        """Batches of these examples, which may have more columns than the view gives."""
+        return batches(examples, columns, model, batch_size=self.batch_size, seed=seed)
 
     def fingerprint(self) -> str:
         return fingerprint(self, [self.source.fingerprint()])

@@ -79,11 +79,6 @@ class Network(Start, abc.ABC):
         """The parameters' shapes and dtypes, without computing anything."""
         return jax.eval_shape(self.init, jax.random.key(0))
 
-    def column_shapes(self, reads: Mapping[str, Reading]) -> dict[str, Embedded]:
-        """Shapes of what is read of one short row of each column, without computing anything."""
-        inputs = {name: self.tower_of(name).example() for name in reads}
-        return jax.eval_shape(lambda p, i: self.embed(p, i, reads), self.shapes(), inputs)
-
 
 def _alike(
     network: Network, inputs: Mapping[str, Any], reads: Mapping[str, Reading]

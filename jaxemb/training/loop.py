@@ -9,6 +9,7 @@ import jax
 from jaxtyping import Array, Key
 
 from jaxemb.config import Part
+from jaxemb.data import Batches
 from jaxemb.runtime import Runtime
 from jaxemb.training.interrupt import Interrupt
 from jaxemb.training.progress import Meter, count_tokens, fetch
@@ -113,13 +114,14 @@ class _Run:
         self.rates = stage.optimizer.rates(self.total)
         network = computed_in(model.embedder, runtime.dtype)
         optimizer = stage.optimizer.direction_alone
-        moving, kept, memory = start(network, stage.loss, stage.trains, model.params, key)
+        self.batches = stage.data.batches(model, seed=seed)
+        batch = _first(self.batches)
+        moving, kept, memory = start(network, stage.loss, stage.trains, model.params, batch, key)
         self.state = runtime.place(create(moving, memory, optimizer.transform(moving), key))
         self.kept = runtime.place(kept)
         compiles = Compiles(network, stage.loss, stage.gradients, optimizer, stage.trains, runtime)
         self.program = program(compiles, self.state, self.kept)
         self.compiled_before = self.program.compilations
-        self.batches = stage.data.batches(model, seed=seed)
         self.meter = Meter(self.total)
         self.done = 0
         self.unread: tuple[dict[str, int], Any, tuple[int, int]] | None = None
@@ -200,6 +202,14 @@ class _Run:
         collect = self.runtime.devices.collect
         moved, kept = collect(self.state.params.network), collect(self.kept)
         return dataclasses.replace(self.start, params=self.stage.trains.merged(moved, kept))
+
+
+def _first(batches: Batches) -> dict[str, Any]:
+    """The next batch, which is given again: its shapes are wanted before it is."""
+    state = batches.get_state()
+    batch = next(batches)
+    batches.set_state(state)
+    return batch
 
 
 def computed_in(part: Any, dtype: str) -> Any:

@@ -134,24 +134,26 @@ def _shapes_of(tree: Any) -> Any:
 
 
 def start(
-    network: Any, loss: Loss, trains: Trainable, params: Any, key: Array
+    network: Any, loss: Loss, trains: Trainable, params: Any, batch: dict[str, Any], key: Array
 ) -> tuple[Moving, Any, Any]:
-    """`(moving, kept, memory)` before the first step."""
+    """`(moving, kept, memory)` before the first step, from the shapes of a batch."""
     moved, kept = trains.split(params, key)
-    state = loss.init(key, network.column_shapes(loss.reads))
-    trains.check(_unread(network, loss, trains, moved, kept))
-    return Moving(moved, state.params), kept, state.memory
-
-
-def _unread(network: Any, loss: Loss, trains: Trainable, moved: Any, kept: Any) -> list[str]:
-    """The paths of parameters that move and that the network's output does not depend on."""
+    rows = examples(batch, loss, key, None)
 
     def embed(moved: Any, kept: Any, inputs: Any) -> Any:
         return network.embed(trains.join(moved, kept), inputs, loss.reads)
 
-    shapes = jax.eval_shape(lambda *trees: trees, moved, kept)
-    inputs = {name: network.tower_of(name).example() for name in loss.reads}
-    jaxpr = jax.make_jaxpr(embed)(*shapes, inputs).jaxpr
+    found = jax.eval_shape(embed, moved, kept, rows.inputs)
+    labels = jax.eval_shape(lambda labels: labels, rows.labels)
+    state = loss.init(key, {**labels, **found})
+    trains.check(_unread(embed, moved, kept, rows.inputs))
+    return Moving(moved, state.params), kept, state.memory
+
+
+def _unread(embed: Callable, moved: Any, kept: Any, inputs: Any) -> list[str]:
+    """The paths of parameters that move and that the network's output does not depend on."""
+    shapes = jax.eval_shape(lambda *trees: trees, moved, kept, inputs)
+    jaxpr = jax.make_jaxpr(embed)(*shapes).jaxpr
     used = {id(x) for equation in jaxpr.eqns for x in equation.invars}
     names = paths(moved)
     return [n for n, x in zip(names, jaxpr.invars, strict=False) if id(x) not in used]

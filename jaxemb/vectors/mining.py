@@ -81,19 +81,23 @@ class MinedBatches(Batches):
         self._order = Shuffled()(len(examples), data.batch_size, seed)
 
     def __next__(self) -> dict[str, Any]:
-        if self.mined is None:
-            raise UsageError("Mined gives no batch before its first search: call renew.")
         places = np.asarray(self._order[self.position]).tolist()
         self.position += 1
         return self._make([self._example(place) for place in places])
 
     def _example(self, place: int) -> dict[str, Any]:
-        others = [self.examples[number] for number in self.mined[place].tolist()]
+        others = [self.examples[number] for number in self._negatives(place)]
         return {
             **self.examples[place],
             "negatives": tuple(other["positive"] for other in others),
             "negatives_id": tuple(other["positive_id"] for other in others),
         }
+
+    def _negatives(self, place: int) -> list[int]:
+        """What the last search found; before the first one, the examples that follow."""
+        if self.mined is None:
+            return [(place + n) % len(self.examples) for n in range(1, self.data.count + 1)]
+        return self.mined[place].tolist()
 
     def renew(self, step: int, model: Callable[[], Any]) -> None:
         """Search again where it is due."""

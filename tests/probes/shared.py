@@ -88,12 +88,14 @@ def trained(model: Model, train: Train, **context: Any) -> Model:
     """The model after the stage, equal under `jit` and `pmap` over all devices of this process."""
     models = [
         train.run(model, Context(key=jax.random.key(1), runtime=Runtime(devices=own), **context))
-        for own in (Jit(), Pmap())
+        for own in (Jit(limit=2), Pmap(limit=2))
     ]
     first, second = (jax.tree.leaves(one.params) for one in models)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
-    assert any(np.abs(a - b).max() > 0 for a, b in zip(first, jax.tree.leaves(model.params)))
+    assert any(
+        np.abs(a - b).max() > 0 for a, b in zip(first, jax.tree.leaves(model.params), strict=True)
+    )
     return models[0]
 
 

@@ -18,11 +18,11 @@ from jaxemb.losses import (
     Flops,
     InfoNCE,
     LearnedTemperature,
-    LoadBalance,
     Matryoshka,
     MaxSim,
     NegativeSampling,
     QueryToDocument,
+    RouterBalance,
     SparseDot,
     Sum,
     VectorDistillation,
@@ -30,9 +30,10 @@ from jaxemb.losses import (
 from jaxemb.model import Image, ImageBatch, ImageEmbedder, Tower, Towers
 from jaxemb.nn import Causal, Experts, PreNorm
 from jaxemb.pooling import EachToken, LastToken, VocabularyMax
+from jaxemb.runtime import Jit, Runtime
 from jaxemb.runtime.checkpoints import Checkpoints
 from jaxemb.text import Chunked, Words
-from jaxemb.training import GradCache, Steps
+from jaxemb.training import Context, GradCache, Steps
 from jaxemb.vectors import Mined, Taught
 from tests.probes.shared import (
     LEARNS,
@@ -74,7 +75,6 @@ def test_skip_gram(tmp_path):
 def test_lora_on_a_causal_language_model(tmp_path):
     """A frozen base under low-rank additions, last token, absent from optimizer and checkpoint."""
     encoder = Transformer(layers=2, width=16, heads=2, mask=Causal(), dropout=0.0)
-    embedder(encoder=encoder, pooling=LastToken())
     base = started(embedder(encoder=encoder, pooling=LastToken()))
     base.save(tmp_path / "base")
     model = FromRun(str(tmp_path / "base")).start(jax.random.key(0))
@@ -185,11 +185,11 @@ def test_a_mixture_of_experts_with_load_balance(tmp_path):
     """What the router sowed reaches a loss beside the contrastive one."""
     block = PreNorm(feed_forward=Experts(experts=4))
     mixture = embedder(encoder=Transformer(layers=2, width=16, heads=2, block=block))
-    loss = Sum(losses=(InfoNCE(), LoadBalance()), weights=(1.0, 0.01))
+    loss = Sum(losses=(InfoNCE(), RouterBalance()), weights=(1.0, 0.01))
     seen = []
     start = started(mixture)
     stage(loss).run(start, _context(report=seen.append))
-    assert any("load_balance" in name for name in seen[0])
+    assert any("router_balance" in name for name in seen[0])
     model = trained(start, stage(loss))
     again = reloaded(model, tmp_path)
     np.testing.assert_array_equal(again.encode(QUERIES), model.encode(QUERIES))
@@ -290,9 +290,8 @@ def test_negatives_mined_again_by_the_model_under_training(tmp_path):
 
 
 def _context(**changes):
-    from jaxemb.training import Context
-
-    return Context(**{"key": jax.random.key(1), **changes})
+    one = Runtime(devices=Jit(limit=1))
+    return Context(**{"key": jax.random.key(1), "runtime": one, **changes})
 
 
 def _numbers(tree) -> int:
