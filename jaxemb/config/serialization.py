@@ -120,7 +120,8 @@ def _class_of(name: str, path: str) -> type:
             f"imported: import {module} first, name the experiments that use it (--experiments), or "
             f"declare it in its package, under the entry point group {GROUP!r}."
         )
-    cls = vars(found).get(attribute)
+    # Our rooms may load a name when it is asked for; asking a module of others runs none of its code.
+    cls = getattr(found, attribute, None) if ours else vars(found).get(attribute)
     if is_part_class(cls) and dataclasses.is_dataclass(cls) and tag(cls) == name:
         return cls
     parts = [n for n, c in vars(found).items() if is_part_class(c)]

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-# What parts are declared with; it computes nothing.
-_APART = "jaxemb.config"
+# What parts are declared with, and the names that the front page passes on: they compute nothing.
+_APART = ("jaxemb.config", "jaxemb")
 
 
 class _Import(NamedTuple):
@@ -51,7 +51,7 @@ def closure(modules: Iterable[str]) -> set[str]:
 
 
 def _is_apart(module: str) -> bool:
-    return module == _APART or module.startswith(f"{_APART}.")
+    return module in _APART or module.startswith(f"{_APART[0]}.")
 
 
 def _defining(wanted: _Import) -> str | None:

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 import sys
+import types
 from pathlib import Path
 
 import jax
@@ -226,3 +227,20 @@ def test_what_is_nested_beyond_all_depth_is_one_sentence():
         listed = [listed]
     with pytest.raises(UsageError, match="beyond all depth"):
         from_json({"part": tag(Near), "dims": listed})
+
+
+def test_a_room_may_load_a_part_when_it_is_asked_for(monkeypatch):
+    from jaxemb import study
+
+    recipe = study.Recipe
+    monkeypatch.delitem(vars(study), "Recipe", raising=False)
+    assert "Recipe" not in vars(study)
+    assert from_json({"part": "jaxemb.study.Recipe"}) == recipe()
+
+
+def test_a_module_of_others_is_not_asked_for_names_that_it_makes(monkeypatch):
+    module = types.ModuleType("someones_lazy_parts")
+    module.__getattr__ = lambda name: pytest.fail(f"asked for {name}")
+    monkeypatch.setitem(sys.modules, "someones_lazy_parts", module)
+    with pytest.raises(UsageError, match="has no part 'Mine'"):
+        from_json({"part": "someones_lazy_parts:Mine"})
