@@ -24,15 +24,7 @@ from jaxemb.evaluation.files import (
     PairFile,
     RetrievalFolder,
 )
-from jaxemb.evaluation.gates import AtLeast, Gate, Open
-from jaxemb.evaluation.judges import (
-    CosineJudge,
-    Judge,
-    WordOverlap,
-    best_judge,
-    validate_judge,
-    validate_paraphraser,
-)
+from jaxemb.evaluation.judges import CosineJudge, Judge, WordOverlap
 from jaxemb.evaluation.meanings import MeaningRetrieval
 from jaxemb.evaluation.monitoring import During, final, monitor
 from jaxemb.evaluation.mteb_adapter import MTEBEncoder
@@ -45,7 +37,6 @@ from jaxemb.evaluation.paraphrase import (
     Lexicon,
     Paraphraser,
     Restyled,
-    RoundTrip,
     SynonymFile,
     SynonymSubstitution,
     Unchanged,
@@ -119,7 +110,6 @@ from jaxemb.evaluation.rank import (
     PartnerRank,
     Preparation,
     TextColumn,
-    Together,
 )
 from jaxemb.evaluation.recall import Recall
 from jaxemb.evaluation.records import LabelRecords, PairRecords
@@ -161,11 +151,9 @@ from jaxemb.evaluation.words import (
     ContextProblem,
     Counted,
     FewShotSimilarity,
-    LabelTable,
     LeftOut,
     LowerCase,
     MinimalPairs,
-    Occlusion,
     OutlierData,
     OutlierDetection,
     OutlierFile,
@@ -191,7 +179,6 @@ from jaxemb.evaluation.words import (
     WordPairFile,
     WordSimilarity,
     association_tests,
-    few_shot_curve,
 )
 from jaxemb.statistics.result import Result
 from jaxemb.vectors.cache import EmbeddingCache, Usage

@@ -108,10 +108,11 @@ class LabelFile(LabelData):
     where: tuple[str, ...] = ()
     text: str = "text"
     label: str = "label"
+    train: str = "train"
 
     def load(self) -> LabelProblem:
         rows = _labelled(select(read_rows(self.path), "", self.where, self.path), self.label)
-        train, test = two_parts(rows, self.split, self.path, self.text)
+        train, test = two_parts(rows, self.split, self.path, self.text, self.train)
         texts = column(train + test, (self.text,), self.path)
         names, labels = np.unique(
             column(train + test, (self.label,), self.path), return_inverse=True
@@ -282,12 +283,12 @@ def select(
 
 
 def two_parts(
-    rows: list[Row], split: str | None, path: str, text: str = "text"
+    rows: list[Row], split: str | None, path: str, text: str = "text", fitted: str = "train"
 ) -> tuple[list[Row], list[Row]]:
     """The rows to fit on and those to judge, as `LabelFile` parts them."""
     judged = select(rows, split, (), path)
-    train = [row for row in rows if row.get("split") == "train"]
-    if train and not any(row.get("split") == "train" for row in judged):
+    train = [row for row in rows if row.get("split") == fitted]
+    if train and not any(row.get("split") == fitted for row in judged):
         return train, judged
     in_fifth = [zlib.crc32(str(row.get(text, "")).encode()) % 5 == 0 for row in judged]
     parts = [[row for row, last in zip(judged, in_fifth, strict=True) if last == t] for t in (0, 1)]

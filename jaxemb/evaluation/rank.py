@@ -95,22 +95,6 @@ class TextColumn(Background):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Together(Background):
-    """Several backgrounds as one."""
-
-    parts: tuple[Background, ...]
-
-    def load(self) -> list[str]:
-        return list(dict.fromkeys(text for part in self.parts for text in part.load()))
-
-    def on(self, split: str) -> "Together":
-        return Together(parts=tuple(part.on(split) for part in self.parts))
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, [part.fingerprint() for part in self.parts])
-
-
-@dataclass(frozen=True, kw_only=True)
 class Preparation(Part, abc.ABC):
     """Slot: what is done to all vectors, by what is seen of the background alone."""
 

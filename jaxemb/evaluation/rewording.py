@@ -11,7 +11,6 @@ from jaxtyping import Float32
 
 from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Task
-from jaxemb.evaluation.gates import Gate, Open
 from jaxemb.evaluation.judges import Judge
 from jaxemb.evaluation.paraphrase import (
     ClauseOrder,
@@ -107,8 +106,8 @@ class Paraphrased(Reworded):
 
     Run `r` of a text depends on `seed`, `r` and the text alone. Beside the scores stand what the
     paraphrases are like, over all texts and runs: `edit_distance` (characters, on `sample` texts a
-    run), `unchanged`, the share of texts that came out as they were, and `rejected`, the share that
-    the gate sent back until it kept the original; with a `judge` also `similarity`, from 0 to 5.
+    run) and `unchanged`, the share of texts that came out as they were; with a `judge` also
+    `similarity`, from 0 to 5.
 
     Its name says so: `retrieval@paraphrased`.
 
@@ -125,7 +124,6 @@ class Paraphrased(Reworded):
     paraphraser: Paraphraser = field(
         default_factory=lambda: InTurn(paraphrasers=(ClauseOrder(), SynonymSubstitution()))
     )
-    gate: Gate = field(default_factory=Open)
     judge: Judge | None = None
     runs: int = 5
     sample: int = 100
@@ -139,7 +137,7 @@ class Paraphrased(Reworded):
     @property
     def metrics(self) -> tuple[str, ...]:
         judged = ("similarity",) if self.judge is not None else ()
-        return (*super().metrics, "edit_distance", "unchanged", "rejected", *judged)
+        return (*super().metrics, "edit_distance", "unchanged", *judged)
 
     def rewordings(self) -> "list[Paraphrases]":
         return [Paraphrases(self, run) for run in range(self.runs)]
@@ -159,18 +157,13 @@ class Paraphrases:
     def __init__(self, task: Paraphrased, run: int):
         self._task, self._run = task, run
         self.of: dict[str, str] = {}
-        self._rejected = 0
 
     def __call__(self, texts: Sequence[str], role: str) -> list[str]:
-        fresh = [text for text in dict.fromkeys(texts) if text not in self.of]
-        if fresh:
-            found, rejected = self._task.gate(fresh, self._propose)
-            self.of.update(zip(fresh, found, strict=True))
-            self._rejected += rejected
+        for text in dict.fromkeys(texts):
+            if text not in self.of:
+                draw = generator(text, self._task.seed, self._run, 0)
+                self.of[text] = self._task.paraphraser(text, draw)
         return [self.of[text] for text in texts]
-
-    def _propose(self, text: str, attempt: int) -> str:
-        return self._task.paraphraser(text, generator(text, self._task.seed, self._run, attempt))
 
     def described(self) -> dict[str, float]:
         """What the paraphrases are like, as means over the texts."""
@@ -181,7 +174,6 @@ class Paraphrases:
         found = {
             "edit_distance": float(np.mean([edit_distance(*pair) for pair in some])),
             "unchanged": float(np.mean([text == other for text, other in pairs])),
-            "rejected": self._rejected / len(pairs),
         }
         if self._task.judge is not None:
             rated = self._task.judge([text for text, _ in some], [other for _, other in some])

@@ -17,7 +17,6 @@ from jaxemb.evaluation import (
     PairTexts,
     PartnerRank,
     TextColumn,
-    Together,
     WordPairFile,
     evaluate,
 )
@@ -31,10 +30,10 @@ def task(tmp_path):
     (tmp_path / "p.tsv").write_text(
         "word1\tword2\tscore\n" + "".join(f"{a}\t{b}\t{n}\n" for n, (a, b) in enumerate(PAIRS))
     )
-    (tmp_path / "w.tsv").write_text("text\n" + "".join(f"w{n}\n" for n in range(600)))
+    words = [*(text for pair in PAIRS for text in pair), *(f"w{n}" for n in range(600))]
+    (tmp_path / "w.tsv").write_text("text\n" + "".join(f"{word}\n" for word in words))
     pairs = WordPairFile(path=str(tmp_path / "p.tsv"))
-    background = Together(parts=(PairTexts(pairs=pairs), TextColumn(path=str(tmp_path / "w.tsv"))))
-    return PartnerRank(data=pairs, background=background)
+    return PartnerRank(data=pairs, background=TextColumn(path=str(tmp_path / "w.tsv")))
 
 
 def model(width=4, offset=0.0, **known):

@@ -7,7 +7,6 @@ from jaxemb.evaluation.paraphrase.paraphrasers import (
     ClauseOrder,
     InTurn,
     Paraphraser,
-    RoundTrip,
     SynonymSubstitution,
     Unchanged,
 )

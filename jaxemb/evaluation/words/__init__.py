@@ -21,7 +21,6 @@ from jaxemb.evaluation.words.files import (
 )
 from jaxemb.evaluation.words.phrases import (
     BlankedDefinitions,
-    LabelTable,
     MinimalPairs,
     Paraphrases,
     TripletFile,
@@ -43,10 +42,9 @@ from jaxemb.evaluation.words.problems import (
     TripletProblem,
 )
 from jaxemb.evaluation.words.ranking import AnswerRank
-from jaxemb.evaluation.words.similarity import FewShotSimilarity, WordSimilarity, few_shot_curve
+from jaxemb.evaluation.words.similarity import FewShotSimilarity, WordSimilarity
 from jaxemb.evaluation.words.spelling import LowerCase, SpacesForUnderscores, Spelling
 from jaxemb.evaluation.words.tagging import (
-    Occlusion,
     Tagging,
     TargetFeatures,
     TargetInSentence,

@@ -22,42 +22,6 @@ from jaxemb.evaluation.words.problems import TripletData, TripletProblem
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelTable(LabelData):
-    """Labelled texts whose columns have names of their own.
-
-    `text` and `label` name the columns, `train` and `split` the values of the column `split`. The
-    probe is fitted on the rows of `train`.
-    """
-
-    path: str
-    text: str = "text"
-    label: str = "label"
-    train: str = "train"
-    split: str = "test"
-    where: tuple[str, ...] = ()
-
-    def load(self) -> LabelProblem:
-        rows = read_rows(self.path)
-        parts = [select(rows, split, self.where, self.path) for split in (self.train, self.split)]
-        both = parts[0] + parts[1]
-        texts = column(both, (self.text,), self.path)
-        names, labels = np.unique(column(both, (self.label,), self.path), return_inverse=True)
-        cut, labels = len(parts[0]), labels.astype(np.int32)
-        return LabelProblem(
-            train_texts=texts[:cut],
-            train_labels=labels[:cut],
-            texts=texts[cut:],
-            labels=labels[cut:],
-            clusters=np.arange(len(parts[1]), dtype=np.int32),
-            names=tuple(names.tolist()),
-        )
-
-    def fingerprint(self) -> str:
-        settings = (self.text, self.label, self.train, self.split, self.where)
-        return of_files([self.path], repr(settings))
-
-
-@dataclass(frozen=True, kw_only=True)
 class MinimalPairs(LabelData):
     """Pairs of a good and a bad sentence (columns `good`, `bad`), labelled 1 and 0.
 

@@ -1,7 +1,6 @@
 """Word similarity: does the cosine of words order pairs as people do?"""
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -113,21 +112,3 @@ class FewShotSimilarity(Task):
         vectors = embed([*itertools.chain(*drawn)], self.role)
         ends = np.cumsum([len(of) for of in drawn])[:-1]
         return np.stack([part.mean(axis=0) for part in np.split(vectors, ends)])
-
-
-def few_shot_curve(
-    data: ContextData, *, contexts: Sequence[int] = (1, 2, 4, 8, 16), name: str = ""
-) -> tuple[FewShotSimilarity, ...]:
-    """The same task at several numbers of contexts, each in its own name.
-
-    Example:
-        >>> from jaxemb.evaluation import ContextFiles
-        >>> data = ContextFiles(pairs="p.tsv", contexts="c.jsonl")
-        >>> [task.name for task in few_shot_curve(data, contexts=(1, 8), name="crw")]
-        ['crw@contexts=1', 'crw@contexts=8']
-    """
-    name = name or FewShotSimilarity.name
-    return tuple(
-        FewShotSimilarity(name=f"{name}@contexts={count}", data=data, contexts=count)
-        for count in contexts
-    )

@@ -53,24 +53,6 @@ class TargetInSentence(TargetFeatures):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Occlusion(TargetFeatures):
-    """The sentence's vector less that of the sentence without the word, beside the word's own.
-
-    Reference: Zeiler and Fergus, Visualizing and Understanding Convolutional Networks,
-    arXiv:1311.2901, for occlusion.
-    """
-
-    def __call__(
-        self, embed: Embed, sentences: Sentences, places: Int32[np.ndarray, " texts"], role: str
-    ) -> Float32[np.ndarray, "texts features"]:
-        word = TargetWord()(embed, sentences, places, role)
-        whole = embed([" ".join(s) for s in sentences], role)
-        pairs = zip(sentences, places, strict=True)
-        without = embed([" ".join(s[:p] + s[p + 1 :]) for s, p in pairs], role)
-        return np.concatenate([word, whole - without], axis=1)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Tagging(Task):
     """A classifier from a word's features to its tag.
 
