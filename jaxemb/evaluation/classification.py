@@ -34,14 +34,11 @@ class Classification(Task):
         ('accuracy', 'macro_f1')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
     name: str = "classification"
     data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "document"
     penalty: float = 10.0
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "macro_f1")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
@@ -104,6 +101,7 @@ class FewShotClassification(Task):
         ('accuracy', 'macro_f1', 'ap')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1", "ap")
     kind: ClassVar[str] = "classification"
     name: str = "few_shot_classification"
     data: LabelData = field(default_factory=PyDocsLabels)
@@ -112,10 +110,6 @@ class FewShotClassification(Task):
     repeats: int = 10
     iterations: int = 100
     seed: int = 42
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "macro_f1", "ap")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

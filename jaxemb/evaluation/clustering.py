@@ -30,14 +30,11 @@ class Clustering(Task):
         ('v_measure',)
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("v_measure",)
     name: str = "clustering"
     data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "document"
     runs: int = 5
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("v_measure",)
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
@@ -78,6 +75,7 @@ class SubsetClustering(Task):
         ('v_measure',)
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("v_measure",)
     kind: ClassVar[str] = "clustering"
     name: str = "clustering"
     data: LabelData = field(default_factory=PyDocsLabels)
@@ -85,10 +83,6 @@ class SubsetClustering(Task):
     subsets: int = 10
     batch: int = 500
     seed: int = 42
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("v_measure",)
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
@@ -116,6 +110,7 @@ class BootstrapClustering(Task):
         ('v_measure',)
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("v_measure",)
     kind: ClassVar[str] = "clustering"
     name: str = "clustering"
     data: LabelData = field(default_factory=PyDocsLabels)
@@ -125,10 +120,6 @@ class BootstrapClustering(Task):
     size: int = 16384
     batch: int = 512
     seed: int = 42
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("v_measure",)
 
     def run(self, embed: Embed) -> Result:
         # The benchmark draws with Python's own generator: other draws would give other scores.

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxemb.config import fingerprint
 from jaxemb.evaluation.paraphrase.grammar import PLAIN, meanings, render
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 
@@ -35,6 +34,3 @@ class MeaningRetrieval(RetrievalData):
             relevant=[{place: 1} for place in range(len(said))],
             clusters=np.arange(len(said), dtype=np.int32) // 2,
         )
-
-    def fingerprint(self) -> str:
-        return fingerprint(self)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float32
@@ -34,6 +35,7 @@ class MultiLabelClassification(Task):
         ('accuracy', 'macro_f1', 'lrap', 'hamming')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1", "lrap", "hamming")
     name: str = "multi_label_classification"
     data: LabelSetData = field(default_factory=PyDocsLabelSets)
     role: str = "document"
@@ -41,10 +43,6 @@ class MultiLabelClassification(Task):
     repeats: int = 10
     neighbours: int = 5
     seed: int = 42
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "macro_f1", "lrap", "hamming")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

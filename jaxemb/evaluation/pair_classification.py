@@ -25,13 +25,10 @@ class PairClassification(Task):
         ('ap',)
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("ap",)
     name: str = "pair_classification"
     data: PairData = field(default_factory=PyDocsLinks)
     role: str = "query"
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("ap",)
 
     def run(self, embed: Embed) -> Result:
         return judge_pairs(self, self.data.load(), embed)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Float, Float64, Int32, Shaped
@@ -54,6 +54,14 @@ class Perturbation(Task):
         ('growth', 'decay', 'distance', 'relative', 'violations', 'tightness')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = (
+        "growth",
+        "decay",
+        "distance",
+        "relative",
+        "violations",
+        "tightness",
+    )
     name: str = "perturbation"
     data: LabelData = field(default_factory=lambda: PyDocsLabels(train=2000, texts=2000))
     vectorizer: Vectorizer | None = None
@@ -74,10 +82,6 @@ class Perturbation(Task):
             )
         if self.held > min(self.lengths):
             raise UsageError(f"held={self.held} is more than the shortest of {self.lengths} words.")
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("growth", "decay", "distance", "relative", "violations", "tightness")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float64
@@ -140,13 +141,10 @@ class SentenceCoefficients(Task):
         ('slope', 'slope_given_length', 'correlation', 'explained')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("slope", "slope_given_length", "correlation", "explained")
     name: str = "position"
     data: ProseData = field(default_factory=lambda: PyDocsProse(words=110))
     role: str = "document"
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("slope", "slope_given_length", "correlation", "explained")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

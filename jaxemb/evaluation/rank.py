@@ -3,6 +3,7 @@
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
@@ -43,20 +44,9 @@ class NearestPairs(PairData):
             problem.clusters[kept],
         )
 
-    def on(self, split: str) -> "NearestPairs":
-        return NearestPairs(inner=self.inner.on(split), share=self.share)
 
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.inner.fingerprint())
-
-
-@dataclass(frozen=True, kw_only=True)
 class Background(TaskData):
-    """Slot: the texts that partners are ranked among."""
-
-    @abc.abstractmethod
-    def load(self) -> list[str]:
-        """Texts in a fixed order; equal ones count once."""
+    """Slot: the texts that partners are ranked among, a list in which equal ones count once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +58,6 @@ class PairTexts(Background):
     def load(self) -> list[str]:
         problem = self.pairs.load()
         return list(dict.fromkeys(problem.first + problem.second))
-
-    def on(self, split: str) -> "PairTexts":
-        return PairTexts(pairs=self.pairs.on(split))
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.pairs.fingerprint())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,16 +169,13 @@ class PartnerRank(Task):
         ('mrr', 'mean_rank', 'hits@1', 'hits@3', 'tied')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("mrr", "mean_rank", "hits@1", "hits@3", "tied")
     name: str = "partner_rank"
     data: PairData = field(default_factory=NearestPairs)
     background: Background = field(default_factory=PairTexts)
     role: str = "query"
     prepare: Preparation = field(default_factory=Centred)
     nearness: Nearness = field(default_factory=ByCosine)
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("mrr", "mean_rank", "hits@1", "hits@3", "tied")
 
     def run(self, embed: Embed) -> Result:
         problem, texts = self.data.load(), list(dict.fromkeys(self.background.load()))

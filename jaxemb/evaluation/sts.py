@@ -30,13 +30,10 @@ class STS(Task):
         ('spearman', 'pearson')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("spearman", "pearson")
     name: str = "sts"
     data: PairData = field(default_factory=PyDocsGrades)
     role: str = "query"
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("spearman", "pearson")
 
     def run(self, embed: Embed) -> Result:
         return judge_pairs(self, self.data.load(), embed)

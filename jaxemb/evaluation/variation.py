@@ -1,6 +1,7 @@
 """How meaning moves through ordered prose, as a model sees it; for comparing models without labels."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,13 +34,10 @@ class AdjacentSimilarity(Task):
         ('similarity', 'spread', 'boundary_auc')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("similarity", "spread", "boundary_auc")
     name: str = "series"
     data: ProseData = field(default_factory=_manuals)
     role: str = "document"
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("similarity", "spread", "boundary_auc")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
@@ -72,15 +70,12 @@ class SimilarityStructure(Task):
         ('similarity',)
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("similarity",)
     name: str = "structure"
     data: ProseData = field(default_factory=_manuals)
     sentences: int = 500
     seed: int = 0
     role: str = "document"
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("similarity",)
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

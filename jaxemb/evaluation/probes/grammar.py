@@ -14,7 +14,7 @@ import abc
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -193,9 +193,7 @@ class GrammarLabels(GeneratedLabels):
 class Tense(GrammarLabels):
     """Is the main verb in the past? Reference: arXiv:1805.01070 (Tense)."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return ("present", "past")
+    names: ClassVar[tuple[str, ...]] = ("present", "past")
 
     def label(self, sentence: Drawn) -> int:
         return self.names.index(sentence.tense)
@@ -205,9 +203,7 @@ class Tense(GrammarLabels):
 class SubjectNumber(GrammarLabels):
     """Is the main subject plural? Reference: arXiv:1805.01070 (SubjNum)."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return ("singular", "plural")
+    names: ClassVar[tuple[str, ...]] = ("singular", "plural")
 
     def label(self, sentence: Drawn) -> int:
         return self.names.index(sentence.subject)
@@ -217,9 +213,7 @@ class SubjectNumber(GrammarLabels):
 class ObjectNumber(GrammarLabels):
     """Is the main object plural? Reference: arXiv:1805.01070 (ObjNum)."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return ("singular", "plural")
+    names: ClassVar[tuple[str, ...]] = ("singular", "plural")
 
     def label(self, sentence: Drawn) -> int:
         return self.names.index(sentence.object)
@@ -248,9 +242,7 @@ class TreeDepth(GrammarLabels):
 class TopConstituents(GrammarLabels):
     """What is the sentence made of at the top? Reference: arXiv:1805.01070 (TopConst)."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return TOPS
+    names: ClassVar[tuple[str, ...]] = TOPS
 
     def label(self, sentence: Drawn) -> int:
         return TOPS.index(sentence.top)

@@ -116,9 +116,6 @@ class SentenceLabels(GeneratedLabels):
 
     sentences: Sentences = field(default_factory=PlainProse)
 
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.sentences.fingerprint())
-
 
 @functools.lru_cache(maxsize=32)
 def _generated(data: GeneratedLabels) -> LabelProblem:

@@ -1,6 +1,7 @@
 """Probes: what can be read off frozen vectors of one text, or of two?"""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32, Int32
@@ -31,14 +32,11 @@ class Probe(Task):
         ('accuracy',)
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
     name: str = "probe"
     data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "document"
     classifier: Classifier = field(default_factory=Logistic)
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy",)
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
@@ -65,16 +63,13 @@ class PairProbe(Task):
         ('train', 'test')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
     name: str = "pair_probe"
     train: PairData = field(default_factory=lambda: PyDocsLinks(split="train"))
     data: PairData = field(default_factory=PyDocsLinks)
     role: str = "query"
     classifier: Classifier = field(default_factory=Logistic)
     sides: bool = False
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy",)
 
     def run(self, embed: Embed) -> Result:
         parts = self.train.load(), self.data.load()
@@ -101,15 +96,12 @@ class GradedProbe(Task):
         ('spearman', 'pearson')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("spearman", "pearson")
     name: str = "graded_probe"
     train: PairData = field(default_factory=lambda: PyDocsGrades(split="train"))
     data: PairData = field(default_factory=PyDocsGrades)
     role: str = "query"
     penalty: float = 10.0
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("spearman", "pearson")
 
     def run(self, embed: Embed) -> Result:
         parts = self.train.load(), self.data.load()

@@ -3,6 +3,7 @@
 import abc
 import itertools
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int, Int32
@@ -84,16 +85,13 @@ class Analogy(Task):
         ('accuracy', 'macro_accuracy', 'mrr')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_accuracy", "mrr")
     name: str = "analogy"
     data: AnalogyData
     role: str = "query"
     rule: AnalogyRule = field(default_factory=ThreeCosAdd)
     spelling: tuple[Spelling, ...] = ()
     unknown: Unknown = field(default_factory=Counted)
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "macro_accuracy", "mrr")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

@@ -1,6 +1,7 @@
 """Categories of words: are those of one kind near each other, and is a stranger told apart?"""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32
@@ -32,15 +33,12 @@ class Categorisation(Task):
         ('purity',)
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("purity",)
     name: str = "categorisation"
     data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "query"
     runs: int = 5
     spelling: tuple[Spelling, ...] = ()
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("purity",)
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
@@ -67,16 +65,13 @@ class OutlierDetection(Task):
         ('accuracy', 'opp')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "opp")
     name: str = "outlier_detection"
     data: OutlierData = field(
         default_factory=lambda: OutliersFromLabels(inner=PyDocsLabels(text="summary"))
     )
     role: str = "query"
     spelling: tuple[Spelling, ...] = ()
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "opp")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

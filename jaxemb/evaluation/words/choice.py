@@ -1,6 +1,7 @@
 """Choice: is an anchor nearer to the text it belongs with?"""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -30,13 +31,10 @@ class Choice(Task):
         ('accuracy', 'gap', 'absolute_gap')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "gap", "absolute_gap")
     name: str = "choice"
     data: TripletData
     role: str = "query"
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "gap", "absolute_gap")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

@@ -1,6 +1,7 @@
 """Where the right answer stands among all candidates."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32, Int32
@@ -30,13 +31,10 @@ class AnswerRank(Task):
         ('mrr', 'accuracy', 'median_rank')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("mrr", "accuracy", "median_rank")
     name: str = "answer_rank"
     data: RetrievalData = field(default_factory=PyDocsRetrieval)
     spelling: tuple[Spelling, ...] = ()
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("mrr", "accuracy", "median_rank")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32
@@ -33,15 +34,12 @@ class WordSimilarity(Task):
         ('spearman', 'coverage')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("spearman", "coverage")
     name: str = "word_similarity"
     data: PairData
     role: str = "query"
     spelling: tuple[Spelling, ...] = ()
     unknown: Unknown = field(default_factory=Counted)
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("spearman", "coverage")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
@@ -79,6 +77,7 @@ class FewShotSimilarity(Task):
         ('spearman',)
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("spearman",)
     name: str = "few_shot_similarity"
     data: ContextData
     role: str = "query"
@@ -88,10 +87,6 @@ class FewShotSimilarity(Task):
     def __post_init__(self) -> None:
         if self.contexts < 1:
             raise UsageError(f"contexts={self.contexts} must be at least 1.")
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("spearman",)
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

@@ -3,6 +3,7 @@
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32, Int32
@@ -69,15 +70,12 @@ class Tagging(Task):
         ('accuracy', 'macro_f1')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
     name: str = "tagging"
     data: TaggingData
     role: str = "document"
     features: TargetFeatures = field(default_factory=TargetInSentence)
     classifier: Classifier = field(default_factory=Logistic)
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "macro_f1")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
