@@ -43,6 +43,10 @@ RENAMED |= {
     for (old, new), names in _MOVED.items()
     for name in names
 }
+RENAMED |= {
+    f"jaxemb.evaluation.Sampled{kind}": "jaxemb.evaluation.Sampled"
+    for kind in ("Bitext", "Labels", "Pairs", "Reranking", "Retrieval", "Tagging")
+}
 
 
 def present(tag: str) -> str:

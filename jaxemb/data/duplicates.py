@@ -29,8 +29,13 @@ def split_of(group: str) -> str:
         >>> split_of("json") == split_of("json")
         True
     """
-    share = int.from_bytes(hashlib.blake2b(group.encode(), digest_size=8).digest()) / 2**64
+    share = int.from_bytes(hashlib.blake2b(_bytes(group), digest_size=8).digest()) / 2**64
     return "train" if share < 0.8 else "dev" if share < 0.9 else "test"
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8 of a text that may hold half a character, as JSON can."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 class Groups:
@@ -94,7 +99,7 @@ def shingles(text: str, words: int = _SHINGLE) -> UInt64[np.ndarray, " shingles"
     """
     found = _WORDS.findall(text.casefold())
     spans = {" ".join(found[i : i + words]) for i in range(len(found) - words + 1)}
-    digests = b"".join(hashlib.blake2b(s.encode(), digest_size=8).digest() for s in sorted(spans))
+    digests = b"".join(hashlib.blake2b(_bytes(s), digest_size=8).digest() for s in sorted(spans))
     return np.unique(np.frombuffer(digests, np.uint64))
 
 

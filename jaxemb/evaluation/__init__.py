@@ -14,22 +14,22 @@ from jaxemb.evaluation.combinations import (
     RandomSets,
 )
 from jaxemb.evaluation.contamination import Overlap, TrainingTexts, contamination
-from jaxemb.evaluation.cuts import RetrievalAtCuts
 from jaxemb.evaluation.families import MAKERS, NoTask, Set
-from jaxemb.evaluation.file_sets import BitextFile, LabelSetFile, RerankingFile, SummaryFile
 from jaxemb.evaluation.files import (
     AllLabelled,
+    BitextFile,
     EntailmentFile,
     LabelFile,
+    LabelSetFile,
     PairFile,
-    RetrievalFolder,
+    RerankingFile,
+    SummaryFile,
 )
+from jaxemb.evaluation.folders import RetrievalFolder
 from jaxemb.evaluation.judges import CosineJudge, Judge, WordOverlap
 from jaxemb.evaluation.meanings import MeaningRetrieval
-from jaxemb.evaluation.monitoring import During, final, monitor
 from jaxemb.evaluation.mteb_adapter import MTEBEncoder
 from jaxemb.evaluation.multi_label import MultiLabelClassification
-from jaxemb.evaluation.pair_classification import PairClassification, PairClassificationBySimilarity
 from jaxemb.evaluation.paraphrase import (
     ClauseOrder,
     CommonSynonyms,
@@ -50,7 +50,6 @@ from jaxemb.evaluation.position import (
     SentenceCoefficients,
     by_length,
 )
-from jaxemb.evaluation.presented import Presented
 from jaxemb.evaluation.probes import (
     BigramShift,
     Classifier,
@@ -114,22 +113,17 @@ from jaxemb.evaluation.rank import (
 from jaxemb.evaluation.recall import Recall
 from jaxemb.evaluation.records import LabelRecords, PairRecords
 from jaxemb.evaluation.reranking import Reranking
-from jaxemb.evaluation.retrieval import Retrieval
+from jaxemb.evaluation.retrieval import Retrieval, RetrievalAtCuts
 from jaxemb.evaluation.rewording import Paraphrased, Prompted, Reworded
-from jaxemb.evaluation.sampling import (
-    WRAPPERS,
-    SampledBitext,
-    SampledLabels,
-    SampledPairs,
-    SampledReranking,
-    SampledRetrieval,
-    SampledTagging,
-    sampled,
+from jaxemb.evaluation.sampling import Sampled, sampled
+from jaxemb.evaluation.sts import (
+    STS,
+    PairClassification,
+    PairClassificationBySimilarity,
+    STSBySimilarity,
 )
-from jaxemb.evaluation.sts import STS, STSBySimilarity
 from jaxemb.evaluation.suites import Suite, folder_suite, folder_tasks, pydocs_tasks, suite
 from jaxemb.evaluation.summarization import Summarization
-from jaxemb.evaluation.truncation import At, reaches, surface
 from jaxemb.evaluation.variation import AdjacentSimilarity, SimilarityStructure
 from jaxemb.evaluation.words import (
     Analogy,
@@ -180,5 +174,6 @@ from jaxemb.evaluation.words import (
     WordSimilarity,
     association_tests,
 )
+from jaxemb.evaluation.wrapped import At, During, Presented, final, monitor, reaches, surface
 from jaxemb.statistics.result import Result
 from jaxemb.vectors.cache import EmbeddingCache, Usage

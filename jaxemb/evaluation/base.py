@@ -28,13 +28,12 @@ class Task(Part, abc.ABC):
 
     @property
     def kind(self) -> str:
-        """The type of the task, whatever it is wrapped in: `"retrieval"`, `"sts"`, ...
+        """The type of the task: `"retrieval"`, `"sts"`, ...
 
         A model's template may have a prefix for it. Tasks that score the same ability by other
         protocols share a type.
         """
-        inner = getattr(self, "inner", None)
-        return inner.kind if isinstance(inner, Task) else snake_case(type(self))
+        return snake_case(type(self))
 
     @property
     @abc.abstractmethod
@@ -75,7 +74,7 @@ class Task(Part, abc.ABC):
 
 
 def evaluate(embed: Embed, tasks: Iterable[Task]) -> dict[str, Result]:
-    """Runs the tasks on one model; a text that several tasks use is embedded once a role.
+    """Runs the tasks on one model; a text that several tasks use is embedded once per role.
 
     Args:
         embed: texts and their role ("query" or "document") to `[texts, width]` vectors.

@@ -13,21 +13,21 @@ from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.bitext import BitextMining
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
-from jaxemb.evaluation.file_sets import BitextFile, RerankingFile
 from jaxemb.evaluation.files import (
     AllLabelled,
+    BitextFile,
     EntailmentFile,
     LabelFile,
     PairFile,
-    RetrievalFolder,
-    plain_or_gzipped,
+    RerankingFile,
 )
-from jaxemb.evaluation.pair_classification import PairClassification
+from jaxemb.evaluation.folders import RetrievalFolder, plain_or_gzipped
 from jaxemb.evaluation.problems import TaskData
 from jaxemb.evaluation.reranking import Reranking
 from jaxemb.evaluation.retrieval import Retrieval
 from jaxemb.evaluation.sampling import sampled
-from jaxemb.evaluation.sts import STS
+from jaxemb.evaluation.sts import STS, PairClassification
+from jaxemb.evaluation.tables import TableFile
 from jaxemb.evaluation.words import (
     Analogy,
     AnalogyFile,
@@ -95,141 +95,118 @@ class Set(NamedTuple):
 Maker = Callable[[Set], Sequence[Task]]
 
 
-def _sts(given: Set) -> list[Task]:
-    return [
-        STS(name=part.name, data=part.cut(PairFile(path=part.path, where=part.where)))
-        for part in given.parts()
-    ]
+def _of_parts(
+    task: type[Task], data: type[TableFile], column: str = "language", **named: str
+) -> Maker:
+    """A task for every part of a table; `named` are fields of the data."""
+
+    def tasks(whole: Set) -> list[Task]:
+        return [
+            task(name=part.name, data=part.cut(data(path=part.path, where=part.where, **named)))
+            for part in whole.parts(column)
+        ]
+
+    return tasks
 
 
-def _nli(given: Set) -> list[Task]:
-    data = given.cut(EntailmentFile(path=given.path))
-    return [PairClassification(name=given.name, data=data)]
+_sts = _of_parts(STS, PairFile)
+_nli = _of_parts(PairClassification, EntailmentFile, column="")
+_classification = _of_parts(Classification, LabelFile)
+_clustering = _of_parts(Clustering, AllLabelled)
 
 
-def _pairs(given: Set) -> list[Task]:
-    if "label" not in given.columns:
+def _pairs(whole: Set) -> Sequence[Task]:
+    if "label" not in whole.columns:
         raise NoTask("it has matching pairs alone: pairs to train on, with none to tell apart")
-    return [
-        PairClassification(
-            name=part.name, data=part.cut(PairFile(path=part.path, where=part.where))
-        )
-        for part in given.parts()
-    ]
+    return _of_parts(PairClassification, PairFile)(whole)
 
 
-def _classification(given: Set) -> list[Task]:
-    return [
-        Classification(name=part.name, data=part.cut(LabelFile(path=part.path, where=part.where)))
-        for part in given.parts()
-    ]
+def _retrieval(whole: Set) -> list[Task]:
+    return [Retrieval(name=whole.name, data=whole.cut(RetrievalFolder(path=whole.path)))]
 
 
-def _clustering(given: Set) -> list[Task]:
-    return [
-        Clustering(name=part.name, data=part.cut(AllLabelled(path=part.path, where=part.where)))
-        for part in given.parts()
-    ]
+def _graph(whole: Set) -> list[Task]:
+    nodes = str(plain_or_gzipped(Path(whole.path) / "nodes.tsv"))
+    return [Classification(name=whole.name, data=whole.cut(LabelFile(path=nodes)))]
 
 
-def _retrieval(given: Set) -> list[Task]:
-    return [Retrieval(name=given.name, data=given.cut(RetrievalFolder(path=given.path)))]
-
-
-def _graph(given: Set) -> list[Task]:
-    nodes = str(plain_or_gzipped(Path(given.path) / "nodes.tsv"))
-    return [Classification(name=given.name, data=given.cut(LabelFile(path=nodes)))]
-
-
-def _books(given: Set) -> list[Task]:
+def _books(whole: Set) -> list[Task]:
     raise NoTask("it is running text without labels: text to train on")
 
 
-def _bitext(given: Set) -> list[Task]:
-    """`source` and `english`; or a text a language in every column, each against English."""
-    if "source" in given.columns:
-        return [
-            BitextMining(
-                name=part.name, data=part.cut(BitextFile(path=part.path, where=part.where))
-            )
-            for part in given.parts()
-        ]
-    others = [name for name in given.columns if name not in ("split", "english")]
-    room = None if given.texts is None else max(20, given.texts // len(others))
+def _bitext(whole: Set) -> Sequence[Task]:
+    """`source` and `english`; or one language in every column, each against English."""
+    if "source" in whole.columns:
+        return _of_parts(BitextMining, BitextFile)(whole)
+    others = [name for name in whole.columns if name not in ("split", "english")]
+    room = None if whole.texts is None else max(20, whole.texts // len(others))
     return [
         BitextMining(
-            name=f"{given.name}-{other}",
-            data=sampled(BitextFile(path=given.path, source=other), room),
+            name=f"{whole.name}-{other}",
+            data=sampled(BitextFile(path=whole.path, source=other), room),
         )
         for other in others
     ]
 
 
-def _reranking(given: Set) -> list[Task]:
-    return [Reranking(name=given.name, data=given.cut(RerankingFile(path=given.path)))]
+_reranking = _of_parts(Reranking, RerankingFile, column="")
 
 
-def _words(given: Set) -> list[Task]:
+def _words(whole: Set) -> list[Task]:
     """Whole even where sets are cut: the texts are single words, and few different ones."""
-    if "word1" in given.columns:
-        return [WordSimilarity(name=given.name, data=WordPairFile(path=given.path))]
-    if {"a", "b", "c", "d"} <= set(given.columns):
-        return [Analogy(name=given.name, data=AnalogyFile(path=given.path))]
+    if "word1" in whole.columns:
+        return [WordSimilarity(name=whole.name, data=WordPairFile(path=whole.path))]
+    if {"a", "b", "c", "d"} <= set(whole.columns):
+        return [Analogy(name=whole.name, data=AnalogyFile(path=whole.path))]
     raise NoTask("its words have neither grades nor analogies")
 
 
-def _bias(given: Set) -> list[Task]:
-    if "targ1" in given.columns:
+def _bias(whole: Set) -> list[Task]:
+    if "targ1" in whole.columns:
         return [
             Association(
-                name=f"{given.name}-{test}", data=AssociationFile(path=given.path, test=test)
+                name=f"{whole.name}-{test}", data=AssociationFile(path=whole.path, test=test)
             )
-            for test in association_tests(given.path)
+            for test in association_tests(whole.path)
         ]
-    return [Choice(name=given.name, data=VariantFile(path=given.path))]
+    return [Choice(name=whole.name, data=VariantFile(path=whole.path))]
 
 
-def _fewshot(given: Set) -> list[Task]:
-    if "definition" in given.columns:
-        return [AnswerRank(name=given.name, data=given.cut(BlankedDefinitions(path=given.path)))]
-    if "contexts" in given.columns:
+def _fewshot(whole: Set) -> list[Task]:
+    if "definition" in whole.columns:
+        return [AnswerRank(name=whole.name, data=whole.cut(BlankedDefinitions(path=whole.path)))]
+    if "contexts" in whole.columns:
         raise NoTask("it holds the sentences in which the words of another set stand")
-    folder = Path(given.path).parent
-    contexts = str(plain_or_gzipped(folder / "crw-contexts.jsonl"))
-    data = ContextFiles(pairs=given.path, contexts=contexts)
-    # Of a set that is to be cut, four sentences a word stand for all.
+    contexts = str(plain_or_gzipped(Path(whole.path).parent / "crw-contexts.jsonl"))
+    data = ContextFiles(pairs=whole.path, contexts=contexts)
+    # Of a set that is to be cut, four sentences per word stand for all.
     return [
-        FewShotSimilarity(name=given.name, data=data, contexts=16 if given.texts is None else 4)
+        FewShotSimilarity(name=whole.name, data=data, contexts=16 if whole.texts is None else 4)
     ]
 
 
-def _probing(given: Set) -> list[Task]:
-    if "position" in given.columns:
-        return [
-            Tagging(name=part.name, data=part.cut(TaggedFile(path=part.path, where=part.where)))
-            for part in given.parts("task")
-        ]
-    if "good" in given.columns:
-        return [Classification(name=given.name, data=given.cut(MinimalPairs(path=given.path)))]
-    data = given.cut(LabelFile(path=given.path, text="sentence"))
-    return [Classification(name=given.name, data=data)]
+def _probing(whole: Set) -> Sequence[Task]:
+    if "position" in whole.columns:
+        return _of_parts(Tagging, TaggedFile, column="task")(whole)
+    if "good" in whole.columns:
+        return _of_parts(Classification, MinimalPairs, column="")(whole)
+    return _of_parts(Classification, LabelFile, column="", text="sentence")(whole)
 
 
-def _phrases(given: Set) -> list[Task]:
-    columns = set(given.columns)
+def _phrases(whole: Set) -> Sequence[Task]:
+    columns = set(whole.columns)
     if "score" in columns:
-        return _sts(given)
+        return _sts(whole)
     if "label" in columns:
-        data = given.cut(LabelFile(path=given.path, text="phrase"))
-        return [Classification(name=given.name, data=data)]
+        return _of_parts(Classification, LabelFile, column="", text="phrase")(whole)
     if {"anchor", "positive", "negative"} <= columns:
-        return [Choice(name=given.name, data=TripletFile(path=given.path))]
-    return [AnswerRank(name=given.name, data=given.cut(Paraphrases(path=given.path)))]
+        return [Choice(name=whole.name, data=TripletFile(path=whole.path))]
+    return _of_parts(AnswerRank, Paraphrases, column="")(whole)
 
 
-def _table(given: Set) -> list[Task]:
+def _table(whole: Set) -> list[Task]:
     raise NoTask(
-        f"its columns ({', '.join(given.columns)}) are not those of a set: two texts (sentence1 and "
+        f"its columns ({', '.join(whole.columns)}) are not those of a set: two texts (sentence1 and "
         "sentence2, or text1 and text2) with score or label, or text with label"
     )
 

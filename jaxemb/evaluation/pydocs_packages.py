@@ -15,7 +15,6 @@ from jaxemb.data import PyDocs, Source, Within
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
-from jaxemb.evaluation.pair_classification import PairClassification
 from jaxemb.evaluation.problems import (
     LabelData,
     LabelProblem,
@@ -34,7 +33,7 @@ from jaxemb.evaluation.pydocs import (
     some,
 )
 from jaxemb.evaluation.retrieval import Retrieval
-from jaxemb.evaluation.sts import STS
+from jaxemb.evaluation.sts import STS, PairClassification
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,12 +9,10 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
 from jaxemb.config import Part, fingerprint
-from jaxemb.data.tables import read_rows
 from jaxemb.evaluation.base import Task
-from jaxemb.evaluation.files import column
 from jaxemb.evaluation.problems import PairData, PairProblem, TaskData
 from jaxemb.evaluation.pydocs import PyDocsGrades
-from jaxemb.evaluation.words.files import of_files
+from jaxemb.evaluation.tables import TableFile
 from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
 from jaxemb.statistics.similarities import ROUNDING
@@ -61,21 +59,17 @@ class PairTexts(Background):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextColumn(Background):
+class TextColumn(TableFile, Background):
     """One column of a table: a vocabulary, a list of sentences."""
 
-    path: str
     column: str = "text"
 
     def load(self) -> list[str]:
-        return list(dict.fromkeys(column(read_rows(self.path), (self.column,), self.path)))
+        return list(dict.fromkeys(self.table().texts(self.column)))
 
     def on(self, split: str) -> "TextColumn":
         """A vocabulary is the same for every split of the pairs that are ranked among it."""
         return self
-
-    def fingerprint(self) -> str:
-        return of_files([self.path], self.column)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from jaxemb.evaluation.combinations import AttributeSearch
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
-from jaxemb.evaluation.ranking import DocumentRanking
+from jaxemb.evaluation.retrieval import DocumentRanking, Ids, Scores
 from jaxemb.statistics.result import Result
 
 
@@ -38,8 +38,8 @@ class Recall(DocumentRanking):
     def judge(
         self,
         problem: RetrievalProblem,
-        ids: Int[np.ndarray, "queries best"],
-        scores: Float[np.ndarray, "queries best"],
+        ids: Ids,
+        scores: Scores,
     ) -> Result:
         places = [
             _places(relevant, row, of)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import RerankingData, RerankingProblem
 from jaxemb.evaluation.pydocs_sets import PyDocsSeeAlso
-from jaxemb.evaluation.retrieval import Ranking, cut_off, trec_columns
+from jaxemb.evaluation.retrieval import Ranking, trec_metrics
 from jaxemb.statistics.result import Result
 from jaxemb.statistics.similarities import pairwise_unit
 from jaxemb.vectors.cache import Embed
@@ -43,7 +43,7 @@ class Reranking(Task):
         ends = np.cumsum([len(candidates) for candidates in problem.candidates])[:-1]
         parts = np.split(pairwise_unit(embed(texts, "document")), ends)
         scores = [part @ query for query, part in zip(queries, parts, strict=True)]
-        return self.judge(problem, [_ranking(row.tolist()) for row in scores])
+        return self.judge(problem, [dict(enumerate(row.tolist())) for row in scores])
 
     def score_run(self, searcher: Any) -> Result:
         """Candidates that the searcher does not return stand last, as if they scored nothing."""
@@ -54,7 +54,8 @@ class Reranking(Task):
         rankings = []
         for row, of, candidates in zip(ids, scores, problem.candidates, strict=True):
             found = dict(zip(row.tolist(), of.tolist(), strict=True))
-            rankings.append(_ranking([found.get(number[text], 0.0) for text in candidates]))
+            scored = (found.get(number[text], 0.0) for text in candidates)
+            rankings.append(dict(enumerate(scored)))
         return self.judge(problem, rankings)
 
     def judge(self, problem: RerankingProblem, rankings: list[Ranking]) -> Result:
@@ -63,14 +64,4 @@ class Reranking(Task):
             {place: grade for place, grade in enumerate(grades) if grade > 0}
             for grades in problem.relevant
         ]
-        column = trec_columns(relevant, rankings, ("map", "recip_rank", f"ndcg_cut.{self.k}"))
-        records = {
-            "map": column("map"),
-            f"mrr@{self.k}": cut_off(column("recip_rank"), self.k),
-            f"ndcg@{self.k}": column(f"ndcg_cut_{self.k}"),
-        }
-        return self.scored(records, problem.clusters)
-
-
-def _ranking(scores: list[float]) -> Ranking:
-    return dict(enumerate(scores))
+        return self.scored(trec_metrics(relevant, rankings, self.metrics), problem.clusters)

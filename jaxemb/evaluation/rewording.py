@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.judges import Judge
 from jaxemb.evaluation.paraphrase import (
     ClauseOrder,
@@ -20,7 +19,7 @@ from jaxemb.evaluation.paraphrase import (
     edit_distance,
 )
 from jaxemb.evaluation.paraphrase.paraphrasers import generator
-from jaxemb.evaluation.problems import TaskData
+from jaxemb.evaluation.wrapped import Wrapped
 from jaxemb.statistics.metrics import SAME_IN_EVERY_RUN, statistic_of
 from jaxemb.statistics.result import Result
 from jaxemb.text import Template
@@ -31,7 +30,7 @@ Reword = Callable[[Sequence[str], str], list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reworded(Task, abc.ABC):
+class Reworded(Wrapped, abc.ABC):
     """Another task, scored as it is and again with every text reworded, run after run.
 
     For every metric `m` of the inner task, whose labels, order and ids stay as they are:
@@ -48,24 +47,11 @@ class Reworded(Task, abc.ABC):
     are judged over examples as any metric is.
     """
 
-    name: str = ""
-    inner: Task
-
     @property
     def metrics(self) -> tuple[str, ...]:
         return tuple(
             f"{name}.{of}" for name in self.inner.metrics for of in ("mean", "drop", "spread")
         )
-
-    @property
-    def data(self) -> TaskData:
-        return self.inner.data
-
-    def on(self, split: str) -> "Reworded":
-        return dataclasses.replace(self, inner=self.inner.on(split))
-
-    def fingerprint(self) -> str:
-        return self.inner.fingerprint()
 
     @abc.abstractmethod
     def rewordings(self) -> "Sequence[Reword]":
@@ -132,7 +118,11 @@ class Paraphrased(Reworded):
     def __post_init__(self) -> None:
         if self.runs < 1 or self.sample < 1:
             raise UsageError(f"runs={self.runs} and sample={self.sample} must be at least 1.")
-        object.__setattr__(self, "name", f"{self.inner.name}@paraphrased")
+        super().__post_init__()
+
+    @property
+    def manner(self) -> str:
+        return "paraphrased"
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -203,7 +193,11 @@ class Prompted(Reworded):
     def __post_init__(self) -> None:
         if not self.templates:
             raise UsageError(f"{self.inner.name} needs at least one template to be prompted with.")
-        object.__setattr__(self, "name", f"{self.inner.name}@prompted")
+        super().__post_init__()
+
+    @property
+    def manner(self) -> str:
+        return "prompted"
 
     @property
     def metrics(self) -> tuple[str, ...]:

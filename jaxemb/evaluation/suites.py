@@ -11,11 +11,10 @@ from jaxemb.evaluation.base import Task, check_names
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
 from jaxemb.evaluation.families import DESCRIPTIVE, MAKERS, NoTask, Set
-from jaxemb.evaluation.pair_classification import PairClassification
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
 from jaxemb.evaluation.pydocs_packages import package_tasks
 from jaxemb.evaluation.retrieval import Retrieval
-from jaxemb.evaluation.sts import STS
+from jaxemb.evaluation.sts import STS, PairClassification
 from jaxemb.evaluation.user_folders import described_sets
 from jaxemb.evaluation.user_tfds import tfds_tasks
 

@@ -8,9 +8,8 @@ from jaxemb.config import UsageError
 from jaxemb.data import TFDS
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classification import Classification
-from jaxemb.evaluation.pair_classification import PairClassification
 from jaxemb.evaluation.records import LabelRecords, PairRecords
-from jaxemb.evaluation.sts import STS
+from jaxemb.evaluation.sts import STS, PairClassification
 
 _PAIRS = (("sentence1", "sentence2"), ("question1", "question2"), ("text1", "text2"))
 _TEXTS = ("text", "sentence", "description")

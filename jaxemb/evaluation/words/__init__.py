@@ -13,18 +13,16 @@ from jaxemb.evaluation.words.files import (
     AnalogyCategories,
     AnalogyFile,
     AssociationFile,
-    ContextFiles,
-    OutlierFile,
-    TaggedFile,
-    WordPairFile,
-    association_tests,
-)
-from jaxemb.evaluation.words.phrases import (
     BlankedDefinitions,
+    ContextFiles,
     MinimalPairs,
+    OutlierFile,
     Paraphrases,
+    TaggedFile,
     TripletFile,
     VariantFile,
+    WordPairFile,
+    association_tests,
 )
 from jaxemb.evaluation.words.problems import (
     AnalogyData,
