@@ -28,12 +28,14 @@ _MOVED = {
 # Fields that are gone, under their part's present tag, with the only value that still loads: the one
 # that they had in nearly every file, which is what the part does now.
 GONE: dict[str, object] = {
+    "jaxemb.evaluation.Classification.penalty": 10.0,
     "jaxemb.evaluation.Paraphrased.gate": {"part": "jaxemb.evaluation.Open"},
 }
 
 # Renamed parts, `"jaxemb.pooling.Old": "jaxemb.pooling.New"`, and renamed fields,
 # `"jaxemb.pooling.New.queries": "jaxemb.pooling.New.latents"`.
 RENAMED: dict[str, str] = {
+    "jaxemb.evaluation.Probe": "jaxemb.evaluation.Classification",
     "jaxemb.evaluation.LabelTable": "jaxemb.evaluation.LabelFile",
     "jaxemb.pooling.LayersSideBySide": "jaxemb.pooling.LayerConcatenation",
     "jaxemb.pooling.SideBySide": "jaxemb.pooling.Concatenation",

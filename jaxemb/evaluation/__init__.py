@@ -62,7 +62,6 @@ from jaxemb.evaluation.probes import (
     PairProbe,
     Perceptron,
     PlainProse,
-    Probe,
     SentenceLabels,
     SentenceLength,
     Sentences,

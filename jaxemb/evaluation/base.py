@@ -52,15 +52,20 @@ class Task(Part, abc.ABC):
         """
         return None
 
-    def scored(self, records: dict[str, np.ndarray], clusters: np.ndarray) -> Result:
-        """These records and the task's metrics of them.
+    def scored(
+        self,
+        records: dict[str, np.ndarray],
+        clusters: np.ndarray,
+        metrics: Sequence[str] | None = None,
+    ) -> Result:
+        """These records and the metrics of them: all of the task's, or those that are named.
 
         A metric is the mean of the records of its name, or where there are none, what `STATISTICS`
         computes from the others.
         """
         metrics = {
             name: float(np.mean(records[name])) if name in records else STATISTICS[name](records)
-            for name in self.metrics
+            for name in (self.metrics if metrics is None else metrics)
         }
         return Result(metrics, {**records, "cluster": clusters}, self.fingerprint())
 

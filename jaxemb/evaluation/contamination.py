@@ -113,8 +113,12 @@ def contamination(training: Iterable[str], tasks: Sequence[Task]) -> dict[str, O
         {}
     """
     seen = TrainingTexts(training)
-    problems = {task.name: task.data.load() for task in tasks if hasattr(task.data, "load")}
-    return {name: seen.overlap(judged_texts(problem)) for name, problem in problems.items()}
+    problems = ((task.name, task.data.load()) for task in tasks)
+    return {
+        name: seen.overlap(judged_texts(problem))
+        for name, problem in problems
+        if problem is not None
+    }
 
 
 def judged_texts(problem: Any) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Rank evaluation: where does the partner of a pair stand among a large background?"""
 
 import abc
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -15,7 +16,7 @@ from jaxemb.evaluation.pydocs import PyDocsGrades
 from jaxemb.evaluation.tables import TableFile
 from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import ROUNDING
+from jaxemb.statistics.similarities import at_least_as_high
 from jaxemb.vectors.cache import Embed
 
 
@@ -177,8 +178,9 @@ class PartnerRank(Task):
         anchors, partners = (
             self.prepare(known, embed(side, self.role)) for side in (problem.first, problem.second)
         )
-        own = own_places(problem, texts)
-        rank, tied = ranks(anchors, partners, self.prepare(known, known), own, self.nearness)
+        left_out = places_of_pairs(problem, texts)
+        background = self.prepare(known, known)
+        rank, tied = ranks(anchors, partners, background, left_out, self.nearness)
         records = {
             "mrr": 1 / rank,
             "mean_rank": rank,
@@ -189,16 +191,13 @@ class PartnerRank(Task):
         return self.scored(records, problem.clusters)
 
     def on(self, split: str) -> "PartnerRank":
-        return PartnerRank(
-            name=self.name, data=self.data.on(split), background=self.background.on(split),
-            role=self.role, prepare=self.prepare, nearness=self.nearness,
-        )  # fmt: skip
+        return dataclasses.replace(super().on(split), background=self.background.on(split))
 
     def fingerprint(self) -> str:
         return fingerprint([self.data.fingerprint(), self.background.fingerprint()])
 
 
-def own_places(problem: PairProblem, texts: Sequence[str]) -> list[list[int]]:
+def places_of_pairs(problem: PairProblem, texts: Sequence[str]) -> list[list[int]]:
     """Where the two texts of every pair stand in the background, which they are not compared with."""
     place = {text: number for number, text in enumerate(texts)}
     pairs = zip(problem.first, problem.second, strict=True)
@@ -209,7 +208,7 @@ def ranks(
     anchors: Float32[np.ndarray, "pairs width"],
     partners: Float32[np.ndarray, "pairs width"],
     background: Float32[np.ndarray, "texts width"],
-    own: Sequence[Sequence[int]],
+    left_out: Sequence[Sequence[int]],
     nearness: Nearness,
     *,
     block: int = 256,
@@ -218,10 +217,11 @@ def ranks(
     rank, tied = np.ones(len(anchors)), np.zeros(len(anchors), bool)
     for start in range(0, len(anchors), block):
         part = slice(start, start + block)
-        partner = np.diagonal(nearness(anchors[part], partners[part]))[:, None]
-        gap = nearness(anchors[part], background) - partner
-        for row, places in enumerate(own[part]):
-            gap[row, list(places)] = -np.inf
-        rank[part] += np.sum(gap > ROUNDING, axis=1)
-        tied[part] = np.any(np.abs(gap) <= ROUNDING, axis=1)
+        scores = nearness(anchors[part], background)
+        for row, places in enumerate(left_out[part]):
+            scores[row, list(places)] = -np.inf
+        partner = np.diagonal(nearness(anchors[part], partners[part]))
+        above, not_below = at_least_as_high(scores, partner)
+        rank[part] += above
+        tied[part] = not_below > above
     return rank, tied

@@ -82,13 +82,13 @@ def test_ranks_are_a_double_loop_with_ties(task, prepare, nearness, near):
 
 
 def test_blocks_and_the_order_of_the_background_do_not_matter(task):
-    from jaxemb.evaluation.rank import own_places, ranks
+    from jaxemb.evaluation.rank import places_of_pairs, ranks
 
     embed = model(width=6)
     problem, texts = task.data.load(), task.background.load()
     sides = embed(problem.first, "query"), embed(problem.second, "query")
     for order in (texts, texts[::-1]):
-        own = own_places(problem, order)
+        own = places_of_pairs(problem, order)
         found = [
             ranks(*sides, embed(order, "query"), own, ByCosine(), block=n)[0] for n in (3, 256)
         ]

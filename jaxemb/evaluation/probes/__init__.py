@@ -1,6 +1,6 @@
 """Probes: classifiers that read properties off frozen vectors, and the properties' generators."""
 
-from jaxemb.evaluation.probes.classifiers import Classifier, Logistic, Perceptron
+from jaxemb.evaluation.classifiers import Classifier, Logistic, Perceptron
 from jaxemb.evaluation.probes.grammar import (
     ObjectNumber,
     SubjectNumber,
@@ -22,4 +22,4 @@ from jaxemb.evaluation.probes.surface import (
     SentenceLength,
     WordContent,
 )
-from jaxemb.evaluation.probes.tasks import GradedProbe, PairProbe, Probe
+from jaxemb.evaluation.probes.tasks import GradedProbe, PairProbe

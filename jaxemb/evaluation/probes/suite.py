@@ -1,7 +1,8 @@
 """The ten probes, ready to run."""
 
 from jaxemb.config import snake_case
-from jaxemb.evaluation.probes.classifiers import Classifier, Logistic
+from jaxemb.evaluation.classification import Classification
+from jaxemb.evaluation.classifiers import Classifier, Logistic
 from jaxemb.evaluation.probes.grammar import (
     ObjectNumber,
     SubjectNumber,
@@ -16,7 +17,6 @@ from jaxemb.evaluation.probes.surface import (
     SentenceLength,
     WordContent,
 )
-from jaxemb.evaluation.probes.tasks import Probe
 
 GENERATORS = (
     SentenceLength, WordContent, TreeDepth, TopConstituents, BigramShift, Tense, SubjectNumber,
@@ -26,7 +26,7 @@ GENERATORS = (
 
 def probing_tasks(
     *, train: int = 3000, texts: int = 1500, classifier: Classifier | None = None
-) -> tuple[Probe, ...]:
+) -> tuple[Classification, ...]:
     """A probe for each of ten properties, named for it; five on real sentences, five on a grammar's.
 
     Reference: Conneau et al., What you can cram into a single vector, arXiv:1805.01070.
@@ -37,6 +37,8 @@ def probing_tasks(
     """
     classifier = classifier or Logistic()
     return tuple(
-        Probe(name=snake_case(make), data=make(train=train, texts=texts), classifier=classifier)
+        Classification(
+            name=snake_case(make), data=make(train=train, texts=texts), classifier=classifier
+        )
         for make in GENERATORS
     )

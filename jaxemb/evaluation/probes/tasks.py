@@ -1,4 +1,4 @@
-"""Probes: what can be read off frozen vectors of one text, or of two?"""
+"""Probes of pairs: what can be read off the frozen vectors of two texts?"""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -9,41 +9,12 @@ from jaxtyping import Float32, Int32
 from jaxemb.config import UsageError, fingerprint
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classification import judge_classes
-from jaxemb.evaluation.probes.classifiers import Classifier, Logistic, expected_grades
-from jaxemb.evaluation.problems import LabelData, PairData, PairProblem
-from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks
+from jaxemb.evaluation.classifiers import Classifier, Logistic, expected_grades
+from jaxemb.evaluation.problems import PairData, PairProblem
+from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLinks
 from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
 from jaxemb.vectors.cache import Embed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Probe(Task):
-    """A classifier on frozen vectors of single texts, fitted on the training part.
-
-    As `Classification`, with the classifier a slot. Metric: `accuracy`. Records: `accuracy`,
-    `assignment`, `label`.
-
-    Reference: Conneau et al., What you can cram into a single vector, arXiv:1805.01070.
-
-    Example:
-        >>> from jaxemb.evaluation import BigramShift, Perceptron
-        >>> Probe(name="bigram_shift", data=BigramShift(), classifier=Perceptron()).metrics
-        ('accuracy',)
-    """
-
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
-    name: str = "probe"
-    data: LabelData = field(default_factory=PyDocsLabels)
-    role: str = "document"
-    classifier: Classifier = field(default_factory=Logistic)
-
-    def run(self, embed: Embed) -> Result:
-        problem = self.data.load()
-        vectors = embed(problem.train_texts + problem.texts, self.role)
-        train, test = np.split(vectors, [len(problem.train_texts)])
-        predicted = self.classifier.predict(train, problem.train_labels, test)
-        return judge_classes(self, predicted, problem.labels, problem.clusters)
 
 
 @dataclass(frozen=True, kw_only=True)

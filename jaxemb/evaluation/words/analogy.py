@@ -15,7 +15,7 @@ from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.evaluation.words.unknown import Counted, Unknown, has_vector
 from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import ROUNDING
+from jaxemb.statistics.similarities import at_least_as_high
 from jaxemb.vectors.cache import Embed
 
 Cosines = Float32[np.ndarray, "questions candidates"]
@@ -156,8 +156,8 @@ def _places(
 ) -> Int[np.ndarray, " questions"]:
     scores = np.where(known, scores, -np.inf)
     np.put_along_axis(scores, questions[:, :3], -np.inf, axis=1)
-    answer = np.take_along_axis(scores, questions[:, 3:], axis=1)
-    return np.maximum(1, (scores >= answer - ROUNDING).sum(axis=1))
+    answers = scores[np.arange(len(scores)), questions[:, 3]]
+    return np.maximum(1, at_least_as_high(scores, answers)[1])
 
 
 def _clusters(problem: AnalogyProblem) -> Int32[np.ndarray, " questions"]:

@@ -14,7 +14,7 @@ from jaxemb.evaluation.words.problems import OutlierData, OutliersFromLabels
 from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import ROUNDING
+from jaxemb.statistics.similarities import at_least_as_high
 from jaxemb.vectors.cache import Embed
 
 
@@ -95,4 +95,5 @@ def outlier_place(words: Float32[np.ndarray, "words width"]) -> float:
     cosines = words @ words.T
     np.fill_diagonal(cosines, 0.0)
     sums = cosines.sum(axis=1)
-    return float(np.mean(sums[:-1] > sums[-1] + ROUNDING))
+    above, _ = at_least_as_high(sums[None, :-1], sums[-1:])
+    return float(above[0] / (len(words) - 1))

@@ -12,7 +12,7 @@ from jaxemb.evaluation.pydocs import PyDocsRetrieval
 from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import ROUNDING
+from jaxemb.statistics.similarities import at_least_as_high
 from jaxemb.vectors.cache import Embed
 
 
@@ -60,11 +60,12 @@ def first_ranks(
     ranks = np.zeros(len(queries), np.int32)
     for start in range(0, len(queries), block):
         scores = queries[start : start + block] @ documents.T
-        for place, row in enumerate(scores, start=start):
-            right = list(problem.relevant[place])
-            best = row[right].max()
+        best = np.zeros(len(scores), np.float32)
+        for place, row in enumerate(scores):
+            right = [n for n in problem.relevant[start + place] if n < len(documents)]
+            best[place] = row[right].max()
             row[right] = -np.inf
-            if problem.excluded is not None and problem.excluded[place] >= 0:
-                row[problem.excluded[place]] = -np.inf
-            ranks[place] = 1 + np.sum(row >= best - ROUNDING)
+            if problem.excluded is not None and problem.excluded[start + place] >= 0:
+                row[problem.excluded[start + place]] = -np.inf
+        ranks[start : start + block] = 1 + at_least_as_high(scores, best)[1]
     return ranks

@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int32
 from jaxemb.config import Part
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classification import judge_classes
-from jaxemb.evaluation.probes.classifiers import Classifier, Logistic
+from jaxemb.evaluation.classifiers import Classifier, Logistic
 from jaxemb.evaluation.words.problems import TaggingData
 from jaxemb.statistics.result import Result
 from jaxemb.vectors.cache import Embed
