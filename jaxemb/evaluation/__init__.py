@@ -4,6 +4,7 @@ from jaxemb.evaluation.base import Task, evaluate, evaluate_run, flatten
 from jaxemb.evaluation.bitext import BitextMining
 from jaxemb.evaluation.capacity import AllSubsets, Capacity
 from jaxemb.evaluation.classification import Classification, FewShotClassification
+from jaxemb.evaluation.classifiers import Classifier, Logistic, Perceptron
 from jaxemb.evaluation.clustering import BootstrapClustering, Clustering, SubsetClustering
 from jaxemb.evaluation.combinations import (
     AttributeSearch,
@@ -26,21 +27,25 @@ from jaxemb.evaluation.files import (
     SummaryFile,
 )
 from jaxemb.evaluation.folders import RetrievalFolder
+from jaxemb.evaluation.grammar.meanings import MeaningRetrieval, Restyled
+from jaxemb.evaluation.grammar.structures import (
+    ObjectNumber,
+    SubjectNumber,
+    Tense,
+    TopConstituents,
+    TreeDepth,
+)
 from jaxemb.evaluation.judges import CosineJudge, Judge, WordOverlap
-from jaxemb.evaluation.meanings import MeaningRetrieval
 from jaxemb.evaluation.mteb_adapter import MTEBEncoder
 from jaxemb.evaluation.multi_label import MultiLabelClassification
-from jaxemb.evaluation.paraphrase import (
+from jaxemb.evaluation.paraphrase.distance import edit_distance
+from jaxemb.evaluation.paraphrase.lexicon import CommonSynonyms, Lexicon, SynonymFile
+from jaxemb.evaluation.paraphrase.paraphrasers import (
     ClauseOrder,
-    CommonSynonyms,
     InTurn,
-    Lexicon,
     Paraphraser,
-    Restyled,
-    SynonymFile,
     SynonymSubstitution,
     Unchanged,
-    edit_distance,
 )
 from jaxemb.evaluation.perturbation import Perturbation
 from jaxemb.evaluation.position import (
@@ -50,28 +55,21 @@ from jaxemb.evaluation.position import (
     SentenceCoefficients,
     by_length,
 )
-from jaxemb.evaluation.probes import (
-    BigramShift,
-    Classifier,
-    CoordinationInversion,
+from jaxemb.evaluation.probes.sentences import (
     GeneratedLabels,
-    GradedProbe,
-    Logistic,
-    ObjectNumber,
-    OddManOut,
-    PairProbe,
-    Perceptron,
     PlainProse,
     SentenceLabels,
-    SentenceLength,
     Sentences,
-    SubjectNumber,
-    Tense,
-    TopConstituents,
-    TreeDepth,
-    WordContent,
-    probing_tasks,
 )
+from jaxemb.evaluation.probes.suite import probing_tasks
+from jaxemb.evaluation.probes.surface import (
+    BigramShift,
+    CoordinationInversion,
+    OddManOut,
+    SentenceLength,
+    WordContent,
+)
+from jaxemb.evaluation.probes.tasks import GradedProbe, PairProbe
 from jaxemb.evaluation.problems import (
     BitextData,
     LabelData,
@@ -124,55 +122,45 @@ from jaxemb.evaluation.sts import (
 from jaxemb.evaluation.suites import Suite, folder_suite, folder_tasks, pydocs_tasks, suite
 from jaxemb.evaluation.summarization import Summarization
 from jaxemb.evaluation.variation import AdjacentSimilarity, SimilarityStructure
-from jaxemb.evaluation.words import (
-    Analogy,
+from jaxemb.evaluation.words.analogy import Analogy, AnalogyRule, ThreeCosAdd, ThreeCosMul
+from jaxemb.evaluation.words.association import Association
+from jaxemb.evaluation.words.categories import Categorisation, OutlierDetection
+from jaxemb.evaluation.words.choice import Choice
+from jaxemb.evaluation.words.files import (
     AnalogyCategories,
-    AnalogyData,
     AnalogyFile,
-    AnalogyProblem,
-    AnalogyRule,
-    AnswerRank,
-    Association,
-    AssociationData,
     AssociationFile,
-    AssociationProblem,
     BlankedDefinitions,
-    Categorisation,
-    Choice,
-    ContextData,
     ContextFiles,
-    ContextProblem,
-    Counted,
-    FewShotSimilarity,
-    LeftOut,
-    LowerCase,
     MinimalPairs,
-    OutlierData,
-    OutlierDetection,
     OutlierFile,
-    OutlierProblem,
-    OutliersFromLabels,
     Paraphrases,
-    SpacesForUnderscores,
-    Spelling,
     TaggedFile,
-    Tagging,
-    TaggingData,
-    TaggingProblem,
-    TargetFeatures,
-    TargetInSentence,
-    TargetWord,
-    ThreeCosAdd,
-    ThreeCosMul,
-    TripletData,
     TripletFile,
-    TripletProblem,
-    Unknown,
     VariantFile,
     WordPairFile,
-    WordSimilarity,
     association_tests,
 )
+from jaxemb.evaluation.words.problems import (
+    AnalogyData,
+    AnalogyProblem,
+    AssociationData,
+    AssociationProblem,
+    ContextData,
+    ContextProblem,
+    OutlierData,
+    OutlierProblem,
+    OutliersFromLabels,
+    TaggingData,
+    TaggingProblem,
+    TripletData,
+    TripletProblem,
+)
+from jaxemb.evaluation.words.ranking import AnswerRank
+from jaxemb.evaluation.words.similarity import FewShotSimilarity, WordSimilarity
+from jaxemb.evaluation.words.spelling import LowerCase, SpacesForUnderscores, Spelling
+from jaxemb.evaluation.words.tagging import Tagging, TargetFeatures, TargetInSentence, TargetWord
+from jaxemb.evaluation.words.unknown import Counted, LeftOut, Unknown
 from jaxemb.evaluation.wrapped import At, During, Presented, final, monitor, reaches, surface
 from jaxemb.statistics.result import Result
 from jaxemb.vectors.cache import EmbeddingCache, Usage

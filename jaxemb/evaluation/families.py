@@ -28,26 +28,25 @@ from jaxemb.evaluation.retrieval import Retrieval
 from jaxemb.evaluation.sampling import sampled
 from jaxemb.evaluation.sts import STS, PairClassification
 from jaxemb.evaluation.tables import TableFile
-from jaxemb.evaluation.words import (
-    Analogy,
+from jaxemb.evaluation.words.analogy import Analogy
+from jaxemb.evaluation.words.association import Association
+from jaxemb.evaluation.words.choice import Choice
+from jaxemb.evaluation.words.files import (
     AnalogyFile,
-    AnswerRank,
-    Association,
     AssociationFile,
     BlankedDefinitions,
-    Choice,
     ContextFiles,
-    FewShotSimilarity,
     MinimalPairs,
     Paraphrases,
     TaggedFile,
-    Tagging,
     TripletFile,
     VariantFile,
     WordPairFile,
-    WordSimilarity,
     association_tests,
 )
+from jaxemb.evaluation.words.ranking import AnswerRank
+from jaxemb.evaluation.words.similarity import FewShotSimilarity, WordSimilarity
+from jaxemb.evaluation.words.tagging import Tagging
 
 _MOST_PARTS = 10  # languages, where a set of many is cut to a few texts
 

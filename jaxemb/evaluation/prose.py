@@ -12,6 +12,7 @@ from jaxtyping import Int32
 from jaxemb.config import UsageError
 from jaxemb.evaluation.problems import TaskData, cluster_numbers, kept
 from jaxemb.evaluation.pydocs import Documentation, Record, some
+from jaxemb.text.sentences import boundary
 
 
 class ProseProblem(NamedTuple):
@@ -99,7 +100,7 @@ class ShuffledSentences(ProseData):
         )
 
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`'\"(])")
+_SENTENCE_END = boundary()
 _SECTION = re.compile(
     r"(?:Parameters|Arguments|Args|Attributes|Returns|Yields|Raises|References|See Also|Examples)\b"
     r"|\.\. |>>>"

@@ -27,6 +27,7 @@ from jaxemb.evaluation.problems import (
     cluster_numbers,
     kept,
 )
+from jaxemb.text.sentences import boundary
 
 Record = dict[str, Any]
 
@@ -270,7 +271,7 @@ _SECTION = re.compile(
     r"|(?:Returns|Yields|Raises|Usage|Note|Example)(?::| \S+ :)"
     r"|\.\. "
 )
-_SENTENCE_END = re.compile(r"(?<=[.!?:])\s+(?=[A-Z`'\"(])")
+_SENTENCE_END = boundary(".!?:")
 
 
 def first_sentence(record: Record, least: int = 5) -> str | None:

@@ -11,14 +11,14 @@ from jaxtyping import Float32
 
 from jaxemb.config import UsageError
 from jaxemb.evaluation.judges import Judge
-from jaxemb.evaluation.paraphrase import (
+from jaxemb.evaluation.paraphrase.distance import edit_distance
+from jaxemb.evaluation.paraphrase.paraphrasers import (
     ClauseOrder,
     InTurn,
     Paraphraser,
     SynonymSubstitution,
-    edit_distance,
+    generator,
 )
-from jaxemb.evaluation.paraphrase.paraphrasers import generator
 from jaxemb.evaluation.wrapped import Wrapped
 from jaxemb.statistics.metrics import SAME_IN_EVERY_RUN, statistic_of
 from jaxemb.statistics.result import Result

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxemb.config import UsageError, choices, from_json, to_json
-from jaxemb.evaluation.paraphrase import (
+from jaxemb.evaluation import (
     ClauseOrder,
     CommonSynonyms,
     InTurn,
@@ -15,8 +15,8 @@ from jaxemb.evaluation.paraphrase import (
     Unchanged,
     edit_distance,
 )
+from jaxemb.evaluation.grammar.meanings import meanings, render, styles, understand
 from jaxemb.evaluation.paraphrase.clauses import forms
-from jaxemb.evaluation.paraphrase.grammar import meanings, render, styles, understand
 from jaxemb.evaluation.paraphrase.paraphrasers import generator, starts_with_vowel
 
 TEXT = (

@@ -34,7 +34,8 @@ from jaxemb.evaluation import (
     probing_tasks,
 )
 from jaxemb.evaluation.classifiers import expected_grades, soft_targets
-from jaxemb.evaluation.probes.grammar import ADJECTIVES, NOUNS, VERBS, Grammar, past, third_person
+from jaxemb.evaluation.grammar.inflection import verb_forms
+from jaxemb.evaluation.grammar.structures import ADJECTIVES, NOUNS, VERBS, Grammar
 from jaxemb.evaluation.probes.sentences import PlainProse, Sentence, balanced
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -213,13 +214,12 @@ def test_grammar_labels_can_be_checked_on_plain_clauses():
     known = {
         "the",
         *VERBS,
-        *map(past, VERBS),
-        *map(third_person, VERBS),
+        *(form for verb in VERBS for form in verb_forms(verb)[1:3]),
         *NOUNS,
         *(noun + "s" for noun in NOUNS),
     }
     checks = {
-        Tense: lambda w: w[2] in {past(verb) for verb in VERBS},
+        Tense: lambda w: w[2] in {verb_forms(verb)[2] for verb in VERBS},
         SubjectNumber: lambda w: w[1] not in NOUNS,
         ObjectNumber: lambda w: w[4] not in NOUNS,
     }

@@ -16,18 +16,20 @@ from jaxemb.evaluation import (
     PairClassification,
     PairClassificationBySimilarity,
     Paraphrased,
+    Paraphraser,
     Prompted,
     PyDocsGrades,
     PyDocsLabels,
     PyDocsLinks,
     PyDocsRetrieval,
+    Restyled,
     Retrieval,
     SubsetClustering,
+    Unchanged,
     WordOverlap,
     evaluate,
 )
-from jaxemb.evaluation.paraphrase import Paraphraser, Restyled, Unchanged
-from jaxemb.evaluation.paraphrase.grammar import understand
+from jaxemb.evaluation.grammar.meanings import understand
 from jaxemb.retrieval import BM25
 from jaxemb.statistics import level
 from jaxemb.statistics.metrics import STATISTICS, spearman, statistic_of

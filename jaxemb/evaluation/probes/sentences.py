@@ -13,6 +13,7 @@ import numpy as np
 from jaxemb.config import Part, UsageError, fingerprint
 from jaxemb.data import PyDocs, Source
 from jaxemb.evaluation.problems import LabelData, LabelProblem, cluster_numbers
+from jaxemb.text.sentences import boundary
 
 
 class Sentence(NamedTuple):
@@ -63,7 +64,7 @@ class PlainProse(Sentences):
         return fingerprint(self, self.source.fingerprint())
 
 
-_ENDS = re.compile(r"(?<=\.)\s+(?=[A-Z])")
+_ENDS = boundary(".", "A-Z")
 _PLAIN = re.compile(r"[A-Z][A-Za-z'’-]*(?: [A-Za-z'’-]+)+\.")
 
 

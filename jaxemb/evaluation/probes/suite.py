@@ -3,7 +3,7 @@
 from jaxemb.config import snake_case
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.classifiers import Classifier, Logistic
-from jaxemb.evaluation.probes.grammar import (
+from jaxemb.evaluation.grammar.structures import (
     ObjectNumber,
     SubjectNumber,
     Tense,

@@ -19,36 +19,35 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from jaxemb.config import fingerprint
+from jaxemb.evaluation.grammar.inflection import verb_forms
 from jaxemb.evaluation.probes.sentences import Example, GeneratedLabels, Sentence
 
 Words = tuple[str, ...]
 
-NOUNS = (
-    "teacher", "doctor", "farmer", "singer", "driver", "painter", "student", "lawyer", "baker",
-    "actor", "writer", "sailor", "waiter", "hunter", "dancer", "pilot", "judge", "banker",
-    "tailor", "miner", "plumber", "editor", "poet", "clown", "guard", "dog", "cat", "horse",
-    "cow", "goat", "bird", "duck", "frog", "bear", "tiger", "camel", "rabbit", "monkey",
-    "turtle", "spider", "eagle", "table", "chair", "window", "garden", "river", "mountain",
-    "bridge", "castle", "tower", "market", "village", "island", "forest", "letter", "picture",
-    "basket", "bottle", "blanket", "jacket", "hammer", "ladder", "wagon", "lantern", "kettle",
-    "mirror",
-)  # fmt: skip
-VERBS = (
-    "help", "follow", "visit", "watch", "call", "thank", "invite", "kick", "push", "pull",
-    "lift", "paint", "clean", "cook", "open", "answer", "warn", "greet", "guard", "chase",
-    "attack", "admire", "ignore", "remember", "mention", "describe", "protect", "support",
-    "expect", "accept", "record", "correct", "collect", "deliver", "return", "borrow",
-    "present", "perform",
-)  # fmt: skip
-ADJECTIVES = (
-    "old", "young", "small", "tall", "quiet", "happy", "clever", "strange", "famous", "tired",
-)  # fmt: skip
-ADVERBS = (
-    "yesterday", "today", "often", "sometimes", "perhaps", "suddenly",
-)  # fmt: skip
-PREPOSITIONS = (
-    "near", "behind", "beside", "under", "above", "with",
-)  # fmt: skip
+
+def _words(text: str) -> Words:
+    return tuple(text.split())
+
+
+NOUNS = _words(
+    """
+    teacher doctor farmer singer driver painter student lawyer baker actor writer sailor waiter
+    hunter dancer pilot judge banker tailor miner plumber editor poet clown guard dog cat horse
+    cow goat bird duck frog bear tiger camel rabbit monkey turtle spider eagle table chair window
+    garden river mountain bridge castle tower market village island forest letter picture basket
+    bottle blanket jacket hammer ladder wagon lantern kettle mirror
+    """
+)
+VERBS = _words(
+    """
+    help follow visit watch call thank invite kick push pull lift paint clean cook open answer
+    warn greet guard chase attack admire ignore remember mention describe protect support expect
+    accept record correct collect deliver return borrow present perform
+    """
+)
+ADJECTIVES = _words("old young small tall quiet happy clever strange famous tired")
+ADVERBS = _words("yesterday today often sometimes perhaps suddenly")
+PREPOSITIONS = _words("near behind beside under above with")
 
 
 class Phrase(NamedTuple):
@@ -137,28 +136,11 @@ class Grammar:
         return Phrase(("that", verb, *inner.words), 2 + inner.depth)
 
     def _verb(self, tense: str, subject: str) -> str:
-        verb = self._one(self.verbs)
-        if tense == "past":
-            return past(verb)
-        return third_person(verb) if subject == "singular" else verb
+        base, third, past, _ = verb_forms(self._one(self.verbs))
+        return past if tense == "past" else third if subject == "singular" else base
 
     def _one(self, words: Sequence[str]) -> str:
         return self.draw.choice(words)
-
-
-def past(verb: str) -> str:
-    """The regular past: `help` to `helped`.
-
-    Example:
-        >>> past("chase"), past("help")
-        ('chased', 'helped')
-    """
-    return verb + ("d" if verb.endswith("e") else "ed")
-
-
-def third_person(verb: str) -> str:
-    """The third person of the present: `watch` to `watches`."""
-    return verb + ("es" if verb.endswith(("sh", "ch", "s", "x")) else "s")
 
 
 @dataclass(frozen=True, kw_only=True)
