@@ -35,7 +35,7 @@ from jaxemb.evaluation.grammar.structures import (
     TopConstituents,
     TreeDepth,
 )
-from jaxemb.evaluation.judges import CosineJudge, Judge, WordOverlap
+from jaxemb.evaluation.judges import CosineJudge, Judge
 from jaxemb.evaluation.mteb_adapter import MTEBEncoder
 from jaxemb.evaluation.multi_label import MultiLabelClassification
 from jaxemb.evaluation.paraphrase.distance import edit_distance

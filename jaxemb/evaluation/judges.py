@@ -2,7 +2,6 @@
 
 import abc
 import dataclasses
-from collections import Counter
 from collections.abc import Sequence
 
 import jax
@@ -11,7 +10,6 @@ from jaxtyping import Float64
 
 from jaxemb.config import Part
 from jaxemb.interop import Pretrained
-from jaxemb.retrieval.lexical import words
 
 BEST = 5.0
 Ratings = Float64[np.ndarray, " pairs"]
@@ -24,27 +22,6 @@ class Judge(Part, abc.ABC):
     @abc.abstractmethod
     def __call__(self, first: Sequence[str], second: Sequence[str]) -> Ratings:
         """A rating a pair."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class WordOverlap(Judge):
-    """5 · 2 |A ∩ B| / (|A| + |B|) over the words of both texts, repeated ones counted.
-
-    It takes every synonym for a change of meaning.
-
-    Example:
-        >>> WordOverlap()(["a red car"], ["a blue car"]).round(2).tolist()
-        [3.33]
-    """
-
-    def __call__(self, first: Sequence[str], second: Sequence[str]) -> Ratings:
-        return np.array([_dice(a, b) for a, b in zip(first, second, strict=True)]) * BEST
-
-
-def _dice(first: str, second: str) -> float:
-    a, b = Counter(words(first)), Counter(words(second))
-    total = a.total() + b.total()
-    return 2 * (a & b).total() / total if total else 1.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

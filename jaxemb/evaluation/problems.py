@@ -57,8 +57,8 @@ class LabelProblem(NamedTuple):
     @classmethod
     def of(
         cls,
-        train: Iterable[tuple[str, str]],
-        judged: Iterable[tuple[str, str]],
+        train: Iterable[tuple[str, Any]],
+        judged: Iterable[tuple[str, Any]],
         clusters: Sequence[str] | None = None,
     ) -> "LabelProblem":
         """From pairs of a text and its label by name; every text its own cluster, unless given."""

@@ -19,6 +19,11 @@ from jaxemb.statistics.result import Result
 from jaxemb.statistics.similarities import at_least_as_high
 from jaxemb.vectors.cache import Embed
 
+Texts = Float32[np.ndarray, "texts width"]
+Rows = Float32[np.ndarray, "rows width"]
+Columns = Float32[np.ndarray, "columns width"]
+Scores = Float32[np.ndarray, "rows columns"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class NearestPairs(PairData):
@@ -78,11 +83,7 @@ class Preparation(Part, abc.ABC):
     """Slot: what is done to all vectors, by what is seen of the background alone."""
 
     @abc.abstractmethod
-    def __call__(
-        self,
-        background: Float32[np.ndarray, "texts width"],
-        vectors: Float32[np.ndarray, "rows width"],
-    ) -> Float32[np.ndarray, "rows width"]:
+    def __call__(self, background: Texts, vectors: Rows) -> Rows:
         """The vectors, changed."""
 
 
@@ -90,11 +91,7 @@ class Preparation(Part, abc.ABC):
 class AsTheyAre(Preparation):
     """Nothing."""
 
-    def __call__(
-        self,
-        background: Float32[np.ndarray, "texts width"],
-        vectors: Float32[np.ndarray, "rows width"],
-    ) -> Float32[np.ndarray, "rows width"]:
+    def __call__(self, background: Texts, vectors: Rows) -> Rows:
         return vectors
 
 
@@ -102,11 +99,7 @@ class AsTheyAre(Preparation):
 class Centred(Preparation):
     """Less the mean of the background, which a vector common to all texts does not survive."""
 
-    def __call__(
-        self,
-        background: Float32[np.ndarray, "texts width"],
-        vectors: Float32[np.ndarray, "rows width"],
-    ) -> Float32[np.ndarray, "rows width"]:
+    def __call__(self, background: Texts, vectors: Rows) -> Rows:
         return vectors - background.mean(axis=0)
 
 
@@ -115,9 +108,7 @@ class Nearness(Part, abc.ABC):
     """Slot: nearness of every row of one matrix to every row of another."""
 
     @abc.abstractmethod
-    def __call__(
-        self, one: Float32[np.ndarray, "rows width"], other: Float32[np.ndarray, "columns width"]
-    ) -> Float32[np.ndarray, "rows columns"]:
+    def __call__(self, one: Rows, other: Columns) -> Scores:
         """Higher is nearer; of order 1, so that differences below rounding are ties."""
 
 
@@ -125,9 +116,7 @@ class Nearness(Part, abc.ABC):
 class ByCosine(Nearness):
     """cos(a, b)."""
 
-    def __call__(
-        self, one: Float32[np.ndarray, "rows width"], other: Float32[np.ndarray, "columns width"]
-    ) -> Float32[np.ndarray, "rows columns"]:
+    def __call__(self, one: Rows, other: Columns) -> Scores:
         return unit(one) @ unit(other).T
 
 
@@ -135,9 +124,7 @@ class ByCosine(Nearness):
 class ByDistance(Nearness):
     """1 / (1 + ‖a - b‖)."""
 
-    def __call__(
-        self, one: Float32[np.ndarray, "rows width"], other: Float32[np.ndarray, "columns width"]
-    ) -> Float32[np.ndarray, "rows columns"]:
+    def __call__(self, one: Rows, other: Columns) -> Scores:
         # In float64: of long vectors that are near each other, float32 loses the whole difference.
         one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
         lengths = np.sum(one**2, axis=1)[:, None] + np.sum(other**2, axis=1)

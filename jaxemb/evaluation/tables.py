@@ -137,9 +137,13 @@ class Table:
             UsageError: they are hidden: GLUE and others publish their test texts with -1 for each.
         """
         gold = self.numbers(*names)
-        if np.all(gold == -1):
-            raise UsageError(f"{self.path}: the gold values are hidden (all -1)")
+        self.check_shown(gold.tolist())
         return gold
+
+    def check_shown(self, gold: Sequence[Any]) -> None:
+        """Refuses gold values that are all -1."""
+        if all(value in (-1, "-1") for value in gold):
+            raise UsageError(f"{self.path}: the gold values are hidden (all -1)")
 
     def grades(self, *names: str) -> list[int]:
         """Grades of relevance, which trec_eval takes as whole numbers; below 0 counts as 0.

@@ -12,6 +12,7 @@ from jaxemb.evaluation import (
     At,
     Classification,
     Clustering,
+    Judge,
     MeaningRetrieval,
     PairClassification,
     PairClassificationBySimilarity,
@@ -26,7 +27,6 @@ from jaxemb.evaluation import (
     Retrieval,
     SubsetClustering,
     Unchanged,
-    WordOverlap,
     evaluate,
 )
 from jaxemb.evaluation.grammar.meanings import understand
@@ -45,6 +45,15 @@ class Noisy(Paraphraser):
 
     def __call__(self, text, draw):
         return f"{text} noise{draw.integers(1000)}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SharedWords(Judge):
+    """5 times the share of words that both texts have, over those that either has."""
+
+    def __call__(self, first, second):
+        pairs = [(set(a.split()), set(b.split())) for a, b in zip(first, second, strict=True)]
+        return np.array([5 * len(a & b) / len(a | b) for a, b in pairs])
 
 
 @pytest.fixture
@@ -205,7 +214,7 @@ def test_prompts_are_runs_by_role(tasks, embed):
 
 
 def test_paraphrases_are_described_beside_the_scores(tasks, embed):
-    task = Paraphrased(inner=tasks[1], paraphraser=Noisy(), judge=WordOverlap(), runs=2)
+    task = Paraphrased(inner=tasks[1], paraphraser=Noisy(), judge=SharedWords(), runs=2)
     noisy, still = (
         dataclasses.replace(task, paraphraser=part).run(embed).metrics
         for part in (Noisy(), Unchanged())
@@ -261,7 +270,7 @@ def test_empty_settings_are_refused(changes):
 
 
 def test_json_split_and_fingerprint(tasks):
-    task = Paraphrased(inner=tasks[0], judge=WordOverlap())
+    task = Paraphrased(inner=tasks[0], judge=SharedWords())
     assert from_json(to_json(task)) == task
     assert task.fingerprint() == tasks[0].fingerprint()
     assert task.on("dev") == dataclasses.replace(task, inner=tasks[0].on("dev"))

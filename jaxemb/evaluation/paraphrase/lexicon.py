@@ -62,8 +62,8 @@ def _common() -> Alternatives:
     found: dict[str, list[str]] = {}
     tables = ((synonyms.VERBS, verb_forms), (synonyms.NOUNS, noun_forms), (synonyms.OTHERS, _alone))
     for table, inflect in tables:
-        for line in _lines(table):
-            only, _, rest = line.rpartition(":")
+        for entry in table.split(";"):
+            only, _, rest = entry.strip().rpartition(":")
             words = [only, *_words(rest)] if only else _words(rest)
             for forms in zip(*map(inflect, words), strict=True):
                 _add(found, forms, one_way=bool(only))

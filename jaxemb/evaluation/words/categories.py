@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.evaluation.base import Task
-from jaxemb.evaluation.clustering import assign
-from jaxemb.evaluation.problems import LabelData
+from jaxemb.evaluation.clustering import Clustering
+from jaxemb.evaluation.problems import LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
 from jaxemb.evaluation.words.problems import OutlierData, OutliersFromLabels
 from jaxemb.evaluation.words.spelling import Spelling, spelled
@@ -19,7 +19,7 @@ from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Categorisation(Task):
+class Categorisation(Clustering):
     """K-means on unit vectors, as many groups as categories; how pure are the groups?
 
     Metric: `purity`, the share of words in the largest category of their group, averaged over `runs`
@@ -33,19 +33,14 @@ class Categorisation(Task):
         ('purity',)
     """
 
+    kind: ClassVar[str] = "categorisation"
     metrics: ClassVar[tuple[str, ...]] = ("purity",)
     name: str = "categorisation"
-    data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "query"
-    runs: int = 5
     spelling: tuple[Spelling, ...] = ()
 
-    def run(self, embed: Embed) -> Result:
-        problem = self.data.load()
-        vectors = unit(embed(spelled(problem.texts, self.spelling), self.role))
-        groups = len(np.unique(problem.labels))
-        found = np.stack([assign(vectors, groups, seed) for seed in range(self.runs)], axis=1)
-        return self.scored({"assignment": found, "label": problem.labels}, problem.clusters)
+    def texts(self, problem: LabelProblem) -> list[str]:
+        return spelled(problem.texts, self.spelling)
 
 
 @dataclass(frozen=True, kw_only=True)

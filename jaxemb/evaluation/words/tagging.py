@@ -17,6 +17,8 @@ from jaxemb.statistics.result import Result
 from jaxemb.vectors.cache import Embed
 
 Sentences = Sequence[tuple[str, ...]]
+Places = Int32[np.ndarray, " texts"]
+Features = Float32[np.ndarray, "texts features"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,19 +26,15 @@ class TargetFeatures(Part, abc.ABC):
     """Slot: features of one word of each sentence, from a model that embeds whole texts."""
 
     @abc.abstractmethod
-    def __call__(
-        self, embed: Embed, sentences: Sentences, places: Int32[np.ndarray, " texts"], role: str
-    ) -> Float32[np.ndarray, "texts features"]:
-        """One row a sentence; `places` counts its words from 0."""
+    def __call__(self, embed: Embed, sentences: Sentences, places: Places, role: str) -> Features:
+        """One row per sentence; `places` counts its words from 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TargetWord(TargetFeatures):
     """The vector of the word by itself: what can be told without the sentence."""
 
-    def __call__(
-        self, embed: Embed, sentences: Sentences, places: Int32[np.ndarray, " texts"], role: str
-    ) -> Float32[np.ndarray, "texts features"]:
+    def __call__(self, embed: Embed, sentences: Sentences, places: Places, role: str) -> Features:
         return embed([s[p] for s, p in zip(sentences, places, strict=True)], role)
 
 
@@ -44,9 +42,7 @@ class TargetWord(TargetFeatures):
 class TargetInSentence(TargetFeatures):
     """The vectors of the word, of the text before it up to and with the word, and of the sentence."""
 
-    def __call__(
-        self, embed: Embed, sentences: Sentences, places: Int32[np.ndarray, " texts"], role: str
-    ) -> Float32[np.ndarray, "texts features"]:
+    def __call__(self, embed: Embed, sentences: Sentences, places: Places, role: str) -> Features:
         word = TargetWord()(embed, sentences, places, role)
         before = [" ".join(s[: p + 1]) for s, p in zip(sentences, places, strict=True)]
         whole = [" ".join(s) for s in sentences]

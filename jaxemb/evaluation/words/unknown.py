@@ -12,13 +12,15 @@ from jaxtyping import Bool, Float, Float64
 
 from jaxemb.config import Part, UsageError
 
+Examples = Bool[np.ndarray, " examples"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown(Part, abc.ABC):
     """Slot: what becomes of an example with a word that has no vector."""
 
     @abc.abstractmethod
-    def kept(self, known: Bool[np.ndarray, " examples"]) -> Bool[np.ndarray, " examples"]:
+    def kept(self, known: Examples) -> Examples:
         """Which examples are scored; `known` is True where every word has a vector."""
 
 
@@ -32,7 +34,7 @@ class Counted(Unknown):
         [True, True]
     """
 
-    def kept(self, known: Bool[np.ndarray, " examples"]) -> Bool[np.ndarray, " examples"]:
+    def kept(self, known: Examples) -> Examples:
         return np.ones_like(known)
 
 
@@ -51,7 +53,7 @@ class LeftOut(Unknown):
         [True, False]
     """
 
-    def kept(self, known: Bool[np.ndarray, " examples"]) -> Bool[np.ndarray, " examples"]:
+    def kept(self, known: Examples) -> Examples:
         if not known.any():
             raise UsageError("the model has no vectors for the words of any example")
         return known
@@ -63,7 +65,7 @@ def has_vector(vectors: Float[np.ndarray, "words width"]) -> Bool[np.ndarray, " 
 
 
 def neutral(
-    prediction: Float[np.ndarray, " examples"], known: Bool[np.ndarray, " examples"]
+    prediction: Float[np.ndarray, " examples"], known: Examples
 ) -> Float64[np.ndarray, " examples"]:
     """The predictions, with the mean of the known ones where a word is unknown (0 if all are)."""
     mean = float(prediction[known].mean()) if known.any() else 0.0
