@@ -1,15 +1,15 @@
 """Which texts are the same text: equal up to case and spacing, or nearly equal."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import UInt64
 
+from jaxemb.runtime.words import runs
+
 _SHINGLE = 4  # words a shingle
 _BANDS, _ROWS = 16, 4  # texts of Jaccard similarity s share a band with 1 - (1 - s^4)^16
-_WORDS = re.compile(r"\w+")
 
 
 def normalise(text: str) -> str:
@@ -97,7 +97,7 @@ def shingles(text: str, words: int = _SHINGLE) -> UInt64[np.ndarray, " shingles"
         >>> len(shingles("a b c d e")), len(shingles("a b c"))
         (2, 0)
     """
-    found = _WORDS.findall(text.casefold())
+    found = runs(text.casefold(), r"\w")
     spans = {" ".join(found[i : i + words]) for i in range(len(found) - words + 1)}
     digests = b"".join(hashlib.blake2b(_bytes(s), digest_size=8).digest() for s in sorted(spans))
     return np.unique(np.frombuffer(digests, np.uint64))

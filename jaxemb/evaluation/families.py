@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxemb.config import UsageError
 from jaxemb.data import read_rows
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.bitext import BitextMining
@@ -210,6 +211,14 @@ def _table(whole: Set) -> list[Task]:
     )
 
 
+UNREADABLE = "unreadable"
+
+
+def _unreadable(whole: Set) -> list[Task]:
+    """What is wrong with the table stands in place of its columns."""
+    raise UsageError(whole.columns[0])
+
+
 MAKERS: dict[str, Maker] = {
     "sts": _sts,
     "nli": _nli,
@@ -227,6 +236,7 @@ MAKERS: dict[str, Maker] = {
     "phrases": _phrases,
     "books": _books,
     "table": _table,
+    UNREADABLE: _unreadable,
 }
 """Family to what makes its tasks."""
 
