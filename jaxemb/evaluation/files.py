@@ -32,8 +32,7 @@ class PairFile(SplitFile, PairData):
     own cluster.
 
     Raises:
-        UsageError: if the file is missing, empty, binary, not UTF-8 or lacks a column, or the gold
-            values are hidden.
+        UsageError: if the gold values are hidden.
     """
 
     def load(self) -> PairProblem:
@@ -85,9 +84,6 @@ class LabelFile(TableFile, LabelData):
     `split` (None: test, else dev, else all) are parted by a hash of their text: four fifths to fit
     on, one fifth to judge. `where` keeps the rows that hold each `column=value`. Rows with an empty
     label are left out.
-
-    Raises:
-        UsageError: if the file is missing, empty, binary, not UTF-8 or lacks a column.
     """
 
     split: str | None = None
@@ -125,9 +121,6 @@ class BitextFile(SplitFile, BitextData):
 
     A row is left out where an earlier row has the same text in either column: each text then has one
     translation to find. `split` and `where` as in `PairFile`. Every pair is its own cluster.
-
-    Raises:
-        UsageError: if the file is missing, empty, binary, not UTF-8 or lacks a column.
     """
 
     source: str = "source"
@@ -153,8 +146,7 @@ class RerankingFile(SplitFile, RerankingData):
     Every query is its own cluster.
 
     Raises:
-        UsageError: if the file is missing, empty, binary, not UTF-8 or lacks a column, or no query has
-            both kinds of candidates.
+        UsageError: if no query has both kinds of candidates.
     """
 
     def load(self) -> RerankingProblem:
@@ -188,8 +180,7 @@ class LabelSetFile(TableFile, LabelSetData):
     is its own cluster.
 
     Raises:
-        UsageError: if the file is missing, empty, binary, not UTF-8 or lacks a column, or the two
-            sides share fewer than two labels.
+        UsageError: if the two sides share fewer than two labels.
     """
 
     split: str | None = None
@@ -221,8 +212,7 @@ class SummaryFile(SplitFile, SummaryData):
     grades. `split` and `where` as in `PairFile`. Every text is its own cluster.
 
     Raises:
-        UsageError: if the file is missing, empty, binary, not UTF-8, lacks a column, or a row has
-            not one grade per summary.
+        UsageError: if a row has not one grade per summary.
     """
 
     def load(self) -> SummaryProblem:

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float32
@@ -107,6 +107,7 @@ class Paraphrased(Reworded):
         ('sts@paraphrased', ('spearman.mean', 'spearman.drop', 'spearman.spread'))
     """
 
+    manner: ClassVar[str] = "paraphrased"
     paraphraser: Paraphraser = field(
         default_factory=lambda: InTurn(paraphrasers=(ClauseOrder(), SynonymSubstitution()))
     )
@@ -119,10 +120,6 @@ class Paraphrased(Reworded):
         if self.runs < 1 or self.sample < 1:
             raise UsageError(f"runs={self.runs} and sample={self.sample} must be at least 1.")
         super().__post_init__()
-
-    @property
-    def manner(self) -> str:
-        return "paraphrased"
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -188,16 +185,13 @@ class Prompted(Reworded):
         'sts@prompted'
     """
 
+    manner: ClassVar[str] = "prompted"
     templates: tuple[Template, ...]
 
     def __post_init__(self) -> None:
         if not self.templates:
             raise UsageError(f"{self.inner.name} needs at least one template to be prompted with.")
         super().__post_init__()
-
-    @property
-    def manner(self) -> str:
-        return "prompted"
 
     @property
     def metrics(self) -> tuple[str, ...]:

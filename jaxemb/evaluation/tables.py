@@ -190,6 +190,9 @@ class TableFile(TaskData):
     """Base of data in one table. `where` keeps the rows that hold each `column=value`.
 
     `paths` names the fields that are files: their contents enter the fingerprint, not their names.
+
+    Raises:
+        UsageError: at `load`, if a file is missing, empty, binary, not UTF-8 or lacks a column.
     """
 
     paths: ClassVar[tuple[str, ...]] = ("path",)

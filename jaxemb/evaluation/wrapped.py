@@ -5,7 +5,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float32
@@ -168,16 +168,13 @@ class During(Wrapped):
         'sts@dev'
     """
 
+    manner: ClassVar[str] = "dev"
     every: int = 50
 
     def __post_init__(self) -> None:
         if self.every < 1:
             raise UsageError(f"every={self.every} must be at least 1.")
         super().__post_init__()
-
-    @property
-    def manner(self) -> str:
-        return "dev"
 
     def score_run(self, searcher: Any) -> None:
         """A searcher is not trained."""
