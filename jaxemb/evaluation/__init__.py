@@ -38,7 +38,6 @@ from jaxemb.evaluation.grammar.structures import (
 from jaxemb.evaluation.judges import CosineJudge, Judge
 from jaxemb.evaluation.mteb_adapter import MTEBEncoder
 from jaxemb.evaluation.multi_label import MultiLabelClassification
-from jaxemb.evaluation.paraphrase.distance import edit_distance
 from jaxemb.evaluation.paraphrase.lexicon import CommonSynonyms, Lexicon, SynonymFile
 from jaxemb.evaluation.paraphrase.paraphrasers import (
     ClauseOrder,
@@ -46,6 +45,7 @@ from jaxemb.evaluation.paraphrase.paraphrasers import (
     Paraphraser,
     SynonymSubstitution,
     Unchanged,
+    edit_distance,
 )
 from jaxemb.evaluation.perturbation import Perturbation
 from jaxemb.evaluation.position import (
@@ -61,7 +61,6 @@ from jaxemb.evaluation.probes.sentences import (
     SentenceLabels,
     Sentences,
 )
-from jaxemb.evaluation.probes.suite import probing_tasks
 from jaxemb.evaluation.probes.surface import (
     BigramShift,
     CoordinationInversion,
@@ -69,7 +68,7 @@ from jaxemb.evaluation.probes.surface import (
     SentenceLength,
     WordContent,
 )
-from jaxemb.evaluation.probes.tasks import GradedProbe, PairProbe
+from jaxemb.evaluation.probes.tasks import GradedProbe, PairProbe, probing_tasks
 from jaxemb.evaluation.problems import (
     BitextData,
     LabelData,
@@ -107,10 +106,9 @@ from jaxemb.evaluation.rank import (
     Preparation,
     TextColumn,
 )
-from jaxemb.evaluation.recall import Recall
 from jaxemb.evaluation.records import LabelRecords, PairRecords
 from jaxemb.evaluation.reranking import Reranking
-from jaxemb.evaluation.retrieval import Retrieval, RetrievalAtCuts
+from jaxemb.evaluation.retrieval import Recall, Retrieval, RetrievalAtCuts
 from jaxemb.evaluation.rewording import Paraphrased, Prompted, Reworded
 from jaxemb.evaluation.sampling import Sampled, sampled
 from jaxemb.evaluation.sts import (
@@ -125,7 +123,14 @@ from jaxemb.evaluation.variation import AdjacentSimilarity, SimilarityStructure
 from jaxemb.evaluation.words.analogy import Analogy, AnalogyRule, ThreeCosAdd, ThreeCosMul
 from jaxemb.evaluation.words.association import Association
 from jaxemb.evaluation.words.categories import Categorisation, OutlierDetection
-from jaxemb.evaluation.words.choice import Choice
+from jaxemb.evaluation.words.conventions import (
+    Counted,
+    LeftOut,
+    LowerCase,
+    SpacesForUnderscores,
+    Spelling,
+    Unknown,
+)
 from jaxemb.evaluation.words.files import (
     AnalogyCategories,
     AnalogyFile,
@@ -156,11 +161,9 @@ from jaxemb.evaluation.words.problems import (
     TripletData,
     TripletProblem,
 )
-from jaxemb.evaluation.words.ranking import AnswerRank
+from jaxemb.evaluation.words.ranking import AnswerRank, Choice
 from jaxemb.evaluation.words.similarity import FewShotSimilarity, WordSimilarity
-from jaxemb.evaluation.words.spelling import LowerCase, SpacesForUnderscores, Spelling
 from jaxemb.evaluation.words.tagging import Tagging, TargetFeatures, TargetInSentence, TargetWord
-from jaxemb.evaluation.words.unknown import Counted, LeftOut, Unknown
 from jaxemb.evaluation.wrapped import At, During, Presented, final, monitor, reaches, surface
 from jaxemb.statistics.result import Result
 from jaxemb.vectors.cache import EmbeddingCache, Usage

@@ -31,7 +31,6 @@ from jaxemb.evaluation.sts import STS, PairClassification
 from jaxemb.evaluation.tables import TableFile
 from jaxemb.evaluation.words.analogy import Analogy
 from jaxemb.evaluation.words.association import Association
-from jaxemb.evaluation.words.choice import Choice
 from jaxemb.evaluation.words.files import (
     AnalogyFile,
     AssociationFile,
@@ -45,7 +44,7 @@ from jaxemb.evaluation.words.files import (
     WordPairFile,
     association_tests,
 )
-from jaxemb.evaluation.words.ranking import AnswerRank
+from jaxemb.evaluation.words.ranking import AnswerRank, Choice
 from jaxemb.evaluation.words.similarity import FewShotSimilarity, WordSimilarity
 from jaxemb.evaluation.words.tagging import Tagging
 

@@ -1,9 +1,16 @@
-"""Task data from any source of records, such as a prepared TFDS data set."""
+"""Task data from any source of records, and the task that a prepared TFDS data set gives."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from jaxemb.data import Source
+import numpy as np
+
+from jaxemb.config import UsageError
+from jaxemb.data import TFDS, Source
+from jaxemb.evaluation.base import Task
+from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.problems import LabelData, LabelProblem, PairData, PairProblem, TaskData
+from jaxemb.evaluation.sts import STS, PairClassification
 from jaxemb.evaluation.tables import Table
 
 
@@ -55,3 +62,51 @@ class LabelRecords(Records, LabelData):
         return LabelProblem.of(
             *(zip(p.texts(self.text), p.values(self.label), strict=True) for p in (train, judged))
         )
+
+
+_PAIRS = (("sentence1", "sentence2"), ("question1", "question2"), ("text1", "text2"))
+_TEXTS = ("text", "sentence", "description")
+
+
+def tfds_tasks(name: str, data_dir: str | Path | None = None) -> tuple[Task, ...]:
+    """The task of a prepared data set: two texts and a number are STS, two texts and one of two
+    classes are pair classification, a text and a class are classification.
+
+    Judged on `test`, or on `dev` where the test labels are absent or hidden.
+
+    Args:
+        name: `glue/stsb`, `ag_news_subset`, ...
+        data_dir: where prepared data sets are; see `TFDS`.
+
+    Raises:
+        UsageError: the set is not there, or its features are not those of a task.
+    """
+    source = TFDS(name=name, data_dir=str(data_dir or ""))
+    features = source.features()
+    split = _judged(source)
+    title = name.replace("/", "-").replace(":", "-")
+    classes = getattr(features.get("label"), "num_classes", None)
+    pair = next((p for p in _PAIRS if set(p) <= set(features)), None)
+    text = next((t for t in _TEXTS if t in features), None)
+    if "label" in features and pair is not None and classes in (None, 2):
+        data = PairRecords(source=source, split=split, first=pair[0], second=pair[1])
+        made = STS if classes is None else PairClassification
+        return (made(name=title, data=data),)
+    if classes is not None and text is not None:
+        return (
+            Classification(name=title, data=LabelRecords(source=source, split=split, text=text)),
+        )
+    raise UsageError(
+        f"{name} has the features {', '.join(features)}: no task is known for them; there are two "
+        "texts with a number or one of two classes as label, and a text with a class"
+    )
+
+
+def _judged(source: TFDS) -> str:
+    splits = source.splits()
+    for split in ("test", "dev"):
+        if split in splits:
+            labels = [record.get("label", 0) for record in source.records(split)]
+            if np.any(np.asarray(labels) != -1):
+                return split
+    raise UsageError(f"{source.name} has no test or dev split with labels")

@@ -11,12 +11,12 @@ from jaxtyping import Float32
 
 from jaxemb.config import UsageError
 from jaxemb.evaluation.judges import Judge
-from jaxemb.evaluation.paraphrase.distance import edit_distance
 from jaxemb.evaluation.paraphrase.paraphrasers import (
     ClauseOrder,
     InTurn,
     Paraphraser,
     SynonymSubstitution,
+    edit_distance,
     generator,
 )
 from jaxemb.evaluation.wrapped import Wrapped

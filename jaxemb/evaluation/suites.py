@@ -13,10 +13,10 @@ from jaxemb.evaluation.clustering import Clustering
 from jaxemb.evaluation.families import DESCRIPTIVE, MAKERS, UNREADABLE, NoTask, Set
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
 from jaxemb.evaluation.pydocs_packages import package_tasks
+from jaxemb.evaluation.records import tfds_tasks
 from jaxemb.evaluation.retrieval import Retrieval
 from jaxemb.evaluation.sts import STS, PairClassification
 from jaxemb.evaluation.user_folders import described_sets
-from jaxemb.evaluation.user_tfds import tfds_tasks
 
 FOLDER_VARIABLE = "JAXEMB_SHARED_DATA"
 QUICK_TEXTS, QUICK_TOKENS = 1000, 128

@@ -1,4 +1,4 @@
-"""Probes of pairs: what can be read off the frozen vectors of two texts?"""
+"""The ten probes of sentences, and probes of pairs: what can be read off two frozen vectors?"""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -6,10 +6,24 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from jaxemb.config import UsageError, fingerprint
+from jaxemb.config import UsageError, fingerprint, snake_case
 from jaxemb.evaluation.base import Task
-from jaxemb.evaluation.classification import judge_classes
+from jaxemb.evaluation.classification import Classification, judge_classes
 from jaxemb.evaluation.classifiers import Classifier, Logistic, expected_grades
+from jaxemb.evaluation.grammar.structures import (
+    ObjectNumber,
+    SubjectNumber,
+    Tense,
+    TopConstituents,
+    TreeDepth,
+)
+from jaxemb.evaluation.probes.surface import (
+    BigramShift,
+    CoordinationInversion,
+    OddManOut,
+    SentenceLength,
+    WordContent,
+)
 from jaxemb.evaluation.problems import PairData, PairProblem
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLinks
 from jaxemb.retrieval.exact import unit
@@ -99,3 +113,29 @@ def _classes(pairs: PairProblem, name: str) -> Int32[np.ndarray, " pairs"]:
             f"task {name} needs whole gold values, one a class; GradedProbe reads grades"
         )
     return pairs.gold.astype(np.int32)
+
+
+GENERATORS = (
+    SentenceLength, WordContent, TreeDepth, TopConstituents, BigramShift, Tense, SubjectNumber,
+    ObjectNumber, OddManOut, CoordinationInversion,
+)  # fmt: skip
+
+
+def probing_tasks(
+    *, train: int = 3000, texts: int = 1500, classifier: Classifier | None = None
+) -> tuple[Classification, ...]:
+    """A probe for each of ten properties, named for it; five on real sentences, five on a grammar's.
+
+    Reference: Conneau et al., What you can cram into a single vector, arXiv:1805.01070.
+
+    Example:
+        >>> [task.name for task in probing_tasks()][:3]
+        ['sentence_length', 'word_content', 'tree_depth']
+    """
+    classifier = classifier or Logistic()
+    return tuple(
+        Classification(
+            name=snake_case(make), data=make(train=train, texts=texts), classifier=classifier
+        )
+        for make in GENERATORS
+    )

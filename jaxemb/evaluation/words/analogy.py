@@ -10,9 +10,8 @@ from jaxtyping import Bool, Float32, Int, Int32
 
 from jaxemb.config import Part
 from jaxemb.evaluation.base import Task
+from jaxemb.evaluation.words.conventions import Counted, Spelling, Unknown, has_vector, spelled
 from jaxemb.evaluation.words.problems import AnalogyData, AnalogyProblem
-from jaxemb.evaluation.words.spelling import Spelling, spelled
-from jaxemb.evaluation.words.unknown import Counted, Unknown, has_vector
 from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
 from jaxemb.statistics.similarities import at_least_as_high

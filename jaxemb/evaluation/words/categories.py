@@ -10,8 +10,8 @@ from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.clustering import Clustering
 from jaxemb.evaluation.problems import LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
+from jaxemb.evaluation.words.conventions import Spelling, spelled
 from jaxemb.evaluation.words.problems import OutlierData, OutliersFromLabels
-from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
 from jaxemb.statistics.similarities import at_least_as_high

@@ -11,9 +11,15 @@ from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import PairData
 from jaxemb.evaluation.sts import pairwise_cosine
+from jaxemb.evaluation.words.conventions import (
+    Counted,
+    Spelling,
+    Unknown,
+    has_vector,
+    neutral,
+    spelled,
+)
 from jaxemb.evaluation.words.problems import ContextData, ContextProblem
-from jaxemb.evaluation.words.spelling import Spelling, spelled
-from jaxemb.evaluation.words.unknown import Counted, Unknown, has_vector, neutral
 from jaxemb.statistics.metrics import spearman
 from jaxemb.statistics.result import Result
 from jaxemb.vectors.cache import Embed
