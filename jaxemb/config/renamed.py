@@ -35,6 +35,7 @@ GONE: dict[str, object] = {
 # Renamed parts, `"jaxemb.pooling.Old": "jaxemb.pooling.New"`, and renamed fields,
 # `"jaxemb.pooling.New.queries": "jaxemb.pooling.New.latents"`.
 RENAMED: dict[str, str] = {
+    "jaxemb.evaluation.WordPairFile": "jaxemb.evaluation.PairFile",
     "jaxemb.evaluation.Probe": "jaxemb.evaluation.Classification",
     "jaxemb.evaluation.LabelTable": "jaxemb.evaluation.LabelFile",
     "jaxemb.pooling.LayersSideBySide": "jaxemb.pooling.LayerConcatenation",

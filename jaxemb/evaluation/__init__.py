@@ -117,7 +117,7 @@ from jaxemb.evaluation.sts import (
     PairClassificationBySimilarity,
     STSBySimilarity,
 )
-from jaxemb.evaluation.suites import Suite, folder_suite, folder_tasks, pydocs_tasks, suite
+from jaxemb.evaluation.suites import Suite, folder_suite, pydocs_tasks, suite
 from jaxemb.evaluation.summarization import Summarization
 from jaxemb.evaluation.variation import AdjacentSimilarity, SimilarityStructure
 from jaxemb.evaluation.words.analogy import Analogy, AnalogyRule, ThreeCosAdd, ThreeCosMul
@@ -143,7 +143,6 @@ from jaxemb.evaluation.words.files import (
     TaggedFile,
     TripletFile,
     VariantFile,
-    WordPairFile,
     association_tests,
 )
 from jaxemb.evaluation.words.problems import (

@@ -41,7 +41,6 @@ from jaxemb.evaluation.words.files import (
     TaggedFile,
     TripletFile,
     VariantFile,
-    WordPairFile,
     association_tests,
 )
 from jaxemb.evaluation.words.ranking import AnswerRank, Choice
@@ -154,7 +153,7 @@ _reranking = _of_parts(Reranking, RerankingFile, column="")
 def _words(whole: Set) -> list[Task]:
     """Whole even where sets are cut: the texts are single words, and few different ones."""
     if "word1" in whole.columns:
-        return [WordSimilarity(name=whole.name, data=WordPairFile(path=whole.path))]
+        return [WordSimilarity(name=whole.name, data=PairFile(path=whole.path))]
     if {"a", "b", "c", "d"} <= set(whole.columns):
         return [Analogy(name=whole.name, data=AnalogyFile(path=whole.path))]
     raise NoTask("its words have neither grades nor analogies")

@@ -26,10 +26,10 @@ from jaxemb.evaluation.tables import SplitFile, Table, TableFile
 class PairFile(SplitFile, PairData):
     """Pairs with a gold value from a table.
 
-    The texts are columns `sentence1` and `sentence2` (or `text1`, `text2`), the gold value is
-    `score` (or `label`): a number, or true or false in JSON. `split=None` takes the test rows, else
-    the dev rows, else all. `where` keeps the rows that hold each `column=value`. Every pair is its
-    own cluster.
+    The texts are columns `sentence1` and `sentence2` (or `text1`, `text2`, or `word1`, `word2`), the
+    gold value is `score` (or `label`): a number, or true or false in JSON. `split=None` takes the
+    test rows, else the dev rows, else all. `where` keeps the rows that hold each `column=value`.
+    Every pair is its own cluster.
 
     Raises:
         UsageError: if the gold values are hidden.
@@ -38,8 +38,8 @@ class PairFile(SplitFile, PairData):
     def load(self) -> PairProblem:
         table = self.table()
         return PairProblem(
-            table.texts("sentence1", "text1"),
-            table.texts("sentence2", "text2"),
+            table.texts("sentence1", "text1", "word1"),
+            table.texts("sentence2", "text2", "word2"),
             table.gold("score", "label"),
             table.count(),
         )

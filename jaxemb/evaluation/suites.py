@@ -132,15 +132,6 @@ def folder_suite(
     )  # fmt: skip
 
 
-def folder_tasks(folder: str | Path, families: Sequence[str] = ()) -> tuple[Task, ...]:
-    """The tasks of `folder_suite`.
-
-    Example:
-        tasks = folder_tasks("data", families=("sts",))     # sts-stsb-en, sts-sick-en, ...
-    """
-    return folder_suite(folder, families).tasks
-
-
 def pydocs_tasks(split: str = "test") -> tuple[Task, ...]:
     """The five kinds of task on Python's documentation; `split="dev"` for choosing settings.
 

@@ -24,7 +24,7 @@ from jaxemb.evaluation import (
     RetrievalFolder,
     Sampled,
     evaluate,
-    folder_tasks,
+    folder_suite,
 )
 from jaxemb.evaluation.tables import Table
 
@@ -308,24 +308,24 @@ def test_manifest_gives_a_task_a_set(write, tmp_path):
     ]  # fmt: skip
     write("manifest.jsonl", lines(*rows))
     write("classification/e.tsv", "language\ttext\tlabel\nen\ta\t1\nde\tb\t1\n")
-    names = [task.name for task in folder_tasks(tmp_path)]
+    names = [task.name for task in folder_suite(tmp_path).tasks]
     assert names == [
         "sts-a", "retrieval-b", "pairs-d", "classification-e-de", "classification-e-en", "words-f"
     ]  # fmt: skip
-    assert [task.name for task in folder_tasks(tmp_path, families=("sts",))] == ["sts-a"]
+    assert [task.name for task in folder_suite(tmp_path, families=("sts",)).tasks] == ["sts-a"]
     with pytest.raises(UsageError, match="no family speech"):
-        folder_tasks(tmp_path, families=("speech",))
+        folder_suite(tmp_path, families=("speech",))
     with pytest.raises(UsageError, match="no set of clustering that gives a task"):
-        folder_tasks(tmp_path, families=("clustering",))
+        folder_suite(tmp_path, families=("clustering",))
     with pytest.raises(UsageError, match="no file or folder .*absent"):
-        folder_tasks(tmp_path / "absent")
+        folder_suite(tmp_path / "absent")
     write("manifest.jsonl", lines({"family": "sts"}))
     with pytest.raises(UsageError, match="row 1 has no path, columns"):
-        folder_tasks(tmp_path)
+        folder_suite(tmp_path)
 
 
 def test_real_sets_all_load(shared_data):
-    tasks = folder_tasks(shared_data)
+    tasks = folder_suite(shared_data).tasks
     assert len({task.name for task in tasks}) == len(tasks) >= 80
     for task in tasks:
         problem = task.data.load()
@@ -340,7 +340,7 @@ def test_real_sets_all_load(shared_data):
 
 def test_real_sets_order_models(shared_data, embed):
     wanted = ("sts-stsb-en", "pairs-mrpc", "retrieval-cranfield")
-    tasks = [task for task in folder_tasks(shared_data) if task.name in wanted]
+    tasks = [task for task in folder_suite(shared_data).tasks if task.name in wanted]
     results = evaluate(embed, tasks)
     assert results["sts-stsb-en"].metrics["spearman"] > 0.3
     assert results["pairs-mrpc"].metrics["ap"] > 0.7

@@ -17,7 +17,6 @@ from jaxemb.evaluation import (
     PairTexts,
     PartnerRank,
     TextColumn,
-    WordPairFile,
     evaluate,
 )
 
@@ -32,7 +31,7 @@ def task(tmp_path):
     )
     words = [*(text for pair in PAIRS for text in pair), *(f"w{n}" for n in range(600))]
     (tmp_path / "w.tsv").write_text("text\n" + "".join(f"{word}\n" for word in words))
-    pairs = WordPairFile(path=str(tmp_path / "p.tsv"))
+    pairs = PairFile(path=str(tmp_path / "p.tsv"))
     return PartnerRank(data=pairs, background=TextColumn(path=str(tmp_path / "w.tsv")))
 
 
@@ -148,7 +147,7 @@ def test_other_splits_are_other_texts():
 
 def test_real_sentences_and_words(shared_data):
     sts = PairFile(path=str(shared_data / "sts/stsb-en.tsv.gz"))
-    men = WordPairFile(path=str(shared_data / "words/sim-men3k.tsv"))
+    men = PairFile(path=str(shared_data / "words/sim-men3k.tsv"))
 
     @functools.cache
     def letters(text):

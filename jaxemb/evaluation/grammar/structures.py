@@ -10,7 +10,6 @@ Nouns and verbs of the training sentences are no nouns and verbs of the others: 
 read off a remembered word, only off its form or its place.
 """
 
-import abc
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -163,9 +162,11 @@ class GrammarLabels(GeneratedLabels):
                 found.append(Example(kept, label, len(sentence.words)))
         return found
 
-    @abc.abstractmethod
+    asked: ClassVar[str]
+
     def label(self, sentence: Drawn) -> int | None:
         """The number of the sentence's label; None leaves it out."""
+        return self.names.index(getattr(sentence, self.asked))
 
     def fingerprint(self) -> str:
         return fingerprint(self, [*NOUNS, *VERBS, *ADJECTIVES, *ADVERBS, *PREPOSITIONS])
@@ -176,9 +177,7 @@ class Tense(GrammarLabels):
     """Is the main verb in the past? Reference: arXiv:1805.01070 (Tense)."""
 
     names: ClassVar[tuple[str, ...]] = ("present", "past")
-
-    def label(self, sentence: Drawn) -> int:
-        return self.names.index(sentence.tense)
+    asked: ClassVar[str] = "tense"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,9 +185,7 @@ class SubjectNumber(GrammarLabels):
     """Is the main subject plural? Reference: arXiv:1805.01070 (SubjNum)."""
 
     names: ClassVar[tuple[str, ...]] = ("singular", "plural")
-
-    def label(self, sentence: Drawn) -> int:
-        return self.names.index(sentence.subject)
+    asked: ClassVar[str] = "subject"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,9 +193,7 @@ class ObjectNumber(GrammarLabels):
     """Is the main object plural? Reference: arXiv:1805.01070 (ObjNum)."""
 
     names: ClassVar[tuple[str, ...]] = ("singular", "plural")
-
-    def label(self, sentence: Drawn) -> int:
-        return self.names.index(sentence.object)
+    asked: ClassVar[str] = "object"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,6 +220,4 @@ class TopConstituents(GrammarLabels):
     """What is the sentence made of at the top? Reference: arXiv:1805.01070 (TopConst)."""
 
     names: ClassVar[tuple[str, ...]] = TOPS
-
-    def label(self, sentence: Drawn) -> int:
-        return TOPS.index(sentence.top)
+    asked: ClassVar[str] = "top"

@@ -11,8 +11,6 @@ from jaxemb.data.tables import Row, read_rows
 from jaxemb.evaluation.problems import (
     LabelData,
     LabelProblem,
-    PairData,
-    PairProblem,
     RetrievalData,
     RetrievalProblem,
     cluster_numbers,
@@ -33,20 +31,6 @@ from jaxemb.evaluation.words.problems import (
     TripletData,
     TripletProblem,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class WordPairFile(TableFile, PairData):
-    """Word pairs with a grade: columns `word1`, `word2` (or `text1`, `text2`) and `score`."""
-
-    def load(self) -> PairProblem:
-        table = self.table()
-        return PairProblem(
-            table.texts("word1", "text1"),
-            table.texts("word2", "text2"),
-            table.gold("score"),
-            table.count(),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,8 +35,8 @@ class WordSimilarity(Task):
     Reference: Hill, Reichart and Korhonen, SimLex-999 (arXiv:1408.3456).
 
     Example:
-        >>> from jaxemb.evaluation import WordPairFile
-        >>> WordSimilarity(name="men", data=WordPairFile(path="men.tsv")).metrics
+        >>> from jaxemb.evaluation import PairFile
+        >>> WordSimilarity(name="men", data=PairFile(path="men.tsv")).metrics
         ('spearman', 'coverage')
     """
 

@@ -32,7 +32,6 @@ from jaxemb.evaluation import (
     ThreeCosMul,
     TripletFile,
     VariantFile,
-    WordPairFile,
     WordSimilarity,
     evaluate,
 )
@@ -68,7 +67,7 @@ def test_every_shared_set_of_these_families_is_scored(shared_data):
     words, phrases = shared_data / "words", shared_data / "phrases"
     few = shared_data / "fewshot-words"
     tasks = [
-        *(WordSimilarity(name=p.name, data=WordPairFile(path=str(p))) for p in words.glob("sim-*")),
+        *(WordSimilarity(name=p.name, data=PairFile(path=str(p))) for p in words.glob("sim-*")),
         *(
             Analogy(
                 name=n, data=AnalogyFile(path=str(words / n)), spelling=(SpacesForUnderscores(),)
