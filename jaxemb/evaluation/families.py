@@ -93,147 +93,117 @@ class Set(NamedTuple):
 Maker = Callable[[Set], Sequence[Task]]
 
 
-def _of_parts(
-    task: type[Task], data: type[TableFile], column: str = "language", **named: str
-) -> Maker:
-    """A task for every part of a table; `named` are fields of the data."""
+def _task(task: type[Task], data: type[TaskData], **named: str) -> Maker:
+    """One task on as many texts of a set as are wanted; `named` are fields of the data."""
+    return lambda chosen: [task(name=chosen.name, data=chosen.cut(data(path=chosen.path, **named)))]
 
-    def tasks(whole: Set) -> list[Task]:
-        return [
-            task(name=part.name, data=part.cut(data(path=part.path, where=part.where, **named)))
-            for part in whole.parts(column)
-        ]
+
+def _task_on_whole(task: type[Task], data: type[TaskData]) -> Maker:
+    """One task on a set that is never cut: the texts are single words, and few different ones."""
+    return lambda chosen: [task(name=chosen.name, data=data(path=chosen.path))]
+
+
+def _tasks(task: type[Task], data: type[TableFile], column: str = "language") -> Maker:
+    """One task for every value of a column of a table, or for the table where it has no such column."""
+    return lambda chosen: [
+        task(name=part.name, data=part.cut(data(path=part.path, where=part.where)))
+        for part in chosen.parts(column)
+    ]
+
+
+def _by_columns(*makers: tuple[str, Maker], otherwise: str = "") -> Maker:
+    """The first maker whose columns, named with spaces between, a table has."""
+
+    def tasks(chosen: Set) -> Sequence[Task]:
+        for names, maker in makers:
+            if set(names.split()) <= set(chosen.columns):
+                return maker(chosen)
+        raise NoTask(otherwise.format(columns=", ".join(chosen.columns)))
 
     return tasks
 
 
-_sts = _of_parts(STS, PairFile)
-_nli = _of_parts(PairClassification, EntailmentFile, column="")
-_classification = _of_parts(Classification, LabelFile)
-_clustering = _of_parts(Clustering, AllLabelled)
+def _graph(chosen: Set) -> Sequence[Task]:
+    nodes = str(plain_or_gzipped(Path(chosen.path) / "nodes.tsv"))
+    return _task(Classification, LabelFile)(chosen._replace(path=nodes))
 
 
-def _pairs(whole: Set) -> Sequence[Task]:
-    if "label" not in whole.columns:
-        raise NoTask("it has matching pairs alone: pairs to train on, with none to tell apart")
-    return _of_parts(PairClassification, PairFile)(whole)
-
-
-def _retrieval(whole: Set) -> list[Task]:
-    return [Retrieval(name=whole.name, data=whole.cut(RetrievalFolder(path=whole.path)))]
-
-
-def _graph(whole: Set) -> list[Task]:
-    nodes = str(plain_or_gzipped(Path(whole.path) / "nodes.tsv"))
-    return [Classification(name=whole.name, data=whole.cut(LabelFile(path=nodes)))]
-
-
-def _books(whole: Set) -> list[Task]:
-    raise NoTask("it is running text without labels: text to train on")
-
-
-def _bitext(whole: Set) -> Sequence[Task]:
-    """`source` and `english`; or one language in every column, each against English."""
-    if "source" in whole.columns:
-        return _of_parts(BitextMining, BitextFile)(whole)
-    others = [name for name in whole.columns if name not in ("split", "english")]
-    room = None if whole.texts is None else max(20, whole.texts // len(others))
+def _languages(chosen: Set) -> list[Task]:
+    """One language in every column, each against English."""
+    others = [name for name in chosen.columns if name not in ("split", "english")]
+    room = None if chosen.texts is None else max(20, chosen.texts // len(others))
     return [
         BitextMining(
-            name=f"{whole.name}-{other}",
-            data=sampled(BitextFile(path=whole.path, source=other), room),
+            name=f"{chosen.name}-{other}",
+            data=sampled(BitextFile(path=chosen.path, source=other), room),
         )
         for other in others
     ]
 
 
-_reranking = _of_parts(Reranking, RerankingFile, column="")
-
-
-def _words(whole: Set) -> list[Task]:
-    """Whole even where sets are cut: the texts are single words, and few different ones."""
-    if "word1" in whole.columns:
-        return [WordSimilarity(name=whole.name, data=PairFile(path=whole.path))]
-    if {"a", "b", "c", "d"} <= set(whole.columns):
-        return [Analogy(name=whole.name, data=AnalogyFile(path=whole.path))]
-    raise NoTask("its words have neither grades nor analogies")
-
-
-def _bias(whole: Set) -> list[Task]:
-    if "targ1" in whole.columns:
-        return [
-            Association(
-                name=f"{whole.name}-{test}", data=AssociationFile(path=whole.path, test=test)
-            )
-            for test in association_tests(whole.path)
-        ]
-    return [Choice(name=whole.name, data=VariantFile(path=whole.path))]
-
-
-def _fewshot(whole: Set) -> list[Task]:
-    if "definition" in whole.columns:
-        return [AnswerRank(name=whole.name, data=whole.cut(BlankedDefinitions(path=whole.path)))]
-    if "contexts" in whole.columns:
-        raise NoTask("it holds the sentences in which the words of another set stand")
-    contexts = str(plain_or_gzipped(Path(whole.path).parent / "crw-contexts.jsonl"))
-    data = ContextFiles(pairs=whole.path, contexts=contexts)
-    # Of a set that is to be cut, four sentences per word stand for all.
+def _associations(chosen: Set) -> list[Task]:
     return [
-        FewShotSimilarity(name=whole.name, data=data, contexts=16 if whole.texts is None else 4)
+        Association(name=f"{chosen.name}-{test}", data=AssociationFile(path=chosen.path, test=test))
+        for test in association_tests(chosen.path)
     ]
 
 
-def _probing(whole: Set) -> Sequence[Task]:
-    if "position" in whole.columns:
-        return _of_parts(Tagging, TaggedFile, column="task")(whole)
-    if "good" in whole.columns:
-        return _of_parts(Classification, MinimalPairs, column="")(whole)
-    return _of_parts(Classification, LabelFile, column="", text="sentence")(whole)
-
-
-def _phrases(whole: Set) -> Sequence[Task]:
-    columns = set(whole.columns)
-    if "score" in columns:
-        return _sts(whole)
-    if "label" in columns:
-        return _of_parts(Classification, LabelFile, column="", text="phrase")(whole)
-    if {"anchor", "positive", "negative"} <= columns:
-        return [Choice(name=whole.name, data=TripletFile(path=whole.path))]
-    return _of_parts(AnswerRank, Paraphrases, column="")(whole)
-
-
-def _table(whole: Set) -> list[Task]:
-    raise NoTask(
-        f"its columns ({', '.join(whole.columns)}) are not those of a set: two texts (sentence1 and "
-        "sentence2, or text1 and text2) with score or label, or text with label"
-    )
+def _rare_words(chosen: Set) -> list[Task]:
+    contexts = str(plain_or_gzipped(Path(chosen.path).parent / "crw-contexts.jsonl"))
+    data = ContextFiles(pairs=chosen.path, contexts=contexts)
+    # Of a set that is to be cut, four sentences per word stand for all.
+    count = 16 if chosen.texts is None else 4
+    return [FewShotSimilarity(name=chosen.name, data=data, contexts=count)]
 
 
 UNREADABLE = "unreadable"
 
 
-def _unreadable(whole: Set) -> list[Task]:
+def _unreadable(chosen: Set) -> list[Task]:
     """What is wrong with the table stands in place of its columns."""
-    raise UsageError(whole.columns[0])
+    raise UsageError(chosen.columns[0])
 
 
 MAKERS: dict[str, Maker] = {
-    "sts": _sts,
-    "nli": _nli,
-    "retrieval": _retrieval,
-    "classification": _classification,
-    "clustering": _clustering,
-    "pairs": _pairs,
-    "reranking": _reranking,
-    "bitext": _bitext,
-    "words": _words,
-    "bias": _bias,
-    "fewshot-words": _fewshot,
+    "sts": _tasks(STS, PairFile),
+    "nli": _task(PairClassification, EntailmentFile),
+    "retrieval": _task(Retrieval, RetrievalFolder),
+    "classification": _tasks(Classification, LabelFile),
+    "clustering": _tasks(Clustering, AllLabelled),
+    "pairs": _by_columns(
+        ("label", _tasks(PairClassification, PairFile)),
+        otherwise="it has matching pairs alone: pairs to train on, with none to tell apart",
+    ),
+    "reranking": _task(Reranking, RerankingFile),
+    "bitext": _by_columns(("source", _tasks(BitextMining, BitextFile)), ("", _languages)),
+    "words": _by_columns(
+        ("word1", _task_on_whole(WordSimilarity, PairFile)),
+        ("a b c d", _task_on_whole(Analogy, AnalogyFile)),
+        otherwise="its words have neither grades nor analogies",
+    ),
+    "bias": _by_columns(("targ1", _associations), ("", _task_on_whole(Choice, VariantFile))),
+    "fewshot-words": _by_columns(
+        ("definition", _task(AnswerRank, BlankedDefinitions)),
+        ("rare_word", _rare_words),
+        otherwise="it holds the sentences in which the words of another set stand",
+    ),
     "graph": _graph,
-    "probing": _probing,
-    "phrases": _phrases,
-    "books": _books,
-    "table": _table,
+    "probing": _by_columns(
+        ("position", _tasks(Tagging, TaggedFile, "task")),
+        ("good", _task(Classification, MinimalPairs)),
+        ("", _task(Classification, LabelFile, text="sentence")),
+    ),
+    "phrases": _by_columns(
+        ("score", _tasks(STS, PairFile)),
+        ("label", _task(Classification, LabelFile, text="phrase")),
+        ("anchor positive negative", _task_on_whole(Choice, TripletFile)),
+        ("", _task(AnswerRank, Paraphrases)),
+    ),
+    "books": _by_columns(otherwise="it is running text without labels: text to train on"),
+    "table": _by_columns(
+        otherwise="its columns ({columns}) are not those of a set: two texts (sentence1 and sentence2, "
+        "or text1 and text2) with score or label, or text with label"
+    ),
     UNREADABLE: _unreadable,
 }
 """Family to what makes its tasks."""
