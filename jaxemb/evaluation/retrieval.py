@@ -59,19 +59,19 @@ class DocumentRanking(Task, abc.ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class CutRanking(DocumentRanking, abc.ABC):
-    """Base of tasks whose metrics look at the first so many documents, by trec_eval."""
+    """Base of tasks whose metrics, `ndcg@k` and the like, look at the first k documents."""
 
     @property
-    @abc.abstractmethod
-    def depth_needed(self) -> int:
-        """How many documents the metrics look at."""
+    def deepest(self) -> int:
+        """The largest k of the metrics."""
+        return max(int(name.partition("@")[2]) for name in self.metrics)
 
     def reach(self, problem: RetrievalProblem) -> int:
         """One more than needed where a query's own document is taken out afterwards."""
-        return self.depth_needed + (problem.excluded is not None)
+        return self.deepest + (problem.excluded is not None)
 
     def judge(self, problem: RetrievalProblem, ids: Ids, scores: Scores) -> Result:
-        rankings = ranked(problem, ids, scores, self.depth_needed)
+        rankings = ranked(problem, ids, scores, self.deepest)
         return self.scored(trec_metrics(problem.relevant, rankings, self.metrics), problem.clusters)
 
 
@@ -103,10 +103,6 @@ class Retrieval(CutRanking):
     def metrics(self) -> tuple[str, ...]:
         names = (f"ndcg@{self.k}", f"mrr@{self.k}", f"recall@{self.k}", f"recall@{self.depth}")
         return tuple(dict.fromkeys(names))
-
-    @property
-    def depth_needed(self) -> int:
-        return max(self.depth, self.k)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,10 +138,6 @@ class RetrievalAtCuts(CutRanking):
             for k in self.cuts
         ]
         return tuple(dict.fromkeys((*main, *named)))
-
-    @property
-    def depth_needed(self) -> int:
-        return max(self.cuts)
 
 
 def ranked(problem: RetrievalProblem, ids: Ids, scores: Scores, depth: int) -> list[Ranking]:

@@ -104,14 +104,6 @@ class Analogy(Task):
         known = has_vector(vectors)
         kept = self.unknown.kept(known[questions].all(axis=1))
         places = answer_places(vectors, known, questions[kept], self.rule)
-        return self._judge(problem, places, kept)
-
-    def _judge(
-        self,
-        problem: AnalogyProblem,
-        places: Int32[np.ndarray, " kept"],
-        kept: Bool[np.ndarray, " questions"],
-    ) -> Result:
         records = {
             "accuracy": (places == 1).astype(np.float64),
             "mrr": np.where(places > 0, 1 / np.maximum(places, 1), 0.0),

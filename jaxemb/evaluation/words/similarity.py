@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float32
 
 from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Task
@@ -19,8 +18,7 @@ from jaxemb.evaluation.words.conventions import (
     neutral,
     spelled,
 )
-from jaxemb.evaluation.words.problems import ContextData, ContextProblem
-from jaxemb.statistics.metrics import spearman
+from jaxemb.evaluation.words.problems import ContextData
 from jaxemb.statistics.result import Result
 from jaxemb.vectors.cache import Embed
 
@@ -53,17 +51,13 @@ class WordSimilarity(Task):
         first, second = np.split(embed(words, self.role), 2)
         known = has_vector(first) & has_vector(second)
         kept = self.unknown.kept(known)
-        prediction = neutral(pairwise_cosine(first, second), known)[kept]
-        gold = problem.gold[kept]
-        return Result(
-            metrics={"spearman": spearman(prediction, gold), "coverage": float(known.mean())},
-            examples={
-                "prediction": prediction,
-                "gold": gold,
-                "cluster": problem.clusters[kept],
-            },
-            data=self.fingerprint(),
-        )
+        records = {
+            "prediction": neutral(pairwise_cosine(first, second), known)[kept],
+            "gold": problem.gold[kept],
+        }
+        result = self.scored(records, problem.clusters[kept], ("spearman",))
+        result.metrics["coverage"] = float(known.mean())
+        return result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,14 +90,6 @@ class FewShotSimilarity(Task):
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
-        prediction = pairwise_cosine(
-            embed(problem.words, self.role), self._from_contexts(problem, embed)
-        ).astype(np.float64)
-        return self.scored({"prediction": prediction, "gold": problem.gold}, problem.clusters)
-
-    def _from_contexts(
-        self, problem: ContextProblem, embed: Embed
-    ) -> Float32[np.ndarray, "pairs width"]:
         draw = np.random.default_rng(self.seed)
         # A whole permutation a pair, so that the first four contexts are the same out of sixteen.
         drawn = [
@@ -112,4 +98,6 @@ class FewShotSimilarity(Task):
         ]
         vectors = embed([*itertools.chain(*drawn)], self.role)
         ends = np.cumsum([len(of) for of in drawn])[:-1]
-        return np.stack([part.mean(axis=0) for part in np.split(vectors, ends)])
+        means = np.stack([part.mean(axis=0) for part in np.split(vectors, ends)])
+        prediction = pairwise_cosine(embed(problem.words, self.role), means).astype(np.float64)
+        return self.scored({"prediction": prediction, "gold": problem.gold}, problem.clusters)
