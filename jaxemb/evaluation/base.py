@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from jaxtyping import Float
 
 from jaxemb.config import Part, UsageError, snake_case
 from jaxemb.evaluation.problems import TaskData
@@ -115,6 +116,14 @@ def flatten(results: Mapping[str, Result | None]) -> dict[str, float]:
         if result is not None
         for metric, value in result.metrics.items()
     }
+
+
+def embed_groups(
+    embed: Embed, groups: Sequence[Sequence[str]], role: str
+) -> list[Float[np.ndarray, "_ width"]]:
+    """The vectors of every group of texts, all embedded together."""
+    vectors = embed([text for group in groups for text in group], role)
+    return np.split(vectors, np.cumsum([len(group) for group in groups])[:-1])
 
 
 def check_names(tasks: Sequence[Task]) -> None:

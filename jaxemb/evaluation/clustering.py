@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Int, Int32
 
 from jaxemb.evaluation.base import Task
-from jaxemb.evaluation.problems import LabelData, LabelProblem
+from jaxemb.evaluation.problems import LabelData, LabelProblem, taken
 from jaxemb.evaluation.pydocs import PyDocsLabels
 from jaxemb.retrieval.exact import unit
 from jaxemb.statistics.result import Result
@@ -153,11 +153,7 @@ class BootstrapClustering(SampleClustering):
         if self.texts is not None:
             count = len(problem.texts)
             rows = draw.sample(range(count), min(self.texts, count))
-            problem = problem._replace(
-                texts=[problem.texts[row] for row in rows],
-                labels=problem.labels[rows],
-                clusters=problem.clusters[rows],
-            )
+            problem = taken(problem, rows, ("texts", "labels", "clusters"))
         places, groups = range(len(problem.texts)), len(np.unique(problem.labels))
         samples = (np.array(draw.choices(places, k=self.size)) for _ in range(self.samples))
         return problem, [(rows, groups) for rows in samples]

@@ -199,6 +199,18 @@ class SummaryData(TaskData):
     """Slot: graded summaries. Loads a `SummaryProblem`."""
 
 
+def taken(problem: Any, rows: Sequence[int] | np.ndarray, names: Sequence[str] = ()) -> Any:
+    """A problem with only these rows of the named fields; of all of them, where none is named."""
+    columns = {name: getattr(problem, name) for name in names or problem._fields}
+    return problem._replace(
+        **{
+            name: [column[n] for n in rows] if isinstance(column, list) else column[rows]
+            for name, column in columns.items()
+            if column is not None
+        }
+    )
+
+
 def numbered(names: Sequence[Any]) -> tuple[tuple[str, ...], Int32[np.ndarray, " examples"]]:
     """The different names in ascending order, and the number of each example's name."""
     different, numbers = np.unique(np.asarray(names), return_inverse=True)

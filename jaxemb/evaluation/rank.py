@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, Float64
 
 from jaxemb.config import Part, fingerprint
 from jaxemb.evaluation.base import Task
-from jaxemb.evaluation.problems import PairData, PairProblem, TaskData
+from jaxemb.evaluation.problems import PairData, PairProblem, TaskData, taken
 from jaxemb.evaluation.pydocs import PyDocsGrades
 from jaxemb.evaluation.tables import TableFile
 from jaxemb.retrieval.exact import unit
@@ -39,14 +39,8 @@ class NearestPairs(PairData):
 
     def load(self) -> PairProblem:
         problem = self.inner.load()
-        kept = problem.gold >= np.quantile(problem.gold, 1 - self.share, method="lower")
-        rows = np.flatnonzero(kept).tolist()
-        return PairProblem(
-            [problem.first[row] for row in rows],
-            [problem.second[row] for row in rows],
-            problem.gold[kept],
-            problem.clusters[kept],
-        )
+        bound = np.quantile(problem.gold, 1 - self.share, method="lower")
+        return taken(problem, np.flatnonzero(problem.gold >= bound))
 
 
 class Background(TaskData):

@@ -3,9 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from jaxemb.evaluation.base import Task
+from jaxemb.evaluation.base import Task, embed_groups
 from jaxemb.evaluation.problems import RerankingData, RerankingProblem
 from jaxemb.evaluation.pydocs_sets import PyDocsSeeAlso
 from jaxemb.evaluation.retrieval import Ranking, trec_metrics
@@ -39,10 +37,8 @@ class Reranking(Task):
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
         queries = pairwise_unit(embed(problem.queries, "query"))
-        texts = [text for candidates in problem.candidates for text in candidates]
-        ends = np.cumsum([len(candidates) for candidates in problem.candidates])[:-1]
-        parts = np.split(pairwise_unit(embed(texts, "document")), ends)
-        scores = [part @ query for query, part in zip(queries, parts, strict=True)]
+        parts = embed_groups(embed, problem.candidates, "document")
+        scores = [pairwise_unit(p) @ query for query, p in zip(queries, parts, strict=True)]
         return self.judge(problem, [dict(enumerate(row.tolist())) for row in scores])
 
     def score_run(self, searcher: Any) -> Result:

@@ -25,6 +25,7 @@ from jaxemb.evaluation.problems import (
     RetrievalData,
     RetrievalProblem,
     TaskData,
+    taken,
 )
 from jaxemb.evaluation.words.problems import TaggingData, TaggingProblem
 
@@ -78,7 +79,7 @@ def sampled(data: TaskData, texts: int | None) -> TaskData:
 
 def _pairs(whole: PairProblem | BitextProblem, texts: int) -> PairProblem | BitextProblem:
     both = [f"{a}\t{b}" for a, b in zip(whole[0], whole[1], strict=True)]
-    return _taken(whole, drawn(both, texts // 2), whole._fields)
+    return taken(whole, drawn(both, texts // 2))
 
 
 def _labels(whole: LabelProblem, texts: int) -> LabelProblem:
@@ -89,8 +90,8 @@ def _labels(whole: LabelProblem, texts: int) -> LabelProblem:
         test = test[np.isin(whole.labels[test], both)]
     if not len(test):
         raise UsageError(f"{texts} texts are too few to keep a label in both parts")
-    part = _taken(whole, train, ("train_texts", "train_labels"))
-    return _taken(part, test, ("texts", "labels", "clusters"))
+    part = taken(whole, train, ("train_texts", "train_labels"))
+    return taken(part, test, ("texts", "labels", "clusters"))
 
 
 def _tags(whole: TaggingProblem, texts: int) -> TaggingProblem:
@@ -99,8 +100,8 @@ def _tags(whole: TaggingProblem, texts: int) -> TaggingProblem:
         for sentences in (whole.train_sentences, whole.sentences)
     )
     rows = _two_parts(whole, train, test, texts)
-    part = _taken(whole, rows[0], ("train_sentences", "train_places", "train_labels"))
-    return _taken(part, rows[1], ("sentences", "places", "labels", "clusters"))
+    part = taken(whole, rows[0], ("train_sentences", "train_places", "train_labels"))
+    return taken(part, rows[1], ("sentences", "places", "labels", "clusters"))
 
 
 def _reranking(whole: RerankingProblem, texts: int) -> RerankingProblem:
@@ -110,7 +111,7 @@ def _reranking(whole: RerankingProblem, texts: int) -> RerankingProblem:
         if not kept or used + size <= texts:
             kept.append(query)
             used += size
-    return _taken(whole, np.sort(kept), whole._fields)
+    return taken(whole, np.sort(kept))
 
 
 def _retrieval(whole: RetrievalProblem, texts: int) -> RetrievalProblem:
@@ -122,7 +123,7 @@ def _retrieval(whole: RetrievalProblem, texts: int) -> RetrievalProblem:
     others = [n for n in range(len(whole.documents)) if n not in answers]
     fill = drawn([whole.documents[n] for n in others], texts - len(asked) - len(answers))
     corpus = sorted(answers | {others[n] for n in fill})
-    part = _taken(whole, np.sort(asked), ("queries", "relevant", "clusters", "excluded"))
+    part = taken(whole, np.sort(asked), ("queries", "relevant", "clusters", "excluded"))
     place = {document: n for n, document in enumerate(corpus)}
     # Documents that the whole corpus lacks still lie beyond its part.
     lacking = len(corpus) - len(whole.documents)
@@ -162,18 +163,6 @@ PARTS: dict[type, Callable[[Any, int], Any]] = {
     TaggingProblem: _tags,
 }
 """Kind of problem to what takes a part of it."""
-
-
-def _taken(problem: Any, rows: Rows, names: Sequence[str]) -> Any:
-    """The problem with only these rows of the named fields."""
-    columns = {name: getattr(problem, name) for name in names}
-    return problem._replace(
-        **{
-            name: [column[n] for n in rows] if isinstance(column, list) else column[rows]
-            for name, column in columns.items()
-            if column is not None
-        }
-    )
 
 
 # --- which texts

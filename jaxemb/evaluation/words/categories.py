@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float32
 
-from jaxemb.evaluation.base import Task
+from jaxemb.evaluation.base import Task, embed_groups
 from jaxemb.evaluation.clustering import Clustering
 from jaxemb.evaluation.problems import LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
@@ -70,14 +70,10 @@ class OutlierDetection(Task):
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
-        texts = [
-            text
-            for group, outlier in zip(problem.groups, problem.outliers, strict=True)
-            for text in (*group, outlier)
-        ]
-        vectors = unit(embed(spelled(texts, self.spelling), self.role))
-        ends = np.cumsum([len(group) + 1 for group in problem.groups])[:-1]
-        shares = np.array([outlier_place(part) for part in np.split(vectors, ends)])
+        pairs = zip(problem.groups, problem.outliers, strict=True)
+        groups = [spelled((*group, outlier), self.spelling) for group, outlier in pairs]
+        vectors = embed_groups(embed, groups, self.role)
+        shares = np.array([outlier_place(unit(part)) for part in vectors])
         correct = (shares == 1).astype(np.float64)
         return self.scored({"accuracy": correct, "opp": shares}, problem.clusters)
 

@@ -1,13 +1,12 @@
 """Word similarity: does the cosine of words order pairs as people do?"""
 
-import itertools
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Task
+from jaxemb.evaluation.base import Task, embed_groups
 from jaxemb.evaluation.problems import PairData
 from jaxemb.evaluation.sts import pairwise_cosine
 from jaxemb.evaluation.words.conventions import (
@@ -96,8 +95,6 @@ class FewShotSimilarity(Task):
             [of[place] for place in draw.permutation(len(of))[: self.contexts]]
             for of in problem.contexts
         ]
-        vectors = embed([*itertools.chain(*drawn)], self.role)
-        ends = np.cumsum([len(of) for of in drawn])[:-1]
-        means = np.stack([part.mean(axis=0) for part in np.split(vectors, ends)])
+        means = np.stack([part.mean(axis=0) for part in embed_groups(embed, drawn, self.role)])
         prediction = pairwise_cosine(embed(problem.words, self.role), means).astype(np.float64)
         return self.scored({"prediction": prediction, "gold": problem.gold}, problem.clusters)

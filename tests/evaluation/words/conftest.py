@@ -5,7 +5,7 @@ import json
 import pytest
 
 from jaxemb.evaluation import AnalogyFile, ContextFiles, PairFile
-from tests.evaluation.words.given import PAIRS, QUESTIONS, RNG
+from tests.evaluation.words.word_sets import PAIRS, QUESTIONS, RNG
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from jaxemb.evaluation import (
     WordSimilarity,
     evaluate,
 )
-from tests.evaluation.words.given import tagged, weat
+from tests.evaluation.words.word_sets import tagged, weat
 
 
 def test_word_tasks_survive_json(pairs, questions, contexts, write):

@@ -6,7 +6,7 @@ from scipy.stats import spearmanr
 
 from jaxemb.config import UsageError
 from jaxemb.evaluation import FewShotSimilarity, LeftOut, WordSimilarity
-from tests.evaluation.words.given import PAIRS, RNG, cos, model, of
+from tests.evaluation.words.word_sets import PAIRS, RNG, cos, model, of
 
 
 def test_similarity_is_spearman_of_the_cosines(pairs):

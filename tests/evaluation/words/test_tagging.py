@@ -5,7 +5,7 @@ import pytest
 
 from jaxemb.config import UsageError
 from jaxemb.evaluation import LabelFile, MinimalPairs, TaggedFile, Tagging, TargetWord
-from tests.evaluation.words.given import tagged
+from tests.evaluation.words.word_sets import tagged
 
 
 def test_labels_under_other_names(write):
