@@ -26,7 +26,7 @@ class AllSubsets(TaskData):
 class Capacity(Task):
     """The largest number of documents of which free vectors can rank every subset on top.
 
-    The model is not asked: one vector a query and a document is trained on the judgements. Metric:
+    The model is not asked: one vector per query and per document is trained on the judgements. Metric:
     `critical_size`, a mean over `starts` searches from different vectors, which are the examples.
     Each searches up to `most` documents, and a size counts where one of `tries` trainings recovers
     everything: in few dimensions vectors cannot pass each other, and some trainings get stuck.

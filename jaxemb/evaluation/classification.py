@@ -61,7 +61,7 @@ def judge_classes(
 
 @dataclass(frozen=True, kw_only=True)
 class FewShotClassification(Task):
-    """Logistic regression on a few labelled vectors a class, drawn anew `repeats` times.
+    """Logistic regression on a few labelled vectors per class, drawn anew `repeats` times.
 
     Each repeat shuffles the training texts again, takes the first `shots` of every label, and fits
     logistic regression (unit penalty, at most `iterations` iterations) on their vectors as they are.

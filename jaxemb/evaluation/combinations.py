@@ -138,7 +138,7 @@ _OWN = frozenset(("like", "likes"))
 
 
 def _lexicon(data: AttributeSearch, draw: np.random.Generator) -> tuple[list[str], list[str]]:
-    """Attributes that are asked for, one a query, and as many others, frequent words alike."""
+    """Attributes that are asked for, one per query, and as many others, frequent words alike."""
     words = [word for word in _frequent_words(data.source) if word not in _OWN]
     words = words[: data.queries + max(data.queries, 4 * data.attributes)]
     if len(words) < data.queries + data.attributes:

@@ -21,7 +21,7 @@ class Judge(Part, abc.ABC):
 
     @abc.abstractmethod
     def __call__(self, first: Sequence[str], second: Sequence[str]) -> Ratings:
-        """A rating a pair."""
+        """One rating per pair."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from jaxemb.vectors.cache import Embed
 
 @dataclass(frozen=True, kw_only=True)
 class MultiLabelClassification(Task):
-    """Nearest neighbours among a few labelled vectors a label vote on every label, `repeats` times.
+    """Nearest neighbours among a few labelled vectors per label vote on every label, `repeats` times.
 
     Each repeat draws training texts in random order, keeping those with a label that fewer than
     `shots` texts had before; a text is given the labels that most of its `neighbours` nearest drawn
@@ -26,7 +26,7 @@ class MultiLabelClassification(Task):
 
     Metrics: `accuracy` (all labels of a text right), `macro_f1`, `lrap` (label ranking average
     precision of the given labels), `hamming` (labels given and true over labels given or true).
-    Records: these a text, but for F1: `assignment` `[texts, labels, repeats]` and `label`.
+    Records: these per text, but for F1: `assignment` `[texts, labels, repeats]` and `label`.
 
     Reference: Enevoldsen et al., MMTEB (arXiv:2502.13595).
 
@@ -63,7 +63,7 @@ class MultiLabelClassification(Task):
 def shots_of_sets(
     labels: Bool[np.ndarray, "texts labels"], shots: int, repeats: int, seed: int
 ) -> list[list[int]]:
-    """Places of texts drawn until every label has `shots` of them, once a repeat."""
+    """Places of texts drawn until every label has `shots` of them, once per repeat."""
     draw = np.random.default_rng(seed)
     sets = [np.flatnonzero(row) for row in labels]
     draws = []

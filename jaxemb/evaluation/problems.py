@@ -76,7 +76,7 @@ class LabelProblem(NamedTuple):
 
 
 class LabelSetProblem(NamedTuple):
-    """Texts that carry several labels each: a part to fit on, a part to judge, a column a label."""
+    """Texts that carry several labels each: a part to fit on, a part to judge, one column per label."""
 
     train_texts: list[str]
     train_labels: Bool[np.ndarray, "train labels"]

@@ -16,7 +16,7 @@ from jaxemb.vectors.cache import Embed
 class Reranking(Task):
     """Orders each query's own candidates by cosine and scores the order.
 
-    Metrics, each a mean over the queries: `map`, `mrr@k`, `ndcg@k`; records: the same, a query.
+    Metrics, each a mean over the queries: `map`, `mrr@k`, `ndcg@k`; records: the same, per query.
     Computed by trec_eval: equal scores are ordered by the candidate's place, the later one first.
 
     Reference: Muennighoff et al., MTEB (arXiv:2210.07316); trec_eval (arXiv:1805.01597).

@@ -96,7 +96,7 @@ def folder_suite(
     per language. A table that cannot be read leaves the others as they are.
 
     Args:
-        quick: at most 1,000 texts a set, cut to 128 tokens.
+        quick: at most 1,000 texts per set, cut to 128 tokens.
 
     Raises:
         UsageError: nothing there gives a task of these families.

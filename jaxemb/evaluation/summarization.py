@@ -25,7 +25,7 @@ class Summarization(Task):
     model that scores all of a text's summaries alike scores 0 there.
 
     Metrics: `spearman`, `pearson`, and with the dot product instead of the cosine `dot_spearman`,
-    `dot_pearson`. Records: the same, a text.
+    `dot_pearson`. Records: the same, per text.
 
     Reference: Fabbri et al., SummEval (arXiv:2007.12626), as in MTEB (arXiv:2210.07316).
 

@@ -58,7 +58,7 @@ class SimilarityStructure(Task):
     """The similarity of every sentence with every other, in a sample of `sentences` of them.
 
     Metric: `similarity`, the mean over pairs of different sentences, which is 0 in a space that is
-    used in all directions. The record `matrix` holds a row a sentence, its cosines with all of the
+    used in all directions. The record `matrix` holds one row per sentence, its cosines with all of the
     sample, so that two models can be compared by them (`jaxemb.study.AgreesInStructure`); `place`
     says which column is a row's own. A sentence is in many pairs, so where it is left out its column
     goes with its row.

@@ -146,7 +146,7 @@ class Grammar:
 class GrammarLabels(GeneratedLabels):
     """Base of probes on sentences of the grammar; strata are lengths.
 
-    `drawn` sentences a split are drawn before they are balanced. Each is its own cluster.
+    `drawn` sentences per split are drawn before they are balanced. Each is its own cluster.
     """
 
     drawn: int = 12_000

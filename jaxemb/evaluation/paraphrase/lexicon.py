@@ -42,7 +42,7 @@ class CommonSynonyms(Lexicon):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SynonymFile(Lexicon):
-    """Sets of synonyms in a UTF-8 file, a set a line, separated by commas.
+    """Sets of synonyms in a UTF-8 file, one set per line, separated by commas.
 
     Nothing is inflected: write the forms that are to be replaced. Lines that begin with `#` are
     skipped. A run is known by the path: a file that was changed needs another name.

@@ -110,7 +110,7 @@ def pair_features(
 def _classes(pairs: PairProblem, name: str) -> Int32[np.ndarray, " pairs"]:
     if np.any(pairs.gold % 1):
         raise UsageError(
-            f"task {name} needs whole gold values, one a class; GradedProbe reads grades"
+            f"task {name} needs whole gold values, one per class; GradedProbe reads grades"
         )
     return pairs.gold.astype(np.int32)
 

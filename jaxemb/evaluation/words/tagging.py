@@ -53,7 +53,7 @@ class TargetInSentence(TargetFeatures):
 class Tagging(Task):
     """A classifier from a word's features to its tag.
 
-    Models here give a vector a text, not one a token: `features` says how a word in its sentence
+    Models here give one vector per text, not one per token: `features` says how a word in its sentence
     becomes vectors.
 
     Metrics: `accuracy`, `macro_f1`. Records: `accuracy`, `assignment`, `label`.
