@@ -23,9 +23,9 @@ from jaxemb.evaluation import (
     Prompted,
     PyDocsGrades,
     PyDocsRetrieval,
+    Restyled,
     Retrieval,
 )
-from jaxemb.evaluation.paraphrase import Restyled
 from jaxemb.text import Template
 
 PROMPTS = ("", "query: ", "Represent this sentence: ", "Documentation of Python. ")

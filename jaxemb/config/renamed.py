@@ -27,9 +27,19 @@ _MOVED = {
     ("tokens", "fitting"): ("Estimator", "MoreWords", "PPMISVD", "Vocabulary"),
 }  # fmt: skip
 
+# Fields that are gone, under their part's present tag, with the only value that still loads: the one
+# that they had in nearly every file, which is what the part does now.
+GONE: dict[str, object] = {
+    "jaxemb.evaluation.Classification.penalty": 10.0,
+    "jaxemb.evaluation.Paraphrased.gate": {"part": "jaxemb.evaluation.Open"},
+}
+
 # Renamed parts, `"jaxemb.pooling.Old": "jaxemb.pooling.New"`, and renamed fields,
 # `"jaxemb.pooling.New.queries": "jaxemb.pooling.New.latents"`.
 RENAMED: dict[str, str] = {
+    "jaxemb.evaluation.WordPairFile": "jaxemb.evaluation.PairFile",
+    "jaxemb.evaluation.Probe": "jaxemb.evaluation.Classification",
+    "jaxemb.evaluation.LabelTable": "jaxemb.evaluation.LabelFile",
     "jaxemb.pooling.LayersSideBySide": "jaxemb.pooling.LayerConcatenation",
     "jaxemb.pooling.SideBySide": "jaxemb.pooling.Concatenation",
 }
@@ -37,6 +47,10 @@ RENAMED |= {
     f"jaxemb.{old}.{name}": f"jaxemb.{new}.{name}"
     for (old, new), names in _MOVED.items()
     for name in names
+}
+RENAMED |= {
+    f"jaxemb.evaluation.Sampled{kind}": "jaxemb.evaluation.Sampled"
+    for kind in ("Bitext", "Labels", "Pairs", "Reranking", "Retrieval", "Tagging")
 }
 
 

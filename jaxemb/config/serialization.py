@@ -24,7 +24,7 @@ from jaxemb.config.parts import (
     slots,
     tag,
 )
-from jaxemb.config.renamed import RENAMED, present, rewritten
+from jaxemb.config.renamed import GONE, RENAMED, present, rewritten
 
 
 def to_json(obj: Any) -> Any:
@@ -94,10 +94,18 @@ def _decode(data: Any, path: str) -> Any:
     cls = _class_of(data["part"], path)
     values = {}
     for name, value in data.items():
-        if name != "part":
+        if name != "part" and not _is_gone(cls, name, value, path):
             renamed = RENAMED.get(f"{tag(cls)}.{name}", name).rpartition(".")[2]
             values[renamed] = _decode(value, join(path, renamed))
     return build(cls, values, path)
+
+
+def _is_gone(cls: type, name: str, value: Any, path: str) -> bool:
+    """Whether an old file holds a field that is no more, with the value that changes nothing."""
+    gone = f"{tag(cls)}.{name}"
+    if gone in GONE and value != GONE[gone]:
+        raise UsageError(f"{join(path, name)}={value!r} is no longer possible in {tag(cls)}.")
+    return gone in GONE
 
 
 def _class_of(name: str, path: str) -> type:

@@ -1,15 +1,15 @@
 """Which texts are the same text: equal up to case and spacing, or nearly equal."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from jaxtyping import UInt64
 
+from jaxemb.runtime.words import runs
+
 _SHINGLE = 4  # words a shingle
 _BANDS, _ROWS = 16, 4  # texts of Jaccard similarity s share a band with 1 - (1 - s^4)^16
-_WORDS = re.compile(r"\w+")
 
 
 def normalise(text: str) -> str:
@@ -29,8 +29,13 @@ def split_of(group: str) -> str:
         >>> split_of("json") == split_of("json")
         True
     """
-    share = int.from_bytes(hashlib.blake2b(group.encode(), digest_size=8).digest()) / 2**64
+    share = int.from_bytes(hashlib.blake2b(_bytes(group), digest_size=8).digest()) / 2**64
     return "train" if share < 0.8 else "dev" if share < 0.9 else "test"
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8 of a text that may hold half a character, as JSON can."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def groups_of_copies(
@@ -82,9 +87,9 @@ def shingles(text: str, words: int = _SHINGLE) -> UInt64[np.ndarray, " shingles"
         >>> len(shingles("a b c d e")), len(shingles("a b c"))
         (2, 0)
     """
-    found = _WORDS.findall(text.casefold())
+    found = runs(text.casefold(), r"\w")
     spans = {" ".join(found[i : i + words]) for i in range(len(found) - words + 1)}
-    digests = b"".join(hashlib.blake2b(s.encode(), digest_size=8).digest() for s in sorted(spans))
+    digests = b"".join(hashlib.blake2b(_bytes(s), digest_size=8).digest() for s in sorted(spans))
     return np.unique(np.frombuffer(digests, np.uint64))
 
 

@@ -8,9 +8,8 @@ from jaxemb.config import UsageError, fingerprint, hash_of
 from jaxemb.config.files import given_path
 from jaxemb.data.base import SPLITS, Source
 from jaxemb.data.duplicates import normalise, split_of
-from jaxemb.data.tables import Row, read_rows
+from jaxemb.data.tables import SPLIT_NAMES, Row, read_rows
 
-_SPLIT_NAMES = {"validation": "dev", "valid": "dev", "val": "dev", "training": "train"}
 Record = Row
 
 
@@ -77,7 +76,7 @@ def _read(path: Path, header: tuple[str, ...], changed: int) -> tuple[Record, ..
 def _completed(path: Path, record: Record) -> Record:
     """The record with a split, and with the file as its module where it names none."""
     if "split" in record:
-        split = _SPLIT_NAMES.get(str(record["split"]), record["split"])
+        split = SPLIT_NAMES.get(str(record["split"]), record["split"])
     else:
         split = split_of(normalise(str(next(iter(record.values()), ""))))
     return {"module": path.name, "name": "", **record, "split": split}

@@ -19,6 +19,9 @@ from jaxemb.config.files import given_path
 
 Row = dict[str, Any]
 
+SPLIT_NAMES = {"validation": "dev", "valid": "dev", "val": "dev", "training": "train"}
+"""What others call the splits that are train, dev and test here."""
+
 
 def read_rows(path: str | Path, header: Sequence[str] = ()) -> list[Row]:
     """The rows of a file, its format told by its name: `.jsonl .tsv .csv .txt`, or these and `.gz`.

@@ -1,6 +1,5 @@
 """Views: which texts of a record, or of two, make an example."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from jaxemb.config import UsageError
 from jaxemb.data.base import View
 from jaxemb.data.duplicates import normalise
+from jaxemb.runtime.words import runs
 
 DOCUMENT = ("summary", "body")
 _PAIR = ("query", "positive", "query_id", "positive_id")
@@ -193,14 +193,11 @@ def lexical_overlap(examples: Iterable[Record]) -> float:
     """
     shares = []
     for example in examples:
-        words = set(_WORD.findall(example["query"].casefold()))
+        words = set(runs(example["query"].casefold(), r"\w"))
         if words:
-            both = words & set(_WORD.findall(example["positive"].casefold()))
+            both = words & set(runs(example["positive"].casefold(), r"\w"))
             shares.append(len(both) / len(words))
     return sum(shares) / len(shares) if shares else 0.0
-
-
-_WORD = re.compile(r"\w+")
 
 
 def pairs(found: Iterable[tuple[Record, str, str]]) -> list[Record]:

@@ -4,6 +4,7 @@ from jaxemb.evaluation.base import Task, evaluate, evaluate_run, flatten
 from jaxemb.evaluation.bitext import BitextMining
 from jaxemb.evaluation.capacity import AllSubsets, Capacity
 from jaxemb.evaluation.classification import Classification, FewShotClassification
+from jaxemb.evaluation.classifiers import Classifier, Logistic, Perceptron
 from jaxemb.evaluation.clustering import BootstrapClustering, Clustering, SubsetClustering
 from jaxemb.evaluation.combinations import (
     AttributeSearch,
@@ -14,39 +15,34 @@ from jaxemb.evaluation.combinations import (
     RandomSets,
 )
 from jaxemb.evaluation.contamination import Overlap, TrainingTexts, contamination
-from jaxemb.evaluation.cuts import RetrievalAtCuts
 from jaxemb.evaluation.families import MAKERS, NoTask, Set
-from jaxemb.evaluation.file_sets import BitextFile, LabelSetFile, RerankingFile, SummaryFile
 from jaxemb.evaluation.files import (
     AllLabelled,
+    BitextFile,
     EntailmentFile,
     LabelFile,
+    LabelSetFile,
     PairFile,
-    RetrievalFolder,
+    RerankingFile,
+    SummaryFile,
 )
-from jaxemb.evaluation.gates import AtLeast, Gate, Open
-from jaxemb.evaluation.judges import (
-    CosineJudge,
-    Judge,
-    WordOverlap,
-    best_judge,
-    validate_judge,
-    validate_paraphraser,
+from jaxemb.evaluation.folders import RetrievalFolder
+from jaxemb.evaluation.grammar.meanings import MeaningRetrieval, Restyled
+from jaxemb.evaluation.grammar.structures import (
+    ObjectNumber,
+    SubjectNumber,
+    Tense,
+    TopConstituents,
+    TreeDepth,
 )
-from jaxemb.evaluation.meanings import MeaningRetrieval
-from jaxemb.evaluation.monitoring import During, final, monitor
+from jaxemb.evaluation.judges import CosineJudge, Judge
 from jaxemb.evaluation.mteb_adapter import MTEBEncoder
 from jaxemb.evaluation.multi_label import MultiLabelClassification
-from jaxemb.evaluation.pair_classification import PairClassification, PairClassificationBySimilarity
-from jaxemb.evaluation.paraphrase import (
+from jaxemb.evaluation.paraphrase.lexicon import CommonSynonyms, Lexicon, SynonymFile
+from jaxemb.evaluation.paraphrase.paraphrasers import (
     ClauseOrder,
-    CommonSynonyms,
     InTurn,
-    Lexicon,
     Paraphraser,
-    Restyled,
-    RoundTrip,
-    SynonymFile,
     SynonymSubstitution,
     Unchanged,
     edit_distance,
@@ -59,30 +55,20 @@ from jaxemb.evaluation.position import (
     SentenceCoefficients,
     by_length,
 )
-from jaxemb.evaluation.presented import Presented
-from jaxemb.evaluation.probes import (
-    BigramShift,
-    Classifier,
-    CoordinationInversion,
+from jaxemb.evaluation.probes.sentences import (
     GeneratedLabels,
-    GradedProbe,
-    Logistic,
-    ObjectNumber,
-    OddManOut,
-    PairProbe,
-    Perceptron,
     PlainProse,
-    Probe,
     SentenceLabels,
-    SentenceLength,
     Sentences,
-    SubjectNumber,
-    Tense,
-    TopConstituents,
-    TreeDepth,
-    WordContent,
-    probing_tasks,
 )
+from jaxemb.evaluation.probes.surface import (
+    BigramShift,
+    CoordinationInversion,
+    OddManOut,
+    SentenceLength,
+    WordContent,
+)
+from jaxemb.evaluation.probes.tasks import GradedProbe, PairProbe, probing_tasks
 from jaxemb.evaluation.problems import (
     BitextData,
     LabelData,
@@ -119,79 +105,64 @@ from jaxemb.evaluation.rank import (
     PartnerRank,
     Preparation,
     TextColumn,
-    Together,
 )
-from jaxemb.evaluation.recall import Recall
 from jaxemb.evaluation.records import LabelRecords, PairRecords
 from jaxemb.evaluation.reranking import Reranking
-from jaxemb.evaluation.retrieval import Retrieval
+from jaxemb.evaluation.retrieval import Recall, Retrieval, RetrievalAtCuts
 from jaxemb.evaluation.rewording import Paraphrased, Prompted, Reworded
-from jaxemb.evaluation.sampling import (
-    WRAPPERS,
-    SampledBitext,
-    SampledLabels,
-    SampledPairs,
-    SampledReranking,
-    SampledRetrieval,
-    SampledTagging,
-    sampled,
+from jaxemb.evaluation.sampling import Sampled, sampled
+from jaxemb.evaluation.sts import (
+    STS,
+    PairClassification,
+    PairClassificationBySimilarity,
+    STSBySimilarity,
 )
-from jaxemb.evaluation.sts import STS, STSBySimilarity
-from jaxemb.evaluation.suites import Suite, folder_suite, folder_tasks, pydocs_tasks, suite
+from jaxemb.evaluation.suites import Suite, folder_suite, pydocs_tasks, suite
 from jaxemb.evaluation.summarization import Summarization
-from jaxemb.evaluation.truncation import At, reaches, surface
 from jaxemb.evaluation.variation import AdjacentSimilarity, SimilarityStructure
-from jaxemb.evaluation.words import (
-    Analogy,
-    AnalogyCategories,
-    AnalogyData,
-    AnalogyFile,
-    AnalogyProblem,
-    AnalogyRule,
-    AnswerRank,
-    Association,
-    AssociationData,
-    AssociationFile,
-    AssociationProblem,
-    BlankedDefinitions,
-    Categorisation,
-    Choice,
-    ContextData,
-    ContextFiles,
-    ContextProblem,
+from jaxemb.evaluation.words.analogy import Analogy, AnalogyRule, ThreeCosAdd, ThreeCosMul
+from jaxemb.evaluation.words.association import Association
+from jaxemb.evaluation.words.categories import Categorisation, OutlierDetection
+from jaxemb.evaluation.words.conventions import (
     Counted,
-    FewShotSimilarity,
-    LabelTable,
     LeftOut,
     LowerCase,
-    MinimalPairs,
-    Occlusion,
-    OutlierData,
-    OutlierDetection,
-    OutlierFile,
-    OutlierProblem,
-    OutliersFromLabels,
-    Paraphrases,
     SpacesForUnderscores,
     Spelling,
+    Unknown,
+)
+from jaxemb.evaluation.words.files import (
+    AnalogyCategories,
+    AnalogyFile,
+    AssociationFile,
+    BlankedDefinitions,
+    ContextFiles,
+    MinimalPairs,
+    OutlierFile,
+    Paraphrases,
     TaggedFile,
-    Tagging,
+    TripletFile,
+    VariantFile,
+    association_tests,
+)
+from jaxemb.evaluation.words.problems import (
+    AnalogyData,
+    AnalogyProblem,
+    AssociationData,
+    AssociationProblem,
+    ContextData,
+    ContextProblem,
+    OutlierData,
+    OutlierProblem,
+    OutliersFromLabels,
     TaggingData,
     TaggingProblem,
-    TargetFeatures,
-    TargetInSentence,
-    TargetWord,
-    ThreeCosAdd,
-    ThreeCosMul,
     TripletData,
-    TripletFile,
     TripletProblem,
-    Unknown,
-    VariantFile,
-    WordPairFile,
-    WordSimilarity,
-    association_tests,
-    few_shot_curve,
 )
+from jaxemb.evaluation.words.ranking import AnswerRank, Choice
+from jaxemb.evaluation.words.similarity import FewShotSimilarity, WordSimilarity
+from jaxemb.evaluation.words.tagging import Tagging, TargetFeatures, TargetInSentence, TargetWord
+from jaxemb.evaluation.wrapped import At, During, Presented, final, monitor, reaches, surface
 from jaxemb.statistics.result import Result
 from jaxemb.vectors.cache import EmbeddingCache, Usage

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from jaxtyping import Float
 
 from jaxemb.config import Part, UsageError, snake_case
 from jaxemb.evaluation.problems import TaskData
@@ -28,13 +29,12 @@ class Task(Part, abc.ABC):
 
     @property
     def kind(self) -> str:
-        """The type of the task, whatever it is wrapped in: `"retrieval"`, `"sts"`, ...
+        """The type of the task: `"retrieval"`, `"sts"`, ...
 
         A model's template may have a prefix for it. Tasks that score the same ability by other
         protocols share a type.
         """
-        inner = getattr(self, "inner", None)
-        return inner.kind if isinstance(inner, Task) else snake_case(type(self))
+        return snake_case(type(self))
 
     @property
     @abc.abstractmethod
@@ -53,15 +53,20 @@ class Task(Part, abc.ABC):
         """
         return None
 
-    def scored(self, records: dict[str, np.ndarray], clusters: np.ndarray) -> Result:
-        """These records and the task's metrics of them.
+    def scored(
+        self,
+        records: dict[str, np.ndarray],
+        clusters: np.ndarray,
+        metrics: Sequence[str] | None = None,
+    ) -> Result:
+        """These records and the metrics of them: all of the task's, or those that are named.
 
         A metric is the mean of the records of its name, or where there are none, what `STATISTICS`
         computes from the others.
         """
         metrics = {
             name: float(np.mean(records[name])) if name in records else STATISTICS[name](records)
-            for name in self.metrics
+            for name in (self.metrics if metrics is None else metrics)
         }
         return Result(metrics, {**records, "cluster": clusters}, self.fingerprint())
 
@@ -75,7 +80,7 @@ class Task(Part, abc.ABC):
 
 
 def evaluate(embed: Embed, tasks: Iterable[Task]) -> dict[str, Result]:
-    """Runs the tasks on one model; a text that several tasks use is embedded once a role.
+    """Runs the tasks on one model; a text that several tasks use is embedded once per role.
 
     Args:
         embed: texts and their role ("query" or "document") to `[texts, width]` vectors.
@@ -111,6 +116,14 @@ def flatten(results: Mapping[str, Result | None]) -> dict[str, float]:
         if result is not None
         for metric, value in result.metrics.items()
     }
+
+
+def embed_groups(
+    embed: Embed, groups: Sequence[Sequence[str]], role: str
+) -> list[Float[np.ndarray, "_ width"]]:
+    """The vectors of every group of texts, all embedded together."""
+    vectors = embed([text for group in groups for text in group], role)
+    return np.split(vectors, np.cumsum([len(group) for group in groups])[:-1])
 
 
 def check_names(tasks: Sequence[Task]) -> None:

@@ -1,6 +1,7 @@
 """Bitext mining: is a text's nearest neighbour in the other language its translation?"""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float64, Int
@@ -32,13 +33,10 @@ class BitextMining(Task):
         ('f1', 'accuracy', 'precision', 'recall')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("f1", "accuracy", "precision", "recall")
     name: str = "bitext_mining"
     data: BitextData = field(default_factory=PyDocsCode)
     role: str = "document"
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("f1", "accuracy", "precision", "recall")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

@@ -1,11 +1,11 @@
 """How many documents vectors of some width can serve in every combination; needs no model."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
 from jaxemb.analysis import FreeVectors, critical_size, subsets
-from jaxemb.config import fingerprint
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import TaskData
 from jaxemb.statistics.result import Result
@@ -18,15 +18,15 @@ class AllSubsets(TaskData):
 
     size: int = 2
 
-    def fingerprint(self) -> str:
-        return fingerprint(self)
+    def load(self) -> None:
+        """There are no texts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity(Task):
     """The largest number of documents of which free vectors can rank every subset on top.
 
-    The model is not asked: one vector a query and a document is trained on the judgements. Metric:
+    The model is not asked: one vector per query and per document is trained on the judgements. Metric:
     `critical_size`, a mean over `starts` searches from different vectors, which are the examples.
     Each searches up to `most` documents, and a size counts where one of `tries` trainings recovers
     everything: in few dimensions vectors cannot pass each other, and some trainings get stuck.
@@ -42,6 +42,7 @@ class Capacity(Task):
         ('critical_size',)
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("critical_size",)
     name: str = "capacity"
     data: AllSubsets = field(default_factory=AllSubsets)
     vectors: FreeVectors = field(default_factory=FreeVectors)
@@ -49,10 +50,6 @@ class Capacity(Task):
     starts: int = 3
     tries: int = 6
     most: int = 64
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("critical_size",)
 
     def run(self, embed: Embed) -> Result:
         sizes = np.array([self._critical(start) for start in range(self.starts)], np.float64)

@@ -1,77 +1,51 @@
-"""Classification: what can a linear probe read off frozen vectors?"""
+"""Classification: what can a classifier read off frozen vectors?"""
 
-import warnings
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float32, Int, Int32, Int64
+from jaxtyping import Int, Int32, Int64
 
-from jaxemb.config import UsageError
 from jaxemb.evaluation.base import Task
+from jaxemb.evaluation.classifiers import Classifier, Logistic, check_classes, fitted
 from jaxemb.evaluation.problems import LabelData, LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
-from jaxemb.statistics.metrics import STATISTICS, macro_f1
 from jaxemb.statistics.result import Result
 from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Classification(Task):
-    """Logistic regression on frozen vectors, fitted on the training part, judged on the other.
+    """A classifier on frozen vectors, fitted on the training part, judged on the other.
 
-    Every dimension is first scaled to mean 0 and variance 1 over the training part, so that
-    `penalty` (the weight of ½‖w‖² beside the summed log loss) means the same for every model,
-    whatever the length of its vectors.
+    Every dimension is first scaled to mean 0 and variance 1 over the training part. The default
+    classifier is logistic regression.
 
     Metrics: `accuracy`, `macro_f1`. Records: `accuracy` (1 or 0), `assignment` (predicted class),
     `label`.
 
-    Reference: Conneau and Kiela, SentEval (arXiv:1803.05449).
+    Reference: Conneau and Kiela, SentEval (arXiv:1803.05449); Conneau et al., What you can cram into
+    a single vector, arXiv:1805.01070.
 
     Example:
-        >>> Classification().metrics
+        >>> from jaxemb.evaluation import BigramShift, Perceptron
+        >>> Classification(name="order", data=BigramShift(), classifier=Perceptron()).metrics
         ('accuracy', 'macro_f1')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
     name: str = "classification"
     data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "document"
-    penalty: float = 10.0
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "macro_f1")
+    classifier: Classifier = field(default_factory=Logistic)
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
-        if len(np.unique(problem.train_labels)) < 2:
-            raise UsageError(
-                f"task {self.name} needs two classes in its training part to tell apart"
-            )
+        check_classes(problem.train_labels, f"task {self.name}")
         vectors = embed(problem.train_texts + problem.texts, self.role)
         train, test = np.split(vectors, [len(problem.train_texts)])
-        predicted = probe(train, problem.train_labels, test, self.penalty)
+        predicted = self.classifier.predict(train, problem.train_labels, test)
         return judge_classes(self, predicted, problem.labels, problem.clusters)
-
-
-def probe(
-    train: Float32[np.ndarray, "train width"],
-    labels: Int[np.ndarray, " train"],
-    test: Float32[np.ndarray, "test width"],
-    penalty: float,
-) -> Int32[np.ndarray, " test"]:
-    """The class that logistic regression on standardised vectors gives each test row."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
-    from threadpoolctl import threadpool_limits
-
-    scaler = StandardScaler().fit(train)
-    model = LogisticRegression(C=1 / penalty, max_iter=1000)
-    # The products are small: several threads would spend their time waiting for one another.
-    with threadpool_limits(limits=1):
-        model.fit(scaler.transform(train), labels)
-    return model.predict(scaler.transform(test)).astype(np.int32)
 
 
 def judge_classes(
@@ -87,7 +61,7 @@ def judge_classes(
 
 @dataclass(frozen=True, kw_only=True)
 class FewShotClassification(Task):
-    """Logistic regression on a few labelled vectors a class, drawn anew `repeats` times.
+    """Logistic regression on a few labelled vectors per class, drawn anew `repeats` times.
 
     Each repeat shuffles the training texts again, takes the first `shots` of every label, and fits
     logistic regression (unit penalty, at most `iterations` iterations) on their vectors as they are.
@@ -104,6 +78,7 @@ class FewShotClassification(Task):
         ('accuracy', 'macro_f1', 'ap')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1", "ap")
     kind: ClassVar[str] = "classification"
     name: str = "few_shot_classification"
     data: LabelData = field(default_factory=PyDocsLabels)
@@ -113,22 +88,18 @@ class FewShotClassification(Task):
     iterations: int = 100
     seed: int = 42
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "macro_f1", "ap")
-
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
-        if len(np.unique(problem.train_labels)) < 2:
-            raise UsageError(
-                f"task {self.name} needs two classes in its training part to tell apart"
-            )
+        check_classes(problem.train_labels, self.name)
+        from sklearn.linear_model import LogisticRegression
+
         draws = few_shots(problem.train_labels, self.shots, self.repeats, self.seed)
         test = embed(problem.texts, self.role)
         runs = []
         for rows in draws:
             train = embed([problem.train_texts[row] for row in rows], self.role)
-            runs.append(regression(train, problem.train_labels[rows], test, self.iterations))
+            model = LogisticRegression(max_iter=self.iterations)  # the protocol stops there
+            runs.append(fitted(model, train, problem.train_labels[rows]).predict(test))
         return _judge_repeats(self, problem, np.stack(runs, axis=1))
 
 
@@ -149,40 +120,18 @@ def few_shots(
     return draws
 
 
-def regression(
-    train: Float32[np.ndarray, "train width"],
-    labels: Int[np.ndarray, " train"],
-    test: Float32[np.ndarray, "test width"],
-    iterations: int,
-) -> Int32[np.ndarray, " test"]:
-    """The class that logistic regression on vectors as they are gives each test row."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
-
-    model = LogisticRegression(max_iter=iterations)
-    with threadpool_limits(limits=1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the protocol stops there
-        model.fit(train, labels)
-    return model.predict(test).astype(np.int32)
-
-
 def _judge_repeats(
     task: Task, problem: LabelProblem, predicted: Int32[np.ndarray, "texts repeats"]
 ) -> Result:
-    examples = {
+    records = {
         "accuracy": np.mean(predicted == problem.labels[:, None], axis=1),
         "assignment": predicted,
         "label": problem.labels,
-        "cluster": problem.clusters,
     }
-    metrics = {
-        "accuracy": float(examples["accuracy"].mean()),
-        "macro_f1": macro_f1(predicted, problem.labels),
-    }
+    names = ["accuracy", "macro_f1"]
     classes = np.unique(problem.labels)
     if len(classes) == 2:
-        examples["prediction"] = (predicted == classes[1]).astype(np.float64)
-        examples["gold"] = (problem.labels == classes[1]).astype(np.float64)
-        metrics["ap"] = STATISTICS["ap"](examples)
-    return Result(metrics=metrics, examples=examples, data=task.fingerprint())
+        records["prediction"] = (predicted == classes[1]).astype(np.float64)
+        records["gold"] = (problem.labels == classes[1]).astype(np.float64)
+        names.append("ap")
+    return task.scored(records, problem.clusters, names)

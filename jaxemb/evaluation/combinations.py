@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Int
 
-from jaxemb.config import Part, UsageError, fingerprint
+from jaxemb.config import Part, UsageError
 from jaxemb.data import PyDocs, Source
-from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem, cluster_numbers
+from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem, cluster_numbers, kept
 
 Sets = Int[np.ndarray, "queries size"]
 
@@ -106,37 +106,30 @@ class AttributeSearch(RetrievalData):
     seed: int = 0
     source: Source = field(default_factory=PyDocs)
 
+    @kept
     def load(self) -> RetrievalProblem:
-        return _problem(self)
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
-
-
-@functools.lru_cache(maxsize=16)
-def _problem(data: AttributeSearch) -> RetrievalProblem:
-    # What a pattern draws must not move the words and names of the others: a stream each.
-    of_sets, of_words, of_names, *of_documents = (
-        np.random.default_rng(stream)
-        for stream in np.random.SeedSequence(data.seed).spawn(3 + data.documents)
-    )
-    sets = data.pattern.sets(data.queries, data.documents, data.size, of_sets)
-    sets = of_names.permutation(data.documents)[sets]  # the corpus is in no telling order
-    asked, fillers = _lexicon(data, of_words)
-    likes: list[list[str]] = [[] for _ in range(data.documents)]
-    for attribute, chosen in zip(asked, sets.tolist(), strict=True):
-        for document in chosen:
-            likes[document].append(attribute)
-    names = _names(data.documents, of_names)
-    return RetrievalProblem(
-        queries=[f"Who likes {attribute}?" for attribute in asked],
-        documents=[
-            _document(name, own, fillers, data.attributes, draw)
-            for name, own, draw in zip(names, likes, of_documents, strict=True)
-        ],
-        relevant=[dict.fromkeys(chosen, 1) for chosen in sets.tolist()],
-        clusters=cluster_numbers([str(chosen[0]) for chosen in sets.tolist()]),
-    )
+        # What a pattern draws must not move the words and names of the others: a stream each.
+        of_sets, of_words, of_names, *of_documents = (
+            np.random.default_rng(stream)
+            for stream in np.random.SeedSequence(self.seed).spawn(3 + self.documents)
+        )
+        sets = self.pattern.sets(self.queries, self.documents, self.size, of_sets)
+        sets = of_names.permutation(self.documents)[sets]  # the corpus is in no telling order
+        asked, fillers = _lexicon(self, of_words)
+        likes: list[list[str]] = [[] for _ in range(self.documents)]
+        for attribute, chosen in zip(asked, sets.tolist(), strict=True):
+            for document in chosen:
+                likes[document].append(attribute)
+        names = _names(self.documents, of_names)
+        return RetrievalProblem(
+            queries=[f"Who likes {attribute}?" for attribute in asked],
+            documents=[
+                _document(name, liked, fillers, self.attributes, draw)
+                for name, liked, draw in zip(names, likes, of_documents, strict=True)
+            ],
+            relevant=[dict.fromkeys(chosen, 1) for chosen in sets.tolist()],
+            clusters=cluster_numbers([str(chosen[0]) for chosen in sets.tolist()]),
+        )
 
 
 _WORD = re.compile(r"[a-z]{4,12}")
@@ -145,7 +138,7 @@ _OWN = frozenset(("like", "likes"))
 
 
 def _lexicon(data: AttributeSearch, draw: np.random.Generator) -> tuple[list[str], list[str]]:
-    """Attributes that are asked for, one a query, and as many others, frequent words alike."""
+    """Attributes that are asked for, one per query, and as many others, frequent words alike."""
     words = [word for word in _frequent_words(data.source) if word not in _OWN]
     words = words[: data.queries + max(data.queries, 4 * data.attributes)]
     if len(words) < data.queries + data.attributes:

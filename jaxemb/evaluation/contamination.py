@@ -60,11 +60,10 @@ class TrainingTexts:
         self._shingles: list[UInt64[np.ndarray, " shingles"]] = []
         self._bands: dict[tuple[int, bytes], list[int]] = defaultdict(list)
         spans = [np.zeros(0, np.uint64)]
-        for text in distinct:
-            found = shingles(text)
-            self._shingles.append(found)
-            for band in bands(found):
-                self._bands[band].append(len(self._shingles) - 1)
+        for number, text in enumerate(distinct):
+            self._shingles.append(shingles(text))
+            for band in bands(self._shingles[number]):
+                self._bands[band].append(number)
             spans.append(shingles(text, _SPAN))
         self._known = np.unique(np.concatenate(spans))
 
@@ -74,12 +73,14 @@ class TrainingTexts:
     def ways(self, text: str) -> tuple[str, ...]:
         """How a text is held: any of `exact`, `near`, `contained`."""
         whole = normalise(text)
-        found = {
+        grams, spans = shingles(whole), shingles(whole, _SPAN)
+        near = {n for band in bands(grams) for n in self._bands.get(band, ())}
+        ways = {
             "exact": whole in self._equal,
-            "near": self._is_near(shingles(whole)),
-            "contained": self._is_contained(shingles(whole, _SPAN)),
+            "near": any(jaccard(grams, self._shingles[n]) >= NEAR for n in near),
+            "contained": spans.size and np.isin(spans, self._known).mean() >= CONTAINED,
         }
-        return tuple(way for way, so in found.items() if so)
+        return tuple(way for way, holds in ways.items() if holds)
 
     def overlap(self, texts: Iterable[str], show: int = 3) -> Overlap:
         """Counts over the different texts."""
@@ -95,13 +96,6 @@ class TrainingTexts:
         kinds = (counts[way] for way in ("exact", "near", "contained", "any"))
         return Overlap(len(distinct), *kinds, tuple(shown))
 
-    def _is_near(self, grams: UInt64[np.ndarray, " shingles"]) -> bool:
-        proposed = {n for band in bands(grams) for n in self._bands.get(band, ())}
-        return any(jaccard(grams, self._shingles[n]) >= NEAR for n in proposed)
-
-    def _is_contained(self, spans: UInt64[np.ndarray, " spans"]) -> bool:
-        return spans.size > 0 and float(np.isin(spans, self._known).mean()) >= CONTAINED
-
 
 def contamination(training: Iterable[str], tasks: Sequence[Task]) -> dict[str, Overlap]:
     """For every task, how much of the texts it is judged on stands in the training texts.
@@ -113,8 +107,12 @@ def contamination(training: Iterable[str], tasks: Sequence[Task]) -> dict[str, O
         {}
     """
     seen = TrainingTexts(training)
-    problems = {task.name: task.data.load() for task in tasks if hasattr(task.data, "load")}
-    return {name: seen.overlap(judged_texts(problem)) for name, problem in problems.items()}
+    problems = ((task.name, task.data.load()) for task in tasks)
+    return {
+        name: seen.overlap(judged_texts(problem))
+        for name, problem in problems
+        if problem is not None
+    }
 
 
 def judged_texts(problem: Any) -> Iterator[str]:

@@ -5,49 +5,47 @@ set that is no task (pairs to train on, running text) says so in the sentence of
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from jaxemb.config.files import given_path
+from jaxemb.config import UsageError
 from jaxemb.data import read_rows
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.bitext import BitextMining
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
-from jaxemb.evaluation.file_sets import BitextFile, RerankingFile
 from jaxemb.evaluation.files import (
     AllLabelled,
+    BitextFile,
     EntailmentFile,
     LabelFile,
     PairFile,
-    RetrievalFolder,
-    plain_or_gzipped,
+    RerankingFile,
 )
-from jaxemb.evaluation.pair_classification import PairClassification
+from jaxemb.evaluation.folders import RetrievalFolder, plain_or_gzipped
 from jaxemb.evaluation.problems import TaskData
 from jaxemb.evaluation.reranking import Reranking
 from jaxemb.evaluation.retrieval import Retrieval
 from jaxemb.evaluation.sampling import sampled
-from jaxemb.evaluation.sts import STS
-from jaxemb.evaluation.words import (
-    Analogy,
+from jaxemb.evaluation.sts import STS, PairClassification
+from jaxemb.evaluation.tables import TableFile
+from jaxemb.evaluation.words.analogy import Analogy
+from jaxemb.evaluation.words.association import Association
+from jaxemb.evaluation.words.files import (
     AnalogyFile,
-    AnswerRank,
-    Association,
     AssociationFile,
     BlankedDefinitions,
-    Choice,
     ContextFiles,
-    FewShotSimilarity,
     MinimalPairs,
     Paraphrases,
     TaggedFile,
-    Tagging,
     TripletFile,
     VariantFile,
-    WordPairFile,
-    WordSimilarity,
     association_tests,
 )
+from jaxemb.evaluation.words.ranking import AnswerRank, Choice
+from jaxemb.evaluation.words.similarity import FewShotSimilarity, WordSimilarity
+from jaxemb.evaluation.words.tagging import Tagging
 
 _MOST_PARTS = 10  # languages, where a set of many is cut to a few texts
 
@@ -95,162 +93,118 @@ class Set(NamedTuple):
 Maker = Callable[[Set], Sequence[Task]]
 
 
-def _sts(given: Set) -> list[Task]:
-    return [
-        STS(name=part.name, data=part.cut(PairFile(path=part.path, where=part.where)))
-        for part in given.parts()
+def _task(task: type[Task], data: type[TaskData], **named: str) -> Maker:
+    """One task on as many texts of a set as are wanted; `named` are fields of the data."""
+    return lambda chosen: [task(name=chosen.name, data=chosen.cut(data(path=chosen.path, **named)))]
+
+
+def _task_on_whole(task: type[Task], data: type[TaskData]) -> Maker:
+    """One task on a set that is never cut: the texts are single words, and few different ones."""
+    return lambda chosen: [task(name=chosen.name, data=data(path=chosen.path))]
+
+
+def _tasks(task: type[Task], data: type[TableFile], column: str = "language") -> Maker:
+    """One task for every value of a column of a table, or for the table where it has no such column."""
+    return lambda chosen: [
+        task(name=part.name, data=part.cut(data(path=part.path, where=part.where)))
+        for part in chosen.parts(column)
     ]
 
 
-def _nli(given: Set) -> list[Task]:
-    data = given.cut(EntailmentFile(path=given.path))
-    return [PairClassification(name=given.name, data=data)]
+def _by_columns(*makers: tuple[str, Maker], otherwise: str = "") -> Maker:
+    """The first maker whose columns, named with spaces between, a table has."""
+
+    def tasks(chosen: Set) -> Sequence[Task]:
+        for names, maker in makers:
+            if set(names.split()) <= set(chosen.columns):
+                return maker(chosen)
+        raise NoTask(otherwise.format(columns=", ".join(chosen.columns)))
+
+    return tasks
 
 
-def _pairs(given: Set) -> list[Task]:
-    if "label" not in given.columns:
-        raise NoTask("it has matching pairs alone: pairs to train on, with none to tell apart")
-    return [
-        PairClassification(
-            name=part.name, data=part.cut(PairFile(path=part.path, where=part.where))
-        )
-        for part in given.parts()
-    ]
+def _graph(chosen: Set) -> Sequence[Task]:
+    nodes = str(plain_or_gzipped(Path(chosen.path) / "nodes.tsv"))
+    return _task(Classification, LabelFile)(chosen._replace(path=nodes))
 
 
-def _classification(given: Set) -> list[Task]:
-    return [
-        Classification(name=part.name, data=part.cut(LabelFile(path=part.path, where=part.where)))
-        for part in given.parts()
-    ]
-
-
-def _clustering(given: Set) -> list[Task]:
-    return [
-        Clustering(name=part.name, data=part.cut(AllLabelled(path=part.path, where=part.where)))
-        for part in given.parts()
-    ]
-
-
-def _retrieval(given: Set) -> list[Task]:
-    return [Retrieval(name=given.name, data=given.cut(RetrievalFolder(path=given.path)))]
-
-
-def _graph(given: Set) -> list[Task]:
-    nodes = str(plain_or_gzipped(given_path(given.path) / "nodes.tsv"))
-    return [Classification(name=given.name, data=given.cut(LabelFile(path=nodes)))]
-
-
-def _books(given: Set) -> list[Task]:
-    raise NoTask("it is running text without labels: text to train on")
-
-
-def _bitext(given: Set) -> list[Task]:
-    """`source` and `english`; or a text a language in every column, each against English."""
-    if "source" in given.columns:
-        return [
-            BitextMining(
-                name=part.name, data=part.cut(BitextFile(path=part.path, where=part.where))
-            )
-            for part in given.parts()
-        ]
-    others = [name for name in given.columns if name not in ("split", "english")]
-    room = None if given.texts is None else max(20, given.texts // len(others))
+def _languages(chosen: Set) -> list[Task]:
+    """One language in every column, each against English."""
+    others = [name for name in chosen.columns if name not in ("split", "english")]
+    room = None if chosen.texts is None else max(20, chosen.texts // len(others))
     return [
         BitextMining(
-            name=f"{given.name}-{other}",
-            data=sampled(BitextFile(path=given.path, source=other), room),
+            name=f"{chosen.name}-{other}",
+            data=sampled(BitextFile(path=chosen.path, source=other), room),
         )
         for other in others
     ]
 
 
-def _reranking(given: Set) -> list[Task]:
-    return [Reranking(name=given.name, data=given.cut(RerankingFile(path=given.path)))]
-
-
-def _words(given: Set) -> list[Task]:
-    """Whole even where sets are cut: the texts are single words, and few different ones."""
-    if "word1" in given.columns:
-        return [WordSimilarity(name=given.name, data=WordPairFile(path=given.path))]
-    if {"a", "b", "c", "d"} <= set(given.columns):
-        return [Analogy(name=given.name, data=AnalogyFile(path=given.path))]
-    raise NoTask("its words have neither grades nor analogies")
-
-
-def _bias(given: Set) -> list[Task]:
-    if "targ1" in given.columns:
-        return [
-            Association(
-                name=f"{given.name}-{test}", data=AssociationFile(path=given.path, test=test)
-            )
-            for test in association_tests(given.path)
-        ]
-    return [Choice(name=given.name, data=VariantFile(path=given.path))]
-
-
-def _fewshot(given: Set) -> list[Task]:
-    if "definition" in given.columns:
-        return [AnswerRank(name=given.name, data=given.cut(BlankedDefinitions(path=given.path)))]
-    if "contexts" in given.columns:
-        raise NoTask("it holds the sentences in which the words of another set stand")
-    folder = given_path(given.path).parent
-    contexts = str(plain_or_gzipped(folder / "crw-contexts.jsonl"))
-    data = ContextFiles(pairs=given.path, contexts=contexts)
-    # Of a set that is to be cut, four sentences a word stand for all.
+def _associations(chosen: Set) -> list[Task]:
     return [
-        FewShotSimilarity(name=given.name, data=data, contexts=16 if given.texts is None else 4)
+        Association(name=f"{chosen.name}-{test}", data=AssociationFile(path=chosen.path, test=test))
+        for test in association_tests(chosen.path)
     ]
 
 
-def _probing(given: Set) -> list[Task]:
-    if "position" in given.columns:
-        return [
-            Tagging(name=part.name, data=part.cut(TaggedFile(path=part.path, where=part.where)))
-            for part in given.parts("task")
-        ]
-    if "good" in given.columns:
-        return [Classification(name=given.name, data=given.cut(MinimalPairs(path=given.path)))]
-    data = given.cut(LabelFile(path=given.path, text="sentence"))
-    return [Classification(name=given.name, data=data)]
+def _rare_words(chosen: Set) -> list[Task]:
+    contexts = str(plain_or_gzipped(Path(chosen.path).parent / "crw-contexts.jsonl"))
+    data = ContextFiles(pairs=chosen.path, contexts=contexts)
+    # Of a set that is to be cut, four sentences per word stand for all.
+    count = 16 if chosen.texts is None else 4
+    return [FewShotSimilarity(name=chosen.name, data=data, contexts=count)]
 
 
-def _phrases(given: Set) -> list[Task]:
-    columns = set(given.columns)
-    if "score" in columns:
-        return _sts(given)
-    if "label" in columns:
-        data = given.cut(LabelFile(path=given.path, text="phrase"))
-        return [Classification(name=given.name, data=data)]
-    if {"anchor", "positive", "negative"} <= columns:
-        return [Choice(name=given.name, data=TripletFile(path=given.path))]
-    return [AnswerRank(name=given.name, data=given.cut(Paraphrases(path=given.path)))]
+UNREADABLE = "unreadable"
 
 
-def _table(given: Set) -> list[Task]:
-    raise NoTask(
-        f"its columns ({', '.join(given.columns)}) are not those of a set: two texts (sentence1 and "
-        "sentence2, or text1 and text2) with score or label, or text with label"
-    )
+def _unreadable(chosen: Set) -> list[Task]:
+    """What is wrong with the table stands in place of its columns."""
+    raise UsageError(chosen.columns[0])
 
 
 MAKERS: dict[str, Maker] = {
-    "sts": _sts,
-    "nli": _nli,
-    "retrieval": _retrieval,
-    "classification": _classification,
-    "clustering": _clustering,
-    "pairs": _pairs,
-    "reranking": _reranking,
-    "bitext": _bitext,
-    "words": _words,
-    "bias": _bias,
-    "fewshot-words": _fewshot,
+    "sts": _tasks(STS, PairFile),
+    "nli": _task(PairClassification, EntailmentFile),
+    "retrieval": _task(Retrieval, RetrievalFolder),
+    "classification": _tasks(Classification, LabelFile),
+    "clustering": _tasks(Clustering, AllLabelled),
+    "pairs": _by_columns(
+        ("label", _tasks(PairClassification, PairFile)),
+        otherwise="it has matching pairs alone: pairs to train on, with none to tell apart",
+    ),
+    "reranking": _task(Reranking, RerankingFile),
+    "bitext": _by_columns(("source", _tasks(BitextMining, BitextFile)), ("", _languages)),
+    "words": _by_columns(
+        ("word1", _task_on_whole(WordSimilarity, PairFile)),
+        ("a b c d", _task_on_whole(Analogy, AnalogyFile)),
+        otherwise="its words have neither grades nor analogies",
+    ),
+    "bias": _by_columns(("targ1", _associations), ("", _task_on_whole(Choice, VariantFile))),
+    "fewshot-words": _by_columns(
+        ("definition", _task(AnswerRank, BlankedDefinitions)),
+        ("rare_word", _rare_words),
+        otherwise="it holds the sentences in which the words of another set stand",
+    ),
     "graph": _graph,
-    "probing": _probing,
-    "phrases": _phrases,
-    "books": _books,
-    "table": _table,
+    "probing": _by_columns(
+        ("position", _tasks(Tagging, TaggedFile, "task")),
+        ("good", _task(Classification, MinimalPairs)),
+        ("", _task(Classification, LabelFile, text="sentence")),
+    ),
+    "phrases": _by_columns(
+        ("score", _tasks(STS, PairFile)),
+        ("label", _task(Classification, LabelFile, text="phrase")),
+        ("anchor positive negative", _task_on_whole(Choice, TripletFile)),
+        ("", _task(AnswerRank, Paraphrases)),
+    ),
+    "books": _by_columns(otherwise="it is running text without labels: text to train on"),
+    "table": _by_columns(
+        otherwise="its columns ({columns}) are not those of a set: two texts (sentence1 and sentence2, "
+        "or text1 and text2) with score or label, or text with label"
+    ),
+    UNREADABLE: _unreadable,
 }
 """Family to what makes its tasks."""
 

@@ -90,13 +90,13 @@ class MTEBEncoder:
 
         Two single vectors give one number.
         """
-        first, second = _array(embeddings1), _array(embeddings2)
-        found = Model.similarity(first, second)
-        return found[0, 0] if first.ndim == second.ndim == 1 else found
+        first, second = (np.asarray(e, np.float32) for e in (embeddings1, embeddings2))
+        cosines = Model.similarity(first, second)
+        return cosines[0, 0] if first.ndim == second.ndim == 1 else cosines
 
     def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:
         """Cosine of row i with row i."""
-        first, second = (unit_rows(np.atleast_2d(_array(e))) for e in (embeddings1, embeddings2))
+        first, second = (unit_rows(np.atleast_2d(e)) for e in (embeddings1, embeddings2))
         return np.einsum("pw,pw->p", first, second)
 
     @property
@@ -124,13 +124,10 @@ class MTEBEncoder:
         )
 
     def _role(self, metadata: Any, prompt_type: Any) -> str:
-        if prompt_type is not None:
-            return (
-                "query"
-                if str(getattr(prompt_type, "value", prompt_type)) == "query"
-                else "document"
-            )
-        return self._roles.get(metadata.type, "document")
+        if prompt_type is None:
+            return self._roles.get(metadata.type, "document")
+        side = str(getattr(prompt_type, "value", prompt_type))
+        return "query" if side == "query" else "document"
 
 
 ROLES = {"STS": "query", "PairClassification": "query", "Summarization": "query"}
@@ -147,7 +144,3 @@ def _texts(batch: dict[str, Any]) -> Sequence[str]:
     if "text" not in batch:
         raise UsageError(f"jaxemb embeds text, and mteb gives {', '.join(batch)} here")
     return batch["text"]
-
-
-def _array(vectors: Any) -> np.ndarray:
-    return np.asarray(vectors, np.float32)

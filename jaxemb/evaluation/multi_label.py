@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float32
@@ -17,7 +18,7 @@ from jaxemb.vectors.cache import Embed
 
 @dataclass(frozen=True, kw_only=True)
 class MultiLabelClassification(Task):
-    """Nearest neighbours among a few labelled vectors a label vote on every label, `repeats` times.
+    """Nearest neighbours among a few labelled vectors per label vote on every label, `repeats` times.
 
     Each repeat draws training texts in random order, keeping those with a label that fewer than
     `shots` texts had before; a text is given the labels that most of its `neighbours` nearest drawn
@@ -25,7 +26,7 @@ class MultiLabelClassification(Task):
 
     Metrics: `accuracy` (all labels of a text right), `macro_f1`, `lrap` (label ranking average
     precision of the given labels), `hamming` (labels given and true over labels given or true).
-    Records: these a text, but for F1: `assignment` `[texts, labels, repeats]` and `label`.
+    Records: these per text, but for F1: `assignment` `[texts, labels, repeats]` and `label`.
 
     Reference: Enevoldsen et al., MMTEB (arXiv:2502.13595).
 
@@ -34,6 +35,7 @@ class MultiLabelClassification(Task):
         ('accuracy', 'macro_f1', 'lrap', 'hamming')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1", "lrap", "hamming")
     name: str = "multi_label_classification"
     data: LabelSetData = field(default_factory=PyDocsLabelSets)
     role: str = "document"
@@ -41,10 +43,6 @@ class MultiLabelClassification(Task):
     repeats: int = 10
     neighbours: int = 5
     seed: int = 42
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "macro_f1", "lrap", "hamming")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
@@ -65,7 +63,7 @@ class MultiLabelClassification(Task):
 def shots_of_sets(
     labels: Bool[np.ndarray, "texts labels"], shots: int, repeats: int, seed: int
 ) -> list[list[int]]:
-    """Places of texts drawn until every label has `shots` of them, once a repeat."""
+    """Places of texts drawn until every label has `shots` of them, once per repeat."""
     draw = np.random.default_rng(seed)
     sets = [np.flatnonzero(row) for row in labels]
     draws = []

@@ -1,9 +1,9 @@
 """How far does a document's vector move when some of its words are replaced by any others?"""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float64, Int32, Shaped
@@ -54,6 +54,14 @@ class Perturbation(Task):
         ('growth', 'decay', 'distance', 'relative', 'violations', 'tightness')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = (
+        "growth",
+        "decay",
+        "distance",
+        "relative",
+        "violations",
+        "tightness",
+    )
     name: str = "perturbation"
     data: LabelData = field(default_factory=lambda: PyDocsLabels(train=2000, texts=2000))
     vectorizer: Vectorizer | None = None
@@ -75,18 +83,16 @@ class Perturbation(Task):
         if self.held > min(self.lengths):
             raise UsageError(f"held={self.held} is more than the shortest of {self.lengths} words.")
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("growth", "decay", "distance", "relative", "violations", "tightness")
-
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
         longest = max(self.lengths)
         documents, clusters = long_documents(problem, longest, self.documents)
         terms = Vocabulary.of(problem.train_texts, self.vocabulary)
-        measure = _Model(embed, self.role)
-        if self.vectorizer is not None:
-            measure = _Fitted(self.vectorizer, problem.train_texts, terms)
+        measure = (
+            _of_model(embed, self.role)
+            if self.vectorizer is None
+            else _of_vectorizer(self.vectorizer, problem.train_texts, terms)
+        )
         draw = np.random.default_rng(self.seed)
 
         def points(settings: Sequence[tuple[int, int]]) -> list[_Point]:
@@ -199,38 +205,26 @@ class _Point(NamedTuple):
         return self.distances.mean(axis=1)
 
 
-class _Measure(Protocol):
-    def vectors(self, documents: Words) -> Float[np.ndarray, "documents width"]: ...
+class _Measure(NamedTuple):
+    """Documents to vectors, and two lists of documents to bounds on the distance of their vectors."""
 
-    def bound(self, first: Words, second: Words) -> Float64[np.ndarray, " documents"]: ...
+    vectors: Callable[[Words], Float[np.ndarray, "documents width"]]
+    bound: Callable[[Words, Words], Float64[np.ndarray, " documents"]]
 
 
-class _Model:
+def _of_model(embed: Embed, role: str) -> _Measure:
     """Vectors of the model under test, at unit length."""
-
-    def __init__(self, embed: Embed, role: str):
-        self._embed, self._role = embed, role
-
-    def vectors(self, documents: Words) -> Float[np.ndarray, "documents width"]:
-        return unit_rows(self._embed([" ".join(row) for row in documents], self._role))
-
-    def bound(self, first: Words, second: Words) -> Float64[np.ndarray, " documents"]:
-        return np.full(len(first), 2.0)
+    return _Measure(
+        lambda documents: unit_rows(embed([" ".join(row) for row in documents], role)),
+        lambda first, second: np.full(len(first), 2.0),
+    )
 
 
-class _Fitted:
-    """Vectors of a vectorizer that was fitted on texts."""
-
-    def __init__(self, vectorizer: Vectorizer, texts: Sequence[str], terms: Vocabulary):
-        self._terms = terms
-        sequences = [ids for ids in terms.encode(map(words, texts)) if len(ids)]
-        self._fitted = vectorizer.fit(sequences, len(terms.words) + 1)
-
-    def vectors(self, documents: Words) -> Float[np.ndarray, "documents width"]:
-        return self._fitted(self._ids(documents))
-
-    def bound(self, first: Words, second: Words) -> Float64[np.ndarray, " documents"]:
-        return self._fitted.bound(self._ids(first), self._ids(second))
-
-    def _ids(self, documents: Words) -> Int32[np.ndarray, "documents tokens"]:
-        return np.stack(self._terms.encode(documents))
+def _of_vectorizer(vectorizer: Vectorizer, texts: Sequence[str], terms: Vocabulary) -> _Measure:
+    """Vectors of a vectorizer that is fitted on texts."""
+    sequences = [ids for ids in terms.encode(map(words, texts)) if len(ids)]
+    fitted = vectorizer.fit(sequences, len(terms.words) + 1)
+    return _Measure(
+        lambda documents: fitted(np.stack(terms.encode(documents))),
+        lambda *sides: fitted.bound(*(np.stack(terms.encode(side)) for side in sides)),
+    )

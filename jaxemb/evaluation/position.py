@@ -5,13 +5,14 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float64
 
 from jaxemb.analysis import inserted, removed, sentence_weights
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Task
+from jaxemb.evaluation.base import Task, embed_groups
 from jaxemb.evaluation.prose import ProseData, ProseProblem, PyDocsProse
 from jaxemb.evaluation.sts import pairwise_cosine
 from jaxemb.statistics.result import Result
@@ -140,23 +141,16 @@ class SentenceCoefficients(Task):
         ('slope', 'slope_given_length', 'correlation', 'explained')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("slope", "slope_given_length", "correlation", "explained")
     name: str = "position"
     data: ProseData = field(default_factory=lambda: PyDocsProse(words=110))
     role: str = "document"
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("slope", "slope_given_length", "correlation", "explained")
-
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
         wholes = embed([" ".join(document) for document in problem.documents], self.role)
-        parts = embed([text for document in problem.documents for text in document], self.role)
-        ends = np.cumsum([len(document) for document in problem.documents])[:-1]
-        weights = [
-            sentence_weights(own, whole)
-            for own, whole in zip(np.split(parts, ends), wholes, strict=True)
-        ]
+        parts = embed_groups(embed, problem.documents, self.role)
+        weights = [sentence_weights(*pair) for pair in zip(parts, wholes, strict=True)]
         records = {
             "coefficient": np.concatenate([one.coefficients for one in weights]),
             "position": np.concatenate([positions(d) for d in problem.documents]),

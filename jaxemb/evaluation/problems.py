@@ -2,19 +2,22 @@
 
 A task never cares where its texts come from. `RetrievalData`, `PairData`, `LabelData` and the others
 are slots; `jaxemb.evaluation.pydocs` and `pydocs_sets` fill them from Python's documentation,
-`jaxemb.evaluation.files` and `file_sets` from files.
+`jaxemb.evaluation.files` from tables.
 """
 
 import abc
 import dataclasses
-from collections.abc import Sequence
+import functools
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int32
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Part, UsageError, fingerprint
 
 
 class RetrievalProblem(NamedTuple):
@@ -51,9 +54,29 @@ class LabelProblem(NamedTuple):
     clusters: Int32[np.ndarray, " texts"]
     names: tuple[str, ...]
 
+    @classmethod
+    def of(
+        cls,
+        train: Iterable[tuple[str, Any]],
+        judged: Iterable[tuple[str, Any]],
+        clusters: Sequence[str] | None = None,
+    ) -> "LabelProblem":
+        """From pairs of a text and its label by name; every text its own cluster, unless given."""
+        train, judged = list(train), list(judged)
+        names, labels = numbered([label for _, label in [*train, *judged]])
+        count = np.arange(len(judged), dtype=np.int32)
+        return cls(
+            train_texts=[text for text, _ in train],
+            train_labels=labels[: len(train)],
+            texts=[text for text, _ in judged],
+            labels=labels[len(train) :],
+            clusters=count if clusters is None else cluster_numbers(clusters),
+            names=names,
+        )
+
 
 class LabelSetProblem(NamedTuple):
-    """Texts that carry several labels each: a part to fit on, a part to judge, a column a label."""
+    """Texts that carry several labels each: a part to fit on, a part to judge, one column per label."""
 
     train_texts: list[str]
     train_labels: Bool[np.ndarray, "train labels"]
@@ -61,6 +84,33 @@ class LabelSetProblem(NamedTuple):
     labels: Bool[np.ndarray, "texts labels"]
     clusters: Int32[np.ndarray, " texts"]
     names: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        train_texts: list[str],
+        texts: list[str],
+        train_sets: Sequence[set[str]],
+        sets: Sequence[set[str]],
+        *,
+        least: int = 1,
+        clusters: Sequence[str] | None = None,
+    ) -> "LabelSetProblem":
+        """From each text's set of labels, of which those stay that `least` texts of each part have.
+
+        Raises:
+            UsageError: if fewer than two labels stay.
+        """
+        counts = [Counter(itertools.chain(*part)) for part in (train_sets, sets)]
+        names = tuple(sorted(n for n in counts[0] if min(of[n] for of in counts) >= least))
+        if len(names) < 2:
+            raise UsageError(
+                f"the training and the test part share fewer than two labels of {least} texts each"
+            )
+        carried = [np.array([[n in s for n in names] for s in part]) for part in (train_sets, sets)]
+        count = np.arange(len(texts), dtype=np.int32)
+        numbers = count if clusters is None else cluster_numbers(clusters)
+        return cls(train_texts, carried[0], texts, carried[1], numbers, names)
 
 
 class BitextProblem(NamedTuple):
@@ -93,84 +143,80 @@ class SummaryProblem(NamedTuple):
 class TaskData(Part, abc.ABC):
     """Base of the data slots."""
 
+    @abc.abstractmethod
+    def load(self) -> Any:
+        """The problem; the same one at every call."""
+
     def on(self, split: str) -> "TaskData":
-        """The same data's other split.
+        """The same data's other split; of data made from other data, the same of their other split.
 
         Raises:
             UsageError: if the data has no splits.
         """
-        if "split" not in {field.name for field in dataclasses.fields(self)}:
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        if "split" in values:
+            return dataclasses.replace(self, split=split)
+        inner = {name: v.on(split) for name, v in values.items() if isinstance(v, TaskData)}
+        if not inner:
             raise UsageError(f"{type(self).__name__} has no splits, so no {split}")
-        return dataclasses.replace(self, split=split)
+        return dataclasses.replace(self, **inner)
 
-    @abc.abstractmethod
     def fingerprint(self) -> str:
         """Changes whenever the texts, the gold values or their order could."""
+        values = (getattr(self, field.name) for field in dataclasses.fields(self))
+        return fingerprint(self, *(v.fingerprint() for v in values if hasattr(v, "fingerprint")))
 
 
-@dataclass(frozen=True, kw_only=True)
+kept = functools.lru_cache(maxsize=16)
+"""Keeps what `load` gives, by the part: a run evaluates many models on the same data."""
+
+
 class RetrievalData(TaskData):
-    """Slot: where the queries, documents and judgements of a retrieval task come from."""
-
-    @abc.abstractmethod
-    def load(self) -> RetrievalProblem:
-        """The problem; the same one at every call."""
+    """Slot: queries, documents and judgements. Loads a `RetrievalProblem`."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class PairData(TaskData):
-    """Slot: where pairs of texts with a gold value come from."""
-
-    @abc.abstractmethod
-    def load(self) -> PairProblem:
-        """The problem; the same one at every call."""
+    """Slot: pairs of texts with a gold value. Loads a `PairProblem`."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class LabelData(TaskData):
-    """Slot: where labelled texts come from."""
-
-    @abc.abstractmethod
-    def load(self) -> LabelProblem:
-        """The problem; the same one at every call."""
+    """Slot: labelled texts. Loads a `LabelProblem`."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class LabelSetData(TaskData):
-    """Slot: where texts with several labels each come from."""
-
-    @abc.abstractmethod
-    def load(self) -> LabelSetProblem:
-        """The problem; the same one at every call."""
+    """Slot: texts with several labels each. Loads a `LabelSetProblem`."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class BitextData(TaskData):
-    """Slot: where texts that say the same in two languages come from."""
-
-    @abc.abstractmethod
-    def load(self) -> BitextProblem:
-        """The problem; the same one at every call."""
+    """Slot: texts that say the same in two languages. Loads a `BitextProblem`."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class RerankingData(TaskData):
-    """Slot: where queries with candidates of their own come from."""
-
-    @abc.abstractmethod
-    def load(self) -> RerankingProblem:
-        """The problem; the same one at every call."""
+    """Slot: queries with candidates of their own. Loads a `RerankingProblem`."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class SummaryData(TaskData):
-    """Slot: where graded summaries come from."""
+    """Slot: graded summaries. Loads a `SummaryProblem`."""
 
-    @abc.abstractmethod
-    def load(self) -> SummaryProblem:
-        """The problem; the same one at every call."""
+
+def taken(problem: Any, rows: Sequence[int] | np.ndarray, names: Sequence[str] = ()) -> Any:
+    """A problem with only these rows of the named fields; of all of them, where none is named."""
+    columns = {name: getattr(problem, name) for name in names or problem._fields}
+    return problem._replace(
+        **{
+            name: [column[n] for n in rows] if isinstance(column, list) else column[rows]
+            for name, column in columns.items()
+            if column is not None
+        }
+    )
+
+
+def numbered(names: Sequence[Any]) -> tuple[tuple[str, ...], Int32[np.ndarray, " examples"]]:
+    """The different names in ascending order, and the number of each example's name."""
+    different, numbers = np.unique(np.asarray(names), return_inverse=True)
+    return tuple(map(str, different.tolist())), numbers.astype(np.int32)
 
 
 def cluster_numbers(clusters: Sequence[str]) -> Int32[np.ndarray, " examples"]:
     """Equal names to equal numbers, from 0 in alphabetical order."""
-    return np.unique(np.asarray(clusters, dtype=str), return_inverse=True)[1].astype(np.int32)
+    return numbered(clusters)[1]

@@ -1,22 +1,18 @@
 """Long texts as ordered sentences: the slot for such data, and documents read off Python's own."""
 
-import abc
-import dataclasses
-import functools
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int32
 
-from jaxemb.config import UsageError, fingerprint
-from jaxemb.data import PyDocs, Source
-from jaxemb.evaluation.problems import TaskData, cluster_numbers
-
-Record = dict[str, Any]
+from jaxemb.config import UsageError
+from jaxemb.evaluation.problems import TaskData, cluster_numbers, kept
+from jaxemb.evaluation.pydocs import Documentation, Record, some
+from jaxemb.text.sentences import boundary
 
 
 class ProseProblem(NamedTuple):
@@ -30,17 +26,12 @@ class ProseProblem(NamedTuple):
     clusters: list[Int32[np.ndarray, " sentences"]]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ProseData(TaskData):
-    """Slot: where ordered sentences come from."""
-
-    @abc.abstractmethod
-    def load(self) -> ProseProblem:
-        """The problem; the same one at every call."""
+    """Slot: ordered sentences. Loads a `ProseProblem`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PyDocsProse(ProseData):
+class PyDocsProse(Documentation, ProseData):
     """Documentation in source order: one document for every value of the records' field `document`.
 
     `document="module"` makes a text of a module's documentation, `document="package"` a manual. A
@@ -58,7 +49,6 @@ class PyDocsProse(ProseData):
         'test'
     """
 
-    split: str = "test"
     document: str = "module"
     section: str = "name"
     least: int = 5
@@ -66,14 +56,25 @@ class PyDocsProse(ProseData):
     words: int | None = None
     shortest: int = 4
     documents: int | None = None
-    seed: int = 0
-    source: Source = field(default_factory=PyDocs)
 
+    @kept
     def load(self) -> ProseProblem:
-        return _prose(self)
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
+        groups: dict[str, list[Record]] = {}
+        for record in self.source.records(self.split):
+            groups.setdefault(record[self.document], []).append(record)
+        long_enough = [one for one in (_cut(self, group) for group in groups.values()) if one]
+        if not long_enough:
+            raise UsageError(
+                f"no {self.document} of split {self.split!r} has {self.least} sentences of prose"
+            )
+        chosen = some(long_enough, self.documents, self.draw())
+        numbers = cluster_numbers([module for one in chosen for _, _, module in one])
+        ends = np.cumsum([len(one) for one in chosen])
+        return ProseProblem(
+            documents=[tuple(text for text, _, _ in one) for one in chosen],
+            sections=[_changes([section for _, section, _ in one]) for one in chosen],
+            clusters=np.split(numbers, ends[:-1]),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,14 +99,8 @@ class ShuffledSentences(ProseData):
             clusters=[c[order] for c, order in zip(whole.clusters, orders, strict=True)],
         )
 
-    def on(self, split: str) -> "ShuffledSentences":
-        return dataclasses.replace(self, inner=self.inner.on(split))
 
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.inner.fingerprint())
-
-
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`'\"(])")
+_SENTENCE_END = boundary()
 _SECTION = re.compile(
     r"(?:Parameters|Arguments|Args|Attributes|Returns|Yields|Raises|References|See Also|Examples)\b"
     r"|\.\. |>>>"
@@ -135,26 +130,6 @@ def _is_prose(sentence: str) -> bool:
     return bool(framed) and letters >= _LETTERS * len(sentence)
 
 
-@functools.lru_cache(maxsize=16)
-def _prose(data: PyDocsProse) -> ProseProblem:
-    groups: dict[str, list[Record]] = {}
-    for record in data.source.records(data.split):
-        groups.setdefault(record[data.document], []).append(record)
-    found = [one for one in (_cut(data, group) for group in groups.values()) if one]
-    if not found:
-        raise UsageError(
-            f"no {data.document} of split {data.split!r} has {data.least} sentences of prose"
-        )
-    found = _some(found, data.documents, data.seed)
-    numbers = cluster_numbers([module for one in found for _, _, module in one])
-    ends = np.cumsum([len(one) for one in found])
-    return ProseProblem(
-        documents=[tuple(text for text, _, _ in one) for one in found],
-        sections=[_changes([section for _, section, _ in one]) for one in found],
-        clusters=np.split(numbers, ends[:-1]),
-    )
-
-
 def _cut(data: PyDocsProse, records: Sequence[Record]) -> list[tuple[str, str, str]]:
     """The first sentences of a document, each with its section and module; [] if they are few."""
     seen: dict[str, tuple[str, str, str]] = {}
@@ -172,10 +147,3 @@ def _changes(names: Sequence[str]) -> Int32[np.ndarray, " sentences"]:
     """Numbers that grow by one wherever the name changes."""
     changed = [a != b for a, b in itertools.pairwise(names)]
     return np.cumsum([0, *changed]).astype(np.int32)
-
-
-def _some(items: list, count: int | None, seed: int) -> list:
-    if count is None or count >= len(items):
-        return items
-    picks = np.random.default_rng(seed).choice(len(items), count, replace=False)
-    return [items[place] for place in np.sort(picks)]

@@ -7,14 +7,14 @@ the record's `cluster` is the cluster of every example. Samples depend on the fi
 
 import functools
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from jaxemb.config import UsageError, fingerprint
+from jaxemb.config import UsageError
 from jaxemb.data import PyDocs, Source
 from jaxemb.evaluation.problems import (
     LabelData,
@@ -23,14 +23,48 @@ from jaxemb.evaluation.problems import (
     PairProblem,
     RetrievalData,
     RetrievalProblem,
+    TaskData,
     cluster_numbers,
+    kept,
 )
+from jaxemb.text.sentences import boundary
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PyDocsRetrieval(RetrievalData):
+class Documentation(TaskData):
+    """Base of data read off documentation: a split of its objects, sampled by `seed`."""
+
+    split: str = "test"
+    seed: int = 0
+    source: Source = field(default_factory=PyDocs)
+
+    def records(self, *fields: str) -> list[Record]:
+        """Records of the split that hold a text in every field, in the order of their names."""
+        return records_with(fields, self.source, self.split)
+
+    def draw(self) -> np.random.Generator:
+        """The generator of this sample, from its start."""
+        return np.random.default_rng(self.seed)
+
+    def two_parts(
+        self, text: str, fields: Sequence[str], counts: Sequence[int], draw: np.random.Generator
+    ) -> list[list[Record]]:
+        """Samples of the training split and of this one, none of whose texts both splits hold."""
+        parts = [
+            distinct(records_with((text, *fields), self.source, split), text)
+            for split in ("train", self.split)
+        ]
+        shared = set.intersection(*({record[text] for record in part} for part in parts))
+        return [
+            some([record for record in part if record[text] not in shared], count, draw)
+            for part, count in zip(parts, counts, strict=True)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PyDocsRetrieval(Documentation, RetrievalData):
     """Summary → body, over the different bodies of one split.
 
     Objects with equal bodies share one document, and objects with equal summaries one query, to
@@ -41,21 +75,33 @@ class PyDocsRetrieval(RetrievalData):
         UsageError: if the split has no object with both a summary and a body.
     """
 
-    split: str = "test"
     queries: int | None = 1000
     documents: int | None = None
-    seed: int = 0
-    source: Source = field(default_factory=PyDocs)
 
+    @kept
     def load(self) -> RetrievalProblem:
-        return _retrieval(self)
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
+        records, draw = self.records("summary", "body"), self.draw()
+        bodies: dict[str, set[str]] = defaultdict(set)
+        clusters: dict[str, str] = {}
+        for record in records:
+            bodies[record["summary"]].add(record["body"])
+            clusters.setdefault(record["summary"], record["cluster"])
+        asked = some(sorted(bodies), self.queries, draw)
+        answers = {body for query in asked for body in bodies[query]}
+        others = sorted({record["body"] for record in records} - answers)
+        room = None if self.documents is None else max(0, self.documents - len(answers))
+        corpus = sorted(answers | set(some(others, room, draw)))
+        place = {body: number for number, body in enumerate(corpus)}
+        return RetrievalProblem(
+            queries=asked,
+            documents=corpus,
+            relevant=[{place[body]: 1 for body in sorted(bodies[query])} for query in asked],
+            clusters=cluster_numbers([clusters[query] for query in asked]),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class PyDocsGrades(PairData):
+class PyDocsGrades(Documentation, PairData):
     """Pairs graded by how near two objects stand in the documentation.
 
     | grade | the pair |
@@ -66,25 +112,34 @@ class PyDocsGrades(PairData):
     | 1 | the summaries of two objects of one package, in different modules, not linked |
     | 0 | the summaries of two objects of different packages, not linked |
 
-    A fifth of `pairs` a grade, or as many as there are, drawn by `seed`; a pair's texts differ. Its
+    A fifth of `pairs` per grade, or as many as there are, drawn by `seed`; a pair's texts differ. Its
     cluster is that of its first object. The grades are ordered, not spaced: Spearman's correlation
     is the one to read.
     """
 
-    split: str = "test"
     pairs: int = 2000
-    seed: int = 0
-    source: Source = field(default_factory=PyDocs)
 
+    @kept
     def load(self) -> PairProblem:
-        return _grades(self)
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
+        objects, draw, wanted = LinkedObjects(self.records("summary")), self.draw(), self.pairs // 5
+        linked = some(sorted(objects.links), wanted, draw)
+        by_grade = {
+            3: linked,
+            2: objects.sample(lambda a, b: a["module"] == b["module"], "module", wanted, draw),
+            1: objects.sample(lambda a, b: a["module"] != b["module"], "package", wanted, draw),
+            0: objects.sample(lambda a, b: a["package"] != b["package"], None, wanted, draw),
+        }
+        openings = [
+            (n, s) for n, record in enumerate(objects.records) if (s := first_sentence(record))
+        ]
+        rows = [(number, sentence, 4) for number, sentence in some(openings, wanted, draw)]
+        for grade, pairs in by_grade.items():
+            rows += [(left, objects.summary(right), grade) for left, right in pairs]
+        return objects.problem(rows)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PyDocsLinks(PairData):
+class PyDocsLinks(Documentation, PairData):
     """Linked objects against unlinked ones of the same package, by their summaries.
 
     Half of `pairs` (or as many as there are links) match: one object's documentation refers to the
@@ -92,20 +147,21 @@ class PyDocsLinks(PairData):
     package that neither refers to it nor is referred to.
     """
 
-    split: str = "test"
     pairs: int = 1000
-    seed: int = 0
-    source: Source = field(default_factory=PyDocs)
 
+    @kept
     def load(self) -> PairProblem:
-        return _links(self)
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
+        objects, draw = LinkedObjects(self.records("summary")), self.draw()
+        rows = []
+        for left, right in some(sorted(objects.links), self.pairs // 2, draw):
+            other = objects.unlinked(left, "package", draw)
+            if other is not None:
+                rows += [(left, objects.summary(right), 1), (left, objects.summary(other), 0)]
+        return objects.problem(rows)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PyDocsLabels(LabelData):
+class PyDocsLabels(Documentation, LabelData):
     """Text → a field of its record, such as the `package` or `kind` of each `body` or `summary`.
 
     The probe learns from `train` objects of the training split and is judged on `texts` objects of
@@ -116,145 +172,30 @@ class PyDocsLabels(LabelData):
         UsageError: if fewer than two labels remain, or the records have no such field.
     """
 
-    split: str = "test"
     label: str = "package"
     text: str = "body"
     train: int = 1000
     texts: int = 1000
     least: int = 5
-    seed: int = 0
-    source: Source = field(default_factory=PyDocs)
 
+    @kept
     def load(self) -> LabelProblem:
-        return _labels(self)
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
-
-
-# A run evaluates many models on the same data: problems are kept, by the part that asks for them.
-_kept = functools.lru_cache(maxsize=16)
-
-
-@functools.lru_cache(maxsize=4)
-def _records(source: Source, split: str) -> tuple[Record, ...]:
-    return tuple(source.records(split))
-
-
-@_kept
-def _retrieval(data: PyDocsRetrieval) -> RetrievalProblem:
-    records = held(("summary", "body"), data.source, data.split)
-    draw = np.random.default_rng(data.seed)
-    bodies: dict[str, set[str]] = defaultdict(set)
-    clusters: dict[str, str] = {}
-    for record in records:
-        bodies[record["summary"]].add(record["body"])
-        clusters.setdefault(record["summary"], record["cluster"])
-    asked = some(sorted(bodies), data.queries, draw)
-    corpus = _corpus(records, {body for query in asked for body in bodies[query]}, data, draw)
-    place = {body: number for number, body in enumerate(corpus)}
-    return RetrievalProblem(
-        queries=asked,
-        documents=corpus,
-        relevant=[{place[body]: 1 for body in sorted(bodies[query])} for query in asked],
-        clusters=cluster_numbers([clusters[query] for query in asked]),
-    )
-
-
-def _corpus(
-    records: Sequence[Record],
-    answers: set[str],
-    data: PyDocsRetrieval,
-    draw: np.random.Generator,
-) -> list[str]:
-    """The different bodies in one fixed order: all answers, and others up to the cap."""
-    others = sorted({record["body"] for record in records} - answers)
-    room = None if data.documents is None else max(0, data.documents - len(answers))
-    return sorted(answers | set(some(others, room, draw)))
-
-
-@_kept
-def _grades(data: PyDocsGrades) -> PairProblem:
-    objects = _Objects(held(("summary",), data.source, data.split))
-    draw = np.random.default_rng(data.seed)
-    wanted = data.pairs // 5
-    linked = some(sorted(objects.links), wanted, draw)
-    by_grade = {
-        2: objects.sample(lambda a, b: a["module"] == b["module"], "module", wanted, draw),
-        1: objects.sample(lambda a, b: a["module"] != b["module"], "package", wanted, draw),
-        0: objects.sample(lambda a, b: a["package"] != b["package"], None, wanted, draw),
-    }
-    own = [(n, sentence) for n, r in enumerate(objects.records) if (sentence := first_sentence(r))]
-    first, second, gold = [], [], []
-    for number, sentence in some(own, wanted, draw):
-        first.append(number), second.append(sentence), gold.append(4)
-    for grade, pairs in {3: linked, **by_grade}.items():
-        for left, right in pairs:
-            first.append(left), second.append(objects.summary(right)), gold.append(grade)
-    return objects.problem(first, second, gold)
-
-
-@_kept
-def _links(data: PyDocsLinks) -> PairProblem:
-    objects = _Objects(held(("summary",), data.source, data.split))
-    draw = np.random.default_rng(data.seed)
-    first, second, gold = [], [], []
-    for left, right in some(sorted(objects.links), data.pairs // 2, draw):
-        other = objects.unlinked(left, "package", draw)
-        if other is None:
-            continue
-        first += [left, left]
-        second += [objects.summary(right), objects.summary(other)]
-        gold += [1, 0]
-    return objects.problem(first, second, gold)
-
-
-@_kept
-def _labels(data: PyDocsLabels) -> LabelProblem:
-    draw = np.random.default_rng(data.seed)
-    fields = (data.text, data.label)
-    train = distinct(held(fields, data.source, "train"), data.text)
-    test = distinct(held(fields, data.source, data.split), data.text)
-    shared = {record[data.text] for record in train} & {record[data.text] for record in test}
-    parts = [
-        some([record for record in part if record[data.text] not in shared], count, draw)
-        for part, count in ((train, data.train), (test, data.texts))
-    ]
-    names = _common_labels(parts, data)
-    parts = [[record for record in part if record[data.label] in names] for part in parts]
-    number = {name: n for n, name in enumerate(names)}
-    train_labels, labels = (
-        np.array([number[record[data.label]] for record in part], np.int32) for part in parts
-    )
-    return LabelProblem(
-        train_texts=[record[data.text] for record in parts[0]],
-        train_labels=train_labels,
-        texts=[record[data.text] for record in parts[1]],
-        labels=labels,
-        clusters=cluster_numbers([record["cluster"] for record in parts[1]]),
-        names=tuple(names),
-    )
-
-
-def _common_labels(parts: Sequence[Sequence[Record]], data: PyDocsLabels) -> list[str]:
-    counts = [
-        dict(
-            zip(
-                *np.unique([record[data.label] for record in part], return_counts=True), strict=True
+        parts = self.two_parts(self.text, (self.label,), (self.train, self.texts), self.draw())
+        counts = [Counter(record[self.label] for record in part) for part in parts]
+        names = {name for name in counts[0] if min(of[name] for of in counts) >= self.least}
+        if len(names) < 2:
+            raise UsageError(
+                f"fewer than two values of {self.label} have {self.least} texts in both the "
+                f"training split and {self.split}"
             )
+        train, test = ([r for r in part if r[self.label] in names] for part in parts)
+        return LabelProblem.of(
+            *([(r[self.text], r[self.label]) for r in part] for part in (train, test)),
+            clusters=[record["cluster"] for record in test],
         )
-        for part in parts
-    ]
-    names = [str(name) for name in counts[0] if min(c.get(name, 0) for c in counts) >= data.least]
-    if len(names) < 2:
-        raise UsageError(
-            f"fewer than two values of {data.label} have {data.least} texts in both the training "
-            f"split and {data.split}"
-        )
-    return sorted(names)
 
 
-class _Objects:
+class LinkedObjects:
     """Objects of one split with different summaries, and who links to whom."""
 
     def __init__(self, records: Sequence[Record]):
@@ -309,13 +250,13 @@ class _Objects:
                 break
         return list(found)
 
-    def problem(
-        self, first: Sequence[int], second: Sequence[str], gold: Sequence[int]
-    ) -> PairProblem:
-        if not first:
+    def problem(self, rows: Sequence[tuple[int, str, int]]) -> PairProblem:
+        """Pairs of an object's summary and a text, with their gold value."""
+        if not rows:
             raise UsageError(
                 "no object of this split links to another: there are no pairs to judge"
             )
+        first, second, gold = zip(*rows, strict=True)
         return PairProblem(
             first=[self.summary(number) for number in first],
             second=list(second),
@@ -330,7 +271,7 @@ _SECTION = re.compile(
     r"|(?:Returns|Yields|Raises|Usage|Note|Example)(?::| \S+ :)"
     r"|\.\. "
 )
-_SENTENCE_END = re.compile(r"(?<=[.!?:])\s+(?=[A-Z`'\"(])")
+_SENTENCE_END = boundary(".!?:")
 
 
 def first_sentence(record: Record, least: int = 5) -> str | None:
@@ -345,13 +286,17 @@ def first_sentence(record: Record, least: int = 5) -> str | None:
     return sentence if long_enough and sentence != record["summary"] else None
 
 
-def held(fields: Sequence[str], source: Source, split: str) -> list[Record]:
-    """Records of the split that hold a text in every field, in the order of their names."""
-    records = _records(source, split)
-    kept = [record for record in records if all(record.get(name) for name in fields)]
-    if not kept:
+@functools.lru_cache(maxsize=4)
+def _all_records(source: Source, split: str) -> tuple[Record, ...]:
+    return tuple(source.records(split))
+
+
+def records_with(fields: Sequence[str], source: Source, split: str) -> list[Record]:
+    """Records of a split that hold a text in every field, in the order of their names."""
+    records = [r for r in _all_records(source, split) if all(r.get(name) for name in fields)]
+    if not records:
         raise UsageError(f"no object of split {split!r} has {' and '.join(fields)}")
-    return sorted(kept, key=lambda record: record["name"])
+    return sorted(records, key=lambda record: record["name"])
 
 
 def distinct(records: Sequence[Record], name: str) -> list[Record]:

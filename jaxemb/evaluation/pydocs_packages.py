@@ -6,16 +6,15 @@ enough objects to stand alone; what is left of its package is then a part withou
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from jaxemb.config import UsageError, fingerprint
+from jaxemb.config import UsageError
 from jaxemb.data import PyDocs, Source, Within
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
-from jaxemb.evaluation.pair_classification import PairClassification
 from jaxemb.evaluation.problems import (
     LabelData,
     LabelProblem,
@@ -24,20 +23,21 @@ from jaxemb.evaluation.problems import (
     cluster_numbers,
 )
 from jaxemb.evaluation.pydocs import (
+    Documentation,
     PyDocsGrades,
     PyDocsLabels,
     PyDocsRetrieval,
     distinct,
     first_sentence,
-    held,
+    records_with,
     some,
 )
 from jaxemb.evaluation.retrieval import Retrieval
-from jaxemb.evaluation.sts import STS
+from jaxemb.evaluation.sts import STS, PairClassification
 
 
 @dataclass(frozen=True, kw_only=True)
-class PyDocsOpenings(PairData):
+class PyDocsOpenings(Documentation, PairData):
     """An object's summary with the first sentence of its own body, against that of another's.
 
     Half of `pairs` match. The other half has the same first texts, each with a sentence of another
@@ -47,19 +47,16 @@ class PyDocsOpenings(PairData):
         UsageError: fewer than two objects have a body that opens with a sentence.
     """
 
-    split: str = "test"
     pairs: int = 1000
-    seed: int = 0
-    source: Source = field(default_factory=PyDocs)
 
     def load(self) -> PairProblem:
-        records = distinct(held(("summary", "body"), self.source, self.split), "summary")
-        own = [(r, s) for r in records if (s := first_sentence(r)) is not None]
-        sentences = sorted({sentence for _, sentence in own})
+        records = distinct(self.records("summary", "body"), "summary")
+        openings = [(r, s) for r in records if (s := first_sentence(r)) is not None]
+        sentences = sorted({sentence for _, sentence in openings})
         if len(sentences) < 2:
             raise UsageError(f"no two objects of split {self.split!r} open with a sentence")
-        draw = np.random.default_rng(self.seed)
-        chosen = some(own, self.pairs // 2, draw)
+        draw = self.draw()
+        chosen = some(openings, self.pairs // 2, draw)
         first, second = [], []
         for record, sentence in chosen:
             place = sentences.index(sentence)
@@ -69,12 +66,9 @@ class PyDocsOpenings(PairData):
         clusters = cluster_numbers([record["cluster"] for record, _ in chosen])
         return PairProblem(first, second, np.tile([1.0, 0.0], len(chosen)), np.repeat(clusters, 2))
 
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
-
 
 @dataclass(frozen=True, kw_only=True)
-class PyDocsGroups(LabelData):
+class PyDocsGroups(Documentation, LabelData):
     """Texts to be grouped by a field of their records, such as the module; none to fit on.
 
     Values of the field with fewer than `least` different texts are left out.
@@ -83,33 +77,20 @@ class PyDocsGroups(LabelData):
         UsageError: fewer than two values remain.
     """
 
-    split: str = "test"
     label: str = "module"
     text: str = "summary"
     texts: int = 1000
     least: int = 3
-    seed: int = 0
-    source: Source = field(default_factory=PyDocs)
 
     def load(self) -> LabelProblem:
-        records = distinct(held((self.text, self.label), self.source, self.split), self.text)
-        records = some(records, self.texts, np.random.default_rng(self.seed))
+        records = distinct(self.records(self.text, self.label), self.text)
+        records = some(records, self.texts, self.draw())
         counts = Counter(record[self.label] for record in records)
-        kept = [record for record in records if counts[record[self.label]] >= self.least]
-        names, labels = np.unique([r[self.label] for r in kept], return_inverse=True)
-        if len(names) < 2:
+        chosen = [record for record in records if counts[record[self.label]] >= self.least]
+        if len({record[self.label] for record in chosen}) < 2:
             raise UsageError(f"fewer than two values of {self.label} have {self.least} texts")
-        return LabelProblem(
-            train_texts=[],
-            train_labels=np.zeros(0, np.int32),
-            texts=[record[self.text] for record in kept],
-            labels=labels.astype(np.int32),
-            clusters=cluster_numbers([record["cluster"] for record in kept]),
-            names=tuple(names.tolist()),
-        )
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
+        judged = ((record[self.text], record[self.label]) for record in chosen)
+        return LabelProblem.of((), judged, [record["cluster"] for record in chosen])
 
 
 def package_tasks(
@@ -138,7 +119,7 @@ def package_tasks(
 
 def parts_of(source: Source, split: str, least: int, alone: int) -> dict[str, Within]:
     """Packages and the sub-packages that stand alone, by name."""
-    records = held(("summary", "body"), source, split)
+    records = records_with(("summary", "body"), source, split)
     sizes = Counter((record["package"], _second(record)) for record in records)
     large = {key: count for key, count in sizes.items() if count >= alone}
     found = {

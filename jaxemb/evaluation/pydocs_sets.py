@@ -4,15 +4,13 @@ Objects, splits and clusters are those of `jaxemb.evaluation.pydocs`. Samples de
 alone.
 """
 
-import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
 
-from jaxemb.config import UsageError, fingerprint
-from jaxemb.data import PyDocs, Source, WordCipher
+from jaxemb.config import UsageError
+from jaxemb.data import WordCipher
 from jaxemb.evaluation.problems import (
     BitextData,
     BitextProblem,
@@ -23,19 +21,20 @@ from jaxemb.evaluation.problems import (
     SummaryData,
     SummaryProblem,
     cluster_numbers,
+    kept,
 )
 from jaxemb.evaluation.pydocs import (
+    Documentation,
+    LinkedObjects,
     Record,
-    _Objects,
     distinct,
     first_sentence,
-    held,
     some,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class PyDocsCode(BitextData):
+class PyDocsCode(Documentation, BitextData):
     """Summary ↔ code: what an object is said to do, and its source without the docstring.
 
     At most `pairs` objects, drawn by `seed`, no two of which share a summary or their code.
@@ -44,20 +43,17 @@ class PyDocsCode(BitextData):
         UsageError: if the split has no object with both.
     """
 
-    split: str = "test"
     pairs: int = 500
-    seed: int = 0
-    source: Source = field(default_factory=PyDocs)
 
+    @kept
     def load(self) -> BitextProblem:
-        return _code(self)
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
+        records = distinct(distinct(self.records("summary", "code"), "summary"), "code")
+        chosen = some(records, self.pairs, self.draw())
+        return _bitext(chosen, [record["code"] for record in chosen])
 
 
 @dataclass(frozen=True, kw_only=True)
-class PyDocsTranslation(BitextData):
+class PyDocsTranslation(Documentation, BitextData):
     """Summary ↔ the same summary in a made-up language.
 
     At most `pairs` objects, drawn by `seed`, no two of which share a summary.
@@ -66,21 +62,29 @@ class PyDocsTranslation(BitextData):
         UsageError: if the split has no object with a summary.
     """
 
-    split: str = "test"
     pairs: int = 500
-    seed: int = 0
-    source: Source = field(default_factory=PyDocs)
     cipher: WordCipher = WordCipher()
 
+    @kept
     def load(self) -> BitextProblem:
-        return _translation(self)
+        records = self.records("summary")
+        different = {record["summary"].lower(): record for record in reversed(records)}
+        # Ciphers know no case.
+        records = [r for r in records if different[r["summary"].lower()] is r]
+        chosen = some(records, self.pairs, self.draw())
+        return _bitext(chosen, [self.cipher(record["summary"]) for record in chosen])
 
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
+
+def _bitext(records: Sequence[Record], target: list[str]) -> BitextProblem:
+    return BitextProblem(
+        source=[record["summary"] for record in records],
+        target=target,
+        clusters=cluster_numbers([record["cluster"] for record in records]),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
-class PyDocsSeeAlso(RerankingData):
+class PyDocsSeeAlso(Documentation, RerankingData):
     """Summary → the summaries of objects that its documentation links to, among others of its package.
 
     A query is an object with links (at most `queries` of them); relevant are the objects that it
@@ -91,21 +95,31 @@ class PyDocsSeeAlso(RerankingData):
         UsageError: if no object of the split links to another.
     """
 
-    split: str = "test"
     queries: int = 500
     others: int = 20
-    seed: int = 0
-    source: Source = field(default_factory=PyDocs)
 
+    @kept
     def load(self) -> RerankingProblem:
-        return _see_also(self)
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
+        objects, draw = LinkedObjects(self.records("summary")), self.draw()
+        asked = some(sorted({end for pair in objects.links for end in pair}), self.queries, draw)
+        rows = []
+        for query in asked:
+            linked = objects.linked(query)
+            others = objects.others(query, "package", self.others, draw)
+            if others:
+                rows.append((query, linked, draw.permutation([*linked, *others]).tolist()))
+        if not rows:
+            raise UsageError(f"no object of split {self.split!r} links to another of its package")
+        return RerankingProblem(
+            queries=[objects.summary(query) for query, _, _ in rows],
+            candidates=[[objects.summary(number) for number in order] for _, _, order in rows],
+            relevant=[[int(number in linked) for number in order] for _, linked, order in rows],
+            clusters=cluster_numbers([objects.records[query]["cluster"] for query, _, _ in rows]),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class PyDocsDegraded(SummaryData):
+class PyDocsDegraded(Documentation, SummaryData):
     """Damaged summaries, graded by how little was damaged, beside the body's first sentence.
 
     The text is an object with a summary of at least `least` words and a first sentence in its body,
@@ -117,123 +131,31 @@ class PyDocsDegraded(SummaryData):
         UsageError: if the split has no such object.
     """
 
-    split: str = "test"
     texts: int = 300
     levels: int = 5
     least: int = 6
-    seed: int = 0
-    source: Source = field(default_factory=PyDocs)
 
+    @kept
     def load(self) -> SummaryProblem:
-        return _degraded(self)
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
-
-
-@dataclass(frozen=True, kw_only=True)
-class PyDocsLabelSets(LabelSetData):
-    """Text → several fields of its record at once, by default its package and its kind.
-
-    A label is a field with its value, `package=numpy`. Texts learn from `train` objects of the
-    training split and are judged on `texts` objects of `split`, drawn by `seed`. Labels with fewer
-    than `least` objects in either sample are left out, as are texts that both splits hold.
-
-    Raises:
-        UsageError: if fewer than two labels remain, or no record has all the fields.
-    """
-
-    split: str = "test"
-    labels: tuple[str, ...] = ("package", "kind")
-    text: str = "body"
-    train: int = 1000
-    texts: int = 500
-    least: int = 5
-    seed: int = 0
-    source: Source = field(default_factory=PyDocs)
-
-    def load(self) -> LabelSetProblem:
-        return _label_sets(self)
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
-
-
-# A run evaluates many models on the same data: problems are kept, by the part that asks for them.
-_kept = functools.lru_cache(maxsize=16)
-
-
-@_kept
-def _code(data: PyDocsCode) -> BitextProblem:
-    records = held(("summary", "code"), data.source, data.split)
-    records = distinct(distinct(records, "summary"), "code")
-    chosen = some(records, data.pairs, np.random.default_rng(data.seed))
-    return BitextProblem(
-        source=[record["summary"] for record in chosen],
-        target=[record["code"] for record in chosen],
-        clusters=cluster_numbers([record["cluster"] for record in chosen]),
-    )
-
-
-@_kept
-def _translation(data: PyDocsTranslation) -> BitextProblem:
-    records = held(("summary",), data.source, data.split)
-    different = {record["summary"].lower(): record for record in reversed(records)}
-    records = [r for r in records if different[r["summary"].lower()] is r]  # ciphers know no case
-    chosen = some(records, data.pairs, np.random.default_rng(data.seed))
-    return BitextProblem(
-        source=[record["summary"] for record in chosen],
-        target=[data.cipher(record["summary"]) for record in chosen],
-        clusters=cluster_numbers([record["cluster"] for record in chosen]),
-    )
-
-
-@_kept
-def _see_also(data: PyDocsSeeAlso) -> RerankingProblem:
-    objects = _Objects(held(("summary",), data.source, data.split))
-    draw = np.random.default_rng(data.seed)
-    asked = some(sorted({end for pair in objects.links for end in pair}), data.queries, draw)
-    queries, candidates, relevant = [], [], []
-    for query in asked:
-        linked = objects.linked(query)
-        others = objects.others(query, "package", data.others, draw)
-        if not others:
-            continue
-        order = draw.permutation([*linked, *others]).tolist()
-        queries.append(query)
-        candidates.append([objects.summary(number) for number in order])
-        relevant.append([int(number in linked) for number in order])
-    if not queries:
-        raise UsageError(f"no object of split {data.split!r} links to another of its package")
-    return RerankingProblem(
-        queries=[objects.summary(number) for number in queries],
-        candidates=candidates,
-        relevant=relevant,
-        clusters=cluster_numbers([objects.records[number]["cluster"] for number in queries]),
-    )
-
-
-@_kept
-def _degraded(data: PyDocsDegraded) -> SummaryProblem:
-    records = distinct(held(("summary", "body"), data.source, data.split), "summary")
-    words = {package: [] for package in {record["package"] for record in records}}
-    for record in records:
-        words[record["package"]] += record["summary"].split()
-    fit = [r for r in records if first_sentence(r) and len(r["summary"].split()) >= data.least]
-    if not fit:
-        raise UsageError(f"no object of split {data.split!r} has a long enough summary and body")
-    draw = np.random.default_rng(data.seed)
-    chosen = some(fit, data.texts, draw)
-    shares = np.linspace(0, 1, data.levels)
-    return SummaryProblem(
-        references=[[first_sentence(record)] for record in chosen],
-        summaries=[
-            [damaged(record["summary"], share, words[record["package"]], draw) for share in shares]
-            for record in chosen
-        ],
-        gold=[(1 - shares).tolist() for _ in chosen],
-        clusters=cluster_numbers([record["cluster"] for record in chosen]),
-    )
+        records, draw = distinct(self.records("summary", "body"), "summary"), self.draw()
+        words: dict[str, list[str]] = {record["package"]: [] for record in records}
+        for record in records:
+            words[record["package"]] += record["summary"].split()
+        fit = [r for r in records if first_sentence(r) and len(r["summary"].split()) >= self.least]
+        if not fit:
+            raise UsageError(
+                f"no object of split {self.split!r} has a long enough summary and body"
+            )
+        chosen, shares = some(fit, self.texts, draw), np.linspace(0, 1, self.levels)
+        return SummaryProblem(
+            references=[[first_sentence(record)] for record in chosen],
+            summaries=[
+                [damaged(r["summary"], share, words[r["package"]], draw) for share in shares]
+                for r in chosen
+            ],
+            gold=[(1 - shares).tolist() for _ in chosen],
+            clusters=cluster_numbers([record["cluster"] for record in chosen]),
+        )
 
 
 def damaged(text: str, share: float, others: Sequence[str], draw: np.random.Generator) -> str:
@@ -245,36 +167,34 @@ def damaged(text: str, share: float, others: Sequence[str], draw: np.random.Gene
     return " ".join(words)
 
 
-@_kept
-def _label_sets(data: PyDocsLabelSets) -> LabelSetProblem:
-    draw = np.random.default_rng(data.seed)
-    fields = (data.text, *data.labels)
-    parts = [distinct(held(fields, data.source, part), data.text) for part in ("train", data.split)]
-    shared = set.intersection(*({record[data.text] for record in part} for part in parts))
-    train, test = (
-        some([record for record in part if record[data.text] not in shared], count, draw)
-        for part, count in zip(parts, (data.train, data.texts), strict=True)
-    )
-    known = np.unique([name for record in [*train, *test] for name in _names(record, data)])
-    carried = [_carried(part, data, known) for part in (train, test)]
-    common = np.min([part.sum(axis=0) for part in carried], axis=0) >= data.least
-    if common.sum() < 2:
-        raise UsageError(f"fewer than two of {data.labels} have {data.least} texts in both splits")
-    return LabelSetProblem(
-        train_texts=[record[data.text] for record in train],
-        train_labels=carried[0][:, common],
-        texts=[record[data.text] for record in test],
-        labels=carried[1][:, common],
-        clusters=cluster_numbers([record["cluster"] for record in test]),
-        names=tuple(known[common].tolist()),
-    )
+@dataclass(frozen=True, kw_only=True)
+class PyDocsLabelSets(Documentation, LabelSetData):
+    """Text → several fields of its record at once, by default its package and its kind.
 
+    A label is a field with its value, `package=numpy`. Texts learn from `train` objects of the
+    training split and are judged on `texts` objects of `split`, drawn by `seed`. Labels with fewer
+    than `least` objects in either sample are left out, as are texts that both splits hold.
 
-def _names(record: Record, data: PyDocsLabelSets) -> list[str]:
-    return [f"{name}={record[name]}" for name in data.labels]
+    Raises:
+        UsageError: if fewer than two labels remain, or no record has all the fields.
+    """
 
+    labels: tuple[str, ...] = ("package", "kind")
+    text: str = "body"
+    train: int = 1000
+    texts: int = 500
+    least: int = 5
 
-def _carried(
-    records: Sequence[Record], data: PyDocsLabelSets, known: np.ndarray
-) -> Bool[np.ndarray, "texts labels"]:
-    return np.array([np.isin(known, _names(record, data)) for record in records])
+    @kept
+    def load(self) -> LabelSetProblem:
+        parts = self.two_parts(self.text, self.labels, (self.train, self.texts), self.draw())
+        sets = [[self._labels(record) for record in part] for part in parts]
+        return LabelSetProblem.of(
+            *([record[self.text] for record in part] for part in parts),
+            *sets,
+            least=self.least,
+            clusters=[record["cluster"] for record in parts[1]],
+        )
+
+    def _labels(self, record: Record) -> set[str]:
+        return {f"{name}={record[name]}" for name in self.labels}

@@ -1,22 +1,27 @@
 """Rank evaluation: where does the partner of a pair stand among a large background?"""
 
 import abc
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
 from jaxemb.config import Part, fingerprint
-from jaxemb.data.tables import read_rows
 from jaxemb.evaluation.base import Task
-from jaxemb.evaluation.files import column
-from jaxemb.evaluation.problems import PairData, PairProblem, TaskData
+from jaxemb.evaluation.problems import PairData, PairProblem, TaskData, taken
 from jaxemb.evaluation.pydocs import PyDocsGrades
-from jaxemb.evaluation.words.files import of_files
+from jaxemb.evaluation.tables import TableFile
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import ROUNDING, unit_rows
+from jaxemb.statistics.similarities import at_least_as_high, unit_rows
 from jaxemb.vectors.cache import Embed
+
+Texts = Float32[np.ndarray, "texts width"]
+Rows = Float32[np.ndarray, "rows width"]
+Columns = Float32[np.ndarray, "columns width"]
+Scores = Float32[np.ndarray, "rows columns"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,29 +38,12 @@ class NearestPairs(PairData):
 
     def load(self) -> PairProblem:
         problem = self.inner.load()
-        kept = problem.gold >= np.quantile(problem.gold, 1 - self.share, method="lower")
-        rows = np.flatnonzero(kept).tolist()
-        return PairProblem(
-            [problem.first[row] for row in rows],
-            [problem.second[row] for row in rows],
-            problem.gold[kept],
-            problem.clusters[kept],
-        )
-
-    def on(self, split: str) -> "NearestPairs":
-        return NearestPairs(inner=self.inner.on(split), share=self.share)
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.inner.fingerprint())
+        bound = np.quantile(problem.gold, 1 - self.share, method="lower")
+        return taken(problem, np.flatnonzero(problem.gold >= bound))
 
 
-@dataclass(frozen=True, kw_only=True)
 class Background(TaskData):
-    """Slot: the texts that partners are ranked among."""
-
-    @abc.abstractmethod
-    def load(self) -> list[str]:
-        """Texts in a fixed order; equal ones count once."""
+    """Slot: the texts that partners are ranked among, a list in which equal ones count once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,45 +56,19 @@ class PairTexts(Background):
         problem = self.pairs.load()
         return list(dict.fromkeys(problem.first + problem.second))
 
-    def on(self, split: str) -> "PairTexts":
-        return PairTexts(pairs=self.pairs.on(split))
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.pairs.fingerprint())
-
 
 @dataclass(frozen=True, kw_only=True)
-class TextColumn(Background):
+class TextColumn(TableFile, Background):
     """One column of a table: a vocabulary, a list of sentences."""
 
-    path: str
     column: str = "text"
 
     def load(self) -> list[str]:
-        return list(dict.fromkeys(column(read_rows(self.path), (self.column,), self.path)))
+        return list(dict.fromkeys(self.table().texts(self.column)))
 
     def on(self, split: str) -> "TextColumn":
         """A vocabulary is the same for every split of the pairs that are ranked among it."""
         return self
-
-    def fingerprint(self) -> str:
-        return of_files([self.path], self.column)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Together(Background):
-    """Several backgrounds as one."""
-
-    parts: tuple[Background, ...]
-
-    def load(self) -> list[str]:
-        return list(dict.fromkeys(text for part in self.parts for text in part.load()))
-
-    def on(self, split: str) -> "Together":
-        return Together(parts=tuple(part.on(split) for part in self.parts))
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, [part.fingerprint() for part in self.parts])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,11 +76,7 @@ class Preparation(Part, abc.ABC):
     """Slot: what is done to all vectors, by what is seen of the background alone."""
 
     @abc.abstractmethod
-    def __call__(
-        self,
-        background: Float32[np.ndarray, "texts width"],
-        vectors: Float32[np.ndarray, "rows width"],
-    ) -> Float32[np.ndarray, "rows width"]:
+    def __call__(self, background: Texts, vectors: Rows) -> Rows:
         """The vectors, changed."""
 
 
@@ -126,11 +84,7 @@ class Preparation(Part, abc.ABC):
 class AsTheyAre(Preparation):
     """Nothing."""
 
-    def __call__(
-        self,
-        background: Float32[np.ndarray, "texts width"],
-        vectors: Float32[np.ndarray, "rows width"],
-    ) -> Float32[np.ndarray, "rows width"]:
+    def __call__(self, background: Texts, vectors: Rows) -> Rows:
         return vectors
 
 
@@ -138,11 +92,7 @@ class AsTheyAre(Preparation):
 class Centred(Preparation):
     """Less the mean of the background, which a vector common to all texts does not survive."""
 
-    def __call__(
-        self,
-        background: Float32[np.ndarray, "texts width"],
-        vectors: Float32[np.ndarray, "rows width"],
-    ) -> Float32[np.ndarray, "rows width"]:
+    def __call__(self, background: Texts, vectors: Rows) -> Rows:
         return vectors - background.mean(axis=0)
 
 
@@ -151,9 +101,7 @@ class Nearness(Part, abc.ABC):
     """Slot: nearness of every row of one matrix to every row of another."""
 
     @abc.abstractmethod
-    def __call__(
-        self, one: Float32[np.ndarray, "rows width"], other: Float32[np.ndarray, "columns width"]
-    ) -> Float32[np.ndarray, "rows columns"]:
+    def __call__(self, one: Rows, other: Columns) -> Scores:
         """Higher is nearer; of order 1, so that differences below rounding are ties."""
 
 
@@ -161,9 +109,7 @@ class Nearness(Part, abc.ABC):
 class ByCosine(Nearness):
     """cos(a, b)."""
 
-    def __call__(
-        self, one: Float32[np.ndarray, "rows width"], other: Float32[np.ndarray, "columns width"]
-    ) -> Float32[np.ndarray, "rows columns"]:
+    def __call__(self, one: Rows, other: Columns) -> Scores:
         return unit_rows(one) @ unit_rows(other).T
 
 
@@ -171,9 +117,7 @@ class ByCosine(Nearness):
 class ByDistance(Nearness):
     """1 / (1 + ‖a - b‖)."""
 
-    def __call__(
-        self, one: Float32[np.ndarray, "rows width"], other: Float32[np.ndarray, "columns width"]
-    ) -> Float32[np.ndarray, "rows columns"]:
+    def __call__(self, one: Rows, other: Columns) -> Scores:
         # In float64: of long vectors that are near each other, float32 loses the whole difference.
         one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
         lengths = np.sum(one**2, axis=1)[:, None] + np.sum(other**2, axis=1)
@@ -200,6 +144,7 @@ class PartnerRank(Task):
         ('mrr', 'mean_rank', 'hits@1', 'hits@3', 'tied')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("mrr", "mean_rank", "hits@1", "hits@3", "tied")
     name: str = "partner_rank"
     data: PairData = field(default_factory=NearestPairs)
     background: Background = field(default_factory=PairTexts)
@@ -207,18 +152,15 @@ class PartnerRank(Task):
     prepare: Preparation = field(default_factory=Centred)
     nearness: Nearness = field(default_factory=ByCosine)
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("mrr", "mean_rank", "hits@1", "hits@3", "tied")
-
     def run(self, embed: Embed) -> Result:
         problem, texts = self.data.load(), list(dict.fromkeys(self.background.load()))
         known = embed(texts, self.role)
         anchors, partners = (
             self.prepare(known, embed(side, self.role)) for side in (problem.first, problem.second)
         )
-        own = own_places(problem, texts)
-        rank, tied = ranks(anchors, partners, self.prepare(known, known), own, self.nearness)
+        left_out = places_of_pairs(problem, texts)
+        background = self.prepare(known, known)
+        rank, tied = ranks(anchors, partners, background, left_out, self.nearness)
         records = {
             "mrr": 1 / rank,
             "mean_rank": rank,
@@ -229,16 +171,13 @@ class PartnerRank(Task):
         return self.scored(records, problem.clusters)
 
     def on(self, split: str) -> "PartnerRank":
-        return PartnerRank(
-            name=self.name, data=self.data.on(split), background=self.background.on(split),
-            role=self.role, prepare=self.prepare, nearness=self.nearness,
-        )  # fmt: skip
+        return dataclasses.replace(super().on(split), background=self.background.on(split))
 
     def fingerprint(self) -> str:
         return fingerprint([self.data.fingerprint(), self.background.fingerprint()])
 
 
-def own_places(problem: PairProblem, texts: Sequence[str]) -> list[list[int]]:
+def places_of_pairs(problem: PairProblem, texts: Sequence[str]) -> list[list[int]]:
     """Where the two texts of every pair stand in the background, which they are not compared with."""
     place = {text: number for number, text in enumerate(texts)}
     pairs = zip(problem.first, problem.second, strict=True)
@@ -249,7 +188,7 @@ def ranks(
     anchors: Float32[np.ndarray, "pairs width"],
     partners: Float32[np.ndarray, "pairs width"],
     background: Float32[np.ndarray, "texts width"],
-    own: Sequence[Sequence[int]],
+    left_out: Sequence[Sequence[int]],
     nearness: Nearness,
     *,
     block: int = 256,
@@ -258,10 +197,11 @@ def ranks(
     rank, tied = np.ones(len(anchors)), np.zeros(len(anchors), bool)
     for start in range(0, len(anchors), block):
         part = slice(start, start + block)
-        partner = np.diagonal(nearness(anchors[part], partners[part]))[:, None]
-        gap = nearness(anchors[part], background) - partner
-        for row, places in enumerate(own[part]):
-            gap[row, list(places)] = -np.inf
-        rank[part] += np.sum(gap > ROUNDING, axis=1)
-        tied[part] = np.any(np.abs(gap) <= ROUNDING, axis=1)
+        scores = nearness(anchors[part], background)
+        for row, places in enumerate(left_out[part]):
+            scores[row, list(places)] = -np.inf
+        partner = np.diagonal(nearness(anchors[part], partners[part]))
+        above, not_below = at_least_as_high(scores, partner)
+        rank[part] += above
+        tied[part] = not_below > above
     return rank, tied

@@ -1,83 +1,112 @@
-"""Task data from any source of records, such as a prepared TFDS data set."""
+"""Task data from any source of records, and the task that a prepared TFDS data set gives."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
-from jaxemb.config import UsageError, fingerprint
-from jaxemb.data import Source
-from jaxemb.evaluation.problems import LabelData, LabelProblem, PairData, PairProblem
+from jaxemb.config import UsageError
+from jaxemb.data import TFDS, Source
+from jaxemb.evaluation.base import Task
+from jaxemb.evaluation.classification import Classification
+from jaxemb.evaluation.problems import LabelData, LabelProblem, PairData, PairProblem, TaskData
+from jaxemb.evaluation.sts import STS, PairClassification
+from jaxemb.evaluation.tables import Table
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairRecords(PairData):
+class Records(TaskData):
+    """Base of data from the fields of a source's records, judged on `split`."""
+
+    source: Source
+    split: str = "test"
+
+    def table(self, split: str) -> Table:
+        """The records of a split."""
+        return Table(self.source.records(split), f"split {split}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairRecords(Records, PairData):
     """Pairs with a gold value from the fields of records. Every pair is its own cluster.
 
     Raises:
         UsageError: a field is absent, or the split's gold values are hidden (all -1).
     """
 
-    source: Source
-    split: str = "test"
     first: str = "sentence1"
     second: str = "sentence2"
     gold: str = "label"
 
     def load(self) -> PairProblem:
-        records = self.source.records(self.split)
-        gold = np.array(_field(records, self.gold), np.float64)
-        _check_shown(gold, self.split)
+        table = self.table(self.split)
         return PairProblem(
-            first=[str(text) for text in _field(records, self.first)],
-            second=[str(text) for text in _field(records, self.second)],
-            gold=gold,
-            clusters=np.arange(len(records), dtype=np.int32),
+            table.texts(self.first), table.texts(self.second), table.gold(self.gold), table.count()
         )
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelRecords(LabelData):
+class LabelRecords(Records, LabelData):
     """Labelled texts from the fields of records: `train` to fit on, `split` to judge.
 
     Raises:
         UsageError: a field is absent, or the split's labels are hidden (all -1).
     """
 
-    source: Source
-    split: str = "test"
     text: str = "text"
     label: str = "label"
 
     def load(self) -> LabelProblem:
-        train, test = self.source.records("train"), self.source.records(self.split)
-        labels = np.array([*_field(train, self.label), *_field(test, self.label)])
-        _check_shown(labels[len(train) :], self.split)
-        names, numbers = np.unique(labels, return_inverse=True)
-        return LabelProblem(
-            train_texts=[str(text) for text in _field(train, self.text)],
-            train_labels=numbers[: len(train)].astype(np.int32),
-            texts=[str(text) for text in _field(test, self.text)],
-            labels=numbers[len(train) :].astype(np.int32),
-            clusters=np.arange(len(test), dtype=np.int32),
-            names=tuple(str(name) for name in names),
+        train, judged = self.table("train"), self.table(self.split)
+        judged.check_shown(judged.values(self.label))
+        return LabelProblem.of(
+            *(zip(p.texts(self.text), p.values(self.label), strict=True) for p in (train, judged))
         )
 
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.source.fingerprint())
+
+_PAIRS = (("sentence1", "sentence2"), ("question1", "question2"), ("text1", "text2"))
+_TEXTS = ("text", "sentence", "description")
 
 
-def _field(records: Sequence[dict[str, Any]], name: str) -> list[Any]:
-    if records and name not in records[0]:
-        raise UsageError(f"the records have no field {name}; they have {', '.join(records[0])}")
-    return [record[name] for record in records]
+def tfds_tasks(name: str, data_dir: str | Path | None = None) -> tuple[Task, ...]:
+    """The task of a prepared data set: two texts and a number are STS, two texts and one of two
+    classes are pair classification, a text and a class are classification.
+
+    Judged on `test`, or on `dev` where the test labels are absent or hidden.
+
+    Args:
+        name: `glue/stsb`, `ag_news_subset`, ...
+        data_dir: where prepared data sets are; see `TFDS`.
+
+    Raises:
+        UsageError: the set is not there, or its features are not those of a task.
+    """
+    source = TFDS(name=name, data_dir=str(data_dir or ""))
+    features = source.features()
+    split = _judged(source)
+    title = name.replace("/", "-").replace(":", "-")
+    classes = getattr(features.get("label"), "num_classes", None)
+    pair = next((p for p in _PAIRS if set(p) <= set(features)), None)
+    text = next((t for t in _TEXTS if t in features), None)
+    if "label" in features and pair is not None and classes in (None, 2):
+        data = PairRecords(source=source, split=split, first=pair[0], second=pair[1])
+        made = STS if classes is None else PairClassification
+        return (made(name=title, data=data),)
+    if classes is not None and text is not None:
+        return (
+            Classification(name=title, data=LabelRecords(source=source, split=split, text=text)),
+        )
+    raise UsageError(
+        f"{name} has the features {', '.join(features)}: no task is known for them; there are two "
+        "texts with a number or one of two classes as label, and a text with a class"
+    )
 
 
-def _check_shown(gold: np.ndarray, split: str) -> None:
-    """GLUE and others publish their test texts without gold values, all -1."""
-    if len(gold) and np.issubdtype(gold.dtype, np.number) and np.all(gold == -1):
-        raise UsageError(f"the gold values of split {split} are hidden (all -1)")
+def _judged(source: TFDS) -> str:
+    splits = source.splits()
+    for split in ("test", "dev"):
+        if split in splits:
+            labels = [record.get("label", 0) for record in source.records(split)]
+            if np.any(np.asarray(labels) != -1):
+                return split
+    raise UsageError(f"{source.name} has no test or dev split with labels")

@@ -3,12 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from jaxemb.evaluation.base import Task
+from jaxemb.evaluation.base import Task, embed_groups
 from jaxemb.evaluation.problems import RerankingData, RerankingProblem
 from jaxemb.evaluation.pydocs_sets import PyDocsSeeAlso
-from jaxemb.evaluation.retrieval import Ranking, cut_off, trec_columns
+from jaxemb.evaluation.retrieval import Ranking, trec_metrics
 from jaxemb.statistics.result import Result
 from jaxemb.statistics.similarities import unit_rows
 from jaxemb.vectors.cache import Embed
@@ -18,7 +16,7 @@ from jaxemb.vectors.cache import Embed
 class Reranking(Task):
     """Orders each query's own candidates by cosine and scores the order.
 
-    Metrics, each a mean over the queries: `map`, `mrr@k`, `ndcg@k`; records: the same, a query.
+    Metrics, each a mean over the queries: `map`, `mrr@k`, `ndcg@k`; records: the same, per query.
     Computed by trec_eval: equal scores are ordered by the candidate's place, the later one first.
 
     Reference: Muennighoff et al., MTEB (arXiv:2210.07316); trec_eval (arXiv:1805.01597).
@@ -39,11 +37,12 @@ class Reranking(Task):
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
         queries = unit_rows(np.asarray(embed(problem.queries, "query"), np.float64))
-        texts = [text for candidates in problem.candidates for text in candidates]
-        ends = np.cumsum([len(candidates) for candidates in problem.candidates])[:-1]
-        parts = np.split(unit_rows(np.asarray(embed(texts, "document"), np.float64)), ends)
-        scores = [part @ query for query, part in zip(queries, parts, strict=True)]
-        return self.judge(problem, [_ranking(row.tolist()) for row in scores])
+        parts = embed_groups(embed, problem.candidates, "document")
+        scores = [
+            unit_rows(np.asarray(p, np.float64)) @ query
+            for query, p in zip(queries, parts, strict=True)
+        ]
+        return self.judge(problem, [dict(enumerate(row.tolist())) for row in scores])
 
     def score_run(self, searcher: Any) -> Result:
         """Candidates that the searcher does not return stand last, as if they scored nothing."""
@@ -54,7 +53,8 @@ class Reranking(Task):
         rankings = []
         for row, of, candidates in zip(ids, scores, problem.candidates, strict=True):
             found = dict(zip(row.tolist(), of.tolist(), strict=True))
-            rankings.append(_ranking([found.get(number[text], 0.0) for text in candidates]))
+            scored = (found.get(number[text], 0.0) for text in candidates)
+            rankings.append(dict(enumerate(scored)))
         return self.judge(problem, rankings)
 
     def judge(self, problem: RerankingProblem, rankings: list[Ranking]) -> Result:
@@ -63,14 +63,4 @@ class Reranking(Task):
             {place: grade for place, grade in enumerate(grades) if grade > 0}
             for grades in problem.relevant
         ]
-        column = trec_columns(relevant, rankings, ("map", "recip_rank", f"ndcg_cut.{self.k}"))
-        records = {
-            "map": column("map"),
-            f"mrr@{self.k}": cut_off(column("recip_rank"), self.k),
-            f"ndcg@{self.k}": column(f"ndcg_cut_{self.k}"),
-        }
-        return self.scored(records, problem.clusters)
-
-
-def _ranking(scores: list[float]) -> Ranking:
-    return dict(enumerate(scores))
+        return self.scored(trec_metrics(relevant, rankings, self.metrics), problem.clusters)

@@ -1,19 +1,82 @@
 """Retrieval: do the documents that answer a query stand at the top of its ranking?"""
 
-from collections.abc import Callable, Sequence
+import abc
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from jaxemb.evaluation.base import Task
+from jaxemb.evaluation.combinations import AttributeSearch
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 from jaxemb.evaluation.pydocs import PyDocsRetrieval
-from jaxemb.evaluation.ranking import DocumentRanking
+from jaxemb.retrieval.exact import cosine_top_k
 from jaxemb.statistics.result import Result
+from jaxemb.vectors.cache import Embed
+
+Ids = Int[np.ndarray, "queries best"]
+Scores = Float[np.ndarray, "queries best"]
+Ranking = dict[int, float]
+"""Scores by document number."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retrieval(DocumentRanking):
+class DocumentRanking(Task, abc.ABC):
+    """Base of tasks that rank documents, by cosine or by a searcher, and judge the rankings.
+
+    A subclass says how many documents of each ranking it looks at, and what they are worth. Of
+    documents with equal scores the one with the higher number stands first, as in trec_eval, also
+    where the ranking ends among them: a search keeps lower numbers, so the last document is given
+    to it first.
+    """
+
+    data: ClassVar[RetrievalData]
+
+    @abc.abstractmethod
+    def reach(self, problem: RetrievalProblem) -> int:
+        """How many documents are ranked per query."""
+
+    @abc.abstractmethod
+    def judge(self, problem: RetrievalProblem, ids: Ids, scores: Scores) -> Result:
+        """Scores ranked document numbers, whoever ranked them."""
+
+    def run(self, embed: Embed) -> Result:
+        problem = self.data.load()
+        queries = embed(problem.queries, "query")
+        documents = embed(problem.documents, "document")
+        return self._judge(problem, *cosine_top_k(queries, documents[::-1], self.reach(problem)))
+
+    def score_run(self, searcher: Any) -> Result:
+        problem = self.data.load()
+        index = searcher.index(problem.documents[::-1])
+        return self._judge(problem, *index.search(problem.queries, self.reach(problem)))
+
+    def _judge(self, problem: RetrievalProblem, places: Ids, scores: Scores) -> Result:
+        return self.judge(problem, len(problem.documents) - 1 - np.asarray(places), scores)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutRanking(DocumentRanking, abc.ABC):
+    """Base of tasks whose metrics, `ndcg@k` and the like, look at the first k documents."""
+
+    @property
+    def deepest(self) -> int:
+        """The largest k of the metrics."""
+        return max(int(name.partition("@")[2]) for name in self.metrics)
+
+    def reach(self, problem: RetrievalProblem) -> int:
+        """One more than needed where a query's own document is taken out afterwards."""
+        return self.deepest + (problem.excluded is not None)
+
+    def judge(self, problem: RetrievalProblem, ids: Ids, scores: Scores) -> Result:
+        rankings = ranked(problem, ids, scores, self.deepest)
+        return self.scored(trec_metrics(problem.relevant, rankings, self.metrics), problem.clusters)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retrieval(CutRanking):
     """Ranks all documents for every query by cosine and scores the rankings.
 
     Metrics, each a mean over the queries: `ndcg@k`, `mrr@k`, `recall@k`, `recall@depth`. Computed
@@ -41,88 +104,150 @@ class Retrieval(DocumentRanking):
         names = (f"ndcg@{self.k}", f"mrr@{self.k}", f"recall@{self.k}", f"recall@{self.depth}")
         return tuple(dict.fromkeys(names))
 
-    def judge(
-        self,
-        problem: RetrievalProblem,
-        ids: Int[np.ndarray, "queries best"],
-        scores: Float[np.ndarray, "queries best"],
-    ) -> Result:
-        rankings = ranked(problem, ids, scores, max(self.depth, self.k))
-        records = trec_metrics(problem.relevant, rankings, self.k, self.depth)
-        return self.scored(records, problem.clusters)
 
-    def reach(self, problem: RetrievalProblem) -> int:
-        """One more than needed where a query's own document is taken out afterwards."""
-        return max(self.depth, self.k) + (problem.excluded is not None)
+@dataclass(frozen=True, kw_only=True)
+class RetrievalAtCuts(CutRanking):
+    """`Retrieval` with every metric at every cut: nDCG, MAP, recall, precision and MRR at 1, 3, ...
+
+    Metrics: `ndcg@10` (where 10 is a cut) before all others, then `ndcg@k`, `map@k`, `recall@k`,
+    `precision@k`, `mrr@k` for every cut. Records: the same, one per query.
+
+        MAP@k = mean over queries of Σ_{r≤k, relevant} precision@r / number of relevant documents
+
+    The deepest cut says how many documents are ranked; a query's own document, where the data says
+    so, is taken out before the cuts. Ties as in `Retrieval`.
+
+    Reference: Thakur et al., BEIR (arXiv:2104.08663); Muennighoff et al., MTEB (arXiv:2210.07316).
+
+    Example:
+        >>> RetrievalAtCuts(cuts=(1, 10)).metrics[:4]
+        ('ndcg@10', 'ndcg@1', 'map@1', 'map@10')
+    """
+
+    kind: ClassVar[str] = "retrieval"
+    name: str = "retrieval"
+    data: RetrievalData = field(default_factory=PyDocsRetrieval)
+    cuts: tuple[int, ...] = (1, 3, 5, 10, 20, 100, 1000)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        main = ("ndcg@10",) if 10 in self.cuts else ()
+        named = [
+            f"{name}@{k}"
+            for name in ("ndcg", "map", "recall", "precision", "mrr")
+            for k in self.cuts
+        ]
+        return tuple(dict.fromkeys((*main, *named)))
 
 
-Ranking = dict[int, float]
-
-
-def ranked(
-    problem: RetrievalProblem,
-    ids: Int[np.ndarray, "queries best"],
-    scores: Float[np.ndarray, "queries best"],
-    depth: int,
-) -> list[Ranking]:
+def ranked(problem: RetrievalProblem, ids: Ids, scores: Scores, depth: int) -> list[Ranking]:
     """The `depth` best documents of every query with their scores, without the excluded one."""
     excluded = problem.excluded if problem.excluded is not None else np.full(len(ids), -1)
+    rows = zip(ids, scores, excluded, strict=True)
     return [
         dict(
             [pair for pair in zip(row.tolist(), of.tolist(), strict=True) if pair[0] != out][:depth]
         )
-        for row, of, out in zip(ids, scores, excluded, strict=True)
+        for row, of, out in rows
     ]
 
 
+# trec_eval's names. It has no cut for the reciprocal rank, which is set to 0 past the cut.
+_MEASURES = {
+    "ndcg": "ndcg_cut", "map": "map_cut", "recall": "recall", "precision": "P", "mrr": "recip_rank",
+}  # fmt: skip
+
+
 def trec_metrics(
-    relevant: Sequence[dict[int, int]], rankings: Sequence[Ranking], k: int, depth: int
+    relevant: Sequence[dict[int, int]], rankings: Sequence[Ranking], names: Sequence[str]
 ) -> dict[str, Float[np.ndarray, " queries"]]:
-    """Per-query `ndcg@k`, `mrr@k`, `recall@k` and `recall@depth` by trec_eval.
+    """Per-query `map`, and `ndcg@k`, `map@k`, `recall@k`, `precision@k` and `mrr@k`, by trec_eval.
 
     Document numbers become zero-padded ids, so that trec_eval's order of ties (id, descending) is
-    the higher number first. trec_eval has no cut for the reciprocal rank: it is set to 0 past `k`.
+    the higher number first. A query without any document in its ranking scores nothing.
     """
-    column = trec_columns(
-        relevant, rankings, (f"ndcg_cut.{k}", "recip_rank", f"recall.{k},{depth}")
-    )
-    return {
-        f"ndcg@{k}": column(f"ndcg_cut_{k}"),
-        f"mrr@{k}": cut_off(column("recip_rank"), k),
-        f"recall@{k}": column(f"recall_{k}"),
-        f"recall@{depth}": column(f"recall_{depth}"),
-    }
-
-
-def trec_columns(
-    relevant: Sequence[dict[int, int]], rankings: Sequence[Ranking], measures: Sequence[str]
-) -> Callable[[str], Float[np.ndarray, " queries"]]:
-    """trec_eval's measures, looked up by name in the form of its answers: `"ndcg_cut_10"`."""
     import pytrec_eval
 
-    run = {
-        str(query): {_id(document): score for document, score in ranking.items()}
-        for query, ranking in enumerate(rankings)
-    }
-    judgements = {
-        str(query): {_id(document): grade for document, grade in grades.items()}
-        for query, grades in enumerate(relevant)
-    }
-    measured = pytrec_eval.RelevanceEvaluator(judgements, set(measures)).evaluate(run)
+    run, judgements = (
+        {
+            str(query): {f"{number:09d}": v for number, v in row.items()}
+            for query, row in enumerate(rows)
+        }
+        for rows in (rankings, relevant)
+    )
+    asked = [(name, *name.partition("@")[::2]) for name in names]
+    cuts = {_MEASURES[measure]: [] for _, measure, k in asked if k and measure != "mrr"}
+    for _, measure, k in asked:
+        if _MEASURES[measure] in cuts:
+            cuts[_MEASURES[measure]].append(k)
+    measures = {"recip_rank", "map", *(f"{name}.{','.join(ks)}" for name, ks in cuts.items())}
+    measured = pytrec_eval.RelevanceEvaluator(judgements, measures).evaluate(run)
 
-    def column(measure: str) -> Float[np.ndarray, " queries"]:
-        # A query without any document in its ranking is not in the answer: it scores nothing.
-        return np.array([measured.get(str(q), {}).get(measure, 0.0) for q in range(len(relevant))])
+    def column(name: str) -> Float[np.ndarray, " queries"]:
+        return np.array([measured.get(str(q), {}).get(name, 0.0) for q in range(len(relevant))])
 
-    return column
+    def record(measure: str, k: str) -> Float[np.ndarray, " queries"]:
+        if measure == "mrr":
+            first = column("recip_rank")
+            return np.where(first >= 1 / int(k), first, 0.0)
+        return column(f"{_MEASURES[measure]}_{k}" if k else measure)
 
-
-def cut_off(
-    reciprocal_rank: Float[np.ndarray, " queries"], k: int
-) -> Float[np.ndarray, " queries"]:
-    """The reciprocal rank, 0 past rank `k`."""
-    return np.where(reciprocal_rank >= 1 / k, reciprocal_rank, 0.0)
+    return {name: record(measure, k) for name, measure, k in asked}
 
 
-def _id(document: int) -> str:
-    return f"{document:09d}"
+@dataclass(frozen=True, kw_only=True)
+class Recall(DocumentRanking):
+    """The share of a query's relevant documents among the first `k`, for several `k`.
+
+    Metrics: `recall@k`, a mean over the queries each. A document stands behind every irrelevant one
+    of equal score, so a ranker that cannot tell documents apart gets nothing for the order in which
+    they happen to be stored; relevant documents of equal score stand one behind the other.
+
+        recall@k = |{d relevant: #{irrelevant with score >= s_d} + #{relevant before d} < k}|
+                   / |relevant|
+
+    Example:
+        >>> Recall().metrics
+        ('recall@2', 'recall@10', 'recall@20')
+    """
+
+    name: str = "recall"
+    data: RetrievalData = field(default_factory=AttributeSearch)
+    cutoffs: tuple[int, ...] = (2, 10, 20)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return tuple(f"recall@{k}" for k in self.cutoffs)
+
+    def judge(
+        self,
+        problem: RetrievalProblem,
+        ids: Ids,
+        scores: Scores,
+    ) -> Result:
+        places = [
+            _places(relevant, row, of)
+            for relevant, row, of in zip(problem.relevant, ids, scores, strict=True)
+        ]
+        counts = np.array([len(relevant) for relevant in problem.relevant])
+        records = {
+            f"recall@{k}": np.array([np.sum(one < k) for one in places]) / counts
+            for k in self.cutoffs
+        }
+        return self.scored(records, problem.clusters)
+
+    def reach(self, problem: RetrievalProblem) -> int:
+        """Deep enough that a tie which goes on below the last one holds `k` irrelevant documents."""
+        if problem.excluded is not None:
+            raise ValueError("recall with ties counted cannot leave documents out")
+        return max(self.cutoffs) + max(map(len, problem.relevant))
+
+
+def _places(
+    relevant: dict[int, int], ids: Int[np.ndarray, " best"], scores: Float[np.ndarray, " best"]
+) -> Int[np.ndarray, " found"]:
+    """How many documents stand before each relevant one that was found."""
+    hits = np.isin(ids, list(relevant))
+    found, others = scores[hits], scores[~hits]
+    found = np.sort(found)[::-1]  # which of them is which does not matter to how many are found
+    return np.sum(others[None, :] >= found[:, None], axis=1) + np.arange(len(found))

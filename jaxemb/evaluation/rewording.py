@@ -4,24 +4,22 @@ import abc
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Task
-from jaxemb.evaluation.gates import Gate, Open
 from jaxemb.evaluation.judges import Judge
-from jaxemb.evaluation.paraphrase import (
+from jaxemb.evaluation.paraphrase.paraphrasers import (
     ClauseOrder,
     InTurn,
     Paraphraser,
     SynonymSubstitution,
     edit_distance,
+    generator,
 )
-from jaxemb.evaluation.paraphrase.paraphrasers import generator
-from jaxemb.evaluation.problems import TaskData
+from jaxemb.evaluation.wrapped import Wrapped
 from jaxemb.statistics.metrics import SAME_IN_EVERY_RUN, statistic_of
 from jaxemb.statistics.result import Result
 from jaxemb.text import Template
@@ -32,7 +30,7 @@ Reword = Callable[[Sequence[str], str], list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reworded(Task, abc.ABC):
+class Reworded(Wrapped, abc.ABC):
     """Another task, scored as it is and again with every text reworded, run after run.
 
     For every metric `m` of the inner task, whose labels, order and ids stay as they are:
@@ -49,24 +47,11 @@ class Reworded(Task, abc.ABC):
     are judged over examples as any metric is.
     """
 
-    name: str = ""
-    inner: Task
-
     @property
     def metrics(self) -> tuple[str, ...]:
         return tuple(
             f"{name}.{of}" for name in self.inner.metrics for of in ("mean", "drop", "spread")
         )
-
-    @property
-    def data(self) -> TaskData:
-        return self.inner.data
-
-    def on(self, split: str) -> "Reworded":
-        return dataclasses.replace(self, inner=self.inner.on(split))
-
-    def fingerprint(self) -> str:
-        return self.inner.fingerprint()
 
     @abc.abstractmethod
     def rewordings(self) -> "Sequence[Reword]":
@@ -107,8 +92,8 @@ class Paraphrased(Reworded):
 
     Run `r` of a text depends on `seed`, `r` and the text alone. Beside the scores stand what the
     paraphrases are like, over all texts and runs: `edit_distance` (characters, on `sample` texts a
-    run), `unchanged`, the share of texts that came out as they were, and `rejected`, the share that
-    the gate sent back until it kept the original; with a `judge` also `similarity`, from 0 to 5.
+    run) and `unchanged`, the share of texts that came out as they were; with a `judge` also
+    `similarity`, from 0 to 5.
 
     Its name says so: `retrieval@paraphrased`.
 
@@ -122,10 +107,10 @@ class Paraphrased(Reworded):
         ('sts@paraphrased', ('spearman.mean', 'spearman.drop', 'spearman.spread'))
     """
 
+    manner: ClassVar[str] = "paraphrased"
     paraphraser: Paraphraser = field(
         default_factory=lambda: InTurn(paraphrasers=(ClauseOrder(), SynonymSubstitution()))
     )
-    gate: Gate = field(default_factory=Open)
     judge: Judge | None = None
     runs: int = 5
     sample: int = 100
@@ -134,12 +119,12 @@ class Paraphrased(Reworded):
     def __post_init__(self) -> None:
         if self.runs < 1 or self.sample < 1:
             raise UsageError(f"runs={self.runs} and sample={self.sample} must be at least 1.")
-        object.__setattr__(self, "name", f"{self.inner.name}@paraphrased")
+        super().__post_init__()
 
     @property
     def metrics(self) -> tuple[str, ...]:
         judged = ("similarity",) if self.judge is not None else ()
-        return (*super().metrics, "edit_distance", "unchanged", "rejected", *judged)
+        return (*super().metrics, "edit_distance", "unchanged", *judged)
 
     def rewordings(self) -> "list[Paraphrases]":
         return [Paraphrases(self, run) for run in range(self.runs)]
@@ -159,18 +144,13 @@ class Paraphrases:
     def __init__(self, task: Paraphrased, run: int):
         self._task, self._run = task, run
         self.of: dict[str, str] = {}
-        self._rejected = 0
 
     def __call__(self, texts: Sequence[str], role: str) -> list[str]:
-        fresh = [text for text in dict.fromkeys(texts) if text not in self.of]
-        if fresh:
-            found, rejected = self._task.gate(fresh, self._propose)
-            self.of.update(zip(fresh, found, strict=True))
-            self._rejected += rejected
+        for text in dict.fromkeys(texts):
+            if text not in self.of:
+                draw = generator(text, self._task.seed, self._run, 0)
+                self.of[text] = self._task.paraphraser(text, draw)
         return [self.of[text] for text in texts]
-
-    def _propose(self, text: str, attempt: int) -> str:
-        return self._task.paraphraser(text, generator(text, self._task.seed, self._run, attempt))
 
     def described(self) -> dict[str, float]:
         """What the paraphrases are like, as means over the texts."""
@@ -181,7 +161,6 @@ class Paraphrases:
         found = {
             "edit_distance": float(np.mean([edit_distance(*pair) for pair in some])),
             "unchanged": float(np.mean([text == other for text, other in pairs])),
-            "rejected": self._rejected / len(pairs),
         }
         if self._task.judge is not None:
             rated = self._task.judge([text for text, _ in some], [other for _, other in some])
@@ -206,12 +185,13 @@ class Prompted(Reworded):
         'sts@prompted'
     """
 
+    manner: ClassVar[str] = "prompted"
     templates: tuple[Template, ...]
 
     def __post_init__(self) -> None:
         if not self.templates:
             raise UsageError(f"{self.inner.name} needs at least one template to be prompted with.")
-        object.__setattr__(self, "name", f"{self.inner.name}@prompted")
+        super().__post_init__()
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -6,19 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jaxemb.config import UsageError, near_miss
-from jaxemb.config.files import given_path
 from jaxemb.data import read_rows
 from jaxemb.evaluation.base import Task, check_names
 from jaxemb.evaluation.classification import Classification
 from jaxemb.evaluation.clustering import Clustering
-from jaxemb.evaluation.families import DESCRIPTIVE, MAKERS, NoTask, Set
-from jaxemb.evaluation.pair_classification import PairClassification
+from jaxemb.evaluation.families import DESCRIPTIVE, MAKERS, UNREADABLE, NoTask, Set
 from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks, PyDocsRetrieval
 from jaxemb.evaluation.pydocs_packages import package_tasks
+from jaxemb.evaluation.records import tfds_tasks
 from jaxemb.evaluation.retrieval import Retrieval
-from jaxemb.evaluation.sts import STS
+from jaxemb.evaluation.sts import STS, PairClassification
 from jaxemb.evaluation.user_folders import described_sets
-from jaxemb.evaluation.user_tfds import tfds_tasks
 
 FOLDER_VARIABLE = "JAXEMB_SHARED_DATA"
 QUICK_TEXTS, QUICK_TOKENS = 1000, 128
@@ -29,15 +27,16 @@ class Suite:
     """Tasks that are run and summarised together.
 
     `tokens` is where longer texts are cut, None where the model's own limit holds. `passed_over`
-    says of each set that gives no task why it does not. `sets` names the set of a task where it is
-    not the task's own name, as with the languages of one table.
-    The scores of `descriptive` tasks say what a model is like, not how good it is.
+    says of each set that gives no task why it does not, and `broken` of each that cannot be read.
+    `sets` names the set of a task where it is not the task's own name, as with the languages of one
+    table. The scores of `descriptive` tasks say what a model is like, not how good it is.
     """
 
     name: str
     tasks: tuple[Task, ...]
     tokens: int | None = None
     passed_over: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
     sets: dict[str, str] = field(default_factory=dict)
     descriptive: frozenset[str] = frozenset()
 
@@ -77,7 +76,7 @@ def suite(name: str, *, families: Sequence[str] = (), folder: str | Path | None 
     if name in ("shared", "shared-quick"):
         quick = name == "shared-quick"
         return folder_suite(_shared_folder(folder, name), families, name=name, quick=quick)
-    if not given_path(name).exists():
+    if not Path(name).exists():
         known = [*_NAMED, "shared", "shared-quick"]
         raise UsageError(
             f"there is no suite {name!r}{near_miss(name, known)}; there are {', '.join(known)}, "
@@ -93,47 +92,44 @@ def folder_suite(
 
     A folder with a `manifest.jsonl` says itself what its sets are: a row has `family`, `path` and
     `columns`. In another, retrieval folders (BEIR's layout) and tables are found and told by their
-    columns; a table itself may be given too. A set with a `language` column is a task a language.
+    columns; a table itself may be given too. A set with a `language` column is one task
+    per language. A table that cannot be read leaves the others as they are.
 
     Args:
-        quick: at most 1,000 texts a set, cut to 128 tokens.
+        quick: at most 1,000 texts per set, cut to 128 tokens.
 
     Raises:
         UsageError: nothing there gives a task of these families.
     """
-    sets = _sets(given_path(folder), QUICK_TEXTS if quick else None)
-    known = list(dict.fromkeys([*MAKERS, *(given.family for given in sets)]))
+    sets = _sets(Path(folder), QUICK_TEXTS if quick else None)
+    known = list(dict.fromkeys([*MAKERS, *(each.family for each in sets)]))
     unknown = sorted(set(families) - set(known))
     if unknown:
         raise UsageError(f"no family {', '.join(unknown)}; there are {', '.join(known)}")
-    tasks, passed_over, names, descriptive = [], {}, {}, set()
-    for given in sets:
-        if families and given.family not in families:
+    tasks, passed_over, broken, names, descriptive = [], {}, {}, {}, set()
+    for each in sets:
+        if families and each.family not in (*families, UNREADABLE):
             continue
         try:
-            made = _tasks(given)
+            made = _tasks(each)
             tasks += made
-            descriptive |= {task.name for task in made if given.family in DESCRIPTIVE}
-            names |= {task.name: given.name for task in made if task.name != given.name}
+            descriptive |= {task.name for task in made if each.family in DESCRIPTIVE}
+            names |= {task.name: each.name for task in made if task.name != each.name}
         except NoTask as reason:
-            passed_over[given.path] = str(reason)
+            passed_over[each.path] = str(reason)
+        except UsageError as error:
+            broken[each.path] = str(error)
+    if not tasks and broken:
+        raise UsageError(next(iter(broken.values())))
     if not tasks:
         wanted = f" of {', '.join(families)}" if families else ""
         raise UsageError(f"{folder} holds no set{wanted} that gives a task")
     check_names(tasks)
     tokens = QUICK_TOKENS if quick else None
     return Suite(
-        name or Path(folder).name, tuple(tasks), tokens, passed_over, names, frozenset(descriptive)
-    )
-
-
-def folder_tasks(folder: str | Path, families: Sequence[str] = ()) -> tuple[Task, ...]:
-    """The tasks of `folder_suite`.
-
-    Example:
-        tasks = folder_tasks("data", families=("sts",))     # sts-stsb-en, sts-sick-en, ...
-    """
-    return folder_suite(folder, families).tasks
+        name=name or Path(folder).name, tasks=tuple(tasks), tokens=tokens, passed_over=passed_over,
+        broken=broken, sets=names, descriptive=frozenset(descriptive),
+    )  # fmt: skip
 
 
 def pydocs_tasks(split: str = "test") -> tuple[Task, ...]:
@@ -175,7 +171,7 @@ def _shared_folder(folder: str | Path | None, name: str) -> Path:
             f"say where the sets of {name} are: --data FOLDER, or the environment variable "
             f"{FOLDER_VARIABLE}"
         )
-    return given_path(place)
+    return Path(place)
 
 
 def _sets(folder: Path, texts: int | None) -> list[Set]:
@@ -202,8 +198,8 @@ def _name(row: dict) -> str:
     return f"{row['family']}-{stem}"
 
 
-def _tasks(given: Set) -> Sequence[Task]:
-    maker = MAKERS.get(given.family)
+def _tasks(each: Set) -> Sequence[Task]:
+    maker = MAKERS.get(each.family)
     if maker is None:
-        raise NoTask(f"there is no task for the family {given.family}")
-    return maker(given)
+        raise NoTask(f"there is no task for the family {each.family}")
+    return maker(each)

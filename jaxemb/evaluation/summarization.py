@@ -1,14 +1,12 @@
 """Summarization: does nearness to trusted summaries order summaries as people grade them?"""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float32, Float64
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Task
-from jaxemb.evaluation.problems import SummaryData, SummaryProblem
+from jaxemb.evaluation.base import Task, embed_groups
+from jaxemb.evaluation.problems import SummaryData, SummaryProblem, taken
 from jaxemb.evaluation.pydocs_sets import PyDocsDegraded
 from jaxemb.statistics.metrics import CORRELATIONS
 from jaxemb.statistics.result import Result
@@ -27,7 +25,7 @@ class Summarization(Task):
     model that scores all of a text's summaries alike scores 0 there.
 
     Metrics: `spearman`, `pearson`, and with the dot product instead of the cosine `dot_spearman`,
-    `dot_pearson`. Records: the same, a text.
+    `dot_pearson`. Records: the same, per text.
 
     Reference: Fabbri et al., SummEval (arXiv:2007.12626), as in MTEB (arXiv:2210.07316).
 
@@ -46,12 +44,15 @@ class Summarization(Task):
 
     def run(self, embed: Embed) -> Result:
         problem = graded(self.data.load())
-        references = _vectors(embed, problem.references, self.role)
-        summaries = _vectors(embed, problem.summaries, self.role)
+        references = embed_groups(embed, problem.references, self.role)
+        summaries = embed_groups(embed, problem.summaries, self.role)
         records = {name: np.zeros(len(problem.gold)) for name in self.metrics}
         for text, gold in enumerate(problem.gold):
-            one, other = summaries[text], references[text]
-            cosines = np.max(unit_rows(one) @ unit_rows(other).T, axis=1)
+            one, other = (side[text].astype(np.float64) for side in (summaries, references))
+            cosines = np.max(
+                unit_rows(np.asarray(one, np.float64)) @ unit_rows(np.asarray(other, np.float64)).T,
+                axis=1,
+            )
             dots = np.max(one @ other.T, axis=1)
             for name, correlation in CORRELATIONS.items():
                 records[name][text] = correlation(cosines, np.array(gold))
@@ -68,18 +69,4 @@ def graded(problem: SummaryProblem) -> SummaryProblem:
     kept = [text for text, gold in enumerate(problem.gold) if len(set(gold)) > 1]
     if not kept:
         raise UsageError("no text has summaries of different grades: there is nothing to order")
-    return SummaryProblem(
-        references=[problem.references[text] for text in kept],
-        summaries=[problem.summaries[text] for text in kept],
-        gold=[problem.gold[text] for text in kept],
-        clusters=problem.clusters[kept],
-    )
-
-
-def _vectors(
-    embed: Embed, groups: Sequence[Sequence[str]], role: str
-) -> list[Float64[np.ndarray, "texts width"]]:
-    """The vectors of every group of texts, all embedded together."""
-    vectors: Float32[np.ndarray, "all width"] = embed([t for group in groups for t in group], role)
-    ends = np.cumsum([len(group) for group in groups])[:-1]
-    return np.split(vectors.astype(np.float64), ends)
+    return taken(problem, kept)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jaxemb.config import UsageError
 from jaxemb.data import read_rows
-from jaxemb.evaluation.families import Set
+from jaxemb.evaluation.families import UNREADABLE, Set
 
 _TABLES = (".tsv", ".csv", ".jsonl")
 
@@ -52,9 +52,12 @@ def _is_table(place: Path) -> bool:
 
 
 def _table(path: Path, texts: int | None) -> Set:
-    columns = tuple(read_rows(path)[0])
-    family = _family(columns)
     stem = path.name.removesuffix(".gz").rpartition(".")[0]
+    try:
+        columns = tuple(read_rows(path)[0])
+    except UsageError as error:  # the other sets of the folder are read all the same
+        return Set(UNREADABLE, stem, str(path), (str(error),), texts)
+    family = _family(columns)
     return Set(family, f"{family}-{stem}", str(path), columns, texts)
 
 

@@ -1,6 +1,7 @@
 """How meaning moves through ordered prose, as a model sees it; for comparing models without labels."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,13 +34,10 @@ class AdjacentSimilarity(Task):
         ('similarity', 'spread', 'boundary_auc')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("similarity", "spread", "boundary_auc")
     name: str = "series"
     data: ProseData = field(default_factory=_manuals)
     role: str = "document"
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("similarity", "spread", "boundary_auc")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
@@ -60,7 +58,7 @@ class SimilarityStructure(Task):
     """The similarity of every sentence with every other, in a sample of `sentences` of them.
 
     Metric: `similarity`, the mean over pairs of different sentences, which is 0 in a space that is
-    used in all directions. The record `matrix` holds a row a sentence, its cosines with all of the
+    used in all directions. The record `matrix` holds one row per sentence, its cosines with all of the
     sample, so that two models can be compared by them (`jaxemb.study.AgreesInStructure`); `place`
     says which column is a row's own. A sentence is in many pairs, so where it is left out its column
     goes with its row.
@@ -72,15 +70,12 @@ class SimilarityStructure(Task):
         ('similarity',)
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("similarity",)
     name: str = "structure"
     data: ProseData = field(default_factory=_manuals)
     sentences: int = 500
     seed: int = 0
     role: str = "document"
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("similarity",)
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

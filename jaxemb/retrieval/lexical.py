@@ -1,7 +1,6 @@
 """Word-matching retrieval: the control that every learned retriever has to beat."""
 
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,16 +9,15 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from jaxemb.config import Part, UsageError
-
-_WORD = re.compile(r"[^\W_]+")
+from jaxemb.runtime.words import runs
 
 
 def words(text: str) -> list[str]:
-    """Lower-cased runs of letters and digits: `"Call read_csv."` gives call, read, csv.
+    """Lower-cased runs of letters, with their marks, and digits: "Call read_csv." is call, read, csv.
 
     Languages written without spaces come out as long runs, which BM25 cannot match.
     """
-    return _WORD.findall(text.lower())
+    return runs(text.lower())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int
 
 Vectors = Float[np.ndarray, "pairs width"]
 Scores = Float64[np.ndarray, " pairs"]
@@ -23,6 +23,23 @@ def unit_rows(vectors: Float[np.ndarray, "... width"]) -> Float[np.ndarray, "...
     """
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return vectors / np.where(lengths == 0, 1, lengths)
+
+
+def at_least_as_high(
+    scores: Float[np.ndarray, "rows candidates"], answers: Float[np.ndarray, " rows"]
+) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
+    """How many scores of each row are higher than its answer's, and how many as high or higher.
+
+    Scores that differ by rounding alone are equal. The first count says where the answer stands if
+    ties do not count against it, the second if all of them do.
+
+    Example:
+        >>> above, not_below = at_least_as_high(np.array([[0.9, 0.5, 0.1]]), np.array([0.5]))
+        >>> above.tolist(), not_below.tolist()
+        ([1], [2])
+    """
+    answers = np.asarray(answers)[:, None]
+    return np.sum(scores > answers + ROUNDING, axis=1), np.sum(scores >= answers - ROUNDING, axis=1)
 
 
 def cosine(first: Vectors, second: Vectors) -> Scores:

@@ -47,6 +47,24 @@ def test_a_task_that_breaks_costs_no_other_its_score(line, saved, tmp_path, monk
     assert found["scores"]["classification-kinds/accuracy"] >= 0
 
 
+def test_a_broken_set_costs_no_other_its_score_and_is_named(line, saved, tmp_path):
+    folder = tmp_path / "sets"
+    write_sets(folder)
+    (folder / "one.tsv").unlink()
+    (folder / "empty.tsv").write_text("")
+    (folder / "beir/qrels").mkdir(parents=True)
+    (folder / "beir/qrels/dev.tsv").write_text("query-id\tcorpus-id\tscore\nq\t1\t1\n")
+    for name in ("corpus", "queries"):
+        (folder / f"beir/{name}.jsonl").write_text('{"_id": "1", "text": "a"}\n')
+    code, out, err = line("eval", str(saved), "--suite", "sets", "--json")
+    found = json.loads(out)
+    assert code == 1 and set(found["failed"]) == {"retrieval-beir", "sets/empty.tsv"}
+    assert "test.tsv does not exist" in found["failed"]["retrieval-beir"]
+    assert found["failed"]["sets/empty.tsv"] == "sets/empty.tsv is empty" and "is empty" in err
+    assert json.loads(Path(found["written"]).read_text())["scores"] == found["scores"]
+    assert set(found["data"]) == {"sts-grades", "classification-kinds"}
+
+
 def test_a_suite_is_scored_kept_and_embedded_once(line, saved, tmp_path):
     write_sets(tmp_path / "sets")
     code, out, err = line("eval", str(saved), "--suite", "sets", "--json")

@@ -11,18 +11,18 @@ from jaxemb.evaluation.problems import (
     RetrievalProblem,
     SummaryProblem,
 )
-from tests.evaluation.held import numbered, own
+from tests.evaluation.held import each_alone, numbered
 
 WIDTH = 6
 
 
 def bitext(count=50):
-    return BitextProblem(numbered(0, count), numbered(count, count), own(count))
+    return BitextProblem(numbered(0, count), numbered(count, count), each_alone(count))
 
 
 def pairs(draw, count=50):
     gold = draw.integers(0, 2, count).astype(np.float64)
-    return PairProblem(numbered(0, count), numbered(count, count), gold, own(count))
+    return PairProblem(numbered(0, count), numbered(count, count), gold, each_alone(count))
 
 
 def labelled(draw, train, test, classes):
@@ -32,7 +32,7 @@ def labelled(draw, train, test, classes):
         train_labels=labels[:train],
         texts=numbered(train, test),
         labels=labels[train:],
-        clusters=own(test),
+        clusters=each_alone(test),
         names=tuple(map(str, range(classes))),
     )
 
@@ -42,7 +42,7 @@ def label_sets(draw, train=60, test=50, labels=5, sets=None):
     if sets is not None:
         held_by = np.array(sets, bool)[draw.permutation(np.arange(train + test) % len(sets))]
     return LabelSetProblem(
-        numbered(0, train), held_by[:train], numbered(train, test), held_by[train:], own(test),
+        numbered(0, train), held_by[:train], numbered(train, test), held_by[train:], each_alone(test),
         tuple(map(str, range(labels))),
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ def label_sets(draw, train=60, test=50, labels=5, sets=None):
 def reranking(draw, queries=50, candidates=12):
     texts = [numbered(queries + q * candidates, candidates) for q in range(queries)]
     relevant = [[1, 0, *draw.integers(0, 3, candidates - 2).tolist()] for _ in range(queries)]
-    return RerankingProblem(numbered(0, queries), texts, relevant, own(queries))
+    return RerankingProblem(numbered(0, queries), texts, relevant, each_alone(queries))
 
 
 def retrieval(draw, queries=50, documents=60):
@@ -62,7 +62,7 @@ def retrieval(draw, queries=50, documents=60):
         for _ in range(queries)
     ]
     return RetrievalProblem(
-        numbered(0, queries), numbered(queries, documents), relevant, own(queries)
+        numbered(0, queries), numbered(queries, documents), relevant, each_alone(queries)
     )
 
 
@@ -77,5 +77,5 @@ def summaries(draw, texts=50, machines=6, humans=3):
         references=[numbered(t * each, humans) for t in range(texts)],
         summaries=[numbered(t * each + humans, machines) for t in range(texts)],
         gold=[grades() for _ in range(texts)],
-        clusters=own(texts),
+        clusters=each_alone(texts),
     )

@@ -48,7 +48,7 @@ def held(problem):
     return Held()
 
 
-def own(count):
+def each_alone(count):
     """Every example its own cluster."""
     return np.arange(count, dtype=np.int32)
 

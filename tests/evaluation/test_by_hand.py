@@ -35,7 +35,7 @@ from tests.evaluation.drawn import (
     retrieval,
     summaries,
 )
-from tests.evaluation.held import held, looked_up, own
+from tests.evaluation.held import each_alone, held, looked_up
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_pair_scores_are_those_of_every_threshold(draw):
 
 
 def test_pairs_that_all_tie_have_no_threshold():
-    problem = PairProblem(["0"] * 4, ["0"] * 4, np.array([1.0, 0, 1, 0]), own(4))
+    problem = PairProblem(["0"] * 4, ["0"] * 4, np.array([1.0, 0, 1, 0]), each_alone(4))
     metrics = (
         PairClassificationBySimilarity(data=held(problem)).run(looked_up(np.ones((1, 2)))).metrics
     )

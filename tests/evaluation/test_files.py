@@ -2,22 +2,31 @@
 
 import gzip
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from jaxemb.config import UsageError
+from jaxemb.data import TextFile, read_rows
 from jaxemb.evaluation import (
+    STS,
     AllLabelled,
     Classification,
     LabelFile,
+    MinimalPairs,
+    PairClassification,
+    PairClassificationBySimilarity,
     PairFile,
+    Recall,
     Retrieval,
+    RetrievalAtCuts,
     RetrievalFolder,
+    Sampled,
     evaluate,
-    folder_tasks,
+    folder_suite,
 )
-from jaxemb.evaluation.files import select
+from jaxemb.evaluation.tables import Table
 
 PAIRS = 'split\tsentence1\tsentence2\tscore\ntrain\ta\tb\t1\ntest\tc "d\td\t2.5\ntest\te\tf\t0\n'
 
@@ -104,7 +113,7 @@ def test_rows_may_be_told_apart_by_numbers_and_lack_a_split(write):
     rows[0]["split"] = "test"
     path = write("x.jsonl", lines(*rows))
     assert AllLabelled(path=path, where=("year=2001",)).load().texts == ["t1", "t4", "t7"]
-    assert [r["text"] for r in select(rows, None, (), path)] == ["t0"]
+    assert Table(read_rows(path), path).of_split(None).texts("text") == ["t0"]
 
 
 def test_clustering_sets_have_no_split_to_change(write):
@@ -155,6 +164,49 @@ def test_unknown_condition_names_the_columns(write):
         AllLabelled(path=path, where=("language=de",)).load()
 
 
+@pytest.mark.parametrize("name", ["validation", "valid", "val", "dev"])
+def test_a_validation_split_is_judged_alone(write, name):
+    """As training files read it: `validation` is `dev`."""
+    rows = "".join(f"{s}\t{s} {n}\tb{n}\t{n % 2}\n" for s in ("train", name) for n in range(4))
+    pairs = PairFile(path=write("p.tsv", "split\ttext1\ttext2\tlabel\n" + rows))
+    labels = LabelFile(path=write("l.tsv", "split\ttext\tother\tlabel\n" + rows))
+    assert pairs.load().first == [f"{name} {n}" for n in range(4)]
+    assert pairs.on("dev").load().first == pairs.on(name).load().first == pairs.load().first
+    assert labels.load().texts == pairs.load().first
+    assert labels.load().train_texts == [f"train {n}" for n in range(4)]
+
+
+def test_gold_values_may_be_true_and_false_but_not_hidden(write):
+    rows = [{"text1": "a", "text2": "b", "label": label} for label in (True, False, True)]
+    assert PairFile(path=write("x.jsonl", lines(*rows))).load().gold.tolist() == [1, 0, 1]
+    hidden = [{**row, "label": -1} for row in rows]
+    with pytest.raises(UsageError, match=r"y.jsonl: the gold values are hidden \(all -1\)"):
+        PairFile(path=write("y.jsonl", lines(*hidden))).load()
+
+
+@pytest.mark.parametrize("labels", [(1, 2), (0, 1, 2), (1, 1), (0, 0)])
+def test_pairs_to_tell_apart_are_matches_and_others(write, embed, labels):
+    """Average precision of other labels would be a number without meaning."""
+    rows = [{"text1": f"a {n}", "text2": f"b {n}", "label": n} for n in labels]
+    data = PairFile(path=write("x.jsonl", lines(*rows)))
+    for task in (PairClassification(data=data), PairClassificationBySimilarity(data=data)):
+        with pytest.raises(UsageError, match="pairs of gold value 1 and of gold value 0, and no"):
+            task.run(embed)
+    assert STS(data=data).run(embed).metrics
+
+
+def test_half_a_character_is_read_and_hashed(write):
+    """JSON can name one half of a pair that makes a character; every reader takes it."""
+    rows = [{"text": f"caf\ud83d {n}", "label": "ab"[n % 2]} for n in range(20)]
+    path = write("x.jsonl", lines(*rows))
+    problem = LabelFile(path=path).load()
+    assert sorted(problem.texts + problem.train_texts) == sorted(row["text"] for row in rows)
+    (source,) = {r["text"] for r in TextFile(path=path).records("train")} & {"caf\ud83d 0"}
+    assert source == rows[0]["text"]
+    good = [{"good": row["text"], "bad": "x"} for row in rows]
+    assert len(MinimalPairs(path=write("m.jsonl", lines(*good))).load().names) == 2
+
+
 @pytest.fixture
 def folder(write, tmp_path):
     write("set/corpus.jsonl", lines(
@@ -182,6 +234,42 @@ def test_retrieval_folder(folder, embed):
     assert data.fingerprint() != within.fingerprint()
 
 
+def test_relevant_documents_that_are_absent_are_not_found(write, folder):
+    write("set/qrels/test.tsv", "query-id\tcorpus-id\tscore\nq1\t1\t1\nq1\tgone\t1\n")
+    data = RetrievalFolder(path=folder)
+    assert data.load().relevant == [{0: 1, 3: 1}]
+    for part in (data, Sampled(inner=data, texts=4)):  # the text that is cut is no answer
+        problem = part.load()
+        task, cuts = Retrieval(data=part), RetrievalAtCuts(data=part, cuts=(1, 10))
+        known = {text: n for n, text in enumerate(problem.documents)}
+
+        def embed(texts, role, known=known):
+            return np.eye(len(known), dtype=np.float32)[
+                [known[text] if role == "document" else 0 for text in texts]
+            ]
+
+        assert task.run(embed).metrics["recall@10"] == 0.5
+        assert cuts.run(embed).metrics["recall@10"] == 0.5
+        assert task.run(embed).metrics["ndcg@10"] == pytest.approx(1 / (1 + 1 / np.log2(3)))
+    recall = Recall(data=data, cutoffs=(2,))
+    assert (
+        recall.run(lambda texts, role: np.eye(3, dtype="f")[: len(texts)]).metrics["recall@2"]
+        == 0.5
+    )
+
+
+@pytest.mark.parametrize("name", ["corpus", "queries"])
+def test_rows_without_text_are_named(write, folder, name):
+    write("set/queries.jsonl", lines({"_id": "q1", "text": "red apple?"}))
+    (tmp := Path(folder) / "queries.jsonl.gz").unlink()
+    assert not tmp.exists() and RetrievalFolder(path=folder).load()
+    write(f"set/{name}.jsonl", lines({"_id": 1, "text": "x"}, {"_id": 2, "contents": "y"}))
+    with pytest.raises(
+        UsageError, match=f"{name}.jsonl: row 2 has no field text; its fields are _id"
+    ):
+        RetrievalFolder(path=folder).load()
+
+
 def test_retrieval_folder_that_is_none(folder, write, tmp_path):
     with pytest.raises(UsageError, match="no folder"):
         RetrievalFolder(path=str(tmp_path / "absent")).load()
@@ -197,7 +285,7 @@ def test_retrieval_folder_that_is_none(folder, write, tmp_path):
     with pytest.raises(UsageError, match="have the _id 1"):
         RetrievalFolder(path=folder).load()
     write("set/corpus.jsonl", lines({"text": "x"}))
-    with pytest.raises(UsageError, match="no _id"):
+    with pytest.raises(UsageError, match="no column _id"):
         RetrievalFolder(path=folder).load()
 
 
@@ -220,24 +308,24 @@ def test_manifest_gives_a_task_a_set(write, tmp_path):
     ]  # fmt: skip
     write("manifest.jsonl", lines(*rows))
     write("classification/e.tsv", "language\ttext\tlabel\nen\ta\t1\nde\tb\t1\n")
-    names = [task.name for task in folder_tasks(tmp_path)]
+    names = [task.name for task in folder_suite(tmp_path).tasks]
     assert names == [
         "sts-a", "retrieval-b", "pairs-d", "classification-e-de", "classification-e-en", "words-f"
     ]  # fmt: skip
-    assert [task.name for task in folder_tasks(tmp_path, families=("sts",))] == ["sts-a"]
+    assert [task.name for task in folder_suite(tmp_path, families=("sts",)).tasks] == ["sts-a"]
     with pytest.raises(UsageError, match="no family speech"):
-        folder_tasks(tmp_path, families=("speech",))
+        folder_suite(tmp_path, families=("speech",))
     with pytest.raises(UsageError, match="no set of clustering that gives a task"):
-        folder_tasks(tmp_path, families=("clustering",))
+        folder_suite(tmp_path, families=("clustering",))
     with pytest.raises(UsageError, match="no file or folder .*absent"):
-        folder_tasks(tmp_path / "absent")
+        folder_suite(tmp_path / "absent")
     write("manifest.jsonl", lines({"family": "sts"}))
     with pytest.raises(UsageError, match="row 1 has no path, columns"):
-        folder_tasks(tmp_path)
+        folder_suite(tmp_path)
 
 
 def test_real_sets_all_load(shared_data):
-    tasks = folder_tasks(shared_data)
+    tasks = folder_suite(shared_data).tasks
     assert len({task.name for task in tasks}) == len(tasks) >= 80
     for task in tasks:
         problem = task.data.load()
@@ -252,7 +340,7 @@ def test_real_sets_all_load(shared_data):
 
 def test_real_sets_order_models(shared_data, embed):
     wanted = ("sts-stsb-en", "pairs-mrpc", "retrieval-cranfield")
-    tasks = [task for task in folder_tasks(shared_data) if task.name in wanted]
+    tasks = [task for task in folder_suite(shared_data).tasks if task.name in wanted]
     results = evaluate(embed, tasks)
     assert results["sts-stsb-en"].metrics["spearman"] > 0.3
     assert results["pairs-mrpc"].metrics["ap"] > 0.7

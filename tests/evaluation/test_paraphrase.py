@@ -4,21 +4,20 @@ import numpy as np
 import pytest
 
 from jaxemb.config import UsageError, choices, fingerprint, from_json, to_json
-from jaxemb.evaluation.paraphrase import (
+from jaxemb.evaluation import (
     ClauseOrder,
     CommonSynonyms,
     InTurn,
     Paraphraser,
     Restyled,
-    RoundTrip,
     SynonymFile,
     SynonymSubstitution,
     Unchanged,
     edit_distance,
 )
+from jaxemb.evaluation.grammar.meanings import meanings, render, styles, understand
 from jaxemb.evaluation.paraphrase.clauses import forms
-from jaxemb.evaluation.paraphrase.grammar import meanings, render, styles, understand
-from jaxemb.evaluation.paraphrase.paraphrasers import generator, moved, starts_with_vowel
+from jaxemb.evaluation.paraphrase.paraphrasers import generator, starts_with_vowel
 
 TEXT = (
     "If the directory is missing, create an image of it. Computes the entire amount, for example "
@@ -27,7 +26,6 @@ TEXT = (
 )
 ALL = (
     SynonymSubstitution(),
-    RoundTrip(),
     ClauseOrder(),
     InTurn(paraphrasers=(ClauseOrder(), SynonymSubstitution(rate=0.5))),
 )
@@ -52,7 +50,6 @@ def test_every_paraphraser_is_among_the_choices():
         "clause_order",
         "in_turn",
         "restyled",
-        "round_trip",
         "synonym_substitution",
         "unchanged",
     }
@@ -137,37 +134,6 @@ def test_a_bad_file_of_synonyms_is_refused(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(UsageError, match="does not exist|cannot be read|holds 1 words"):
         SynonymFile(path=str(path)).alternatives()
-
-
-# --- the second language
-
-
-def test_the_second_language_has_one_word_for_synonyms_and_returns_the_rest():
-    trip = RoundTrip()
-    there = trip.there("Obtain 3 images, Zoë!")
-    assert there == trip.there("Fetch 3 pictures, Zoë!") and "images" not in there
-    returned = {trip.back(there, draw(seed)) for seed in range(60)}
-    assert returned == {
-        f"{verb} 3 {noun}, Zoë!"
-        for verb in ("Obtain", "Fetch", "Retrieve")
-        for noun in ("images", "pictures")
-    }
-    plain = "Nothing here is known: x_y, np.sum(a), 'quoted' – Straße."
-    assert trip(plain, draw()) == plain
-    assert trip("It contains x, e.g. y, for example z.", draw(3)).startswith("It ")
-
-
-def test_moving_letters_is_a_bijection():
-    text = "The quick brown fox, Jumps över 12 lazy dogs."
-    for shift in (0, 1, 7, 25, 26, 30):
-        assert moved(moved(text, shift), -shift) == text
-    assert moved(text, 26) == text
-
-
-def test_one_way_synonyms_are_not_taken_back():
-    returned = {RoundTrip()("It contains x.", draw(seed)) for seed in range(30)}
-    assert returned == {"It contains x.", "It holds x."}
-    assert {RoundTrip()("It holds x.", draw(seed)) for seed in range(30)} == {"It holds x."}
 
 
 def test_articles_follow_the_sound():
@@ -281,8 +247,7 @@ def test_a_generator_is_the_texts_own():
 
 @pytest.mark.parametrize("text", ["Retrıeve a pıcture.", "RETRİEVE it", "A pıcture of u\u017feful"])
 def test_letters_that_only_a_pattern_takes_for_others_stay(text):
-    for paraphraser in (SynonymSubstitution(), RoundTrip()):
-        assert isinstance(paraphraser(text, np.random.default_rng(0)), str)
+    assert isinstance(SynonymSubstitution()(text, np.random.default_rng(0)), str)
 
 
 def test_a_file_without_synonyms_is_refused(tmp_path):

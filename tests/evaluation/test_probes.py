@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.evaluation import (
     BigramShift,
+    Classification,
     CoordinationInversion,
     GradedProbe,
     Logistic,
@@ -19,7 +20,6 @@ from jaxemb.evaluation import (
     PairFile,
     PairProbe,
     Perceptron,
-    Probe,
     PyDocsGrades,
     PyDocsLabels,
     PyDocsLinks,
@@ -33,8 +33,9 @@ from jaxemb.evaluation import (
     evaluate,
     probing_tasks,
 )
-from jaxemb.evaluation.probes.classifiers import expected_grades, soft_targets
-from jaxemb.evaluation.probes.grammar import ADJECTIVES, NOUNS, VERBS, Grammar, past, third_person
+from jaxemb.evaluation.classifiers import expected_grades, soft_targets
+from jaxemb.evaluation.grammar.inflection import verb_forms
+from jaxemb.evaluation.grammar.structures import ADJECTIVES, NOUNS, VERBS, Grammar
 from jaxemb.evaluation.probes.sentences import PlainProse, Sentence, balanced
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -134,7 +135,7 @@ def test_random_vectors_and_random_labels_are_at_chance(data):
     chance = 1 / len(data.names)
     count = len(data.load().texts)
     near = 4 * np.sqrt(chance * (1 - chance) / count)
-    assert abs(Probe(data=data).run(random).metrics["accuracy"] - chance) < near
+    assert abs(Classification(data=data).run(random).metrics["accuracy"] - chance) < near
     problem = data.load()
     shuffled = np.random.default_rng().permutation(problem.train_labels)
     vectors = bag(problem.train_texts + problem.texts, "document")
@@ -148,7 +149,7 @@ def test_random_vectors_and_random_labels_are_at_chance(data):
 )
 @pytest.mark.parametrize("classifier", [Logistic(), Perceptron()], ids=["logistic", "perceptron"])
 def test_a_bag_of_words_cannot_tell_order(data, classifier):
-    accuracy = Probe(data=data, classifier=classifier).run(bag).metrics["accuracy"]
+    accuracy = Classification(data=data, classifier=classifier).run(bag).metrics["accuracy"]
     assert abs(accuracy - 1 / 2) < 2 / np.sqrt(len(data.load().texts))
 
 
@@ -157,14 +158,16 @@ def test_what_knows_the_property_solves_its_probe():
         n = lengths(texts)[:, None]
         return np.concatenate([random(texts, role), n == np.arange(20)], axis=1).astype(np.float32)
 
-    assert Probe(data=SentenceLength(bins=3, **REAL)).run(appended).metrics["accuracy"] == 1
-    content = Probe(data=WordContent(words=5, common=10, **REAL))
+    assert (
+        Classification(data=SentenceLength(bins=3, **REAL)).run(appended).metrics["accuracy"] == 1
+    )
+    content = Classification(data=WordContent(words=5, common=10, **REAL))
     assert content.run(bag).metrics["accuracy"] > 0.8 > content.run(random).metrics["accuracy"]
 
     def first_word(texts, role):
         return np.stack([word_vector(t.split()[0][-2:]) for t in texts])
 
-    tops = Probe(data=TopConstituents(train=600, texts=600, drawn=2500))
+    tops = Classification(data=TopConstituents(train=600, texts=600, drawn=2500))
     assert tops.run(first_word).metrics["accuracy"] > 0.5
 
 
@@ -211,13 +214,12 @@ def test_grammar_labels_can_be_checked_on_plain_clauses():
     known = {
         "the",
         *VERBS,
-        *map(past, VERBS),
-        *map(third_person, VERBS),
+        *(form for verb in VERBS for form in verb_forms(verb)[1:3]),
         *NOUNS,
         *(noun + "s" for noun in NOUNS),
     }
     checks = {
-        Tense: lambda w: w[2] in {past(verb) for verb in VERBS},
+        Tense: lambda w: w[2] in {verb_forms(verb)[2] for verb in VERBS},
         SubjectNumber: lambda w: w[1] not in NOUNS,
         ObjectNumber: lambda w: w[4] not in NOUNS,
     }
@@ -356,7 +358,7 @@ class HalfGrades(PyDocsLinks):
 
 
 def test_all_probes_run_together(docs):
-    labels = Probe(data=PyDocsLabels(source=docs))
+    labels = Classification(data=PyDocsLabels(source=docs))
     made = [p for p in probing_tasks(train=200, texts=200) if not hasattr(p.data, "drawn")]
     small = [
         dataclasses.replace(p, data=dataclasses.replace(p.data, drawn=1500))
@@ -366,7 +368,7 @@ def test_all_probes_run_together(docs):
     results = evaluate(bag, [labels, *made, *small])
     assert len(results) == 11
     for name, result in results.items():
-        assert list(result.metrics) == ["accuracy"], name
+        assert list(result.metrics) == ["accuracy", "macro_f1"], name
         assert len(np.unique(result.examples["cluster"])) > 10
 
 

@@ -27,7 +27,7 @@ from jaxemb.evaluation import (
 )
 from jaxemb.evaluation.problems import SummaryProblem
 from tests.evaluation.conftest import hashed_words
-from tests.evaluation.held import held, own
+from tests.evaluation.held import each_alone, held
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -288,7 +288,7 @@ def graded_sentences(path, least=4):
         references=[[one] for one, _ in chosen],
         summaries=[list(of) for _, of in chosen],
         gold=[list(of.values()) for _, of in chosen],
-        clusters=own(len(chosen)),
+        clusters=each_alone(len(chosen)),
     )
 
 

@@ -17,8 +17,6 @@ from jaxemb.evaluation import (
     PairTexts,
     PartnerRank,
     TextColumn,
-    Together,
-    WordPairFile,
     evaluate,
 )
 
@@ -31,10 +29,10 @@ def task(tmp_path):
     (tmp_path / "p.tsv").write_text(
         "word1\tword2\tscore\n" + "".join(f"{a}\t{b}\t{n}\n" for n, (a, b) in enumerate(PAIRS))
     )
-    (tmp_path / "w.tsv").write_text("text\n" + "".join(f"w{n}\n" for n in range(600)))
-    pairs = WordPairFile(path=str(tmp_path / "p.tsv"))
-    background = Together(parts=(PairTexts(pairs=pairs), TextColumn(path=str(tmp_path / "w.tsv"))))
-    return PartnerRank(data=pairs, background=background)
+    words = [*(text for pair in PAIRS for text in pair), *(f"w{n}" for n in range(600))]
+    (tmp_path / "w.tsv").write_text("text\n" + "".join(f"{word}\n" for word in words))
+    pairs = PairFile(path=str(tmp_path / "p.tsv"))
+    return PartnerRank(data=pairs, background=TextColumn(path=str(tmp_path / "w.tsv")))
 
 
 def model(width=4, offset=0.0, **known):
@@ -83,13 +81,13 @@ def test_ranks_are_a_double_loop_with_ties(task, prepare, nearness, near):
 
 
 def test_blocks_and_the_order_of_the_background_do_not_matter(task):
-    from jaxemb.evaluation.rank import own_places, ranks
+    from jaxemb.evaluation.rank import places_of_pairs, ranks
 
     embed = model(width=6)
     problem, texts = task.data.load(), task.background.load()
     sides = embed(problem.first, "query"), embed(problem.second, "query")
     for order in (texts, texts[::-1]):
-        own = own_places(problem, order)
+        own = places_of_pairs(problem, order)
         found = [
             ranks(*sides, embed(order, "query"), own, ByCosine(), block=n)[0] for n in (3, 256)
         ]
@@ -149,7 +147,7 @@ def test_other_splits_are_other_texts():
 
 def test_real_sentences_and_words(shared_data):
     sts = PairFile(path=str(shared_data / "sts/stsb-en.tsv.gz"))
-    men = WordPairFile(path=str(shared_data / "words/sim-men3k.tsv"))
+    men = PairFile(path=str(shared_data / "words/sim-men3k.tsv"))
 
     @functools.cache
     def letters(text):

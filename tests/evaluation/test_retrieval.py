@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from jaxemb.evaluation import PyDocsRetrieval, Retrieval
+from jaxemb.evaluation import PyDocsRetrieval, Retrieval, RetrievalAtCuts
 from jaxemb.evaluation.problems import RetrievalProblem
 from jaxemb.evaluation.retrieval import trec_metrics
+from tests.evaluation.held import held
 
 
 def by_hand(grades, ranking, k, depth):
@@ -38,16 +39,47 @@ def test_metrics_with_ties_and_grades_follow_their_definitions(k):
         relevant.append({document: int(draw.integers(1, 4)) for document in judged})
         # Few different scores: most documents are tied with others.
         rankings.append({document: float(draw.integers(0, 6)) for document in documents})
-    found = trec_metrics(relevant, rankings, k, 20)
+    names = (f"ndcg@{k}", f"mrr@{k}", f"recall@{k}", "recall@20")
+    found = trec_metrics(relevant, rankings, names)
     for query in range(60):
         for name, expected in by_hand(relevant[query], rankings[query], k, 20).items():
             assert found[name][query] == pytest.approx(expected, abs=1e-6), name
 
 
 def test_query_without_any_document_scores_nothing():
-    found = trec_metrics([{0: 1}, {1: 1}], [{0: 1.0}, {}], 10, 100)
+    found = trec_metrics([{0: 1}, {1: 1}], [{0: 1.0}, {}], ("ndcg@10", "recall@100"))
     assert found["ndcg@10"].tolist() == [1, 0]
     assert found["recall@100"].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("depth", [1, 100, 149, 150, 1000])
+@pytest.mark.parametrize("relevant", [149, 0])
+def test_the_ranking_ends_among_equal_scores_as_the_metric_orders_them(depth, relevant):
+    """The higher number first: a cut by another rule would make the score depend on the depth."""
+    texts = [f"d{n}" for n in range(150)]
+    problem = RetrievalProblem(["q"], texts, [{relevant: 1}], np.zeros(1, np.int32))
+
+    class Equal:
+        """A searcher without an opinion."""
+
+        def index(self, documents):
+            return self
+
+        def search(self, queries, k):
+            best = np.arange(min(k, 150))
+            return best[None], np.ones((1, len(best)))
+
+    for task in (
+        Retrieval(data=held(problem), depth=depth, k=1),
+        RetrievalAtCuts(data=held(problem), cuts=(1, depth)),
+    ):
+        results = (
+            task.run(lambda t, role: np.ones((len(t), 4), np.float32)),
+            task.score_run(Equal()),
+        )
+        for result in results:
+            assert result.metrics["ndcg@1"] == result.metrics["mrr@1"] == (relevant == 149)
+            assert result.metrics[f"recall@{depth}"] == (relevant == 149 or depth >= 150)
 
 
 def test_own_document_is_taken_out_before_the_cut():

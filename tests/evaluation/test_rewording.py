@@ -10,25 +10,26 @@ from jaxemb.evaluation import (
     STS,
     AnswerRank,
     At,
-    AtLeast,
     Classification,
     Clustering,
+    Judge,
     MeaningRetrieval,
     PairClassification,
     PairClassificationBySimilarity,
     Paraphrased,
+    Paraphraser,
     Prompted,
     PyDocsGrades,
     PyDocsLabels,
     PyDocsLinks,
     PyDocsRetrieval,
+    Restyled,
     Retrieval,
     SubsetClustering,
-    WordOverlap,
+    Unchanged,
     evaluate,
 )
-from jaxemb.evaluation.paraphrase import Paraphraser, Restyled, Unchanged
-from jaxemb.evaluation.paraphrase.grammar import understand
+from jaxemb.evaluation.grammar.meanings import understand
 from jaxemb.retrieval import BM25
 from jaxemb.statistics import level
 from jaxemb.statistics.metrics import STATISTICS, spearman, statistic_of
@@ -44,6 +45,15 @@ class Noisy(Paraphraser):
 
     def __call__(self, text, draw):
         return f"{text} noise{draw.integers(1000)}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SharedWords(Judge):
+    """5 times the share of words that both texts have, over those that either has."""
+
+    def __call__(self, first, second):
+        pairs = [(set(a.split()), set(b.split())) for a, b in zip(first, second, strict=True)]
+        return np.array([5 * len(a & b) / len(a | b) for a, b in pairs])
 
 
 @pytest.fixture
@@ -69,7 +79,7 @@ def test_identity_changes_no_score_of_any_task(tasks, embed):
         for name, value in whole.metrics.items():
             assert result.metrics[f"{name}.mean"] == pytest.approx(value)
             assert result.metrics[f"{name}.drop"] == result.metrics[f"{name}.spread"] == 0
-        assert result.metrics["edit_distance"] == result.metrics["rejected"] == 0
+        assert result.metrics["edit_distance"] == 0
         assert result.metrics["unchanged"] == 1
         np.testing.assert_array_equal(result.examples["cluster"], whole.examples["cluster"])
 
@@ -200,34 +210,18 @@ def test_prompts_are_runs_by_role(tasks, embed):
     assert empty.metrics["ndcg@10.drop"] == empty.metrics["range"] == 0
 
 
-# --- gates and what is described
+# --- what is described
 
 
-def test_a_gate_asks_again_and_keeps_the_original_in_the_end():
-    asked = []
-
-    def propose(text, attempt):
-        asked.append((text, attempt))
-        return {"a": f"a {attempt}", "b": "entirely other"}[text]
-
-    gate = AtLeast(judge=WordOverlap(), least=3.0, attempts=3)
-    assert gate(["a", "b"], propose) == (["a 0", "b"], 1)
-    assert asked == [("a", 0), ("b", 0), ("b", 1), ("b", 2)]
-
-
-def test_rejections_are_counted_and_attempts_differ(tasks, embed):
-    closed = AtLeast(judge=WordOverlap(), least=5.0)
-    task = Paraphrased(
-        inner=tasks[1], paraphraser=Noisy(), gate=closed, judge=WordOverlap(), runs=2
+def test_paraphrases_are_described_beside_the_scores(tasks, embed):
+    task = Paraphrased(inner=tasks[1], paraphraser=Noisy(), judge=SharedWords(), runs=2)
+    noisy, still = (
+        dataclasses.replace(task, paraphraser=part).run(embed).metrics
+        for part in (Noisy(), Unchanged())
     )
-    metrics = task.run(embed).metrics
-    assert metrics["rejected"] == metrics["unchanged"] == 1 and metrics["spearman.drop"] == 0
-    assert metrics["similarity"] == 5
-    free = (
-        dataclasses.replace(task, gate=AtLeast(judge=WordOverlap(), least=0.0)).run(embed).metrics
-    )
-    assert free["rejected"] == free["unchanged"] == 0 and 3 < free["similarity"] < 5
-    assert 0 < free["edit_distance"] < 1
+    assert still["unchanged"] == 1 and still["similarity"] == 5 and still["edit_distance"] == 0
+    assert noisy["unchanged"] == 0 and 3 < noisy["similarity"] < 5
+    assert 0 < noisy["edit_distance"] < 1
 
 
 def test_a_run_that_fails_fails_the_task(tasks):
@@ -276,7 +270,7 @@ def test_empty_settings_are_refused(changes):
 
 
 def test_json_split_and_fingerprint(tasks):
-    task = Paraphrased(inner=tasks[0], judge=WordOverlap(), gate=AtLeast(judge=WordOverlap()))
+    task = Paraphrased(inner=tasks[0], judge=SharedWords())
     assert from_json(to_json(task)) == task
     assert task.fingerprint() == tasks[0].fingerprint()
     assert task.on("dev") == dataclasses.replace(task, inner=tasks[0].on("dev"))

@@ -14,9 +14,8 @@ from jaxemb.evaluation import (
     RerankingFile,
     Retrieval,
     RetrievalData,
-    SampledLabels,
-    SampledPairs,
-    SampledRetrieval,
+    Sampled,
+    SummaryFile,
     TaggedFile,
     evaluate,
     sampled,
@@ -89,26 +88,26 @@ def test_pairs_keep_what_belongs_together():
     gold = dict(
         zip(whole.first, zip(whole.second, whole.gold, whole.clusters, strict=True), strict=True)
     )
-    part = SampledPairs(inner=DrawnPairs(), texts=200).load()
+    part = Sampled(inner=DrawnPairs(), texts=200).load()
     assert len(part.first) == len(part.gold) == 100
     for row in zip(part.first, part.second, part.gold, part.clusters, strict=True):
         assert gold[row[0]] == row[1:]
-    assert SampledPairs(inner=DrawnPairs()).load().first != whole.first
-    assert SampledPairs(inner=DrawnPairs(), texts=1400).load().first == whole.first
+    assert Sampled(inner=DrawnPairs()).load().first != whole.first
+    assert Sampled(inner=DrawnPairs(), texts=1400).load().first == whole.first
 
 
 def test_the_part_is_the_same_in_any_order():
     """Also where a model, a process or a row's place differs: the texts decide."""
-    one = SampledPairs(inner=DrawnPairs(), texts=200).load()
-    other = SampledPairs(inner=DrawnPairs(shuffled=4), texts=200).load()
+    one = Sampled(inner=DrawnPairs(), texts=200).load()
+    other = Sampled(inner=DrawnPairs(shuffled=4), texts=200).load()
     assert set(one.first) == set(other.first) and one.first != other.first
-    labels = [SampledLabels(inner=DrawnLabels(shuffled=n), texts=200).load() for n in (0, 5)]
+    labels = [Sampled(inner=DrawnLabels(shuffled=n), texts=200).load() for n in (0, 5)]
     assert set(labels[0].texts) == set(labels[1].texts)
 
 
 def test_labels_keep_their_shares():
     whole = DrawnLabels().load()
-    part = SampledLabels(inner=DrawnLabels(), texts=400).load()
+    part = Sampled(inner=DrawnLabels(), texts=400).load()
     assert len(part.train_texts) <= 200 and len(part.texts) <= 200
     assert len(part.train_texts) + len(part.texts) > 390
     label = dict(zip(whole.texts, whole.labels.tolist(), strict=True))
@@ -120,15 +119,15 @@ def test_labels_keep_their_shares():
 
 
 def test_labels_of_a_set_without_a_part_to_fit_on():
-    part = SampledLabels(inner=DrawnLabels(train=0), texts=400).load()
+    part = Sampled(inner=DrawnLabels(train=0), texts=400).load()
     assert (len(part.train_texts), len(part.texts)) == (0, 400)
-    small = SampledLabels(inner=DrawnLabels(train=30), texts=400).load()
+    small = Sampled(inner=DrawnLabels(train=30), texts=400).load()
     assert len(small.train_texts) <= 30 and 365 <= len(small.texts) <= 370
 
 
 def test_every_query_that_is_kept_keeps_all_its_answers():
     inner = DrawnRetrieval()
-    whole, part = inner.load(), SampledRetrieval(inner=inner, texts=500).load()
+    whole, part = inner.load(), Sampled(inner=inner, texts=500).load()
     assert len(part.queries) + len(part.documents) == 500
     assert 60 <= len(part.queries) <= 125
     for query, answers, cluster, out in zip(
@@ -145,7 +144,7 @@ def test_every_query_that_is_kept_keeps_all_its_answers():
 
 
 def test_an_oracle_still_scores_one():
-    data = SampledRetrieval(inner=DrawnRetrieval(), texts=300)
+    data = Sampled(inner=DrawnRetrieval(), texts=300)
     problem = data.load()
     place = {text: n for n, text in enumerate(problem.documents)}
 
@@ -167,24 +166,24 @@ def test_an_oracle_still_scores_one():
 
 def test_a_query_with_too_many_answers_is_passed_over():
     with pytest.raises(UsageError, match="no query of this set fits into 4 texts"):
-        SampledRetrieval(inner=DrawnRetrieval(least=4), texts=4).load()
+        Sampled(inner=DrawnRetrieval(least=4), texts=4).load()
 
 
 def test_a_small_set_stays_whole():
-    data = SampledRetrieval(inner=DrawnRetrieval(), texts=4000)
+    data = Sampled(inner=DrawnRetrieval(), texts=4000)
     assert data.load().queries == DrawnRetrieval().load().queries
 
 
-def test_the_wrapper_is_found_by_the_slot(tmp_path):
+def test_what_cannot_be_cut_is_refused(tmp_path):
     path = tmp_path / "a.tsv"
     path.write_text("split\ttext1\ttext2\tscore\ndev\ta\tb\t1\ntest\tc\td\t2\n")
     data = sampled(PairFile(path=str(path)), 100)
-    assert isinstance(data, SampledPairs) and from_json(to_json(data)) == data
+    assert isinstance(data, Sampled) and from_json(to_json(data)) == data
     assert data.on("dev").load().first == ["a"]
     assert data.fingerprint() != data.inner.fingerprint() != data.on("dev").inner.fingerprint()
     assert sampled(data.inner, None) is data.inner
-    with pytest.raises(UsageError, match="no way to take a part of Drawn"):
-        sampled(Drawn(), 100)
+    with pytest.raises(UsageError, match="no way to take a part of SummaryFile"):
+        sampled(SummaryFile(path="s.jsonl"), 100)
 
 
 def test_translations_stay_together(tmp_path):

@@ -86,7 +86,7 @@ def test_summaries_need_a_grade_each(write):
     assert problem.gold == [[1.0, 0.5]]
     with pytest.raises(UsageError, match="2 summaries and 1 grades"):
         SummaryFile(path=write("y.jsonl", json.dumps({**row, "relevance": [1]}))).load()
-    with pytest.raises(UsageError, match="no list human_summaries"):
+    with pytest.raises(UsageError, match="human_summaries must be a list, not an empty one"):
         SummaryFile(path=write("z.jsonl", json.dumps({**row, "human_summaries": []}))).load()
 
 

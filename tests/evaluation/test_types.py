@@ -31,7 +31,7 @@ from tests.evaluation.drawn import (
     retrieval,
     summaries,
 )
-from tests.evaluation.held import held, looked_up, numbered, own
+from tests.evaluation.held import each_alone, held, looked_up, numbered
 
 NEW = (
     BitextMining, BootstrapClustering, FewShotClassification, MultiLabelClassification,
@@ -139,7 +139,7 @@ def test_random_vectors_score_chance(draw):
         assert found["v_measure"] < 0.02
 
     gold = (draw.random(1000) < 0.3).astype(float)
-    rated = PairProblem(numbered(0, 1000), numbered(1000, 1000), gold, own(1000))
+    rated = PairProblem(numbered(0, 1000), numbered(1000, 1000), gold, each_alone(1000))
     metrics = PairClassificationBySimilarity(data=held(rated)).run(embed).metrics
     for kind in ("cosine", "dot", "euclidean", "manhattan"):
         assert metrics[f"{kind}_ap"] == pytest.approx(gold.mean(), abs=0.12)
@@ -157,7 +157,7 @@ def test_random_rankings_score_their_expectation(draw):
         dict.fromkeys(draw.permutation(documents)[:answers].tolist(), 1) for _ in range(400)
     ]
     problem = RetrievalProblem(
-        numbered(0, queries), numbered(queries, documents), relevant, own(queries)
+        numbered(0, queries), numbered(queries, documents), relevant, each_alone(queries)
     )
     discounts = 1 / np.log2(np.arange(2, 12))
     expected = answers / documents * discounts.sum() / discounts[:answers].sum()

@@ -51,6 +51,14 @@ def test_search_is_a_stable_sort_of_the_scores():
             np.testing.assert_array_equal(ids[row], expected)
 
 
+def test_letters_keep_their_marks_in_every_script():
+    """To `re` a vowel sign is no letter: words of Hindi would fall to pieces that all share."""
+    documents = ["मेला", "माला माली मूल मूली मिल", "पानी"]
+    assert words(" ".join(documents)) == " ".join(documents).split()
+    assert BM25().index(documents).search(["मेला"], 1)[0].tolist() == [[0]]
+    assert words("Cafe\u0301 สวัสดี، a_b") == ["cafe\u0301", "สวัสดี", "a", "b"]
+
+
 def test_documents_without_words_are_refused():
     with pytest.raises(UsageError, match="none in the 2 documents"):
         BM25().index(["", "..."])

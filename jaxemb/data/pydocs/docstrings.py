@@ -3,6 +3,8 @@
 import inspect
 import re
 
+from jaxemb.text.sentences import boundary
+
 # A longer first paragraph is cut after its first sentence.
 _LONGEST_SUMMARY = 200
 
@@ -11,7 +13,7 @@ _HYPERLINK = re.compile(r"`([^`<]+?)\s*<[^`>]+>`__?")
 _TITLED = re.compile(r"^(.*?)\s*<([^>]+)>$", re.DOTALL)
 _RULE = re.compile(r"^[\W_]{3,}$")  # under headings, around tables
 _PROMPT = re.compile(r"^\s*(?:>>>|\.\.\.|In \[\d+\]:)\s?")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"'(\[<*])")
+_SENTENCE = boundary(opening="A-Z`\"'(\\[<*")
 _SEE_ALSO = re.compile(
     r"^See also\n[-=]{3,}\n(.*?)(?=^\S[^\n]*\n[-=]{3,}$|\Z)",
     re.DOTALL | re.MULTILINE | re.IGNORECASE,

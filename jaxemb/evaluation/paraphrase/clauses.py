@@ -3,10 +3,11 @@
 import functools
 import re
 
-from jaxemb.evaluation.paraphrase.lexicon import plural
+from jaxemb.evaluation.grammar.inflection import plural
+from jaxemb.text.sentences import boundary
 
 # Between sentences: their boundaries are kept, so that joining the pieces gives the text.
-SENTENCES = re.compile(r"((?<=[.!?])\s+(?=[A-Z])|\n+)")
+SENTENCES = re.compile(rf"({boundary(opening='A-Z').pattern}|\n+)")
 _LEADING = "If|When|Whenever|Unless|Because|Although|Once"
 _FIRST = re.compile(rf"({_LEADING}) ([^,;:.()]+), (?:then )?([^;:()]+)\.")
 _LAST = re.compile(rf"([^,;:()]+?) ({_LEADING.lower()}) ([^,;:()]+)\.")
@@ -70,14 +71,14 @@ def addressed(sentence: str) -> list[str]:
     if first not in known:
         return []
 
-    def told(form: int) -> str:
+    def in_form(form: int) -> str:
         def fit(joined: re.Match) -> str:
             verb = known.get(joined[2].capitalize())
             return joined[0] if verb is None else f"{joined[1]} {verb[form]}"
 
         return f"{known[first][form]} {_AND_VERB.sub(fit, rest)}"
 
-    base, third = told(0), told(1)
+    base, third = in_form(0), in_form(1)
     forms = (base[0].upper() + base[1:], third[0].upper() + third[1:], f"This {third}")
     return [form for form in forms if form != sentence]
 

@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -76,57 +76,6 @@ class SynonymSubstitution(Paraphraser):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RoundTrip(Paraphraser):
-    """Translates into a second language and back: words of one meaning are one word there.
-
-    Every word outside the lexicon has exactly one word in the second language and back, its letters
-    moved along the alphabet; a set of synonyms shares one. On the way back that one gives any of the
-    set, the first word too. `there` and `back` are the two halves; `back` sees nothing of the text
-    but its translation.
-
-    Example:
-        >>> trip = RoundTrip()
-        >>> trip.there("Computes a sum.") == trip.there("Calculates a sum.")
-        True
-        >>> trip.back(trip.there("Read it."), np.random.default_rng(0))
-        'Read it.'
-    """
-
-    lexicon: Lexicon = dataclasses.field(default_factory=CommonSynonyms)
-    shift: int = 7
-
-    def __call__(self, text: str, draw: np.random.Generator) -> str:
-        # A text that has the mark of shared words already would not come back as it was.
-        return text if SHARED in text else self.back(self.there(text), draw)
-
-    def there(self, text: str) -> str:
-        """The text in the second language."""
-        known = self.lexicon.alternatives()
-
-        def shared(phrase: str) -> str:
-            word = phrase.lower()
-            first = min(
-                word, *(other for other in known[word] if word in known.get(other, ())), word
-            )
-            return with_capital(first.replace(" ", JOINED), like=phrase) + SHARED
-
-        # The article is that of whatever word comes back: the language has but one.
-        return moved(substituted(text, self.lexicon, shared, articles=False), self.shift)
-
-    def back(self, text: str, draw: np.random.Generator) -> str:
-        """One of the texts that translate so."""
-        known = self.lexicon.alternatives()
-
-        def one(match: re.Match) -> str:
-            phrase = match["phrase"].replace(JOINED, " ")
-            members = (phrase.lower(), *known.get(phrase.lower(), ()))
-            return with_capital(members[draw.integers(len(members))], like=phrase)
-
-        pattern = re.compile(rf"(?P<phrase>[\w.'{JOINED}-]+){SHARED}")
-        return _fit_articles(moved(text, -self.shift), pattern, one)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class ClauseOrder(Paraphraser):
     """Moves clauses and turns the form of address: the words stay, the structure does not.
 
@@ -175,8 +124,6 @@ class InTurn(Paraphraser):
 
 # --- words
 
-# Private-use characters: one joins the words of a phrase, one marks a word that several share.
-JOINED, SHARED = "\ue000", "\ue001"
 # Not after a part of an identifier, path or quotation, nor before one or before a call.
 _BEFORE, _AFTER = r"(?<![\w.`'\"/_@<-])", r"(?![\w`'\"/_(<>=-]|\.\w)"
 _ARTICLE = re.compile(r"\b([Aa])n?(\s+)$")
@@ -190,9 +137,7 @@ def _pattern(lexicon: Lexicon) -> re.Pattern:
     return re.compile(f"{_BEFORE}(?P<phrase>{'|'.join(map(re.escape, phrases))}){_AFTER}", re.I)
 
 
-def substituted(
-    text: str, lexicon: Lexicon, other: Callable[[str], str], *, articles: bool = True
-) -> str:
+def substituted(text: str, lexicon: Lexicon, other: Callable[[str], str]) -> str:
     """The text with `other(phrase)` for every phrase of the lexicon; all-capitals are left alone."""
     known = lexicon.alternatives()
 
@@ -202,12 +147,10 @@ def substituted(
         is_other = phrase.lower() not in known
         return phrase if is_other or len(phrase) > 1 and phrase.isupper() else other(phrase)
 
-    if articles:
-        return _fit_articles(text, _pattern(lexicon), one)
-    return _pattern(lexicon).sub(one, text)
+    return _with_articles(text, _pattern(lexicon), one)
 
 
-def _fit_articles(text: str, pattern: re.Pattern, one: Callable[[re.Match], str]) -> str:
+def _with_articles(text: str, pattern: re.Pattern, one: Callable[[re.Match], str]) -> str:
     """Substitutes, and makes an article that stands before a changed word agree with it."""
     found, at = "", 0
     for match in pattern.finditer(text):
@@ -241,13 +184,24 @@ def with_capital(word: str, *, like: str) -> str:
     return word[:1].upper() + word[1:] if like[:1].isupper() else word
 
 
-def moved(text: str, shift: int) -> str:
-    """Every ASCII letter moved along the alphabet, round its end: `moved(moved(x, n), -n) == x`.
+def edit_distance(first: Sequence, second: Sequence) -> float:
+    """Levenshtein distance over the longer length: 0 for equal sequences, 1 for nothing in common.
+
+    The fewest insertions, deletions and replacements of one element that turn one into the other.
 
     Example:
-        >>> moved("Zip", 1)
-        'Ajq'
+        >>> edit_distance("kitten", "sitting")
+        0.428...
     """
-    lower = "abcdefghijklmnopqrstuvwxyz"
-    turned = lower[shift % 26 :] + lower[: shift % 26]
-    return text.translate(str.maketrans(lower + lower.upper(), turned + turned.upper()))
+    longest = max(len(first), len(second))
+    if longest == 0:
+        return 0.0
+    names = {element: number for number, element in enumerate({*first, *second})}
+    a, b = (np.array([names[element] for element in side], np.int64) for side in (first, second))
+    steps = np.arange(len(b) + 1)
+    row = steps
+    for count, element in enumerate(a, start=1):
+        best = np.minimum(row[1:] + 1, row[:-1] + (b != element))
+        # Insertions run along the row: a running minimum of what is left after their cost.
+        row = np.minimum.accumulate(np.concatenate([[count], best]) - steps) + steps
+    return float(row[-1]) / longest

@@ -3,7 +3,7 @@
 import abc
 import functools
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,7 +12,8 @@ import numpy as np
 
 from jaxemb.config import Part, UsageError, fingerprint
 from jaxemb.data import PyDocs, Source
-from jaxemb.evaluation.problems import LabelData, LabelProblem, cluster_numbers
+from jaxemb.evaluation.problems import LabelData, LabelProblem, cluster_numbers, kept
+from jaxemb.text.sentences import boundary
 
 
 class Sentence(NamedTuple):
@@ -63,7 +64,7 @@ class PlainProse(Sentences):
         return fingerprint(self, self.source.fingerprint())
 
 
-_ENDS = re.compile(r"(?<=\.)\s+(?=[A-Z])")
+_ENDS = boundary(".", "A-Z")
 _PLAIN = re.compile(r"[A-Z][A-Za-z'’-]*(?: [A-Za-z'’-]+)+\.")
 
 
@@ -106,8 +107,20 @@ class GeneratedLabels(LabelData, abc.ABC):
     def examples(self, split: str, draw: np.random.Generator) -> Sequence[Example]:
         """All examples that the split's sentences give, each sentence at most once."""
 
+    @kept
     def load(self) -> LabelProblem:
-        return _generated(self)
+        train, test = (
+            _drawn(self, split, count)
+            for split, count in (("train", self.train), (self.split, self.texts))
+        )
+        return LabelProblem(
+            train_texts=[" ".join(example.sentence.words) for example in train],
+            train_labels=np.array([example.label for example in train], np.int32),
+            texts=[" ".join(example.sentence.words) for example in test],
+            labels=np.array([example.label for example in test], np.int32),
+            clusters=cluster_numbers([example.sentence.cluster for example in test]),
+            names=self.names,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,25 +128,6 @@ class SentenceLabels(GeneratedLabels):
     """Base of probes made from real sentences."""
 
     sentences: Sentences = field(default_factory=PlainProse)
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.sentences.fingerprint())
-
-
-@functools.lru_cache(maxsize=32)
-def _generated(data: GeneratedLabels) -> LabelProblem:
-    train, test = (
-        _drawn(data, split, count)
-        for split, count in (("train", data.train), (data.split, data.texts))
-    )
-    return LabelProblem(
-        train_texts=[" ".join(example.sentence.words) for example in train],
-        train_labels=np.array([example.label for example in train], np.int32),
-        texts=[" ".join(example.sentence.words) for example in test],
-        labels=np.array([example.label for example in test], np.int32),
-        clusters=cluster_numbers([example.sentence.cluster for example in test]),
-        names=data.names,
-    )
 
 
 def _drawn(data: GeneratedLabels, split: str, count: int) -> list[Example]:
@@ -181,20 +175,15 @@ def half_changed(
     changed = [(sentence, change(sentence.words)) for sentence in sentences]
     able = [(sentence, words) for sentence, words in changed if words is not None]
     order = sorted(draw.permutation(len(able)).tolist(), key=lambda n: len(able[n][0].words))
-    found, first = [], int(draw.integers(2))
-    for turn, place in enumerate(order):
-        sentence, words = able[place]
-        label = (turn + first) % 2
-        found.append(
-            Example(sentence._replace(words=words) if label else sentence, label, len(words))
-        )
-    return found
+    first = int(draw.integers(2))
+    labelled = ((*able[place], (turn + first) % 2) for turn, place in enumerate(order))
+    return [
+        Example(sentence._replace(words=words) if label else sentence, label, len(words))
+        for sentence, words, label in labelled
+    ]
 
 
 def frequencies(sentences: Sequence[Sentence]) -> dict[str, int]:
     """How often every word occurs, the most frequent first, ties by the alphabet."""
-    counts: dict[str, int] = defaultdict(int)
-    for sentence in sentences:
-        for word in sentence.words:
-            counts[word] += 1
+    counts = Counter(word for sentence in sentences for word in sentence.words)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

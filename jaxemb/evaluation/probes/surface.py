@@ -4,6 +4,7 @@ import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -114,9 +115,7 @@ class BigramShift(SentenceLabels):
     Reference: Conneau et al., arXiv:1805.01070 (BShift).
     """
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return ("original", "swapped")
+    names: ClassVar[tuple[str, ...]] = ("original", "swapped")
 
     def examples(self, split: str, draw: np.random.Generator) -> Sequence[Example]:
         def swapped(words: Words) -> Words | None:
@@ -138,11 +137,8 @@ class CoordinationInversion(SentenceLabels):
     Reference: Conneau et al., arXiv:1805.01070 (CoordInv).
     """
 
+    names: ClassVar[tuple[str, ...]] = ("original", "inverted")
     least: int = 2
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return ("original", "inverted")
 
     def examples(self, split: str, draw: np.random.Generator) -> Sequence[Example]:
         def inverted(words: Words) -> Words | None:
@@ -165,12 +161,9 @@ class OddManOut(SentenceLabels):
     Reference: Conneau et al., arXiv:1805.01070 (SOMO).
     """
 
+    names: ClassVar[tuple[str, ...]] = ("original", "replaced")
     common: int = 50
     near: int = 20
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return ("original", "replaced")
 
     def examples(self, split: str, draw: np.random.Generator) -> Sequence[Example]:
         ranked = list(frequencies(self.sentences.load("train")))[self.common :]

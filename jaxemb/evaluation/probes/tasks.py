@@ -1,51 +1,34 @@
-"""Probes: what can be read off frozen vectors of one text, or of two?"""
+"""The ten probes of sentences, and probes of pairs: what can be read off two frozen vectors?"""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from jaxemb.config import UsageError, fingerprint
+from jaxemb.config import UsageError, fingerprint, snake_case
 from jaxemb.evaluation.base import Task
-from jaxemb.evaluation.classification import judge_classes
-from jaxemb.evaluation.probes.classifiers import Classifier, Logistic, expected_grades
-from jaxemb.evaluation.problems import LabelData, PairData, PairProblem
-from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLabels, PyDocsLinks
+from jaxemb.evaluation.classification import Classification, judge_classes
+from jaxemb.evaluation.classifiers import Classifier, Logistic, expected_grades
+from jaxemb.evaluation.grammar.structures import (
+    ObjectNumber,
+    SubjectNumber,
+    Tense,
+    TopConstituents,
+    TreeDepth,
+)
+from jaxemb.evaluation.probes.surface import (
+    BigramShift,
+    CoordinationInversion,
+    OddManOut,
+    SentenceLength,
+    WordContent,
+)
+from jaxemb.evaluation.problems import PairData, PairProblem
+from jaxemb.evaluation.pydocs import PyDocsGrades, PyDocsLinks
 from jaxemb.statistics.result import Result
 from jaxemb.statistics.similarities import unit_rows
 from jaxemb.vectors.cache import Embed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Probe(Task):
-    """A classifier on frozen vectors of single texts, fitted on the training part.
-
-    As `Classification`, with the classifier a slot. Metric: `accuracy`. Records: `accuracy`,
-    `assignment`, `label`.
-
-    Reference: Conneau et al., What you can cram into a single vector, arXiv:1805.01070.
-
-    Example:
-        >>> from jaxemb.evaluation import BigramShift, Perceptron
-        >>> Probe(name="bigram_shift", data=BigramShift(), classifier=Perceptron()).metrics
-        ('accuracy',)
-    """
-
-    name: str = "probe"
-    data: LabelData = field(default_factory=PyDocsLabels)
-    role: str = "document"
-    classifier: Classifier = field(default_factory=Logistic)
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy",)
-
-    def run(self, embed: Embed) -> Result:
-        problem = self.data.load()
-        vectors = embed(problem.train_texts + problem.texts, self.role)
-        train, test = np.split(vectors, [len(problem.train_texts)])
-        predicted = self.classifier.predict(train, problem.train_labels, test)
-        return judge_classes(self, predicted, problem.labels, problem.clusters)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,16 +48,13 @@ class PairProbe(Task):
         ('train', 'test')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
     name: str = "pair_probe"
     train: PairData = field(default_factory=lambda: PyDocsLinks(split="train"))
     data: PairData = field(default_factory=PyDocsLinks)
     role: str = "query"
     classifier: Classifier = field(default_factory=Logistic)
     sides: bool = False
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy",)
 
     def run(self, embed: Embed) -> Result:
         parts = self.train.load(), self.data.load()
@@ -101,15 +81,12 @@ class GradedProbe(Task):
         ('spearman', 'pearson')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("spearman", "pearson")
     name: str = "graded_probe"
     train: PairData = field(default_factory=lambda: PyDocsGrades(split="train"))
     data: PairData = field(default_factory=PyDocsGrades)
     role: str = "query"
     penalty: float = 10.0
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("spearman", "pearson")
 
     def run(self, embed: Embed) -> Result:
         parts = self.train.load(), self.data.load()
@@ -133,6 +110,32 @@ def pair_features(
 def _classes(pairs: PairProblem, name: str) -> Int32[np.ndarray, " pairs"]:
     if np.any(pairs.gold % 1):
         raise UsageError(
-            f"task {name} needs whole gold values, one a class; GradedProbe reads grades"
+            f"task {name} needs whole gold values, one per class; GradedProbe reads grades"
         )
     return pairs.gold.astype(np.int32)
+
+
+GENERATORS = (
+    SentenceLength, WordContent, TreeDepth, TopConstituents, BigramShift, Tense, SubjectNumber,
+    ObjectNumber, OddManOut, CoordinationInversion,
+)  # fmt: skip
+
+
+def probing_tasks(
+    *, train: int = 3000, texts: int = 1500, classifier: Classifier | None = None
+) -> tuple[Classification, ...]:
+    """A probe for each of ten properties, named for it; five on real sentences, five on a grammar's.
+
+    Reference: Conneau et al., What you can cram into a single vector, arXiv:1805.01070.
+
+    Example:
+        >>> [task.name for task in probing_tasks()][:3]
+        ['sentence_length', 'word_content', 'tree_depth']
+    """
+    classifier = classifier or Logistic()
+    return tuple(
+        Classification(
+            name=snake_case(make), data=make(train=train, texts=texts), classifier=classifier
+        )
+        for make in GENERATORS
+    )

@@ -3,17 +3,17 @@
 import abc
 import itertools
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int, Int32
 
 from jaxemb.config import Part
 from jaxemb.evaluation.base import Task
+from jaxemb.evaluation.words.conventions import Counted, Spelling, Unknown, has_vector, spelled
 from jaxemb.evaluation.words.problems import AnalogyData, AnalogyProblem
-from jaxemb.evaluation.words.spelling import Spelling, spelled
-from jaxemb.evaluation.words.unknown import Counted, Unknown, has_vector
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import ROUNDING, unit_rows
+from jaxemb.statistics.similarities import at_least_as_high, unit_rows
 from jaxemb.vectors.cache import Embed
 
 Cosines = Float32[np.ndarray, "questions candidates"]
@@ -83,16 +83,13 @@ class Analogy(Task):
         ('accuracy', 'macro_accuracy', 'mrr')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_accuracy", "mrr")
     name: str = "analogy"
     data: AnalogyData
     role: str = "query"
     rule: AnalogyRule = field(default_factory=ThreeCosAdd)
     spelling: tuple[Spelling, ...] = ()
     unknown: Unknown = field(default_factory=Counted)
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "macro_accuracy", "mrr")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
@@ -106,14 +103,6 @@ class Analogy(Task):
         known = has_vector(vectors)
         kept = self.unknown.kept(known[questions].all(axis=1))
         places = answer_places(vectors, known, questions[kept], self.rule)
-        return self._judge(problem, places, kept)
-
-    def _judge(
-        self,
-        problem: AnalogyProblem,
-        places: Int32[np.ndarray, " kept"],
-        kept: Bool[np.ndarray, " questions"],
-    ) -> Result:
         records = {
             "accuracy": (places == 1).astype(np.float64),
             "mrr": np.where(places > 0, 1 / np.maximum(places, 1), 0.0),
@@ -157,8 +146,8 @@ def _places(
 ) -> Int[np.ndarray, " questions"]:
     scores = np.where(known, scores, -np.inf)
     np.put_along_axis(scores, questions[:, :3], -np.inf, axis=1)
-    answer = np.take_along_axis(scores, questions[:, 3:], axis=1)
-    return np.maximum(1, (scores >= answer - ROUNDING).sum(axis=1))
+    answers = scores[np.arange(len(scores)), questions[:, 3]]
+    return np.maximum(1, at_least_as_high(scores, answers)[1])
 
 
 def _clusters(problem: AnalogyProblem) -> Int32[np.ndarray, " questions"]:

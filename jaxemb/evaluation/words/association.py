@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -35,14 +36,11 @@ class Association(Task):
         ('effect_size', 'p')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("effect_size", "p")
     name: str = "association"
     data: AssociationData
     role: str = "query"
     permutations: int = 10_000
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("effect_size", "p")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

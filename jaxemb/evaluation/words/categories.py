@@ -1,23 +1,24 @@
 """Categories of words: are those of one kind near each other, and is a stranger told apart?"""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32
 
-from jaxemb.evaluation.base import Task
-from jaxemb.evaluation.clustering import assign
-from jaxemb.evaluation.problems import LabelData
+from jaxemb.evaluation.base import Task, embed_groups
+from jaxemb.evaluation.clustering import Clustering
+from jaxemb.evaluation.problems import LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
+from jaxemb.evaluation.words.conventions import Spelling, spelled
 from jaxemb.evaluation.words.problems import OutlierData, OutliersFromLabels
-from jaxemb.evaluation.words.spelling import Spelling, spelled
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import ROUNDING, unit_rows
+from jaxemb.statistics.similarities import at_least_as_high, unit_rows
 from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Categorisation(Task):
+class Categorisation(Clustering):
     """K-means on unit vectors, as many groups as categories; how pure are the groups?
 
     Metric: `purity`, the share of words in the largest category of their group, averaged over `runs`
@@ -31,22 +32,14 @@ class Categorisation(Task):
         ('purity',)
     """
 
+    kind: ClassVar[str] = "categorisation"
+    metrics: ClassVar[tuple[str, ...]] = ("purity",)
     name: str = "categorisation"
-    data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "query"
-    runs: int = 5
     spelling: tuple[Spelling, ...] = ()
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("purity",)
-
-    def run(self, embed: Embed) -> Result:
-        problem = self.data.load()
-        vectors = unit_rows(embed(spelled(problem.texts, self.spelling), self.role))
-        groups = len(np.unique(problem.labels))
-        found = np.stack([assign(vectors, groups, seed) for seed in range(self.runs)], axis=1)
-        return self.scored({"assignment": found, "label": problem.labels}, problem.clusters)
+    def texts(self, problem: LabelProblem) -> list[str]:
+        return spelled(problem.texts, self.spelling)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +59,7 @@ class OutlierDetection(Task):
         ('accuracy', 'opp')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "opp")
     name: str = "outlier_detection"
     data: OutlierData = field(
         default_factory=lambda: OutliersFromLabels(inner=PyDocsLabels(text="summary"))
@@ -73,20 +67,12 @@ class OutlierDetection(Task):
     role: str = "query"
     spelling: tuple[Spelling, ...] = ()
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "opp")
-
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
-        texts = [
-            text
-            for group, outlier in zip(problem.groups, problem.outliers, strict=True)
-            for text in (*group, outlier)
-        ]
-        vectors = unit_rows(embed(spelled(texts, self.spelling), self.role))
-        ends = np.cumsum([len(group) + 1 for group in problem.groups])[:-1]
-        shares = np.array([outlier_place(part) for part in np.split(vectors, ends)])
+        pairs = zip(problem.groups, problem.outliers, strict=True)
+        groups = [spelled((*group, outlier), self.spelling) for group, outlier in pairs]
+        vectors = embed_groups(embed, groups, self.role)
+        shares = np.array([outlier_place(unit_rows(part)) for part in vectors])
         correct = (shares == 1).astype(np.float64)
         return self.scored({"accuracy": correct, "opp": shares}, problem.clusters)
 
@@ -99,4 +85,5 @@ def outlier_place(words: Float32[np.ndarray, "words width"]) -> float:
     cosines = words @ words.T
     np.fill_diagonal(cosines, 0.0)
     sums = cosines.sum(axis=1)
-    return float(np.mean(sums[:-1] > sums[-1] + ROUNDING))
+    above, _ = at_least_as_high(sums[None, :-1], sums[-1:])
+    return float(above[0] / (len(words) - 1))

@@ -1,24 +1,22 @@
-"""Data of word tasks in tables, TSV or JSONL, plain or gzipped."""
+"""Data of word and phrase tasks in tables."""
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Int32
 
-from jaxemb.config import UsageError, fingerprint
-from jaxemb.config.files import given_path
+from jaxemb.config import UsageError
 from jaxemb.data.tables import Row, read_rows
-from jaxemb.evaluation.files import column, numbers, select
 from jaxemb.evaluation.problems import (
     LabelData,
     LabelProblem,
-    PairData,
-    PairProblem,
+    RetrievalData,
+    RetrievalProblem,
     cluster_numbers,
+    numbered,
 )
+from jaxemb.evaluation.tables import SplitFile, Table, TableFile, digest
 from jaxemb.evaluation.words.problems import (
     AnalogyData,
     AnalogyProblem,
@@ -30,30 +28,13 @@ from jaxemb.evaluation.words.problems import (
     OutlierProblem,
     TaggingData,
     TaggingProblem,
+    TripletData,
+    TripletProblem,
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class WordPairFile(PairData):
-    """Word pairs with a grade: columns `word1`, `word2` (or `text1`, `text2`) and `score`."""
-
-    path: str
-
-    def load(self) -> PairProblem:
-        rows = read_rows(self.path)
-        return PairProblem(
-            column(rows, ("word1", "text1"), self.path),
-            column(rows, ("word2", "text2"), self.path),
-            numbers(column(rows, ("score",), self.path), self.path),
-            np.arange(len(rows), dtype=np.int32),
-        )
-
-    def fingerprint(self) -> str:
-        return of_files([self.path])
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnalogyFile(AnalogyData):
+class AnalogyFile(TableFile, AnalogyData):
     """Analogy questions: columns `category`, `a`, `b`, `c`, `d`.
 
     Repeated questions are asked once. `where` keeps the rows that hold each `column=value`.
@@ -61,29 +42,25 @@ class AnalogyFile(AnalogyData):
     accuracies choose among a model's whole vocabulary, and fall with its size.
     """
 
-    path: str
-    where: tuple[str, ...] = ()
+    paths: ClassVar[tuple[str, ...]] = ("path", "candidates")
     candidates: str | None = None
 
     def load(self) -> AnalogyProblem:
-        rows = select(read_rows(self.path), "", self.where, self.path)
-        columns = [column(rows, (name,), self.path) for name in ("category", *"abcd")]
+        table = self.table()
+        columns = [table.texts(name) for name in ("category", *"abcd")]
         asked = list(dict.fromkeys(zip(*columns, strict=True)))
-        names, categories = np.unique([row[0] for row in asked], return_inverse=True)
-        more = read_rows(self.candidates) if self.candidates else []
+        names, categories = numbered([row[0] for row in asked])
+        further = self.candidates and Table(read_rows(self.candidates), self.candidates)
         return AnalogyProblem(
             questions=[row[1:] for row in asked],
-            categories=categories.astype(np.int32),
-            names=tuple(names.tolist()),
-            candidates=column(more, ("word",), self.candidates) if more else [],
+            categories=categories,
+            names=names,
+            candidates=further.texts("word") if further else [],
         )
-
-    def fingerprint(self) -> str:
-        return of_files([path for path in (self.path, self.candidates) if path], repr(self.where))
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnalogyCategories(LabelData):
+class AnalogyCategories(TableFile, LabelData):
     """Words labelled by their relation and side in an analogy file: a capital, a currency, a plural.
 
     The first words of a category's pairs are one label (`currency-1`), the second another
@@ -94,58 +71,41 @@ class AnalogyCategories(LabelData):
         UsageError: if a label is not in the file.
     """
 
-    path: str
     labels: tuple[str, ...] = ()
 
     def load(self) -> LabelProblem:
-        found = self._words()
-        unknown = sorted(set(self.labels) - set(found))
-        if unknown:
-            raise UsageError(f"{self.path} has no label {unknown[0]}; it has {', '.join(found)}")
-        kept = {name: found[name] for name in (self.labels or found)}
-        words = [word for of in kept.values() for word in of]
-        names, texts = sorted(kept), [w for w in dict.fromkeys(words) if words.count(w) == 1]
-        labels = [next(n for n, name in enumerate(names) if word in kept[name]) for word in texts]
-        return _judged_only(texts, np.array(labels, np.int32), names)
-
-    def _words(self) -> dict[str, dict[str, None]]:
-        rows = read_rows(self.path)
-        found: dict[str, dict[str, None]] = {}
+        table, words = self.table(), {}
         for name, side in (("a", 1), ("b", 2), ("c", 1), ("d", 2)):
-            categories = column(rows, ("category",), self.path)
-            for category, word in zip(categories, column(rows, (name,), self.path), strict=True):
-                found.setdefault(f"{category}-{side}", {})[word] = None
-        return found
-
-    def fingerprint(self) -> str:
-        return of_files([self.path], repr(self.labels))
+            for category, word in table.labelled("category", name):
+                words.setdefault(f"{category}-{side}", {})[word] = None
+        unknown = sorted(set(self.labels) - set(words))
+        if unknown:
+            raise UsageError(f"{self.path} has no label {unknown[0]}; it has {', '.join(words)}")
+        pairs = [(word, name) for name in (self.labels or words) for word in words[name]]
+        every = [word for word, _ in pairs]
+        return LabelProblem.of((), (pair for pair in pairs if every.count(pair[0]) == 1))
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutlierFile(OutlierData):
+class OutlierFile(TableFile, OutlierData):
     """Groups with outliers: JSONL rows of `members` and `outliers`, lists of words.
 
     Every outlier is asked for with all members; a row is a cluster.
     """
 
-    path: str
-
     def load(self) -> OutlierProblem:
-        rows = read_rows(self.path)
+        table = self.table()
+        rows = zip(table.words("members"), table.words("outliers"), strict=True)
         asked = [
             (tuple(members), outlier, number)
-            for number, row in enumerate(rows)
-            for members in [listed(row, "members", self.path)]
-            for outlier in listed(row, "outliers", self.path)
+            for number, (members, outliers) in enumerate(rows)
+            for outlier in outliers
         ]
         return OutlierProblem(
             groups=[members for members, _, _ in asked],
             outliers=[outlier for _, outlier, _ in asked],
             clusters=np.array([number for _, _, number in asked], np.int32),
         )
-
-    def fingerprint(self) -> str:
-        return of_files([self.path])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,113 +118,186 @@ class ContextFiles(ContextData):
     contexts: str
 
     def load(self) -> ContextProblem:
-        rows, known = read_rows(self.pairs), read_rows(self.contexts)
-        of = {row["word"]: listed(row, "contexts", self.contexts) for row in known}
-        rare = column(rows, ("rare_word",), self.pairs)
-        kept = [place for place, word in enumerate(rare) if word in of]
-        if not kept:
+        whole, known = (Table(read_rows(path), path) for path in (self.pairs, self.contexts))
+        contexts = dict(zip(known.texts("word"), known.words("contexts"), strict=True))
+        whole.values("rare_word")
+        table = whole.keep(lambda row: str(row["rare_word"]) in contexts)
+        if not len(table):
             raise UsageError(f"{self.contexts} has contexts for no rare word of {self.pairs}")
-        words = column(rows, ("word",), self.pairs)
-        gold = numbers(column(rows, ("score",), self.pairs), self.pairs)
+        rare = table.texts("rare_word")
         return ContextProblem(
-            words=[words[place] for place in kept],
-            contexts=[tuple(of[rare[place]]) for place in kept],
-            gold=gold[kept],
-            clusters=cluster_numbers([rare[place] for place in kept]),
+            words=table.texts("word"),
+            contexts=[tuple(contexts[word]) for word in rare],
+            gold=table.gold("score"),
+            clusters=cluster_numbers(rare),
         )
 
     def fingerprint(self) -> str:
-        return of_files([self.pairs, self.contexts])
+        return digest([self.pairs, self.contexts])
 
 
 @dataclass(frozen=True, kw_only=True)
-class AssociationFile(AssociationData):
+class AssociationFile(TableFile, AssociationData):
     """One association test: the JSONL row whose `test` is `test`, with `targ1`, `targ2`, `attr1` and
     `attr2`, each an object whose `examples` are texts.
     """
 
-    path: str
     test: str
 
     def load(self) -> AssociationProblem:
-        rows = [row for row in read_rows(self.path) if row.get("test") == self.test]
+        rows = [row for row in self.table().rows if row.get("test") == self.test]
         if not rows:
             known = ", ".join(association_tests(self.path))
             raise UsageError(f"{self.path} has no test {self.test}; it has {known}")
         sets = [rows[0].get(name, {}) for name in ("targ1", "targ2", "attr1", "attr2")]
-        return AssociationProblem(*(listed(of, "examples", self.path) for of in sets))
-
-    def fingerprint(self) -> str:
-        return of_files([self.path], self.test)
+        return AssociationProblem(*Table(sets, self.path).words("examples"))
 
 
 def association_tests(path: str | Path) -> list[str]:
     """The names of the tests in an association file."""
-    return column(read_rows(path), ("test",), path)
+    return Table(read_rows(path), path).texts("test")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaggedFile(TaggingData):
+class TaggedFile(TableFile, TaggingData):
     """Tagged words: columns `sentence` (words between spaces), `position` (from 0), `label`, `split`.
 
     `where=("task=Tense",)` keeps the rows of one tag set. Every sentence is its own cluster.
     """
 
-    path: str
-    where: tuple[str, ...] = ()
     split: str = "test"
 
     def load(self) -> TaggingProblem:
-        rows = read_rows(self.path)
-        parts = [select(rows, split, self.where, self.path) for split in ("train", self.split)]
-        both = parts[0] + parts[1]
-        names, labels = np.unique(column(both, ("label",), self.path), return_inverse=True)
-        sentences = [tuple(text.split(" ")) for text in column(both, ("sentence",), self.path)]
-        given = numbers(column(both, ("position",), self.path), self.path)
-        for place, words in zip(given.tolist(), sentences, strict=True):
+        table = self.table()
+        train, test = (table.of_split(split) for split in ("train", self.split))
+        both, cut = train + test, len(train)
+        names, labels = numbered(both.texts("label"))
+        sentences = [tuple(text.split(" ")) for text in both.texts("sentence")]
+        places = both.numbers("position")
+        for place, words in zip(places.tolist(), sentences, strict=True):
             if not (0 <= place < len(words) and place == int(place)):
                 raise UsageError(
                     f"{self.path}: position {place:g} is no word of {' '.join(words)!r}, which has "
                     f"{len(words)}, from 0"
                 )
-        places = given.astype(np.int32)
-        cut, labels = len(parts[0]), labels.astype(np.int32)
+        places = places.astype(np.int32)
         return TaggingProblem(
             sentences[:cut], places[:cut], labels[:cut],
             sentences[cut:], places[cut:], labels[cut:],
-            cluster_numbers([" ".join(words) for words in sentences[cut:]]),
-            tuple(names.tolist()),
+            cluster_numbers([" ".join(words) for words in sentences[cut:]]), names,
         )  # fmt: skip
 
-    def fingerprint(self) -> str:
-        return of_files([self.path], repr((self.where, self.split)))
+
+@dataclass(frozen=True, kw_only=True)
+class MinimalPairs(TableFile, LabelData):
+    """Pairs of a good and a bad sentence (columns `good`, `bad`), labelled 1 and 0.
+
+    Both of a pair stand on the same side: a fifth of the pairs, chosen by a hash of the good one, is
+    judged, the others are fitted on. A column `paradigm`, where there is one, is the cluster.
+    """
+
+    def load(self) -> LabelProblem:
+        parts = self.table().in_fifths("good")
+        pairs = [[*zip(part.texts("good"), part.texts("bad"), strict=True)] for part in parts]
+        train, test = ([text for pair in part for text in pair] for part in pairs)
+        labels = [np.tile([1, 0], len(part)).astype(np.int32) for part in pairs]
+        judged = parts[1]
+        has_paradigm = "paradigm" in judged.rows[0]
+        clusters = cluster_numbers(judged.texts("paradigm")) if has_paradigm else judged.count()
+        return LabelProblem(
+            train, labels[0], test, labels[1], np.repeat(clusters, 2), ("bad", "good")
+        )
 
 
-def of_files(paths: Sequence[str | Path], settings: str = "") -> str:
-    """Fingerprint of the files' bytes and of the settings that choose among their rows."""
-    try:
-        hashes = [hashlib.sha256(given_path(path).read_bytes()).hexdigest() for path in paths]
-    except OSError as error:
-        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
-    return fingerprint([*hashes, settings])[:16]
+@dataclass(frozen=True, kw_only=True)
+class TripletFile(TableFile, TripletData):
+    """Triplets: columns `anchor`, `positive`, `negative`. Every row is its own cluster."""
+
+    def load(self) -> TripletProblem:
+        table = self.table()
+        columns = (table.texts(name) for name in ("anchor", "positive", "negative"))
+        return TripletProblem(*columns, table.count())
 
 
-def listed(row: Row, name: str, path: str | Path) -> list[str]:
-    """A list of texts in a JSON row."""
-    words = row.get(name)
-    if not isinstance(words, list) or not words or not all(isinstance(w, str) for w in words):
-        raise UsageError(f"{path}: {name} must be a list of texts in every row")
-    return words
+@dataclass(frozen=True, kw_only=True)
+class VariantFile(TableFile, TripletData):
+    """Variants of a sentence against a word of it, from one row per variant.
+
+    Rows that agree in `group` (column names) are variants of one sentence; `column` tells them apart.
+    The anchor is the text of `anchor`, the nearer text the variant `first`, the farther one `second`;
+    groups without both are left out. The anchors' texts are clusters.
+
+    Example:
+        >>> data = VariantFile(path="winogender.tsv")    # occupation: "he" against "she"
+        >>> data.first, data.second
+        ('male', 'female')
+    """
+
+    anchor: str = "occupation"
+    group: tuple[str, ...] = ("occupation", "participant", "answer")
+    column: str = "gender"
+    first: str = "male"
+    second: str = "female"
+    text: str = "sentence"
+
+    def load(self) -> TripletProblem:
+        table = self.table()
+        for name in (self.anchor, self.column, self.text, *self.group):
+            table.values(name)
+        groups: dict[tuple, dict[str, Row]] = {}
+        for row in table.rows:
+            key = tuple(row[name] for name in self.group)
+            groups.setdefault(key, {})[row[self.column]] = row
+        pairs = [
+            (variants[self.first], variants[self.second])
+            for variants in groups.values()
+            if self.first in variants and self.second in variants
+        ]
+        if not pairs:
+            raise UsageError(f"{self.path} has no group with {self.first} and {self.second}")
+        anchors = [first[self.anchor] for first, _ in pairs]
+        nearer, farther = ([row[self.text] for row in side] for side in zip(*pairs, strict=True))
+        return TripletProblem(anchors, nearer, farther, cluster_numbers(anchors))
 
 
-def _judged_only(
-    texts: list[str], labels: Int32[np.ndarray, " texts"], names: Sequence[str]
-) -> LabelProblem:
-    return LabelProblem(
-        train_texts=[],
-        train_labels=np.zeros(0, np.int32),
-        texts=texts,
-        labels=labels,
-        clusters=np.arange(len(texts), dtype=np.int32),
-        names=tuple(names),
-    )
+@dataclass(frozen=True, kw_only=True)
+class BlankedDefinitions(TableFile, RetrievalData):
+    """Find a word by its definition (columns `word`, `definition`), among all words of the table.
+
+    The definition's `___`, which stands for the word, becomes `blank`.
+    """
+
+    blank: str = "something"
+
+    def load(self) -> RetrievalProblem:
+        table = self.table()
+        words = table.texts("word")
+        documents = list(dict.fromkeys(words))
+        place = {word: number for number, word in enumerate(documents)}
+        return RetrievalProblem(
+            queries=[text.replace("___", self.blank) for text in table.texts("definition")],
+            documents=documents,
+            relevant=[{place[word]: 1} for word in words],
+            clusters=np.array([place[word] for word in words], np.int32),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paraphrases(SplitFile, RetrievalData):
+    """Find a paraphrase of a compound (rows of `compound` and `paraphrases`, a list) among those of
+    all compounds of the split. A compound that paraphrases another is no document for itself.
+    """
+
+    def load(self) -> RetrievalProblem:
+        table = self.table()
+        rows = zip(table.texts("compound"), table.words("paraphrases"), strict=True)
+        pairs = [(compound, phrases) for compound, phrases in rows if set(phrases) - {compound}]
+        documents = list(dict.fromkeys(phrase for _, phrases in pairs for phrase in phrases))
+        place = {phrase: number for number, phrase in enumerate(documents)}
+        return RetrievalProblem(
+            queries=[compound for compound, _ in pairs],
+            documents=documents,
+            relevant=[{place[p]: 1 for p in phrases if p != word} for word, phrases in pairs],
+            clusters=np.arange(len(pairs), dtype=np.int32),
+            excluded=np.array([place.get(compound, -1) for compound, _ in pairs], np.int32),
+        )

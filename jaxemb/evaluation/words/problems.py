@@ -1,13 +1,12 @@
 """Slots for the data of word tasks, and the plain sets they load."""
 
-import abc
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int32
 
-from jaxemb.config import UsageError, fingerprint
+from jaxemb.config import UsageError
 from jaxemb.evaluation.problems import LabelData, TaskData
 
 
@@ -68,58 +67,28 @@ class TaggingProblem(NamedTuple):
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
 class AnalogyData(TaskData):
-    """Slot: where analogy questions come from."""
-
-    @abc.abstractmethod
-    def load(self) -> AnalogyProblem:
-        """The problem; the same one at every call."""
+    """Slot: analogy questions. Loads an `AnalogyProblem`."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class OutlierData(TaskData):
-    """Slot: where groups with an outlier come from."""
-
-    @abc.abstractmethod
-    def load(self) -> OutlierProblem:
-        """The problem; the same one at every call."""
+    """Slot: groups with an outlier. Loads an `OutlierProblem`."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class TripletData(TaskData):
-    """Slot: where triplets come from."""
-
-    @abc.abstractmethod
-    def load(self) -> TripletProblem:
-        """The problem; the same one at every call."""
+    """Slot: triplets. Loads a `TripletProblem`."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class ContextData(TaskData):
-    """Slot: where pairs of a word and a word known by its contexts come from."""
-
-    @abc.abstractmethod
-    def load(self) -> ContextProblem:
-        """The problem; the same one at every call."""
+    """Slot: pairs of a word and a word known by its contexts. Loads a `ContextProblem`."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class AssociationData(TaskData):
-    """Slot: where targets and attributes come from."""
-
-    @abc.abstractmethod
-    def load(self) -> AssociationProblem:
-        """The problem; the same one at every call."""
+    """Slot: targets and attributes. Loads an `AssociationProblem`."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class TaggingData(TaskData):
-    """Slot: where tagged words in sentences come from."""
-
-    @abc.abstractmethod
-    def load(self) -> TaggingProblem:
-        """The problem; the same one at every call."""
+    """Slot: tagged words in sentences. Loads a `TaggingProblem`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,14 +124,6 @@ class OutliersFromLabels(OutlierData):
             outliers=[problem.texts[outlier] for _, outlier in drawn],
             clusters=chosen.astype(np.int32),
         )
-
-    def on(self, split: str) -> "OutliersFromLabels":
-        return OutliersFromLabels(
-            inner=self.inner.on(split), groups=self.groups, size=self.size, seed=self.seed
-        )
-
-    def fingerprint(self) -> str:
-        return fingerprint(self, self.inner.fingerprint())
 
 
 def _question(

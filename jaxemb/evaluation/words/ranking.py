@@ -1,6 +1,7 @@
-"""Where the right answer stands among all candidates."""
+"""Where the right answer stands: among all candidates, or beside one other."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32, Int32
@@ -8,9 +9,11 @@ from jaxtyping import Float32, Int32
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 from jaxemb.evaluation.pydocs import PyDocsRetrieval
-from jaxemb.evaluation.words.spelling import Spelling, spelled
+from jaxemb.evaluation.sts import pairwise_cosine
+from jaxemb.evaluation.words.conventions import Spelling, spelled
+from jaxemb.evaluation.words.problems import TripletData
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import ROUNDING, unit_rows
+from jaxemb.statistics.similarities import ROUNDING, at_least_as_high, unit_rows
 from jaxemb.vectors.cache import Embed
 
 
@@ -29,13 +32,10 @@ class AnswerRank(Task):
         ('mrr', 'accuracy', 'median_rank')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("mrr", "accuracy", "median_rank")
     name: str = "answer_rank"
     data: RetrievalData = field(default_factory=PyDocsRetrieval)
     spelling: tuple[Spelling, ...] = ()
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("mrr", "accuracy", "median_rank")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
@@ -61,11 +61,49 @@ def first_ranks(
     ranks = np.zeros(len(queries), np.int32)
     for start in range(0, len(queries), block):
         scores = queries[start : start + block] @ documents.T
-        for place, row in enumerate(scores, start=start):
-            right = list(problem.relevant[place])
-            best = row[right].max()
+        best = np.zeros(len(scores), np.float32)
+        for place, row in enumerate(scores):
+            right = [n for n in problem.relevant[start + place] if n < len(documents)]
+            best[place] = row[right].max()
             row[right] = -np.inf
-            if problem.excluded is not None and problem.excluded[place] >= 0:
-                row[problem.excluded[place]] = -np.inf
-            ranks[place] = 1 + np.sum(row >= best - ROUNDING)
+            if problem.excluded is not None and problem.excluded[start + place] >= 0:
+                row[problem.excluded[start + place]] = -np.inf
+        ranks[start : start + block] = 1 + at_least_as_high(scores, best)[1]
     return ranks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice(Task):
+    """Which of two texts is nearer to an anchor by cosine?
+
+        gap = cos(anchor, nearer) - cos(anchor, farther)
+
+    Metrics: `accuracy`, the share of gaps above 0 (a tie counts one half, so that chance and equal
+    vectors score 1/2); `gap`, their mean; `absolute_gap`, the mean of |gap|: how far a model
+    tells apart two texts that should be alike, such as sentences that differ in a pronoun's gender.
+
+    Reference: Kintsch, Predication (Cognitive Science 2001), for landmarks.
+
+    Example:
+        >>> from jaxemb.evaluation import TripletFile
+        >>> Choice(data=TripletFile(path="landmarks.tsv")).metrics
+        ('accuracy', 'gap', 'absolute_gap')
+    """
+
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "gap", "absolute_gap")
+    name: str = "choice"
+    data: TripletData
+    role: str = "query"
+
+    def run(self, embed: Embed) -> Result:
+        problem = self.data.load()
+        texts = problem.anchors + problem.nearer + problem.farther
+        anchors, nearer, farther = np.split(embed(texts, self.role), 3)
+        gap = pairwise_cosine(anchors, nearer) - pairwise_cosine(anchors, farther)
+        gap = gap.astype(np.float64)
+        records = {
+            "accuracy": np.where(np.abs(gap) <= ROUNDING, 0.5, gap > 0),
+            "gap": gap,
+            "absolute_gap": np.abs(gap),
+        }
+        return self.scored(records, problem.clusters)

@@ -1,20 +1,23 @@
 """Word similarity: does the cosine of words order pairs as people do?"""
 
-import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float32
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation.base import Task
+from jaxemb.evaluation.base import Task, embed_groups
 from jaxemb.evaluation.problems import PairData
 from jaxemb.evaluation.sts import pairwise_cosine
-from jaxemb.evaluation.words.problems import ContextData, ContextProblem
-from jaxemb.evaluation.words.spelling import Spelling, spelled
-from jaxemb.evaluation.words.unknown import Counted, Unknown, has_vector, neutral
-from jaxemb.statistics.metrics import spearman
+from jaxemb.evaluation.words.conventions import (
+    Counted,
+    Spelling,
+    Unknown,
+    has_vector,
+    neutral,
+    spelled,
+)
+from jaxemb.evaluation.words.problems import ContextData
 from jaxemb.statistics.result import Result
 from jaxemb.vectors.cache import Embed
 
@@ -29,20 +32,17 @@ class WordSimilarity(Task):
     Reference: Hill, Reichart and Korhonen, SimLex-999 (arXiv:1408.3456).
 
     Example:
-        >>> from jaxemb.evaluation import WordPairFile
-        >>> WordSimilarity(name="men", data=WordPairFile(path="men.tsv")).metrics
+        >>> from jaxemb.evaluation import PairFile
+        >>> WordSimilarity(name="men", data=PairFile(path="men.tsv")).metrics
         ('spearman', 'coverage')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("spearman", "coverage")
     name: str = "word_similarity"
     data: PairData
     role: str = "query"
     spelling: tuple[Spelling, ...] = ()
     unknown: Unknown = field(default_factory=Counted)
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("spearman", "coverage")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
@@ -50,17 +50,13 @@ class WordSimilarity(Task):
         first, second = np.split(embed(words, self.role), 2)
         known = has_vector(first) & has_vector(second)
         kept = self.unknown.kept(known)
-        prediction = neutral(pairwise_cosine(first, second), known)[kept]
-        gold = problem.gold[kept]
-        return Result(
-            metrics={"spearman": spearman(prediction, gold), "coverage": float(known.mean())},
-            examples={
-                "prediction": prediction,
-                "gold": gold,
-                "cluster": problem.clusters[kept],
-            },
-            data=self.fingerprint(),
-        )
+        records = {
+            "prediction": neutral(pairwise_cosine(first, second), known)[kept],
+            "gold": problem.gold[kept],
+        }
+        result = self.scored(records, problem.clusters[kept], ("spearman",))
+        result.metrics["coverage"] = float(known.mean())
+        return result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +76,7 @@ class FewShotSimilarity(Task):
         ('spearman',)
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("spearman",)
     name: str = "few_shot_similarity"
     data: ContextData
     role: str = "query"
@@ -90,44 +87,14 @@ class FewShotSimilarity(Task):
         if self.contexts < 1:
             raise UsageError(f"contexts={self.contexts} must be at least 1.")
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("spearman",)
-
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
-        prediction = pairwise_cosine(
-            embed(problem.words, self.role), self._from_contexts(problem, embed)
-        ).astype(np.float64)
-        return self.scored({"prediction": prediction, "gold": problem.gold}, problem.clusters)
-
-    def _from_contexts(
-        self, problem: ContextProblem, embed: Embed
-    ) -> Float32[np.ndarray, "pairs width"]:
         draw = np.random.default_rng(self.seed)
         # A whole permutation a pair, so that the first four contexts are the same out of sixteen.
         drawn = [
             [of[place] for place in draw.permutation(len(of))[: self.contexts]]
             for of in problem.contexts
         ]
-        vectors = embed([*itertools.chain(*drawn)], self.role)
-        ends = np.cumsum([len(of) for of in drawn])[:-1]
-        return np.stack([part.mean(axis=0) for part in np.split(vectors, ends)])
-
-
-def few_shot_curve(
-    data: ContextData, *, contexts: Sequence[int] = (1, 2, 4, 8, 16), name: str = ""
-) -> tuple[FewShotSimilarity, ...]:
-    """The same task at several numbers of contexts, each in its own name.
-
-    Example:
-        >>> from jaxemb.evaluation import ContextFiles
-        >>> data = ContextFiles(pairs="p.tsv", contexts="c.jsonl")
-        >>> [task.name for task in few_shot_curve(data, contexts=(1, 8), name="crw")]
-        ['crw@contexts=1', 'crw@contexts=8']
-    """
-    name = name or FewShotSimilarity.name
-    return tuple(
-        FewShotSimilarity(name=f"{name}@contexts={count}", data=data, contexts=count)
-        for count in contexts
-    )
+        means = np.stack([part.mean(axis=0) for part in embed_groups(embed, drawn, self.role)])
+        prediction = pairwise_cosine(embed(problem.words, self.role), means).astype(np.float64)
+        return self.scored({"prediction": prediction, "gold": problem.gold}, problem.clusters)

@@ -3,6 +3,7 @@
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32, Int32
@@ -10,12 +11,14 @@ from jaxtyping import Float32, Int32
 from jaxemb.config import Part
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classification import judge_classes
-from jaxemb.evaluation.probes.classifiers import Classifier, Logistic
+from jaxemb.evaluation.classifiers import Classifier, Logistic
 from jaxemb.evaluation.words.problems import TaggingData
 from jaxemb.statistics.result import Result
 from jaxemb.vectors.cache import Embed
 
 Sentences = Sequence[tuple[str, ...]]
+Places = Int32[np.ndarray, " texts"]
+Features = Float32[np.ndarray, "texts features"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,19 +26,15 @@ class TargetFeatures(Part, abc.ABC):
     """Slot: features of one word of each sentence, from a model that embeds whole texts."""
 
     @abc.abstractmethod
-    def __call__(
-        self, embed: Embed, sentences: Sentences, places: Int32[np.ndarray, " texts"], role: str
-    ) -> Float32[np.ndarray, "texts features"]:
-        """One row a sentence; `places` counts its words from 0."""
+    def __call__(self, embed: Embed, sentences: Sentences, places: Places, role: str) -> Features:
+        """One row per sentence; `places` counts its words from 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TargetWord(TargetFeatures):
     """The vector of the word by itself: what can be told without the sentence."""
 
-    def __call__(
-        self, embed: Embed, sentences: Sentences, places: Int32[np.ndarray, " texts"], role: str
-    ) -> Float32[np.ndarray, "texts features"]:
+    def __call__(self, embed: Embed, sentences: Sentences, places: Places, role: str) -> Features:
         return embed([s[p] for s, p in zip(sentences, places, strict=True)], role)
 
 
@@ -43,9 +42,7 @@ class TargetWord(TargetFeatures):
 class TargetInSentence(TargetFeatures):
     """The vectors of the word, of the text before it up to and with the word, and of the sentence."""
 
-    def __call__(
-        self, embed: Embed, sentences: Sentences, places: Int32[np.ndarray, " texts"], role: str
-    ) -> Float32[np.ndarray, "texts features"]:
+    def __call__(self, embed: Embed, sentences: Sentences, places: Places, role: str) -> Features:
         word = TargetWord()(embed, sentences, places, role)
         before = [" ".join(s[: p + 1]) for s, p in zip(sentences, places, strict=True)]
         whole = [" ".join(s) for s in sentences]
@@ -53,28 +50,10 @@ class TargetInSentence(TargetFeatures):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Occlusion(TargetFeatures):
-    """The sentence's vector less that of the sentence without the word, beside the word's own.
-
-    Reference: Zeiler and Fergus, Visualizing and Understanding Convolutional Networks,
-    arXiv:1311.2901, for occlusion.
-    """
-
-    def __call__(
-        self, embed: Embed, sentences: Sentences, places: Int32[np.ndarray, " texts"], role: str
-    ) -> Float32[np.ndarray, "texts features"]:
-        word = TargetWord()(embed, sentences, places, role)
-        whole = embed([" ".join(s) for s in sentences], role)
-        pairs = zip(sentences, places, strict=True)
-        without = embed([" ".join(s[:p] + s[p + 1 :]) for s, p in pairs], role)
-        return np.concatenate([word, whole - without], axis=1)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Tagging(Task):
     """A classifier from a word's features to its tag.
 
-    Models here give a vector a text, not one a token: `features` says how a word in its sentence
+    Models here give one vector per text, not one per token: `features` says how a word in its sentence
     becomes vectors.
 
     Metrics: `accuracy`, `macro_f1`. Records: `accuracy`, `assignment`, `label`.
@@ -87,15 +66,12 @@ class Tagging(Task):
         ('accuracy', 'macro_f1')
     """
 
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
     name: str = "tagging"
     data: TaggingData
     role: str = "document"
     features: TargetFeatures = field(default_factory=TargetInSentence)
     classifier: Classifier = field(default_factory=Logistic)
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("accuracy", "macro_f1")
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

@@ -60,14 +60,17 @@ def score(model: Path, choice: Choice, emit: Emit = lambda event: None) -> dict[
         "scores": flatten(results),
         "tasks": [row.described(chosen) for row in scored if row.result is not None],
         **means(chosen, results),
-        "failed": {row.task.name: row.error for row in scored if row.result is None},
+        "failed": chosen.broken
+        | {row.task.name: row.error for row in scored if row.result is None},
         "passed_over": chosen.passed_over,
         "descriptive": sorted(chosen.descriptive & results.keys()),
-        "data": {task.name: task.fingerprint() for task in chosen.tasks},
+        "data": _fingerprints(chosen.tasks),
         "speed": meter.summary(),
     }
     if choice.trained_on is not None:
-        overlaps = contamination(training_texts(choice.trained_on), chosen.tasks)
+        overlaps = contamination(
+            training_texts(choice.trained_on), [row.task for row in scored if row.result]
+        )
         found["contamination"] = {
             name: overlap._asdict() | {"share": overlap.share} for name, overlap in overlaps.items()
         }
@@ -144,6 +147,15 @@ def _described(run: Path) -> dict[str, Any]:
     if not described.exists():
         raise UsageError(f"there is no run in {run}: no {described}")
     return json.loads(described.read_text(encoding="utf-8"))
+
+
+def _fingerprints(tasks: Sequence[Task]) -> dict[str, str]:
+    """Of each task's data, where it can be read; where not, the task is among those that failed."""
+    found = {}
+    for task in tasks:
+        with contextlib.suppress(UsageError):
+            found[task.name] = task.fingerprint()
+    return found
 
 
 # --- how it is embedded

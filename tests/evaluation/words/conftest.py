@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from jaxemb.evaluation import AnalogyFile, ContextFiles, WordPairFile
-from tests.evaluation.words.given import PAIRS, QUESTIONS, RNG
+from jaxemb.evaluation import AnalogyFile, ContextFiles, PairFile
+from tests.evaluation.words.word_sets import PAIRS, QUESTIONS, RNG
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def pairs(write):
     graded = [
         (a, b, int(grade)) for (a, b), grade in zip(PAIRS, RNG.integers(5, size=28), strict=True)
     ]
-    return WordPairFile(path=write("pairs.tsv", [("word1", "word2", "score"), *graded]))
+    return PairFile(path=write("pairs.tsv", [("word1", "word2", "score"), *graded]))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from jaxemb.evaluation import (
     ThreeCosMul,
 )
 from jaxemb.statistics import level
-from tests.evaluation.words.given import QUESTIONS, constant, cos, model, of
+from tests.evaluation.words.word_sets import QUESTIONS, constant, cos, model, of
 
 
 def solved(embed, words, score):

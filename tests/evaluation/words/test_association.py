@@ -7,7 +7,7 @@ import pytest
 
 from jaxemb.config import UsageError
 from jaxemb.evaluation import Association, AssociationFile, association_tests
-from tests.evaluation.words.given import RNG, constant, cos, model, of, weat
+from tests.evaluation.words.word_sets import RNG, constant, cos, model, of, weat
 
 
 def test_association_is_its_formula_and_p_counts_all_partitions(write):

@@ -15,7 +15,7 @@ from jaxemb.evaluation import (
     OutliersFromLabels,
     PyDocsLabels,
 )
-from tests.evaluation.words.given import RNG, constant, cos, model, of
+from tests.evaluation.words.word_sets import RNG, constant, cos, model, of
 
 
 def test_purity_counts_the_largest_category_of_a_group(write):

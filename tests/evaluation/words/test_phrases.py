@@ -11,7 +11,7 @@ from jaxemb.evaluation import (
     TripletFile,
     VariantFile,
 )
-from tests.evaluation.words.given import constant, cos, model, of
+from tests.evaluation.words.word_sets import constant, cos, model, of
 
 
 def test_ranks_of_words_by_their_definitions(write):

@@ -17,26 +17,25 @@ from jaxemb.evaluation import (
     Choice,
     Classification,
     ContextFiles,
-    LabelTable,
+    FewShotSimilarity,
+    LabelFile,
     LeftOut,
     LowerCase,
     MinimalPairs,
-    Occlusion,
     OutlierDetection,
     PairFile,
     Paraphrases,
     SpacesForUnderscores,
     TaggedFile,
     Tagging,
+    TargetWord,
     ThreeCosMul,
     TripletFile,
     VariantFile,
-    WordPairFile,
     WordSimilarity,
     evaluate,
-    few_shot_curve,
 )
-from tests.evaluation.words.given import tagged, weat
+from tests.evaluation.words.word_sets import tagged, weat
 
 
 def test_word_tasks_survive_json(pairs, questions, contexts, write):
@@ -48,10 +47,10 @@ def test_word_tasks_survive_json(pairs, questions, contexts, write):
         Analogy(data=questions, rule=ThreeCosMul()),
         Categorisation(),
         OutlierDetection(),
-        *few_shot_curve(contexts),
+        FewShotSimilarity(data=contexts),
         AnswerRank(),
         Association(data=association),
-        Tagging(data=tagged(write), features=Occlusion()),
+        Tagging(data=tagged(write), features=TargetWord()),
     )
     for task in tasks:
         assert from_json(to_json(task)) == task
@@ -68,18 +67,22 @@ def test_every_shared_set_of_these_families_is_scored(shared_data):
     words, phrases = shared_data / "words", shared_data / "phrases"
     few = shared_data / "fewshot-words"
     tasks = [
-        *(WordSimilarity(name=p.name, data=WordPairFile(path=str(p))) for p in words.glob("sim-*")),
+        *(WordSimilarity(name=p.name, data=PairFile(path=str(p))) for p in words.glob("sim-*")),
         *(
             Analogy(
                 name=n, data=AnalogyFile(path=str(words / n)), spelling=(SpacesForUnderscores(),)
             )
             for n in ("analogy-google-phrases.tsv.gz", "analogy-fi.tsv")
         ),
-        *few_shot_curve(
-            ContextFiles(
-                pairs=str(few / "crw-pairs.tsv"), contexts=str(few / "crw-contexts.jsonl.gz")
-            ),
-            contexts=(1, 16),
+        *(
+            FewShotSimilarity(
+                name=f"crw-{count}",
+                data=ContextFiles(
+                    pairs=str(few / "crw-pairs.tsv"), contexts=str(few / "crw-contexts.jsonl.gz")
+                ),
+                contexts=count,
+            )
+            for count in (1, 16)
         ),
         AnswerRank(name="nonce", data=BlankedDefinitions(path=str(few / "nonce-definitions.tsv"))),
         AnswerRank(
@@ -107,8 +110,8 @@ def test_every_shared_set_of_these_families_is_scored(shared_data):
 
 
 def test_labelled_shared_sets_are_classified(shared_data):
-    tratz = LabelTable(path=str(shared_data / "phrases/tratz-compounds.tsv.gz"), text="phrase")
-    cola = LabelTable(
+    tratz = LabelFile(path=str(shared_data / "phrases/tratz-compounds.tsv.gz"), text="phrase")
+    cola = LabelFile(
         path=str(shared_data / "probing/cola.tsv.gz"),
         text="sentence",
         train="in_domain_train",

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jaxemb.config import UsageError
-from jaxemb.evaluation import LabelTable, MinimalPairs, Occlusion, TaggedFile, Tagging, TargetWord
-from tests.evaluation.words.given import model, of, tagged
+from jaxemb.evaluation import LabelFile, MinimalPairs, TaggedFile, Tagging, TargetWord
+from tests.evaluation.words.word_sets import tagged
 
 
 def test_labels_under_other_names(write):
@@ -15,7 +15,7 @@ def test_labels_under_other_names(write):
         ("test", "b", "y"),
         ("train", "c", "y"),
     ]
-    problem = LabelTable(path=write("x.tsv", rows), text="phrase", label="kind").load()
+    problem = LabelFile(path=write("x.tsv", rows), text="phrase", label="kind").load()
     assert (problem.train_texts, problem.texts) == (["a", "c"], ["b"])
     assert (problem.train_labels.tolist(), problem.labels.tolist()) == ([0, 1], [1])
 
@@ -41,17 +41,8 @@ def length(texts, role):
 def test_tags_need_the_place_in_the_sentence(write):
     data = tagged(write)
     assert Tagging(data=data).run(length).metrics["accuracy"] == 1
-    for features in (TargetWord(), Occlusion()):
-        accuracy = Tagging(data=data, features=features).run(length).metrics["accuracy"]
-        assert abs(accuracy - 1 / 2) < 0.2
-
-
-def test_occlusion_is_a_difference():
-    sentences, places = [("a", "b", "c")], np.array([1], np.int32)
-    embed = model()
-    word, whole, without = of(embed, "b", "a b c", "a c")
-    found = Occlusion()(embed, sentences, places, "query")
-    np.testing.assert_allclose(found[0], np.concatenate([word, whole - without]), atol=1e-6)
+    accuracy = Tagging(data=data, features=TargetWord()).run(length).metrics["accuracy"]
+    assert abs(accuracy - 1 / 2) < 0.2
 
 
 def test_positions_outside_a_sentence_are_refused(write):

@@ -1,10 +1,12 @@
-"""What becomes of words that a model has no vector for.
+"""How a data set's words are spelled for a model, and what becomes of those that it does not know.
 
-A model says so by a vector of zeros. Models of subwords never do; tables of word vectors do, and a
-score over the words that happen to be known is a score on other data.
+A model says that it has no vector for a word by a vector of zeros. Models of subwords never do;
+tables of word vectors do, and a score over the words that happen to be known is a score on other
+data.
 """
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +16,57 @@ from jaxemb.config import Part, UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
+class Spelling(Part, abc.ABC):
+    """Slot: a word as a data set writes it to the word that is embedded."""
+
+    @abc.abstractmethod
+    def __call__(self, word: str) -> str:
+        """The word as the model gets it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowerCase(Spelling):
+    """Without capitals: for models whose vocabulary has none. `Athens` and `athens` become one word.
+
+    Example:
+        >>> LowerCase()("Athens")
+        'athens'
+    """
+
+    def __call__(self, word: str) -> str:
+        return word.lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpacesForUnderscores(Spelling):
+    """A phrase whose words a data set joins by underscores, as words with spaces between.
+
+    Example:
+        >>> SpacesForUnderscores()("Boston_Globe")
+        'Boston Globe'
+    """
+
+    def __call__(self, word: str) -> str:
+        return word.replace("_", " ")
+
+
+def spelled(words: Sequence[str], spelling: Sequence[Spelling]) -> list[str]:
+    """The words after every change of spelling, from left to right."""
+    words = list(words)
+    for change in spelling:
+        words = [change(word) for word in words]
+    return words
+
+
+Examples = Bool[np.ndarray, " examples"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Unknown(Part, abc.ABC):
     """Slot: what becomes of an example with a word that has no vector."""
 
     @abc.abstractmethod
-    def kept(self, known: Bool[np.ndarray, " examples"]) -> Bool[np.ndarray, " examples"]:
+    def kept(self, known: Examples) -> Examples:
         """Which examples are scored; `known` is True where every word has a vector."""
 
 
@@ -32,7 +80,7 @@ class Counted(Unknown):
         [True, True]
     """
 
-    def kept(self, known: Bool[np.ndarray, " examples"]) -> Bool[np.ndarray, " examples"]:
+    def kept(self, known: Examples) -> Examples:
         return np.ones_like(known)
 
 
@@ -51,7 +99,7 @@ class LeftOut(Unknown):
         [True, False]
     """
 
-    def kept(self, known: Bool[np.ndarray, " examples"]) -> Bool[np.ndarray, " examples"]:
+    def kept(self, known: Examples) -> Examples:
         if not known.any():
             raise UsageError("the model has no vectors for the words of any example")
         return known
@@ -63,7 +111,7 @@ def has_vector(vectors: Float[np.ndarray, "words width"]) -> Bool[np.ndarray, " 
 
 
 def neutral(
-    prediction: Float[np.ndarray, " examples"], known: Bool[np.ndarray, " examples"]
+    prediction: Float[np.ndarray, " examples"], known: Examples
 ) -> Float64[np.ndarray, " examples"]:
     """The predictions, with the mean of the known ones where a word is unknown (0 if all are)."""
     mean = float(prediction[known].mean()) if known.any() else 0.0

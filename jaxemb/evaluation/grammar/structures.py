@@ -10,45 +10,43 @@ Nouns and verbs of the training sentences are no nouns and verbs of the others: 
 read off a remembered word, only off its form or its place.
 """
 
-import abc
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from jaxemb.config import fingerprint
+from jaxemb.evaluation.grammar.inflection import verb_forms
 from jaxemb.evaluation.probes.sentences import Example, GeneratedLabels, Sentence
 
 Words = tuple[str, ...]
 
-NOUNS = (
-    "teacher", "doctor", "farmer", "singer", "driver", "painter", "student", "lawyer", "baker",
-    "actor", "writer", "sailor", "waiter", "hunter", "dancer", "pilot", "judge", "banker",
-    "tailor", "miner", "plumber", "editor", "poet", "clown", "guard", "dog", "cat", "horse",
-    "cow", "goat", "bird", "duck", "frog", "bear", "tiger", "camel", "rabbit", "monkey",
-    "turtle", "spider", "eagle", "table", "chair", "window", "garden", "river", "mountain",
-    "bridge", "castle", "tower", "market", "village", "island", "forest", "letter", "picture",
-    "basket", "bottle", "blanket", "jacket", "hammer", "ladder", "wagon", "lantern", "kettle",
-    "mirror",
-)  # fmt: skip
-VERBS = (
-    "help", "follow", "visit", "watch", "call", "thank", "invite", "kick", "push", "pull",
-    "lift", "paint", "clean", "cook", "open", "answer", "warn", "greet", "guard", "chase",
-    "attack", "admire", "ignore", "remember", "mention", "describe", "protect", "support",
-    "expect", "accept", "record", "correct", "collect", "deliver", "return", "borrow",
-    "present", "perform",
-)  # fmt: skip
-ADJECTIVES = (
-    "old", "young", "small", "tall", "quiet", "happy", "clever", "strange", "famous", "tired",
-)  # fmt: skip
-ADVERBS = (
-    "yesterday", "today", "often", "sometimes", "perhaps", "suddenly",
-)  # fmt: skip
-PREPOSITIONS = (
-    "near", "behind", "beside", "under", "above", "with",
-)  # fmt: skip
+
+def _words(text: str) -> Words:
+    return tuple(text.split())
+
+
+NOUNS = _words(
+    """
+    teacher doctor farmer singer driver painter student lawyer baker actor writer sailor waiter
+    hunter dancer pilot judge banker tailor miner plumber editor poet clown guard dog cat horse
+    cow goat bird duck frog bear tiger camel rabbit monkey turtle spider eagle table chair window
+    garden river mountain bridge castle tower market village island forest letter picture basket
+    bottle blanket jacket hammer ladder wagon lantern kettle mirror
+    """
+)
+VERBS = _words(
+    """
+    help follow visit watch call thank invite kick push pull lift paint clean cook open answer
+    warn greet guard chase attack admire ignore remember mention describe protect support expect
+    accept record correct collect deliver return borrow present perform
+    """
+)
+ADJECTIVES = _words("old young small tall quiet happy clever strange famous tired")
+ADVERBS = _words("yesterday today often sometimes perhaps suddenly")
+PREPOSITIONS = _words("near behind beside under above with")
 
 
 class Phrase(NamedTuple):
@@ -137,35 +135,18 @@ class Grammar:
         return Phrase(("that", verb, *inner.words), 2 + inner.depth)
 
     def _verb(self, tense: str, subject: str) -> str:
-        verb = self._one(self.verbs)
-        if tense == "past":
-            return past(verb)
-        return third_person(verb) if subject == "singular" else verb
+        base, third, past, _ = verb_forms(self._one(self.verbs))
+        return past if tense == "past" else third if subject == "singular" else base
 
     def _one(self, words: Sequence[str]) -> str:
         return self.draw.choice(words)
-
-
-def past(verb: str) -> str:
-    """The regular past: `help` to `helped`.
-
-    Example:
-        >>> past("chase"), past("help")
-        ('chased', 'helped')
-    """
-    return verb + ("d" if verb.endswith("e") else "ed")
-
-
-def third_person(verb: str) -> str:
-    """The third person of the present: `watch` to `watches`."""
-    return verb + ("es" if verb.endswith(("sh", "ch", "s", "x")) else "s")
 
 
 @dataclass(frozen=True, kw_only=True)
 class GrammarLabels(GeneratedLabels):
     """Base of probes on sentences of the grammar; strata are lengths.
 
-    `drawn` sentences a split are drawn before they are balanced. Each is its own cluster.
+    `drawn` sentences per split are drawn before they are balanced. Each is its own cluster.
     """
 
     drawn: int = 12_000
@@ -181,9 +162,11 @@ class GrammarLabels(GeneratedLabels):
                 found.append(Example(kept, label, len(sentence.words)))
         return found
 
-    @abc.abstractmethod
+    asked: ClassVar[str]
+
     def label(self, sentence: Drawn) -> int | None:
         """The number of the sentence's label; None leaves it out."""
+        return self.names.index(getattr(sentence, self.asked))
 
     def fingerprint(self) -> str:
         return fingerprint(self, [*NOUNS, *VERBS, *ADJECTIVES, *ADVERBS, *PREPOSITIONS])
@@ -193,36 +176,24 @@ class GrammarLabels(GeneratedLabels):
 class Tense(GrammarLabels):
     """Is the main verb in the past? Reference: arXiv:1805.01070 (Tense)."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return ("present", "past")
-
-    def label(self, sentence: Drawn) -> int:
-        return self.names.index(sentence.tense)
+    names: ClassVar[tuple[str, ...]] = ("present", "past")
+    asked: ClassVar[str] = "tense"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SubjectNumber(GrammarLabels):
     """Is the main subject plural? Reference: arXiv:1805.01070 (SubjNum)."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return ("singular", "plural")
-
-    def label(self, sentence: Drawn) -> int:
-        return self.names.index(sentence.subject)
+    names: ClassVar[tuple[str, ...]] = ("singular", "plural")
+    asked: ClassVar[str] = "subject"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectNumber(GrammarLabels):
     """Is the main object plural? Reference: arXiv:1805.01070 (ObjNum)."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return ("singular", "plural")
-
-    def label(self, sentence: Drawn) -> int:
-        return self.names.index(sentence.object)
+    names: ClassVar[tuple[str, ...]] = ("singular", "plural")
+    asked: ClassVar[str] = "object"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,9 +219,5 @@ class TreeDepth(GrammarLabels):
 class TopConstituents(GrammarLabels):
     """What is the sentence made of at the top? Reference: arXiv:1805.01070 (TopConst)."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return TOPS
-
-    def label(self, sentence: Drawn) -> int:
-        return TOPS.index(sentence.top)
+    names: ClassVar[tuple[str, ...]] = TOPS
+    asked: ClassVar[str] = "top"

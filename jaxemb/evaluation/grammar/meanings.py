@@ -3,12 +3,12 @@
 import dataclasses
 import functools
 import itertools
-import re
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxemb.evaluation.paraphrase.paraphrasers import Paraphraser
+from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 
 
 class Meaning(NamedTuple):
@@ -88,6 +88,7 @@ def render(meaning: Meaning, style: Style = PLAIN) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
+@functools.cache
 def styles() -> list[Style]:
     """Every way of saying a meaning, 64 of them."""
     return [
@@ -104,34 +105,18 @@ def understand(text: str) -> Meaning | None:
         >>> understand("In the forest, the teacher is assisted by the physician.")
         Meaning(agent=0, action=0, patient=1, place=0)
     """
-    match = _sentence().fullmatch(text[:1].lower() + text[1:])
-    if match is None:
+    words = text.lower().replace(",", " ").replace(".", " ").split()
+    places = [n for n, row in enumerate(PLACES) for place in row if place in text.lower()]
+    people = [_PEOPLE[word] for word in words if word in _PEOPLE]
+    actions = [_ACTIONS[word] for word in words if word in _ACTIONS]
+    if (len(people), len(actions), len(places)) != (2, 1, 1):
         return None
-    found = {name: word for name, word in match.groupdict().items() if word is not None}
-    by_kind = {name.rstrip("0123456789"): _concepts()[word] for name, word in found.items()}
-    return Meaning(*(by_kind[kind] for kind in Meaning._fields))
+    found = (Meaning(a, actions[0], b, places[0]) for a, b in (people, people[::-1]))
+    return next((m for m in found if any(render(m, style) == text for style in styles())), None)
 
 
-@functools.cache
-def _concepts() -> dict[str, int]:
-    people = {word: n for n, row in enumerate(PEOPLE) for word in row}
-    places = {word: n for n, row in enumerate(PLACES) for word in row}
-    actions = {form: n for n, row in enumerate(ACTIONS) for verb in row for form in verb}
-    return people | places | actions
-
-
-@functools.cache
-def _sentence() -> re.Pattern:
-    people = "|".join(word for row in PEOPLE for word in row)
-    places = "|".join(word for row in PLACES for word in row)
-    thirds = "|".join(third for row in ACTIONS for third, _ in row)
-    participles = "|".join(participle for row in ACTIONS for _, participle in row)
-    clause = (
-        rf"(?:the (?P<agent>{people}) (?P<action>{thirds}) the (?P<patient>{people})"
-        rf"|the (?P<patient0>{people}) is (?P<action0>{participles}) by the (?P<agent0>{people}))"
-    )
-    again = re.sub(r"(?<=<)(agent|action|patient)(0?)", r"\g<1>\g<2>1", clause)
-    return re.compile(rf"{clause} (?P<place>{places})\.|(?P<place0>{places}), {again}\.")
+_PEOPLE = {word: n for n, row in enumerate(PEOPLE) for word in row}
+_ACTIONS = {form: n for n, row in enumerate(ACTIONS) for verb in row for form in verb}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -166,3 +151,31 @@ def meanings(count: int, draw: np.random.Generator) -> list[Meaning]:
         found[Meaning(agent, action, patient, place)] = None
         found[Meaning(patient, action, agent, place)] = None
     return list(found)[:count]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeaningRetrieval(RetrievalData):
+    """Find the sentence that says the same, with the place first, among sentences about others.
+
+    Query and answer use the same words. Every meaning has a counterpart with agent and patient in
+    each other's place, which the same words say, so that counting words is right every other time.
+    `Paraphrased(inner=..., paraphraser=Restyled())` then puts both into other words.
+
+    Example:
+        >>> problem = MeaningRetrieval(documents=4).load()
+        >>> len(problem.documents), problem.relevant[0]
+        (4, {0: 1})
+    """
+
+    documents: int = 300
+    seed: int = 0
+
+    def load(self) -> RetrievalProblem:
+        said = meanings(self.documents, np.random.default_rng(self.seed))
+        first = PLAIN._replace(place_first=True)
+        return RetrievalProblem(
+            queries=[render(meaning, first) for meaning in said],
+            documents=[render(meaning) for meaning in said],
+            relevant=[{place: 1} for place in range(len(said))],
+            clusters=np.arange(len(said), dtype=np.int32) // 2,
+        )

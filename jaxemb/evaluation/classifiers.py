@@ -3,6 +3,7 @@
 import abc
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float64, Int, Int32
@@ -28,18 +29,12 @@ class Classifier(Part, abc.ABC):
         Raises:
             UsageError: the training part has fewer than two classes.
         """
-        if len(np.unique(labels)) < 2:
-            raise UsageError("a classifier needs two classes in its training part to tell apart")
+        from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
-        from threadpoolctl import threadpool_limits
 
-        scaler = StandardScaler().fit(train)
-        model = self._model()
-        # The products are small: several threads would spend their time waiting for one another.
-        with threadpool_limits(limits=1), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the step limit is part of the settings
-            model.fit(scaler.transform(train), labels)
-        return model.predict(scaler.transform(test)).astype(np.int32)
+        check_classes(labels, "a classifier")
+        model = fitted(make_pipeline(StandardScaler(), self._model()), train, labels)
+        return model.predict(test).astype(np.int32)
 
     @abc.abstractmethod
     def _model(self):
@@ -91,6 +86,22 @@ class Perceptron(Classifier):
         )
 
 
+def fitted(model: Any, train: Features, labels: np.ndarray, **more: np.ndarray) -> Any:
+    """An estimator of scikit-learn's after its fit, on one thread, in silence about its step limit."""
+    from threadpoolctl import threadpool_limits
+
+    # The products are small: several threads would spend their time waiting for one another.
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the step limit is part of the settings
+        return model.fit(train, labels, **more)
+
+
+def check_classes(labels: Int[np.ndarray, " rows"], name: str) -> None:
+    """Refuses labels that are all one."""
+    if len(np.unique(labels)) < 2:
+        raise UsageError(f"{name} needs two classes in its training part to tell apart")
+
+
 def expected_grades(
     train: Features,
     grades: Float[np.ndarray, " rows"],
@@ -106,14 +117,12 @@ def expected_grades(
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
-    from threadpoolctl import threadpool_limits
 
     scaler = StandardScaler().fit(train)
     rows, classes, weights = soft_targets(grades)
-    with threadpool_limits(limits=1):
-        model = LogisticRegression(C=1 / penalty, max_iter=1000)
-        # A row with two whole grades stands twice, weighted: the cross-entropy with its target.
-        model.fit(scaler.transform(train)[rows], classes, sample_weight=weights)
+    model = LogisticRegression(C=1 / penalty, max_iter=1000)
+    # A row with two whole grades stands twice, weighted: the cross-entropy with its target.
+    fitted(model, scaler.transform(train)[rows], classes, sample_weight=weights)
     return model.predict_proba(scaler.transform(test)) @ model.classes_.astype(np.float64)
 
 
