@@ -4,6 +4,7 @@ import functools
 import hashlib
 from pathlib import Path
 
+from jaxemb.config.files import given_path
 from jaxemb.config.parts import UsageError
 
 
@@ -19,7 +20,7 @@ def hash_of(path: str | Path) -> str:
     Raises:
         UsageError: there is nothing at the path, or it cannot be read.
     """
-    path = Path(path).expanduser()
+    path = given_path(path)
     if not path.is_dir():
         return _hash_of_file(path)
     files = sorted(file for file in path.rglob("*") if file.is_file())

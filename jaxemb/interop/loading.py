@@ -70,7 +70,7 @@ def model_folder(path: str | os.PathLike) -> Path:
     Raises:
         UsageError: there is none.
     """
-    found = _model_folder(Path(path).expanduser())
+    found = _model_folder(given_path(path))
     if found is None:
         raise UsageError(f"There is no run and no saved model in {path}.")
     return found

@@ -253,7 +253,7 @@ class PartsOfExperiments:
     """
 
     def __init__(self, extra: Iterable[str | os.PathLike] = ()) -> None:
-        self._extra = [Path(place).expanduser() for place in extra]
+        self._extra = [given_path(place) for place in extra]
 
     def __call__(self, module: str) -> None:
         for path, _ in _files([*folders(), *self._extra]):
