@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxemb.config import UsageError
+from jaxemb.config.files import given_path
 from jaxemb.data.tables import read_rows
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 from jaxemb.evaluation.tables import Table, digest
@@ -56,7 +57,7 @@ class RetrievalFolder(RetrievalData):
         return digest(self._files(), repr((self.split, self.queries_in_corpus)))
 
     def _files(self) -> list[Path]:
-        folder = Path(self.path).expanduser()
+        folder = given_path(self.path)
         if not folder.is_dir():
             raise UsageError(f"no folder {self.path}: a retrieval set is a folder in BEIR's layout")
         names = ("corpus.jsonl", "queries.jsonl", f"qrels/{self.split}.tsv")

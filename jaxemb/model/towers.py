@@ -41,13 +41,14 @@ class Towers(Network):
         UsageError: fewer than two towers, two of one name, or sharing of a part that is not there.
 
     Example:
+        >>> embedder = recipes.static_bag().embedder
         >>> query = Tower(name="query", columns=("query",), network=embedder)
         >>> document = Tower(name="document", columns=(), network=embedder, shares=("tokens",))
         >>> Towers(towers=(query, document)).name_of("positive")
         'document'
     """
 
-    towers: tuple[Tower, ...] = ()
+    towers: tuple[Tower, ...]
 
     def __post_init__(self) -> None:
         names = [tower.name for tower in self.towers]

@@ -11,7 +11,7 @@ from jaxemb.statistics.similarities import unit_rows
 
 _BLOCK = 256  # documents scored at a time; all are padded to the longest of their block
 
-Items = Sequence[Float32[np.ndarray, "items dim"]]
+Items = Sequence[Float32[np.ndarray, "_ dim"]]
 
 
 def maxsim_top_k(
