@@ -12,9 +12,8 @@ from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.combinations import AttributeSearch
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 from jaxemb.evaluation.pydocs import PyDocsRetrieval
-from jaxemb.retrieval.exact import cosine_top_k
 from jaxemb.statistics.result import Result
-from jaxemb.vectors.cache import Embed
+from jaxemb.vectors.cache import Embed, EmbeddingCache
 
 Ids = Int[np.ndarray, "queries best"]
 Scores = Float[np.ndarray, "queries best"]
@@ -43,10 +42,7 @@ class DocumentRanking(Task, abc.ABC):
         """Scores ranked document numbers, whoever ranked them."""
 
     def run(self, embed: Embed) -> Result:
-        problem = self.data.load()
-        queries = embed(problem.queries, "query")
-        documents = embed(problem.documents, "document")
-        return self._judge(problem, *cosine_top_k(queries, documents[::-1], self.reach(problem)))
+        return self.score_run(embed if hasattr(embed, "index") else EmbeddingCache(embed))
 
     def score_run(self, searcher: Any) -> Result:
         problem = self.data.load()

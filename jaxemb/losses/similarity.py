@@ -23,9 +23,11 @@ class Similarity(Part):
 
     Attributes:
         shape: the axes of what is compared.
+        ignores_length: whether vectors count by their direction alone.
     """
 
     shape: ClassVar[str] = "rows dim"
+    ignores_length: ClassVar[bool] = False
 
     def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
         """Scores; larger means more alike."""
@@ -96,6 +98,8 @@ class Cosine(Similarity):
         >>> round(score.item(), 4)
         0.8
     """
+
+    ignores_length: ClassVar[bool] = True
 
     def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
         """`[rows, columns]` cosines."""
@@ -206,6 +210,7 @@ class MaxSim(Similarity):
     """
 
     shape: ClassVar[str] = "rows items dim"
+    ignores_length: ClassVar[bool] = True
 
     def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
         """`[rows, columns]`, from `[rows, items, dim]` and `[columns, items, dim]`."""

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxemb.losses import Similarity
 from jaxemb.model.batches import Report
 from jaxemb.model.model import Model
 
@@ -34,7 +35,18 @@ class Embedding:
             max_tokens=self.max_tokens,
             batch_tokens=self.batch_tokens,
             report=self.report,
+            normalize=self.similarity.ignores_length,
         )
+
+    @property
+    def similarity(self) -> Similarity:
+        """How the model's vectors are compared when texts are searched for."""
+        return self.model.embedder.similarity
+
+    @property
+    def several(self) -> bool:
+        """Whether a text has several vectors: such texts are only ranked, and not kept."""
+        return self.model.embedder.tower_of("document").several
 
     def at(self, layers: int) -> "Embedding":
         """The same model after its first `layers` layers."""
@@ -57,7 +69,7 @@ class Embedding:
             "layers": self.layers or self.model.embedder.layers,
             "dtype": "+".join(sorted({str(x.dtype) for x in jax.tree.leaves(self.model.params)})),
             "backend": jax.default_backend(),
-            "normalize": True,
+            "normalize": self.similarity.ignores_length,
         }
 
     def _role(self, role: str) -> str:

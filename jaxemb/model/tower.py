@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Float32
 
 from jaxemb.config import UsageError
@@ -49,6 +50,11 @@ class OneTower(Network, abc.ABC):
     @abc.abstractmethod
     def largest(self, column: str, rows: int = 1) -> Any:
         """The shapes of a batch of the largest inputs that are read in a column."""
+
+    @property
+    def several(self) -> bool:
+        """Whether an input has several vectors."""
+        return self.pooling.items(np.ones((1, 1), bool)) is not None
 
     @property
     def by_name(self) -> Mapping[str, "OneTower"]:

@@ -2,8 +2,8 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import jax
 from jaxtyping import Array, Key
@@ -11,6 +11,7 @@ from jaxtyping import Array, Key
 from jaxemb.config import Part
 from jaxemb.data import Batches
 from jaxemb.runtime import Runtime
+from jaxemb.training.base import Checkpoints, Evaluate
 from jaxemb.training.interrupt import Interrupt
 from jaxemb.training.progress import Meter, count_tokens, fetch
 from jaxemb.training.state import create
@@ -18,26 +19,6 @@ from jaxemb.training.step import Compiles, program, start
 
 Model = TypeVar("Model")
 Report = Callable[[dict[str, float]], None]
-
-
-@runtime_checkable
-class Evaluate(Protocol):
-    """Called after every step; decides itself whether this one is worth an evaluation."""
-
-    def __call__(self, step: int, model: Callable[[], Any]) -> Mapping[str, float] | None:
-        """Metrics, or None. `model()` copies the model at this step off the devices."""
-
-
-@runtime_checkable
-class Checkpoints(Protocol):
-    """Where states are kept; `jaxemb.runtime.checkpoints.Checkpoints` is one."""
-
-    every: int
-
-    def latest(self) -> int | None: ...
-    def save(self, step: int, state: Any, extra: dict) -> None: ...
-    def restore(self, step: int, like: Any) -> tuple[Any, dict]: ...
-    def wait(self) -> None: ...
 
 
 class Diverged(FloatingPointError):

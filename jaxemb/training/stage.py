@@ -1,88 +1,18 @@
-"""Stages of a recipe, and the one that trains."""
+"""The stage that trains, and how long."""
 
 import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from jaxtyping import Array
-
 from jaxemb.config import Part, UsageError
 from jaxemb.data import Dataset
 from jaxemb.losses import Loss, check_columns
 from jaxemb.runtime import Runtime
+from jaxemb.training.base import Context, Stage
 from jaxemb.training.gradients import Full, GradientMethod
-from jaxemb.training.loop import Checkpoints, Evaluate, train
+from jaxemb.training.loop import train
 from jaxemb.training.optimizers import Optimizer
 from jaxemb.training.trainable import Everything, Trainable
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Context:
-    """What a stage is run with.
-
-    Attributes:
-        key: root of the stage's randomness on devices.
-        seed: of the order of its data.
-        runtime: devices, sharding and dtype.
-        checkpoints, evaluate, report: as `train` takes them; None where nothing is kept or watched.
-    """
-
-    key: Array
-    seed: int = 0
-    runtime: Runtime = dataclasses.field(default_factory=Runtime)
-    checkpoints: Checkpoints | None = None
-    evaluate: Evaluate | None = None
-    report: Callable[[dict], None] | None = None
-
-
-class Stage(Part):
-    """Slot: `Model -> Model`. Its `name` is how overrides and folders speak of it.
-
-    Attributes:
-        is_shared: whether its result is kept by content even where it is the last stage; results of
-            earlier stages always are.
-        reads: dotted paths of the network's parts and fields that its result depends on; `""` is
-            all of it.
-        draws: whether its result depends on the seed.
-    """
-
-    name: str
-    is_shared: ClassVar[bool] = True
-    reads: ClassVar[tuple[str, ...]] = ("",)
-    draws: ClassVar[bool] = True
-
-    @property
-    def training(self) -> "Train | None":
-        """The training that it does; None where it takes no gradient steps."""
-        return None
-
-    @property
-    def learns(self) -> bool:
-        """Whether it takes gradient steps."""
-        return self.training is not None
-
-    def run(self, model: Any, context: Context) -> Any:
-        """The model after the stage; the one that it is given stays as it is."""
-        raise TypeError(f"{type(self).__name__} must define run(model, context)")
-
-    def check(self, runtime: Runtime) -> None:
-        """Raises UsageError, before anything runs, if the stage could not."""
-
-    def at_rate(self, rate: float) -> "Stage":
-        """The stage at another learning rate; itself where it learns nothing."""
-        return self
-
-    def shortened(self, fraction: float) -> "Stage":
-        """The stage with a fraction of its budget; itself where it has none."""
-        return self
-
-    def with_view(self, change: Callable[[Any], Any]) -> "Stage":
-        """The stage on another view of its pairs; itself where it learns from none."""
-        return self
-
-    def depends(self, runtime: Runtime) -> dict[str, Any]:
-        """What of the runtime changes its result beyond rounding."""
-        return {}
 
 
 class Budget(Part):

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
+from jaxemb.losses import Cosine
+from jaxemb.model import Index
+
 Embed = Callable[[Sequence[str], str], Float32[np.ndarray, "texts width"]]
 """Texts and their role ("query" or "document") to one vector a text, in order."""
 
@@ -52,6 +55,17 @@ class EmbeddingCache:
         if role not in self._vectors:  # nothing was ever asked for
             return np.zeros((0, 0), np.float32)
         return self._vectors[role][[rows[text] for text in texts]]
+
+    def index(self, documents: Sequence[str]) -> Index:
+        """The documents, ready to be searched, as the model compares its vectors.
+
+        What says nothing of that is compared by cosine. Texts with several vectors are not kept.
+        """
+        similarity = getattr(self._embed, "similarity", Cosine())
+        embed = self._embed if getattr(self._embed, "several", False) else self
+        return Index(
+            lambda queries: embed(queries, "query"), embed(documents, "document"), similarity
+        )
 
     def at(self, layers: int | None) -> "EmbeddingCache":
         """The cache of the same model cut after `layers` layers.
