@@ -86,7 +86,7 @@ def origin(recipe: Recipe, untrained: bool = False) -> str:
     read = recipe.start.fingerprint()
     if not read:
         return ""
-    code = provenance.code_of_stages([recipe.start])
+    code = provenance.code_of_stages(_parts_within([recipe.start]))
     return f"{'untrained ' if untrained else ''}{read} {code}"
 
 

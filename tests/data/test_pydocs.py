@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from jaxemb.config import UsageError, from_json, to_json
-from jaxemb.data import SPLITS, PyDocs, normalise
+from jaxemb.config import UsageError, fingerprint, from_json, to_json
+from jaxemb.data import SPLITS, PyDocs, Texts, normalise
 from jaxemb.data.pydocs.installation import PACKAGES, configuration, sources
 from jaxemb.data.pydocs.store import FIELDS, built
 
@@ -105,6 +105,12 @@ def test_the_fingerprint_is_that_of_the_configuration(pydocs):
     assert pydocs.fingerprint() == PyDocs(packages=pydocs.packages).fingerprint()
     assert pydocs.fingerprint() != PyDocs(packages=("json",)).fingerprint()
     assert from_json(to_json(pydocs)) == pydocs
+
+
+def test_what_is_built_and_from_what_is_in_the_fingerprint_of_all_that_hold_it(monkeypatch):
+    before = fingerprint(Texts(source=PyDocs()))
+    monkeypatch.setattr("jaxemb.data.pydocs.VERSION", "another form")
+    assert fingerprint(Texts(source=PyDocs())) != before
 
 
 def test_the_configuration_names_packages_and_versions():

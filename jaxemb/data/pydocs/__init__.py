@@ -40,6 +40,8 @@ class PyDocs(Source):
         >>> records = PyDocs(packages=("json",)).records("train")  # doctest: +SKIP
     """
 
+    unfingerprinted = ("packages",)  # `content` says which of them are there
+
     packages: tuple[str, ...] = PACKAGES
 
     @property
@@ -67,8 +69,12 @@ class PyDocs(Source):
             raise UsageError(f"the split {split!r} of {self.configuration} is empty")
         return builder(str(self.prepare()), self.configuration).as_data_source(split=split)
 
+    def content(self) -> str:
+        """Which packages of which versions are there, and the form of what is built from them."""
+        return repr((self.configuration, VERSION))
+
     def fingerprint(self) -> str:
-        return fingerprint([self.configuration, VERSION])
+        return fingerprint(self)
 
     def _build(self, folder: Path) -> None:
         from jaxemb.data.pydocs.builder import prepare

@@ -1,5 +1,6 @@
 """Which documentation there is to read: packages of the list, their versions, their files."""
 
+import functools
 import importlib.util
 import os
 import platform
@@ -59,13 +60,16 @@ def installed(packages: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(p for p in packages if p == LIBRARY or _locations(p))
 
 
+_version = functools.cache(metadata.version)
+
+
 def configuration(packages: tuple[str, ...]) -> str:
     """The packages with their versions, as one name: `python-3.11.7+numpy-2.4.6+...`."""
     python = f"{LIBRARY}-{platform.python_version()}"
     names = [python]
     for package in installed(packages):
         if package in DISTRIBUTIONS:
-            names.append(f"{package}-{metadata.version(DISTRIBUTIONS[package])}")
+            names.append(f"{package}-{_version(DISTRIBUTIONS[package])}")
         elif package != LIBRARY:
             names.append(package)
     if len(names) > 1 and LIBRARY not in packages:  # the version alone, not the library's records
