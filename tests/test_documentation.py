@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from jaxemb.cli.main import main, parser
+from jaxemb.cli.parts import parts_of, slots
 from jaxemb.config import UsageError, fingerprint, override
-from jaxemb.study import registry
+from jaxemb.study import papers, registry
 from tests.exports import exports
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,26 +77,56 @@ def sections(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize(
-    ("page", "package", "slot"),
-    [("pooling", "pooling", "Pooling"), ("pooling", "heads", "Head"),
-     ("encoders", "encoders", "Encoder"), ("training", "losses", "Loss"),
-     ("training", "losses", "Candidates"), ("training", "training", "GradientMethod"),
-     ("training", "training", "Optimizer"), ("data", "data", "View")],
-)  # fmt: skip
-def test_a_page_names_every_part_of_its_slots(page, package, slot):
-    found = exports(package)
-    parts, base = list(found.values()), found[slot]
-    text = (ROOT / f"docs/{page}.md").read_text()
-    names = [p.__name__ for p in parts if isinstance(p, type) and issubclass(p, base)]
-    assert len(names) > 2
-    told = {name for name in names if re.search(rf"\b{name}\b", text)}
-    assert set(names) - told <= {slot, "Wrapper"}
+def test_the_parts_in_the_tables_of_the_pages_are_there():
+    """The pages explain a choice of parts; `jaxemb parts` lists all of them, found by itself."""
+    known = {cls.__name__ for parts in slots().values() for cls in parts.values()}
+    cells = [
+        (page.name, cell)
+        for page in PAGES
+        for cell in re.findall(
+            r"^\| (`[A-Z].*?) \|", page.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    ]
+    named = {(page, name) for page, cell in cells for name in re.findall(r"`([A-Z]\w+)\(", cell)}
+    assert len(named) > 30
+    assert not [(page, name) for page, name in sorted(named) if name not in known]
 
 
-def test_the_table_of_papers_is_what_the_command_prints(capsys):
-    assert main(["papers", "--markdown"]) == 0
-    assert (ROOT / "docs/papers.md").read_text() == "# Papers\n\n" + capsys.readouterr().out
+def test_every_slot_of_the_pages_has_its_parts_listed():
+    listed = slots()
+    assert {"pooling", "loss", "task", "claim", "control", "view", "optimizer"} <= listed.keys()
+    assert {cls for parts in listed.values() for cls in parts.values()} >= {
+        cls
+        for cls in exports("losses").values()
+        if isinstance(cls, type) and issubclass(cls, exports("losses")["Loss"])
+        and "__call__" in vars(cls) and cls.__subclasses__() == []
+    }  # fmt: skip
+    summaries = parts_of("pooling")
+    assert summaries.keys() == listed["pooling"].keys() and all(summaries.values())
+
+
+def test_every_experiment_with_a_record_has_its_row():
+    """`run --record` writes the page; a record that stands elsewhere does not change it."""
+    rows = (ROOT / "docs/papers.md").read_text(encoding="utf-8").splitlines()
+    named = {row["number"]: row["experiment"] for row in papers.table(registry.own())}
+    told = {entry.name for entry in registry.own() if entry.records}
+    for number, name in named.items():
+        (row,) = [row for row in rows if row.startswith(f"| {number} |")]
+        assert name not in told or f"| `{name}` |" in row
+
+
+def test_recording_renews_the_page_of_its_checkout(tmp_path, monkeypatch):
+    folder = tmp_path / "experiments"
+    folder.mkdir()
+    entry = registry.Entry(name="mine", path=folder / "mine.py", theme="t", papers=(2,), doc="")
+    monkeypatch.setattr(registry, "own_folder", lambda: [folder])
+    monkeypatch.setattr(registry, "own", lambda: [entry])
+    assert papers.renew_page(entry) is None, "a checkout without documentation"
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/papers.md").write_text("old")
+    assert papers.renew_page(entry) == tmp_path / "docs/papers.md"
+    text = (tmp_path / "docs/papers.md").read_text(encoding="utf-8")
+    assert "| `mine` |" in text and text.startswith("# Papers")
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/experiments.md", "docs/interop.md"])
@@ -174,10 +205,9 @@ def test_what_a_class_says_of_its_fields_holds(tmp_path):
 def test_the_pages_on_python_run(tmp_path, monkeypatch):
     """Word for word, on a toy-sized recipe in the place of the real one."""
     from jaxemb import recipes
-    from jaxemb.study.smoke import shrunk
     from jaxemb.study.stages import run_stages
 
-    toy = shrunk(recipes.pair_retriever())
+    toy = recipes.pair_retriever().small()
     monkeypatch.setattr(recipes, "pair_retriever", lambda: toy)
     monkeypatch.chdir(tmp_path)
     model = run_stages(toy)

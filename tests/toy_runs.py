@@ -4,8 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from jaxemb import arm, recipes
-from jaxemb.study import execution
-from jaxemb.study.claims import Better
+from jaxemb.study import Better, execution
 from jaxemb.study.controls import RandomVectors
 from jaxemb.study.execution import Named, Options
 from jaxemb.study.specification import Experiment

@@ -53,6 +53,5 @@ def positional_bias() -> Experiment:
             )
         ),
         seeds=(0,),
-        unit="document",
         tuning=None,
     )

@@ -38,15 +38,14 @@ def vectorizer_robustness() -> Experiment:
             *(Arm(one.name, (*one.overrides, ("text.max_tokens", 256))) for one in others),
         ),
         claims=(
+            Below("perturbation/growth", 1.0, "pv-dbow"),
             Above("perturbation/decay", -0.05, "concatenation"),
             Below("perturbation/decay", -0.5, "tf-idf-normalised"),
             Above("perturbation/decay", -1.0, "tf-idf-normalised"),
             Below("perturbation/decay", -0.9, "pv-dbow"),
             Below("perturbation/decay", -0.9, "pv-dm"),
             Below("perturbation/growth", 1.0, "tf-idf-normalised"),
-            Below("perturbation/growth", 1.0, "pv-dbow"),
             Below("perturbation/decay", -0.5, "all-MiniLM-L6-v2"),
         ),
         seeds=(0,),
-        unit="document",
     )

@@ -44,6 +44,6 @@ def benchmark_statistics() -> Experiment:
             arm("random-bag", embedder=BAG.embedder, stages=BAG.stages[:1]),
             arm("wide-bag", {"embedder": BAG.embedder, "stages": BAG.stages, "encoder.width": 384}),
         ),
-        claims=(TasksAgree(), FlagTells(flag="tuned for similarity", flagged=TUNED)),
-        seeds=(0,), unit="task", tuning=None,
+        claims=(FlagTells(flag="tuned for similarity", flagged=TUNED), TasksAgree()),
+        seeds=(0,), tuning=None,
     )  # fmt: skip

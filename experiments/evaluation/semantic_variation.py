@@ -50,6 +50,5 @@ def semantic_variation() -> Experiment:
             Above("series/boundary_auc", 0.5, MINILM),
         ),
         seeds=(0,),
-        unit="module",
         tuning=None,
     )

@@ -1,7 +1,7 @@
 """How do mask, pooling, dimensions and layers trade against one another?
 
 Explores 2 masks x 3 poolings. Every cell is trained once by a loss that serves each dimension and
-each layer, so that quality against size is read off one model a cell instead of a model a size. What
+each layer, so that quality against size is read off one model per cell instead of one per size. What
 the base learns from shuffled pairs stands among the controls.
 
 Run      jaxemb run pooling_attention_grid       # small: 6 arms x 2 seeds, about 9 min on 2 cores

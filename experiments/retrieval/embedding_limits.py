@@ -1,4 +1,4 @@
-"""Which combinations of documents can one vector a text return?
+"""Which combinations of documents can one vector per text return?
 
 Paper    On the Theoretical Limitations of Embedding-Based Retrieval, arXiv:2508.21038. LIMIT asks
          "Who likes X?" over people and what they like; two documents answer each query. Only which
@@ -6,7 +6,7 @@ Paper    On the Theoretical Limitations of Embedding-Based Retrieval, arXiv:2508
 Claim    Single-vector models fail where every pair of documents is asked for (dense), which is far
          harder for them than random, chained or disjoint pairs; word matching solves them all.
 Run      jaxemb run embedding_limits             # small: 3 models, 5 sets, about 1 min on 2 cores
-Differs  400 documents and 190 queries a pattern (limit: 46 and 1,000, as LIMIT's small set), likes
+Differs  400 documents and 190 queries per pattern (limit: 46 and 1,000, as LIMIT's small set), likes
          are frequent words of Python's documentation, the same ones under every pattern; models of
          128 and 384 dimensions. Dense queries are answered by 20 documents, which a model could
          find without telling them apart, so patterns are compared in the first 10.
@@ -47,13 +47,12 @@ def embedding_limits() -> Experiment:
         base=Recipe(embedder=Pretrained(MINILM), evaluation=(*patterns, limit, *cuts)),
         arms=recipes.reading(recipes.standing_arms(), max_tokens=256),
         claims=(
-            Below("dense/recall@10", 0.5, MINILM),
             Below("limit/recall@2", 0.9, MINILM),
+            Below("dense/recall@10", 0.5, MINILM),
             *(BetterIn(f"{name}/recall@10", MINILM, than_metric="dense/recall@10")
               for name in ("random", "cycle", "disjoint")),
             BetterIn("disjoint/recall@10", "pydocs-trained", than_metric="dense/recall@10"),
         ),
         seeds=(0,),
-        unit="query",
         tuning=None,
     )  # fmt: skip

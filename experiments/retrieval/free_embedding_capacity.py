@@ -1,7 +1,7 @@
 """How many documents can vectors of a given width serve in every pair, if nothing else limits them?
 
 Paper    On the Theoretical Limitations of Embedding-Based Retrieval, arXiv:2508.21038. One free
-         vector a query and a document is trained on the judgements themselves; the critical size is
+         vector per query and per document is trained on the judgements themselves; the critical size is
          the largest number of documents of which every pair is some query's top two.
 Claim    The critical size grows with the width, and is small.
 Run      jaxemb run free_embedding_capacity      # small: 6 widths x 3 starts, about 2 min on 2 cores
@@ -27,6 +27,5 @@ def free_embedding_capacity() -> Experiment:
         ),
         controls=(),
         seeds=(0,),
-        unit="start",
         tuning=None,
     )

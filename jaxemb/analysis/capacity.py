@@ -13,7 +13,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Float32, Int32, Key
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Part, UsageError, smaller
 
 CHECK_EVERY = 50
 """Steps between two looks at the stop flags."""
@@ -131,6 +131,9 @@ class FreeVectors(Part):
     def _start(self, shape: tuple[int, int], dim: int, seed: int) -> Any:
         vectors = _drawn(jax.random.key(seed), shape, dim)
         return vectors, optax.adam(self.learning_rate).init(vectors)
+
+    def small(self) -> "FreeVectors":
+        return smaller(self, steps=2)
 
 
 def critical_size(solves: Callable[[int], bool], least: int, most: int) -> int:

@@ -29,6 +29,7 @@ from jaxemb.analysis.vectorizers import (
     diameter,
     hamming,
 )
+from jaxemb.config import smaller
 
 Query = Float[Array, " width"]
 Scalar = float | Float[Array, ""]
@@ -127,6 +128,9 @@ class _ParagraphVectors(Vectorizer):
     def fit(self, sequences: Sequences, vocabulary: int) -> "ParagraphVectors":
         rows, context = _trained(self, sequences, vocabulary)
         return ParagraphVectors(rows, context, alpha=self.alpha, window=self.around)
+
+    def small(self) -> "_ParagraphVectors":
+        return smaller(self, width=32, steps=2, batch_size=8)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from jaxemb.cli import console
 from jaxemb.config import UsageError, expression, is_part, outline, paths, snake_case
-from jaxemb.config.files import given_path, read_json, write_whole, writing_to
+from jaxemb.config.files import given_path, write_whole, writing_to
 from jaxemb.report.text import amount, columns
 from jaxemb.study import registry, sweep
+from jaxemb.study.verdicts import read_record
 
 if TYPE_CHECKING:
     from jaxemb.study.execution import Named, Options
@@ -46,7 +47,7 @@ def _entry(entry: registry.Entry) -> dict[str, Any]:
 
 def papers(options: argparse.Namespace) -> int:
     """`jaxemb papers`: the papers by number and title, with what was found."""
-    from jaxemb.study.papers import markdown, table
+    from jaxemb.study.papers import COLUMNS, cells, markdown, table
 
     found = registry.discover(options.experiments)
     rows = table(found.entries.values())
@@ -55,16 +56,29 @@ def papers(options: argparse.Namespace) -> int:
     elif options.markdown:
         _print(markdown(rows).rstrip("\n"))
     else:
-        header = ("number", "title", "experiment", "scale", "date", "verdict")
-        cells = [tuple(_short(row[key]) for key in header) for row in rows]
-        _print(columns([header, *cells]))
+        _print(columns([COLUMNS, *(tuple(map(_short, cells(row))) for row in rows)]))
     _warn(found.problems)
     return 0
 
 
-def _short(value: object, letters: int = 60) -> str:
-    text = "-" if value is None else str(value)
-    return text if len(text) <= letters else text[: letters - 1] + "…"
+def _short(text: str, letters: int = 60) -> str:
+    return text if 0 < len(text) <= letters else text[: letters - 1] + "…" if text else "-"
+
+
+def parts(options: argparse.Namespace) -> int:
+    """`jaxemb parts [SLOT]`: the slots and what fits them, or what each part of one does."""
+    from jaxemb.cli.parts import parts_of, slots
+
+    if options.slot is not None:
+        found = parts_of(options.slot)
+    else:
+        found = {slot: ", ".join(parts) for slot, parts in slots().items()}
+    if options.json:
+        _print_json(found)
+    else:
+        header = ("slot", "parts") if options.slot is None else ("part", "what it does")
+        _print(columns([header, *found.items()]))
+    return 0
 
 
 # --- one experiment
@@ -80,7 +94,7 @@ def show(options: argparse.Namespace) -> int:
     numbers = ", ".join(map(str, entry.papers)) or "none"
     _print(f"{entry.name}    theme {entry.theme}; papers {numbers}; {entry.path}\n\n{entry.doc}\n")
     more = "" if options.fields else "; --fields lists every field"
-    _print(f"Base, at scale {options.scale} (any end of a path is a key for overrides{more})")
+    _print(f"Base, at scale {options.scale} (a key is any end of a path that no other has{more})")
     rows = _fields(experiment.base) if options.fields else _base(experiment.base)
     _print(_indented(columns(rows)))
     shared = f", each with {' '.join(options.overrides)}" if options.overrides else ""
@@ -138,7 +152,7 @@ def _arms(arms: Sequence[tuple[sweep.Arm, "Recipe"]]) -> str:
 
 
 def plan(options: argparse.Namespace) -> int:
-    """`jaxemb plan NAME`: parameters, FLOPs and bytes a device, from shapes alone."""
+    """`jaxemb plan NAME`: parameters, FLOPs and bytes per device, from shapes alone."""
     if options.devices < 1:
         raise UsageError(f"--devices {options.devices} must be at least 1.")
     overrides = sweep.fixed(options.overrides)
@@ -169,26 +183,34 @@ def plan(options: argparse.Namespace) -> int:
 def run(options: argparse.Namespace) -> int:
     """`jaxemb run NAME`: train and score the arms that have not been, judge, report."""
     overrides = sweep.fixed(options.overrides)
-    if options.record and (overrides or options.seeds or options.scale == "smoke"):
+    if options.record and (overrides or options.arms or options.seeds or options.scale == "smoke"):
         raise UsageError(
-            "--record keeps the experiment as written: no overrides, no --seeds, and not smoke."
+            "--record keeps the experiment as written: no overrides, no --arms, no --seeds, and "
+            "not smoke."
         )
     entry, named = _load(options)
-    chosen = _options(options, overrides)
+    chosen = _options(options, overrides, _arm_names(options.arms, named.experiment.arms))
     code = _dry(named, chosen) if options.dry_run else _execute(named, chosen)
     if options.record and not options.dry_run:
-        from jaxemb.study.execution import folder_of
-        from jaxemb.study.records import commit_record
-
-        record = read_json(folder_of(chosen, named.name) / "record.json")
-        _print(f"record  {commit_record(record, str(entry.record))}")
+        _keep_record(entry, chosen)
     return code
+
+
+def _keep_record(entry: registry.Entry, chosen: "Options") -> None:
+    from jaxemb.study.execution import folder_of
+    from jaxemb.study.papers import renew_page
+    from jaxemb.study.records import commit_record
+
+    path = entry.record_at(chosen.scale)
+    commit_record(read_record(folder_of(chosen, entry.name) / "record.json"), path)
+    page = renew_page(entry)
+    _print(f"record  {path}{f' and {page}' if page else ''}")
 
 
 def run_sweep(options: argparse.Namespace) -> int:
     """`jaxemb sweep NAME key=a,b`: every combination of the values over the base."""
     if not options.overrides:
-        raise UsageError("A sweep needs an axis: jaxemb sweep NAME key=a,b")
+        raise UsageError("A sweep needs an axis, before any --arms: jaxemb sweep NAME key=a,b")
     # Before JAX is imported, so that a mistyped axis is told at once.
     for text in options.overrides:
         sweep.split_values(sweep.assignment(text)[1])
@@ -197,8 +219,12 @@ def run_sweep(options: argparse.Namespace) -> int:
     arms = sweep.swept(experiment.base, options.overrides)
     if options.slurm is not None:
         return _write_slurm(options, entry, arms)
-    kept = {"arms": sweep.chain(experiment.arms, arms)} if options.arms else {"claims": ()}
-    experiment = dataclasses.replace(experiment, **{"arms": arms, **kept})
+    if options.arms is None:
+        experiment = dataclasses.replace(experiment, arms=arms, claims=())
+    else:
+        names = _arm_names(options.arms, experiment.arms)
+        experiment = experiment.of(names) if names else experiment
+        experiment = dataclasses.replace(experiment, arms=sweep.chain(experiment.arms, arms))
     named = dataclasses.replace(named, experiment=experiment)
     chosen = _options(options, ())
     return _dry(named, chosen) if options.dry_run else _execute(named, chosen)
@@ -209,10 +235,8 @@ def _dry(named: "Named", chosen: "Options") -> int:
 
     experiment, arms = prepare(named, chosen)
     _print(_arms(arms))
-    count, seeds = len(arms), len(experiment.seeds)
-    _print(
-        f"\n{count} arms x {seeds} seeds, into {folder_of(chosen, named.name)}; nothing was run."
-    )
+    size = console.counted(arms, experiment.seeds)
+    _print(f"\n{size}, into {folder_of(chosen, named.name)}; nothing was run.")
     return 0
 
 
@@ -250,8 +274,8 @@ class _gentle_end:
 
 
 def _write_slurm(options: argparse.Namespace, entry: registry.Entry, arms: Sequence) -> int:
-    if options.arms:
-        raise UsageError("--slurm writes the arms of the sweep; leave out --arms.")
+    if options.arms is not None:
+        raise UsageError("--slurm writes the arms of the sweep alone; leave out --arms.")
     common = ["--scale", options.scale, "--runs", str(options.runs.resolve()), "--jobs", "1"]
     common += ["--seeds", str(options.seeds)] if options.seeds is not None else []
     common += ["--experiments", str(entry.path)] if options.experiments else []
@@ -285,13 +309,14 @@ def report(options: argparse.Namespace) -> int:
     elif (folder / "record.json").exists():
         path = folder / "record.json"
     else:
-        path = registry.discover(options.experiments).get(options.name).record
+        entry = registry.discover(options.experiments).get(options.name)
+        path = entry.record_at(options.scale)
         if not path.exists():
             raise UsageError(
                 f"{options.name} has not been run at scale {options.scale} (there is no "
                 f"{folder / 'record.json'}): jaxemb run {options.name}"
             )
-    record = read_json(path)
+    record = read_record(path)
     _print_table(record)
     _print(f"report  {_write_report(record, folder, options.out or folder)}")
     return 0
@@ -378,7 +403,7 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def encode(options: argparse.Namespace) -> int:
-    """`jaxemb encode MODEL FILE`: a vector a line."""
+    """`jaxemb encode MODEL FILE`: one vector per line."""
     from jaxemb.cli.encoding import encode_lines
 
     encode_lines(
@@ -412,7 +437,26 @@ def _load(options: argparse.Namespace) -> tuple[registry.Entry, "Named"]:
     )
 
 
-def _options(options: argparse.Namespace, overrides: tuple[tuple[str, str], ...]) -> "Options":
+def _arm_names(typed: str | None, arms: Sequence[sweep.Arm]) -> tuple[str, ...]:
+    """The arms of `--arms a,b`. An arm's own name may hold commas: the longest name that fits counts.
+
+    Raises:
+        UsageError: a word is no arm's name.
+    """
+    words, known, found = (typed or "").split(","), {arm.name for arm in arms}, []
+    while typed and words:
+        ends = (n for n in range(len(words), 0, -1) if ",".join(words[:n]) in known)
+        end = next(ends, 1)  # `Experiment.of` tells that there is no such arm
+        found.append(",".join(words[:end]))
+        words = words[end:]
+    return tuple(found)
+
+
+def _options(
+    options: argparse.Namespace,
+    overrides: tuple[tuple[str, str], ...],
+    arms: tuple[str, ...] = (),
+) -> "Options":
     from jaxemb.study.execution import Options
 
     if getattr(options, "jobs", None) is not None and options.jobs < 1:
@@ -420,11 +464,13 @@ def _options(options: argparse.Namespace, overrides: tuple[tuple[str, str], ...]
     given = {
         key: getattr(options, key) for key in ("seeds", "runs", "jobs", "again") if key in options
     }
-    variant = ",".join(getattr(options, "overrides", ()))
+    named = getattr(options, "arms", None)
+    beyond = [*options.overrides, *([f"arms={named}"] if named else [])]
     return Options(
         scale=options.scale,
+        arms=arms,
         overrides=overrides,
-        variant=variant,
+        variant=",".join(beyond),
         command=_typed_again(options),
         **given,
     )
@@ -432,18 +478,19 @@ def _options(options: argparse.Namespace, overrides: tuple[tuple[str, str], ...]
 
 def _typed_again(options: argparse.Namespace) -> str:
     """The command that gives the same numbers, without what only says where and how fast."""
-    words = ["jaxemb", options.command, options.name, *getattr(options, "overrides", ())]
+    words = ["jaxemb", options.command, options.name, *options.overrides]
     words += ["--scale", options.scale] if options.scale != "small" else []
     words += ["--seeds", str(options.seeds)] if getattr(options, "seeds", None) else []
-    words += ["--arms"] if getattr(options, "arms", False) else []
+    arms = getattr(options, "arms", None)
+    words += [] if arms is None else ["--arms", arms] if arms else ["--arms"]
     return shlex.join(words)
 
 
 def how_to_go_on(options: argparse.Namespace) -> str:
     """What to do after Ctrl-C."""
     if options.command in ("run", "sweep"):
-        return "finished seeds are kept: the same command again goes on where this one stopped."
-    return "nothing was lost: the same command starts over."
+        return "finished seeds are kept, and the same command goes on where this one stopped."
+    return "nothing was lost, and the same command starts again."
 
 
 def _print(text: str) -> None:
@@ -464,7 +511,7 @@ def _warn(problems: Sequence[str]) -> None:
 
 
 COMMANDS = {
-    "list": list_experiments, "show": show, "run": run, "sweep": run_sweep, "eval": evaluate,
-    "compare": compare, "report": report, "encode": encode, "plan": plan, "papers": papers,
-    "cache": cache,
+    "list": list_experiments, "parts": parts, "show": show, "run": run, "sweep": run_sweep,
+    "eval": evaluate, "compare": compare, "report": report, "encode": encode, "plan": plan,
+    "papers": papers, "cache": cache,
 }  # fmt: skip

@@ -13,7 +13,7 @@ EVERY_SECONDS = 10.0
 
 
 def watch(stream: TextIOBase | None = None) -> "Bars | Lines":
-    """Bars if the stream is a terminal, otherwise a line an event. Standard error by default."""
+    """Bars if the stream is a terminal, otherwise one line per event. Standard error by default."""
     stream = stream or sys.stderr
     return Bars(stream) if stream.isatty() else Lines(stream)
 
@@ -23,7 +23,7 @@ def described(event: Mapping[str, Any]) -> str | None:
     who = _who(event)
     match event["event"]:
         case "preparing":
-            return f"{len(event['arms'])} arms x {len(event['seeds'])} seeds"
+            return counted(event["arms"], event["seeds"])
         case "control":
             return f"{who}: control"
         case "control_done":
@@ -36,7 +36,7 @@ def described(event: Mapping[str, Any]) -> str | None:
             return f"{who}: {_scores(event['scores'])}, {_clock(event['seconds'])}"
         case "skipped":
             other = event.get("other_code")
-            note = f", made by other code ({other}); --again reruns it" if other else ""
+            note = f", made by other code ({other}); --again runs it again" if other else ""
             return f"{who}: finished before{note}"
         case "failed":
             return f"{who}: FAILED, {event['error']}"
@@ -45,6 +45,12 @@ def described(event: Mapping[str, Any]) -> str | None:
         case "task_done":
             return _task(event)
     return None
+
+
+def counted(arms: Sequence, seeds: Sequence) -> str:
+    """`5 arms x 1 seed`."""
+    told = ((len(arms), "arm"), (len(seeds), "seed"))
+    return " x ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in told)
 
 
 def _task(event: Mapping[str, Any]) -> str:
@@ -93,7 +99,7 @@ def pace(step: Mapping[str, Any]) -> str:
 
 
 class Lines:
-    """A line an event, and one every few seconds for a seed that trains."""
+    """One line per event, and one every few seconds for a seed that trains."""
 
     def __init__(self, stream: TextIOBase) -> None:
         self._stream, self._mentioned = stream, {}
@@ -177,7 +183,7 @@ class Bars:
 
 
 def prices(rows: Sequence[Mapping[str, Any]], devices: int) -> str:
-    """A table of what arms take: a line an arm, or one for each rule of splitting parameters."""
+    """A table of what arms take: one line per arm, or one for each rule of splitting parameters."""
     kinds = ("parameters", "optimizer", "gradients", "activations", "total")
     lines = [("arm", "parameters", "FLOPs", "rule", *(f"{kind} B" for kind in kinds))]
     for row in rows:
@@ -191,7 +197,7 @@ def prices(rows: Sequence[Mapping[str, Any]], devices: int) -> str:
 
 
 def suite_table(found: Mapping[str, Any]) -> str:
-    """What `jaxemb.study.scoring.score` found: a row a task, then the means, then what was left out."""
+    """What `scoring.score` found: one row per task, then the means, then what was left out."""
     seen = found.get("contamination", {})
     header = ("task", "type", "metric", "score", "examples", *(("seen",) if seen else ()))
     rows = [header]

@@ -1,4 +1,4 @@
-"""Lines of text in, vectors out: a `.npy` array, or a JSON object a line."""
+"""Lines of text in, vectors out: a `.npy` array, or one JSON object per line."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def encode_lines(model: str | os.PathLike, source: str, out: str | None, **setti
     Args:
         model: a run's folder, or a saved model's.
         source: a text file; an empty line is embedded as an empty text.
-        out: `FILE.npy` (`[lines, dim]` float32) or `FILE.jsonl` (`{"text", "vector"}` a line); None
+        out: `FILE.npy` (`[lines, dim]` float32) or `FILE.jsonl` (`{"text", "vector"}` per line); None
             prints JSON lines.
         settings: as `Model.encode` takes them.
 

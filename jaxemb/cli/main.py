@@ -1,4 +1,4 @@
-"""The command line: list, show, run, sweep, eval, compare, report, encode, plan, papers, cache."""
+"""The command line: its commands with their options, and how errors are told."""
 
 import argparse
 import errno
@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jaxemb.config import UsageError
 from jaxemb.config.files import given_path
@@ -14,16 +15,155 @@ EPILOG = """\
 examples:
   jaxemb list
   jaxemb run pooling_and_attention
-  jaxemb run pooling_and_attention mask=causal train.loss.temperature=0.02 --seeds 2
+  jaxemb run pooling_and_attention train.loss.temperature=0.02 --seeds 2
   jaxemb sweep pooling_and_attention mask=causal,bidirectional pooling=mean,last_token
   jaxemb encode runs/.../seed-0 texts.txt --out vectors.npy
 
-An override is key=value: the key is the end of a field's path, as `jaxemb show NAME` lists them;
-the value is a Python literal or a part, such as latent_over_tokens(latents=8).
+An override is key=value. The key is the end of a field's path, as `jaxemb show NAME --fields` lists
+them; the value is a Python literal or a part, such as latent_over_tokens(latents=8), as
+`jaxemb parts pooling` lists them.
 """
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
-MODEL = "a run's or a model's folder, or a name such as all-MiniLM-L6-v2"
+
+Option = tuple[str, dict[str, Any]]
+
+
+def _option(name: str, text: str, metavar: str | None = None, **settings: Any) -> Option:
+    """An option with a value, or a positional argument; `metavar` is what help calls the value."""
+    return name, {"help": text} | ({"metavar": metavar} if metavar else {}) | settings
+
+
+def _flag(name: str, text: str) -> Option:
+    return name, {"help": text, "action": "store_true"}
+
+
+_NAME = _option("name", "an experiment's name", "NAME")
+_MODEL = _option(
+    "model",
+    "a run's or a model's folder, or a name such as all-MiniLM-L6-v2",
+    "MODEL",
+    type=given_path,
+)
+_EXPERIMENTS = _option(
+    "--experiments", "another folder (or file) of experiments; may be repeated", "DIR",
+    action="append", default=[],
+)  # fmt: skip
+_SCALE = _option(
+    "--scale", "smoke (toy size), small (the default, for two cores), medium (one GPU), or paper (the "
+    "paper's own sizes); the last two only where the experiment has them", default="small",
+)  # fmt: skip
+_JSON = _flag("--json", "as JSON")
+_RUNS = _option(
+    "--runs", "where runs go (default: runs)", "DIR", type=given_path, default=Path("runs")
+)
+_RUNNING = (
+    _option("--seeds", "seeds 0 to N-1", "N", type=int),
+    _flag("--dry-run", "show the arms, run nothing"),
+    _RUNS,
+    _option("--jobs", "worker processes (default: one per core)", "N", type=int),
+    _flag("--again", "run finished seeds again"),
+)
+
+
+def _overrides(form: str = "key=value") -> Option:
+    return _option("overrides", "overrides of the recipe", form, nargs="*")
+
+
+COMMANDS: dict[str, tuple[str, tuple[Option, ...]]] = {
+    "list": ("list the experiments", (_EXPERIMENTS, _JSON)),
+    "parts": (
+        "list what can be chosen: the slots, or the parts of one",
+        (_option("slot", "such as pooling, loss or claim", "SLOT", nargs="?"), _JSON),
+    ),
+    "show": (
+        "show an experiment: base, arms, claims, what it takes",
+        (_EXPERIMENTS, _NAME, _overrides(), _SCALE, _flag("--fields", "list every field")),
+    ),
+    "run": (
+        "run an experiment's arms, judge its claims, write a report",
+        (
+            _EXPERIMENTS, _NAME, _overrides(), _SCALE, *_RUNNING,
+            _option("--arms", "only these arms (default: all)", "A,B"),
+            _flag("--record", "keep the record beside the experiment"),
+        ),
+    ),
+    "sweep": (
+        "run every combination of values over an experiment's base",
+        (
+            _EXPERIMENTS, _NAME, _overrides("key=a,b"), _SCALE, *_RUNNING,
+            _option("--arms", "run the experiment's own arms too, or these of them", "A,B",
+                    nargs="?", const=""),
+            _option("--slurm", "write an sbatch script instead", "FILE", type=given_path),
+        ),
+    ),
+    "eval": (
+        "score a model on the tasks of its run, or on others",
+        (
+            _MODEL,
+            _option("--suite", "pydocs, pydocs-packages, shared, shared-quick, tfds:NAME, or a folder "
+                    "or table", "NAME"),
+            _option("--families", "only sets of these families", "A,B"),
+            _option("--tasks", "only tasks of these names", "A,B"),
+            _option("--data", "the folder of the suite's sets", "DIR", type=given_path),
+            _option("--max-tokens", "cut longer texts here", "N", type=int),
+            _option("--contamination", "also look for the texts RUN was trained on", "RUN",
+                    type=given_path),
+            _flag("--no-store", "neither read nor keep vectors on disk"),
+            _option("--out", "where results go (default, for suites: runs/eval/...)", "DIR",
+                    type=given_path),
+            _JSON,
+        ),
+    ),
+    "compare": (
+        "compare runs, or arms over their seeds, with the first",
+        (
+            _option("runs", "a run's folder, an arm's, or results of `jaxemb eval`", "RUN",
+                    type=given_path, nargs="+"),
+            _option("--metrics", "only these metrics, or tasks", "A,B"),
+            _option("--allow", "settings that may differ, such as prompt or max_length", "A,B"),
+            _JSON,
+        ),
+    ),
+    "report": (
+        "write the report of an experiment that was run",
+        (
+            _EXPERIMENTS, _option("name", "an experiment's name, or a record's file", "NAME"), _SCALE,
+            _RUNS, _option("--out", "default: beside the record", "DIR", type=given_path),
+        ),
+    ),
+    "encode": (
+        "embed the lines of a file or of standard input",
+        (
+            _MODEL,
+            _option("texts", "default: standard input", "FILE", nargs="?", default="-"),
+            _option("--out", "FILE.npy or FILE.jsonl; default: jsonl, printed", "FILE"),
+            _option("--dim", "keep this many dimensions", type=int),
+            _option("--layers", "run only this many layers", type=int),
+            _option("--batch-size", "texts at once (default: by their length)", type=int),
+            _option("--prompt", "a prefix for every text"),
+            _option("--role", "document (default), query, or of a task: sts/query", default="document"),
+        ),
+    ),
+    "plan": (
+        "price an experiment: parameters, FLOPs, bytes per device",
+        (
+            _EXPERIMENTS, _NAME, _overrides(), _SCALE,
+            _option("--devices", "default: 1", "N", type=int, default=1), _JSON,
+        ),
+    ),
+    "papers": (
+        "list the papers with experiment, scale, date, verdict and claims",
+        (_EXPERIMENTS, _JSON, _flag("--markdown", "as a Markdown table")),
+    ),
+    "cache": (
+        "list the vectors that evaluation keeps on disk",
+        (
+            _option("--clear", "remove them, or those of one model (by the start of its name or its "
+                    "weights' hash)", "MODEL", nargs="?", const=""),
+        ),
+    ),
+}  # fmt: skip
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,168 +176,12 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--version", action="store_true", help="print the version and exit")
     commands = whole.add_subparsers(dest="command", metavar="COMMAND")
-    adds = (_list, _show, _run, _sweep, _eval, _compare, _report, _encode, _plan, _papers, _cache)
-    for add in adds:
-        add(commands)
+    for name, (text, options) in COMMANDS.items():
+        described = f"{text[0].upper()}{text[1:]}."
+        added = commands.add_parser(name, help=text, description=described)
+        for option, settings in options:
+            added.add_argument(option, **settings)
     return whole
-
-
-def _command(commands: argparse._SubParsersAction, name: str, text: str) -> argparse.ArgumentParser:
-    added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    added.add_argument(
-        "--experiments",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="another folder (or file) of experiments; may be repeated",
-    )
-    return added
-
-
-def _name(added: argparse.ArgumentParser, overrides: str = "key=value") -> None:
-    added.add_argument("name", metavar="NAME", help="an experiment's name")
-    added.add_argument("overrides", metavar=overrides, nargs="*", help="overrides of the recipe")
-    added.add_argument("--scale", default="small", help="smoke, small (default), or its own")
-
-
-def _running(added: argparse.ArgumentParser) -> None:
-    added.add_argument("--seeds", type=int, metavar="N", help="seeds 0 to N-1")
-    added.add_argument("--dry-run", action="store_true", help="show the arms, run nothing")
-    added.add_argument(
-        "--runs", type=given_path, default=Path("runs"), metavar="DIR", help="default: runs"
-    )
-    added.add_argument(
-        "--jobs", type=int, metavar="N", help="worker processes (default: one a core)"
-    )
-    added.add_argument("--again", action="store_true", help="run finished arms again")
-
-
-def _list(commands: argparse._SubParsersAction) -> None:
-    added = _command(commands, "list", "list the experiments")
-    added.add_argument("--json", action="store_true", help="as JSON")
-
-
-def _show(commands: argparse._SubParsersAction) -> None:
-    added = _command(commands, "show", "show an experiment: base, arms, claims, what it takes")
-    _name(added)
-    added.add_argument("--fields", action="store_true", help="list every field of the base")
-
-
-def _run(commands: argparse._SubParsersAction) -> None:
-    added = _command(commands, "run", "run an experiment's arms, judge its claims, write a report")
-    _name(added)
-    _running(added)
-    added.add_argument(
-        "--record", action="store_true", help="keep the record beside the experiment"
-    )
-
-
-def _sweep(commands: argparse._SubParsersAction) -> None:
-    added = _command(commands, "sweep", "run every combination of values over an experiment's base")
-    _name(added, "key=a,b")
-    _running(added)
-    added.add_argument("--arms", action="store_true", help="run the experiment's own arms too")
-    added.add_argument(
-        "--slurm", type=given_path, metavar="FILE", help="write an sbatch script instead"
-    )
-
-
-def _eval(commands: argparse._SubParsersAction) -> None:
-    added = _command(commands, "eval", "score a model on the tasks of its run, or on others")
-    added.add_argument("model", metavar="MODEL", type=given_path, help=MODEL)
-    added.add_argument(
-        "--suite",
-        metavar="NAME",
-        help="pydocs, pydocs-packages, shared, shared-quick, tfds:NAME, or a folder or table",
-    )
-    added.add_argument("--families", metavar="A,B", help="only sets of these families")
-    added.add_argument("--tasks", metavar="A,B", help="only tasks of these names")
-    added.add_argument(
-        "--data", metavar="DIR", type=given_path, help="the folder of the suite's sets"
-    )
-    added.add_argument("--max-tokens", type=int, metavar="N", help="cut longer texts here")
-    added.add_argument(
-        "--contamination",
-        metavar="RUN",
-        type=given_path,
-        help="also look for the texts RUN was trained on",
-    )
-    added.add_argument(
-        "--no-store", action="store_true", help="neither read nor keep vectors on disk"
-    )
-    added.add_argument(
-        "--out",
-        metavar="DIR",
-        type=given_path,
-        help="where results go; default: runs/eval/..., of suites",
-    )
-    added.add_argument("--json", action="store_true", help="as JSON")
-
-
-def _compare(commands: argparse._SubParsersAction) -> None:
-    added = _command(commands, "compare", "compare runs, or arms over their seeds, with the first")
-    added.add_argument(
-        "runs", metavar="RUN", type=given_path, nargs="+",
-        help="a run's folder, an arm's, or results of `jaxemb eval`",
-    )  # fmt: skip
-    added.add_argument("--metrics", metavar="A,B", help="only these metrics, or tasks")
-    added.add_argument(
-        "--allow", metavar="A,B", help="settings that may differ, such as prompt or max_length"
-    )
-    added.add_argument("--json", action="store_true", help="as JSON")
-
-
-def _report(commands: argparse._SubParsersAction) -> None:
-    added = _command(commands, "report", "write the report of an experiment that was run")
-    added.add_argument("name", metavar="NAME", help="an experiment's name, or a record's file")
-    added.add_argument("--scale", default="small", help="smoke, small (default), or its own")
-    added.add_argument(
-        "--runs", type=given_path, default=Path("runs"), metavar="DIR", help="default: runs"
-    )
-    added.add_argument("--out", type=given_path, metavar="DIR", help="default: beside the record")
-
-
-def _encode(commands: argparse._SubParsersAction) -> None:
-    added = _command(commands, "encode", "embed the lines of a file or of standard input")
-    added.add_argument("model", metavar="MODEL", type=given_path, help=MODEL)
-    added.add_argument(
-        "texts", metavar="FILE", nargs="?", default="-", help="default: standard input"
-    )
-    added.add_argument(
-        "--out", metavar="FILE", help="FILE.npy or FILE.jsonl; default: jsonl, printed"
-    )
-    added.add_argument("--dim", type=int, help="keep this many dimensions")
-    added.add_argument("--layers", type=int, help="run only this many layers")
-    added.add_argument("--batch-size", type=int, help="texts at once (default: by their length)")
-    added.add_argument("--prompt", help="a prefix for every text")
-    added.add_argument(
-        "--role", default="document", help="document (default), query, or of a task: sts/query"
-    )
-
-
-def _plan(commands: argparse._SubParsersAction) -> None:
-    added = _command(commands, "plan", "price an experiment: parameters, FLOPs, bytes a device")
-    _name(added)
-    added.add_argument("--devices", type=int, default=1, metavar="N", help="default: 1")
-    added.add_argument("--json", action="store_true", help="as JSON")
-
-
-def _papers(commands: argparse._SubParsersAction) -> None:
-    added = _command(commands, "papers", "list the papers with experiment, scale, date and verdict")
-    form = added.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="as JSON")
-    form.add_argument("--markdown", action="store_true", help="as a Markdown table")
-
-
-def _cache(commands: argparse._SubParsersAction) -> None:
-    added = _command(commands, "cache", "list the vectors that evaluation keeps on disk")
-    added.add_argument(
-        "--clear",
-        nargs="?",
-        const="",
-        metavar="MODEL",
-        help="remove them, or those of one model (by the start of its name or its weights' hash)",
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -23,6 +23,8 @@ from jaxemb.config.parts import (
     near_miss,
     outline,
     slots,
+    small,
+    smaller,
     snake_case,
     tag,
 )

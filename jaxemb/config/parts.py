@@ -70,6 +70,10 @@ class Part:
         read = {name: path and hash_of(path) for name, path in found.items()}
         return repr(read) if read else ""
 
+    def small(self) -> "Part":
+        """The part at the size of a smoke run: its parts are small; sizes of its own, it caps itself."""
+        return smaller(self)
+
 
 def is_linen(cls: type) -> bool:
     """Whether a class is a Linen module; told by name, so that flax is not imported to ask."""
@@ -111,6 +115,33 @@ def slots(cls: type) -> dict[str, Any]:
             f"{cls.__qualname__}: no field may be called 'part', JSON keeps the class there."
         )
     return {name: hints[name] for name in fields}
+
+
+# --- small forms
+
+
+def small(value: Any) -> Any:
+    """The small form of a part, of each part in a tuple, and of anything else the value itself."""
+    if isinstance(value, tuple) and any(map(is_part, value)):
+        # Parts may have become equal, such as two cuts of one task.
+        return tuple(dict.fromkeys(map(small, value)))
+    if not is_part(value):
+        return value
+    return value.small() if isinstance(value, Part) else smaller(value)
+
+
+def smaller(part: Any, **most: int) -> Any:
+    """A part with its parts small, and with no field of `most` above the number given there.
+
+    Example:
+        >>> from jaxemb.encoders import Transformer
+        >>> smaller(Transformer(layers=6, width=384), width=32).layers
+        6
+    """
+    fields = {name: small(getattr(part, name)) for name in slots(type(part))}
+    for name, size in most.items():
+        fields[name] = None if fields[name] is None else min(fields[name], size)
+    return dataclasses.replace(part, **fields)
 
 
 # --- names

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxemb.config import UsageError, fingerprint
+from jaxemb.config import UsageError, fingerprint, smaller
 from jaxemb.data.base import Dataset, Source, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.mixtures import Several
@@ -64,6 +64,9 @@ class Pairs(Dataset):
 
     def fingerprint(self) -> str:
         return fingerprint(self, [self.source.fingerprint()])
+
+    def small(self) -> "Pairs":
+        return smaller(self, batch_size=8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,3 +149,6 @@ class Texts(Dataset):
 
     def fingerprint(self) -> str:
         return fingerprint(self, [self.source.fingerprint()])
+
+    def small(self) -> "Texts":
+        return smaller(self, batch_size=8)

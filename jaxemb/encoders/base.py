@@ -6,7 +6,7 @@ import dataclasses
 import flax.linen as nn
 from jaxtyping import Array, Bool, Float, Key
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Part, UsageError, smaller
 
 
 class Encoder(nn.Module, Part, abc.ABC):
@@ -33,6 +33,9 @@ class Encoder(nn.Module, Part, abc.ABC):
     def truncated(self, layers: int) -> "Encoder":
         """Returns the encoder cut after `layers`; it reads a subset of this one's parameters."""
 
+    def small(self) -> "Encoder":
+        return smaller(self, width=32)
+
 
 class LayeredEncoder(Encoder, kw_only=True):
     """Base of encoders that stack layers of one kind: one hidden state a layer, cut after any.
@@ -58,3 +61,6 @@ class LayeredEncoder(Encoder, kw_only=True):
                 f"Cannot keep {layers} of {self.layers} layers; keep 1 to {self.layers}."
             )
         return dataclasses.replace(self, layers=layers)
+
+    def small(self) -> "LayeredEncoder":
+        return smaller(self, layers=2, width=32)

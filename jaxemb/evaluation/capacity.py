@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from jaxemb.analysis import FreeVectors, critical_size, subsets
+from jaxemb.config import smaller
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import TaskData
 from jaxemb.statistics.result import Result
@@ -65,3 +66,6 @@ class Capacity(Task):
 
         # One set of all documents is on top whatever the vectors: a size that is always solved.
         return critical_size(solves, least=self.data.size, most=self.most)
+
+    def small(self) -> "Capacity":
+        return smaller(self, starts=2, tries=1)

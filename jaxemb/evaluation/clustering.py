@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float32, Int, Int32
 
+from jaxemb.config import smaller
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import LabelData, LabelProblem, taken
 from jaxemb.evaluation.pydocs import PyDocsLabels
@@ -53,6 +54,9 @@ class Clustering(Task):
     def texts(self, problem: LabelProblem) -> list[str]:
         """The texts as they are embedded."""
         return problem.texts
+
+    def small(self) -> "Clustering":
+        return smaller(self, runs=2)
 
 
 def assign(vectors: Vectors, groups: int, seed: int) -> Groups:

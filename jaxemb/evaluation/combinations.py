@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Int
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Part, UsageError, smaller
 from jaxemb.data import PyDocs, Source
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem, cluster_numbers, kept
 
@@ -130,6 +130,9 @@ class AttributeSearch(RetrievalData):
             relevant=[dict.fromkeys(chosen, 1) for chosen in sets.tolist()],
             clusters=cluster_numbers([str(chosen[0]) for chosen in sets.tolist()]),
         )
+
+    def small(self) -> "AttributeSearch":
+        return smaller(self, queries=16, documents=64)
 
 
 _WORD = re.compile(r"[a-z]{4,12}")

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int32, Shaped
 
 from jaxemb.analysis import Vectorizer
-from jaxemb.config import UsageError
+from jaxemb.config import UsageError, smaller
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import LabelData, LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
@@ -134,6 +134,9 @@ class Perturbation(Task):
             "tightness": ratios.max(axis=1),
         }
         return self.scored(records, clusters)
+
+    def small(self) -> "Perturbation":
+        return smaller(self, draws=1, documents=16, vocabulary=512)
 
 
 # --- documents and what happens to them

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float32
 
-from jaxemb.config import UsageError
+from jaxemb.config import UsageError, smaller
 from jaxemb.evaluation.judges import Judge
 from jaxemb.evaluation.paraphrase.paraphrasers import (
     ClauseOrder,
@@ -136,6 +136,9 @@ class Paraphrased(Reworded):
         described = [paraphrases.described() for paraphrases in rewordings]
         means = {name: float(np.mean([one[name] for one in described])) for name in described[0]}
         return dataclasses.replace(result, metrics=result.metrics | means)
+
+    def small(self) -> "Paraphrased":
+        return smaller(self, runs=2, sample=8)
 
 
 class Paraphrases:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float32
 
-from jaxemb.config import UsageError
+from jaxemb.config import UsageError, smaller
 from jaxemb.evaluation.base import Task, evaluate, flatten
 from jaxemb.evaluation.problems import TaskData
 from jaxemb.statistics.result import Result
@@ -106,6 +106,9 @@ class At(Wrapped):
         """A ranking has no layers or dimensions to cut."""
         return None
 
+    def small(self) -> "At":
+        return smaller(self, layers=2, dim=16)
+
 
 def surface(tasks: Sequence[Task], *, layers: Sequence[int], dims: Sequence[int]) -> tuple[At, ...]:
     """Every task at every pair of depth and dimension.
@@ -179,6 +182,9 @@ class During(Wrapped):
     def score_run(self, searcher: Any) -> None:
         """A searcher is not trained."""
         return None
+
+    def small(self) -> "During":
+        return smaller(self, every=1)
 
 
 def final(tasks: Sequence[Task]) -> tuple[Task, ...]:

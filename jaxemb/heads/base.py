@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from jaxemb.config import Part
+from jaxemb.config import Part, smaller
 from jaxemb.nn import Activation, LayerNorm, Norm, Tanh
 
 
@@ -62,6 +62,9 @@ class Linear(Head, kw_only=True):
             return y
         a, b, scale = (self.get_variable("adapters", name) for name in ("a", "b", "scale"))
         return y + scale * ((vectors @ a) @ b)
+
+    def small(self) -> "Linear":
+        return smaller(self, dim=16)
 
 
 class Activated(Head, kw_only=True):

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -119,6 +119,10 @@ class Pretrained(Start):
         random = Model.create(model.embedder, key).params
         params = random | {"tokens": jax.tree.map(jax.numpy.asarray, model.params["tokens"])}
         return Model(embedder=model.embedder, params=params, tokenizer=model.tokenizer)
+
+    def small(self) -> "Pretrained":
+        """One layer of the same weights on short texts."""
+        return replace(self, layers=1, max_tokens=16)
 
 
 @functools.lru_cache(maxsize=16)

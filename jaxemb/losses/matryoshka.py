@@ -54,6 +54,10 @@ class Matryoshka(Wrapper):
         names = [f"dim{dim}" for dim in self.dims]
         return dict(zip(names, self.weights, strict=True))[variant] if self.weights else 1.0
 
+    def small(self) -> "Matryoshka":
+        inner, dims = self.inner.small(), (8, 16)[-len(self.dims) :]
+        return dataclasses.replace(self, inner=inner, dims=dims, weights=self.weights[: len(dims)])
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SampledDimension(Wrapper):
@@ -89,6 +93,9 @@ class SampledDimension(Wrapper):
             "full": columns,
             "sampled": self.changed(columns, lambda x: jnp.where(mask, x, 0)),
         }
+
+    def small(self) -> "SampledDimension":
+        return dataclasses.replace(self, inner=self.inner.small(), dims=(8, 16))
 
 
 def _check_dims(dims: tuple[int, ...]) -> None:

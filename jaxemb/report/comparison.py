@@ -53,7 +53,7 @@ def _effects(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
 
 def _sure(row: Mapping[str, Any]) -> tuple[str, ...]:
     if row["interval"] is None:
-        return ("too few examples", *["-"] * 6)
+        return ("not known", *["-"] * 6)
     chances = (f"{row[name]:.2g}" for name in ("p", "holm", "bh"))
     needed = (_count(row[name]) for name in ("seeds_needed", "clusters_needed"))
     return (_interval(row["interval"]), *chances, f"{row['detectable']:.4f}", *needed)
@@ -65,7 +65,7 @@ def _basis(found: Mapping[str, Any]) -> str:
     corrected = f"Holm and Benjamini-Hochberg correct over the {tests} rows."
     trained = [arm for arm in found["arms"] if arm["trained"]]
     if trained and max(len(arm["seeds"]) for arm in trained) == 1:
-        seeds = "over the examples of one seed each: how much seeds differ is not in the intervals."
+        seeds = "not known: each arm has one seed, and how much seeds differ is not known."
     elif trained:
         count = max(len(arm["seeds"]) for arm in trained)
         seeds = f"over {count} paired seeds and the examples they share."

@@ -1,22 +1,20 @@
 from . import recipes as recipes
-from .claims import (
-    Above as Above,
-    Agrees as Agrees,
-    AgreesInStructure as AgreesInStructure,
-    AgreesMore as AgreesMore,
-    Below as Below,
-    Better as Better,
-    BetterIn as BetterIn,
-    Claim as Claim,
-    Correlates as Correlates,
-    CorrelatesMore as CorrelatesMore,
-    FlagTells as FlagTells,
-    NoneWins as NoneWins,
-    NotWorse as NotWorse,
-    RanksDiffer as RanksDiffer,
-    TasksAgree as TasksAgree,
-    Trend as Trend,
-)
+from .claims.agreement import Agrees as Agrees
+from .claims.agreement import AgreesInStructure as AgreesInStructure
+from .claims.agreement import AgreesMore as AgreesMore
+from .claims.agreement import BetterIn as BetterIn
+from .claims.base import Claim as Claim
+from .claims.correlation import Correlates as Correlates
+from .claims.correlation import CorrelatesMore as CorrelatesMore
+from .claims.orders import NoneWins as NoneWins
+from .claims.orders import RanksDiffer as RanksDiffer
+from .claims.scores import Above as Above
+from .claims.scores import Below as Below
+from .claims.scores import Better as Better
+from .claims.scores import NotWorse as NotWorse
+from .claims.scores import Trend as Trend
+from .claims.tasks import FlagTells as FlagTells
+from .claims.tasks import TasksAgree as TasksAgree
 from .controls import (
     BM25 as BM25,
     Control as Control,

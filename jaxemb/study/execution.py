@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from jaxemb.config import UsageError, override, to_json
+from jaxemb.config import UsageError, override_all, to_json
 from jaxemb.config.files import given_path, writing_to
 from jaxemb.study import records
 from jaxemb.study.recipe import Recipe, rebuilt
@@ -27,13 +27,14 @@ _OTHER_FILES = 512  # that a run may have open beside the locks of its arms
 class Options:
     """How an experiment is run; no number depends on it beyond rounding but by scale and overrides.
 
-    `variant` names what was asked for beyond the experiment as written, such as a sweep's axes: its
-    record and report get a folder of their own, so that those of the experiment stay. `command` is
-    what was typed, for the record.
+    `arms` names those to run, all of them by default. `variant` names what was asked for beyond the
+    experiment as written, such as a sweep's axes: its record and report get a folder of their own,
+    so that those of the experiment stay. `command` is what was typed, for the record.
     """
 
     scale: str = "small"
     seeds: int | None = None
+    arms: tuple[str, ...] = ()
     overrides: tuple[tuple[str, Any], ...] = ()
     runs: Path = Path("runs")
     jobs: int | None = None
@@ -62,9 +63,10 @@ def at_scale(experiment: Experiment, scale: str) -> Experiment:
     if scale not in experiment.scales:
         known = ", ".join(["smoke", "small", *experiment.scales])
         raise UsageError(f"There is no scale {scale!r} in this experiment; scales: {known}.")
-    base = experiment.base
-    for key, value in experiment.scales[scale].items():
-        base = override(base, key, value)
+    try:
+        base = override_all(experiment.base, experiment.scales[scale])
+    except UsageError as error:
+        raise UsageError(f"Scale {scale}: {error}") from None
     return dataclasses.replace(experiment, base=base)
 
 
@@ -72,10 +74,11 @@ def prepare(named: Named, options: Options) -> tuple[Experiment, list[tuple[Arm,
     """The experiment at its scale and every arm's recipe, checked before anything runs.
 
     Raises:
-        UsageError: an unknown scale, field or value; an override of a key that an arm sets; a loss
-            whose columns the data lacks; a batch that the devices cannot share.
+        UsageError: an unknown arm, scale, field or value; an override of a key that an arm sets; a
+            loss whose columns the data lacks; a batch that the devices cannot share.
     """
-    experiment = at_scale(named.experiment, options.scale)
+    chosen = named.experiment.of(options.arms) if options.arms else named.experiment
+    experiment = at_scale(chosen, options.scale)
     if options.seeds is not None:
         if options.seeds < 1:
             raise UsageError(f"--seeds {options.seeds} must be at least 1.")
@@ -118,7 +121,7 @@ def results_of(options: Options, name: str) -> Path:
 def jobs_of(
     named: Named, options: Options, experiment: Experiment, arms: Sequence[tuple[Arm, Recipe]]
 ) -> list[Job]:
-    """One job an arm."""
+    """One job per arm."""
     jobs = []
     given = any(sets(key, "learning_rate") for key, _ in options.overrides)
     for arm, recipe in arms:
@@ -167,9 +170,7 @@ def run(named: Named, options: Options, emit: Emit) -> dict:
         run_jobs(jobs, options.jobs or default_jobs(), emit)
         place = results_of(options, named.name)
         place.mkdir(parents=True, exist_ok=True)
-        return records.write(
-            named, experiment, options.scale, jobs, controls, place, options.command
-        )
+        return records.write(named, experiment, options, jobs, controls, place)
 
 
 @contextlib.contextmanager

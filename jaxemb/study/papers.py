@@ -1,13 +1,23 @@
 """The papers that the experiments are about, and what was found of each."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxemb.config import UsageError
+from jaxemb.study import registry
 from jaxemb.study.registry import Entry
+from jaxemb.study.verdicts import counts, read_record
 
 TITLES = Path(__file__).with_name("papers.tsv")
+COLUMNS = ("number", "title", "experiment", "scale", "date", "verdict", "claims")
+
+HEADING = """# Papers
+
+The verdict is that of the experiment's headline, its first claim; the last column counts all of its
+claims. Both hold at the scale that is named. `jaxemb run NAME --record` writes this page.
+
+"""
 
 
 def titles() -> dict[int, str]:
@@ -16,52 +26,61 @@ def titles() -> dict[int, str]:
     return {int(number): title for number, title in (row.split("\t") for row in rows)}
 
 
-def read_record(entry: Entry) -> dict[str, Any]:
-    """The committed record of an experiment, or an empty one."""
-    try:
-        record = json.loads(entry.record.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
 def table(entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """A row a paper: `{number, title, experiment, scale, date, verdict}`, None where there is none.
+    """A row per paper, `{number, title, experiment, scale, date, verdict, claims}`, with None where
+    there is nothing; `claims` counts them by verdict.
 
-    Where several experiments are about a paper, the row is of one with a verdict, if there is one.
+    Of several records about a paper, the one with a verdict and at the largest scale is told.
     """
-    about: dict[int, list[tuple[Entry, dict]]] = {}
+    about: dict[int, list[dict[str, Any]]] = {}
     for entry in entries:
-        record = read_record(entry)
         for number in entry.papers:
-            about.setdefault(number, []).append((entry, record))
-    return [_row(number, title, about.get(number, [])) for number, title in titles().items()]
+            about.setdefault(number, []).extend(_told(entry))
+    return [_row(number, title, about.get(number, ())) for number, title in titles().items()]
 
 
-def _row(number: int, title: str, found: list[tuple[Entry, dict]]) -> dict[str, Any]:
-    row = dict.fromkeys(("number", "title", "experiment", "scale", "date", "verdict"))
-    row |= {"number": number, "title": title}
-    if found:
-        entry, record = min(found, key=lambda pair: (not pair[1].get("verdict"), not pair[1]))
-        row |= {key: record.get(key) for key in ("scale", "date", "verdict")}
-        row["experiment"] = entry.name
-    return row
+def _told(entry: Entry) -> list[dict[str, Any]]:
+    """What the records of an experiment say, the largest scale first; its name where there is none."""
+    found = [{"experiment": entry.name}]
+    for path in entry.records:
+        try:
+            record = read_record(path)
+        except UsageError:
+            continue
+        told = {key: record.get(key) for key in ("scale", "date", "verdict")}
+        found.insert(-1, {"experiment": entry.name, **told, "claims": counts(record) or None})
+    return found
 
 
-def markdown(rows: Iterable[dict[str, Any]]) -> str:
+def _row(number: int, title: str, found: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    row = dict.fromkeys(COLUMNS) | {"number": number, "title": title}
+    best = min(found, key=lambda told: (not told.get("verdict"), "date" not in told), default={})
+    return row | best
+
+
+def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
     """The table of papers as the documentation shows it."""
-    header = "| # | Paper | Experiment | Scale | Date | Verdict |\n|--:|:--|:--|:--|:--|:--|\n"
-    lines = [
-        f"| {row['number']} | {_cell(row['title'])} | {_code(row['experiment'])} "
-        f"| {_cell(row['scale'])} | {_cell(row['date'])} | {_cell(row['verdict'])} |\n"
-        for row in rows
-    ]
-    return header + "".join(lines)
+    header = "| # | Paper | Experiment | Scale | Date | Verdict | Claims |\n"
+    lines = []
+    for row in rows:
+        told = dict(zip(COLUMNS, (cell.replace("|", "\\|") for cell in cells(row)), strict=True))
+        told["experiment"] = f"`{row['experiment']}`" if row["experiment"] else ""
+        lines.append(f"| {' | '.join(told.values())} |\n")
+    return f"{header}|--:|:--|:--|:--|:--|:--|:--|\n{''.join(lines)}"
 
 
-def _cell(value: str | None) -> str:
-    return (value or "").replace("|", "\\|")
+def cells(row: Mapping[str, Any]) -> list[str]:
+    """A row as text, empty where there is nothing."""
+    claims = ", ".join(f"{count} {verdict}" for verdict, count in (row["claims"] or {}).items())
+    told = row | {"claims": claims}
+    return ["" if told[key] is None else str(told[key]) for key in COLUMNS]
 
 
-def _code(name: str | None) -> str:
-    return f"`{name}`" if name else ""
+def renew_page(entry: Entry) -> Path | None:
+    """Write `docs/papers.md` of the checkout that an experiment is part of; None of any other."""
+    for folder in registry.own_folder():
+        page = folder.parent / "docs/papers.md"
+        if entry.path.is_relative_to(folder) and page.exists():
+            page.write_text(HEADING + markdown(table(registry.own())), encoding="utf-8")
+            return page
+    return None

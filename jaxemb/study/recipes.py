@@ -189,16 +189,3 @@ def elastic_retriever(*, layers: int, steps: int) -> Recipe:
         stages=(*base.stages[:-1], train),
         evaluation=(*base.evaluation, *cuts),
     )
-
-
-LANGUAGE_MODEL_SIZES = {
-    "embedder.text.vocabulary": 32000,
-    "embedder.text.max_tokens": 512,
-    "embedder.encoder.layers": 32,
-    "embedder.encoder.width": 4096,
-    "embedder.encoder.heads": 32,
-    "stages.train.data.batch_size": 2048,
-    "stages.train.optimizer.learning_rate": 1e-5,
-    "stages.train.budget.steps": 1000,
-}
-"""Overrides to the sizes of a 7B language model: what `--scale paper` prices and a pod runs."""

@@ -15,13 +15,12 @@ from jaxemb.config.files import discard, whole_folder, write_whole
 from jaxemb.evaluation import final, flatten
 from jaxemb.statistics import level
 from jaxemb.statistics.result import Result
-from jaxemb.study.claims import Judgement, Table, judge_all, overall
+from jaxemb.study.claims import Judgement, Table, judge_all
 from jaxemb.study.rankings import ranking
 from jaxemb.study.recipe import Recipe
 from jaxemb.study.runs import Job, data_fingerprints, read_results, read_scores, write_results
 from jaxemb.study.specification import Experiment
-
-FORMAT = 1
+from jaxemb.study.verdicts import FORMAT
 
 Finished = Mapping[int, Mapping[str, Result]]
 """Results of an arm by seed."""
@@ -61,31 +60,36 @@ def _keep(place: Path, results: dict[str, Result], again: bool = False) -> None:
 
 
 def write(
-    named, experiment: Experiment, scale: str, jobs: Sequence[Job],
-    controls: Mapping[str, Mapping[str, Result]], folder: Path, command: str | None,
+    named: Any, experiment: Experiment, options: Any, jobs: Sequence[Job],
+    controls: Mapping[str, Mapping[str, Result]], folder: Path,
 ) -> dict:  # fmt: skip
-    """Judge what the jobs left in their folders, and write `record.json` beside them."""
+    """Judge what the jobs left in their folders, and write `record.json` beside them.
+
+    Args:
+        named, options: an `execution.Named` and its `Options`.
+    """
     done = {job.arm: _results(job) for job in jobs}
     failed = [failure for job in jobs for failure in _failures(job)]
     judgements = _judge(experiment, jobs, done, controls)
-    verdict = overall([judgement.verdict for judgement in judgements])
+    whole = options.scale != "smoke" and not options.arms
+    trained = {control.name: control.trained for control in experiment.controls}
     record = {
         "format": FORMAT,
         "experiment": named.name,
         "title": named.title,
-        "command": command,
+        "command": options.command,
         "papers": list(named.papers),
-        "scale": scale,
+        "scale": options.scale,
         "date": datetime.date.today().isoformat(),
         "commit": provenance.commit(),
         "versions": provenance.versions(),
         "data": data_fingerprints(experiment.base),
         "arms": {job.arm: _arm(job, done[job.arm]) for job in jobs},
-        "controls": {name: _row([results]) for name, results in controls.items()},
-        "ranking": _ranking(done, controls),
+        "controls": {name: _row([row], trained[name]) for name, row in controls.items()},
+        "ranking": _ranking(experiment, done, controls),
         "margin": experiment.margin,
         "claims": [dataclasses.asdict(judgement) for judgement in judgements],
-        "verdict": verdict if scale != "smoke" else None,
+        "verdict": _headline(experiment, judgements) if whole else None,
         "failed": failed,
     }
     record = finite(record)
@@ -101,9 +105,20 @@ def _run(job: Job, seed: int) -> dict | None:
     return None
 
 
+def _headline(experiment: Experiment, judgements: Sequence[Judgement]) -> str | None:
+    """The verdict of the first claim; None where it could not be judged."""
+    first = [claim.text for claim in experiment.claims[:1]]
+    return next((one.verdict for one in judgements if one.text in first), None)
+
+
 def _results(job: Job) -> Finished:
-    """Results of the seeds that are done; read once, since their influences are kept with them."""
-    runs = {seed: _run(job, seed) for seed in job.seeds}
+    """Results of the seeds that are done; read once, since their influences are kept with them.
+
+    Seeds that an earlier command asked for count as well: a record never loses what is on disk.
+    """
+    found = (path.name.removeprefix("seed-") for path in Path(job.folder).glob("seed-*"))
+    seeds = {*job.seeds, *(int(seed) for seed in found if seed.isdigit())}
+    runs = {seed: _run(job, seed) for seed in sorted(seeds)}
     done = [seed for seed, run in runs.items() if run is not None and run["status"] == "done"]
     return {seed: read_results(Path(job.folder) / f"seed-{seed}") for seed in done}
 
@@ -115,10 +130,14 @@ def _shared(done: Mapping[str, Finished]) -> list[int]:
 
 
 def _ranking(
-    done: Mapping[str, Finished], controls: Mapping[str, Mapping[str, Result]]
+    experiment: Experiment,
+    done: Mapping[str, Finished],
+    controls: Mapping[str, Mapping[str, Result]],
 ) -> dict | None:
-    """Arms over the seeds that they share, beside the controls."""
+    """Arms over the seeds that they share, beside the controls; None of what was trained once."""
     shared = _shared(done)
+    if experiment.base.trains and len(shared) < 2:
+        return None
     arms = {name: [seeds[seed] for seed in shared] for name, seeds in done.items() if seeds}
     return ranking(arms | {name: [row] for name, row in controls.items() if name not in arms})
 
@@ -148,7 +167,8 @@ def _arm(job: Job, seeds: Finished) -> dict:
             for seed in seeds
         ],
     }
-    entry["summary"] = _row(list(seeds.values()))
+    own = any(stage.learns and not stage.is_shared for stage in recipe.stages)
+    entry["summary"] = _row(list(seeds.values()), trained=own)
     return entry
 
 
@@ -160,14 +180,18 @@ def _learning_rate(job: Job) -> float | None:
     return None
 
 
-def _row(seeds: Sequence[Mapping[str, Result]]) -> dict[str, dict[str, float]]:
-    """`{"task/metric": {mean, low, high}}` over seeds and examples together."""
+def _row(seeds: Sequence[Mapping[str, Result]], trained: bool) -> dict[str, dict[str, float]]:
+    """`{"task/metric": {mean, low, high}}` over seeds and examples together.
+
+    The interval of what was trained once is everything: how much seeds differ is not known.
+    """
     if not seeds:
         return {}
     row = {}
     for task, first in seeds[0].items():
         for metric in first.metrics:
-            score = level([seed[task] for seed in seeds], metric, trained=len(seeds) > 1)
+            results = [seed[task] for seed in seeds]
+            score = level(results, metric, trained=trained or len(seeds) > 1)
             low, high = score.interval
             row[f"{task}/{metric}"] = {"mean": score.effect, "low": low, "high": high}
     return row
@@ -209,8 +233,8 @@ def _settings(jobs: Sequence[Job]) -> dict[str, dict[str, float]]:
     return settings
 
 
-def commit_record(record: dict, file: str) -> Path:
-    """Put a record beside its experiment file, where the table of papers is made from.
+def commit_record(record: dict, path: Path) -> None:
+    """Keep a record where the table of papers is made from.
 
     Raises:
         UsageError: the code that made it differs from the commit it names, or runs failed.
@@ -221,9 +245,7 @@ def commit_record(record: dict, file: str) -> Path:
         )
     if record["failed"]:
         raise UsageError(f"{len(record['failed'])} runs failed; a record needs every run.")
-    path = Path(file).with_suffix(".json")
     write_whole(path, json.dumps(record, indent=1) + "\n")
-    return path
 
 
 def finite(value: Any) -> Any:

@@ -89,10 +89,15 @@ class Entry:
         """The first line of the docstring."""
         return self.doc.strip().partition("\n")[0]
 
+    def record_at(self, scale: str) -> Path:
+        """Where the results of the experiment at a scale are committed."""
+        return self.path.with_name(f"{self.name}{'' if scale == 'small' else f'.{scale}'}.json")
+
     @property
-    def record(self) -> Path:
-        """Where the results of the experiment are committed."""
-        return self.path.with_name(f"{self.name}.json")
+    def records(self) -> list[Path]:
+        """The results that are committed, of the largest scale first."""
+        paths = [self.record_at(scale) for scale in ("paper", "medium", "small")]
+        return [path for path in paths if path.exists()]
 
     def load(self) -> Any:
         """The `Experiment` itself; imports its file.
@@ -134,10 +139,10 @@ class Registry:
 def folders() -> list[Path]:
     """Where experiments are looked for: the project's own, then those of `JAXEMB_EXPERIMENTS`."""
     listed = os.environ.get(VARIABLE, "").split(os.pathsep)
-    return [*_own_folder(), *(given_path(folder) for folder in listed if folder)]
+    return [*own_folder(), *(given_path(folder) for folder in listed if folder)]
 
 
-def _own_folder() -> list[Path]:
+def own_folder() -> list[Path]:
     """`experiments/` of the checkout, or as a wheel carries it."""
     package = Path(__file__).resolve().parents[1]
     shipped, checkout = package / "_experiments", package.parent / "experiments"
@@ -154,9 +159,18 @@ def discover(extra: Iterable[str | os.PathLike] = ()) -> Registry:
     Raises:
         UsageError: a folder is missing, or two files define the same name.
     """
+    return _discovered([*folders(), *map(given_path, extra)])
+
+
+def own() -> list[Entry]:
+    """The project's own experiments, whatever `JAXEMB_EXPERIMENTS` holds."""
+    return list(_discovered(own_folder()).entries.values())
+
+
+def _discovered(places: Iterable[Path]) -> Registry:
     entries: dict[str, Entry] = {}
     problems = []
-    for path, root in _files([*folders(), *(given_path(place) for place in extra)]):
+    for path, root in _files(places):
         try:
             found = _read(path, root)
         except UsageError as error:

@@ -1,15 +1,15 @@
 """An experiment: what is compared, on what, and what is claimed of it."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any
 
-from jaxemb.config import UsageError
+from jaxemb.config import UsageError, near_miss
 from jaxemb.study.claims import Claim
 from jaxemb.study.controls import BM25, Control, RandomVectors, StaticBag, Untrained
 from jaxemb.study.recipe import Recipe, Tuning
-from jaxemb.study.sweep import Arm
+from jaxemb.study.sweep import Arm, chain
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,12 +19,12 @@ class Experiment:
     Args:
         base: the recipe that every arm starts from.
         arms: named sets of overrides of `base`.
-        claims: what is judged, over `seeds` and examples together.
+        claims: what is judged, over `seeds` and examples together. The first one is the headline:
+            its verdict is the experiment's.
         controls: rows that stand in every table and could embarrass the method.
-        seeds: a run an arm and seed; seeds are paired across arms.
-        scales: overrides by scale's name, such as `{"paper": {"encoder.layers": 12}}`.
-        unit: what the claims are judged over where the base trains nothing. Arms that bring
-            stages of their own to such a base are models that stand beside others, not draws.
+        seeds: one run per arm and seed; seeds are paired across arms.
+        scales: overrides of the base by scale's name: `{"medium": {"encoder.layers": 6}}` for one
+            GPU, `"paper"` for the paper's own model and sizes. `small` is the base as written.
         tuning: how an arm picks its learning rate; None leaves the recipe's, and so does a base that
             trains nothing.
         margin: the smallest difference that matters, declared before anything is run.
@@ -36,17 +36,15 @@ class Experiment:
     controls: tuple[Control, ...] = (BM25(), RandomVectors(), Untrained(), StaticBag())
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     scales: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    unit: str = "example"
     tuning: Tuning | None = field(default_factory=Tuning)
     margin: float = 0.01
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seeds", tuple(self.seeds))
-        object.__setattr__(self, "arms", tuple(self.arms))
+        object.__setattr__(self, "arms", chain(self.arms))
+        for scale in {"smoke", "small"} & self.scales.keys():
+            raise UsageError(f"The scale {scale!r} is defined for every experiment; name another.")
         names = [arm.name for arm in self.arms]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise UsageError(f"Two arms are named {twice[0]!r}; every arm needs a name of its own.")
         for claim in self.claims:
             for name in claim.arms:
                 if name not in names:
@@ -54,3 +52,19 @@ class Experiment:
                         f"The claim {claim.text!r} names the arm {name!r}, and there is none; "
                         f"arms: {', '.join(names)}."
                     )
+
+    def of(self, names: Iterable[str]) -> "Experiment":
+        """Some of the arms, with the claims that can be judged over them.
+
+        Raises:
+            UsageError: there is no such arm; the message gives the nearest names.
+        """
+        known = {arm.name: arm for arm in self.arms}
+        chosen = list(dict.fromkeys(names))
+        for name in chosen:
+            if name not in known:
+                near = near_miss(name, known)
+                raise UsageError(f"There is no arm '{name}'{near}; arms: {', '.join(known)}.")
+        arms = tuple(arm for arm in self.arms if arm.name in chosen)
+        claims = tuple(claim for claim in self.claims if claim.within(chosen))
+        return dataclasses.replace(self, arms=arms, claims=claims)

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +41,6 @@ class Arm:
     def sets(self, field: str) -> bool:
         """Whether an override is of a field of this name, under whatever path."""
         return any(sets(key, field) for key, _ in self.overrides)
-
-    def mapped(self, change: Callable[[str, Any], Any]) -> "Arm":
-        """The arm with every value replaced by `change(key, value)`."""
-        return Arm(self.name, tuple((key, change(key, value)) for key, value in self.overrides))
 
     def described(self) -> dict[str, str | int | float | bool | None]:
         """The overrides for JSON, `{"mask": "causal", "layers": 4}`: parts as they are typed."""
@@ -242,16 +238,24 @@ def _path(base: Any, key: str) -> str | None:
 # --- overrides as typed
 
 
+_SETTING = r"[^.,=()@]+=[^.,=()@]+"  # `dim=16` in the name of a task
+_SEGMENT = rf"[^.=@]+(?:@(?:{_SETTING}(?:,{_SETTING})*|[^.,=()@]+))?"
+_ASSIGNMENT = re.compile(rf"({_SEGMENT}(?:\.{_SEGMENT})*)=(.+)", re.DOTALL)
+
+
 def assignment(text: str) -> tuple[str, str]:
     """`("pooling", "mean")` of `pooling=mean`.
+
+    A key may name a task that is called by its settings, as in `retrieval@layers=1,dim=16.layers=2`.
 
     Raises:
         UsageError: there is no `=`, or nothing on one side of it.
     """
-    key, equals, value = text.partition("=")
-    if not (equals and key.strip() and value.strip()):
+    found = _ASSIGNMENT.fullmatch(text)
+    key, value = (part.strip() for part in found.groups()) if found else ("", "")
+    if not (key and value):
         raise UsageError(f"{text!r} is no override; write key=value.")
-    return key.strip(), value.strip()
+    return key, value
 
 
 def split_values(text: str) -> list[str]:
@@ -281,7 +285,7 @@ def split_values(text: str) -> list[str]:
 
 
 def fixed(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """The overrides of `run`: one value a key.
+    """The overrides of `run`: one value per key.
 
     Raises:
         UsageError: a value is a list; the message suggests `sweep`.
@@ -309,8 +313,14 @@ def swept(base: Any, texts: Iterable[str]) -> tuple[Arm, ...]:
         if path in taken:
             raise UsageError(f"{key} is given twice; write {key}=a,b.")
         taken.add(path)
-        axes[key] = tuple(paths(override(base, path, v))[path] for v in split_values(text))
+        axes[key] = tuple(_at(base, path, override(base, path, v)) for v in split_values(text))
     return grid(axes)
+
+
+def _at(base: Any, path: str, changed: Any) -> Any:
+    """What stands at a path of `base` in `changed`, where it may be called otherwise: the name of a
+    task such as `retrieval@dim=16` is made of its fields."""
+    return list(paths(changed).values())[list(paths(base)).index(path)]
 
 
 # --- SLURM
@@ -320,35 +330,28 @@ def slurm_script(
     commands: Sequence[Sequence[str]],
     *,
     name: str,
-    hours: float = 4.0,
+    hours: int = 4,
     cores: int = 4,
     memory_gb: int = 16,
-    gpus: int = 0,
-    at_once: int | None = None,
-    logs: str = "logs",
 ) -> str:
-    """Text for `sbatch`: an array job with one task a command, at most `at_once` at a time.
+    """Text for `sbatch`: an array job with one task per command, to be edited for the cluster at hand.
 
     A task that is requeued goes on where it stopped, since finished seeds are skipped.
     """
     if not commands:
         raise UsageError("There is nothing to run: the sweep has no arms.")
-    limit = f"%{at_once}" if at_once else ""
-    minutes = max(1, round(hours * 60))
-    gpu_lines = [f"#SBATCH --gpus={gpus}"] if gpus else []
     cases = [f"  {n}) exec {shlex.join(command)} ;;" for n, command in enumerate(commands)]
     return "\n".join(
         [
             "#!/bin/bash",
             f"#SBATCH --job-name={name}",
-            f"#SBATCH --array=0-{len(commands) - 1}{limit}",
-            f"#SBATCH --time={minutes // 60:02d}:{minutes % 60:02d}:00",
+            f"#SBATCH --array=0-{len(commands) - 1}",
+            f"#SBATCH --time={hours:02d}:00:00",
             f"#SBATCH --cpus-per-task={cores}",
             f"#SBATCH --mem={memory_gb}G",
-            *gpu_lines,
             "#SBATCH --requeue",
             "#SBATCH --signal=B:INT@60",
-            f"#SBATCH --output={logs}/%A_%a.txt",
+            "#SBATCH --output=logs/%A_%a.txt",
             'case "$SLURM_ARRAY_TASK_ID" in',
             *cases,
             "esac",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from jaxemb.config import AtLeast, Part, UsageError, check_ranges
+from jaxemb.config import AtLeast, Part, UsageError, check_ranges, smaller
 from jaxemb.text.spans import Chunked, token_spans
 from jaxemb.text.templates import Template, side_of
 
@@ -58,6 +58,9 @@ class Text(Part, ABC):
     @abstractmethod
     def train(self, texts: Iterable[str]) -> "Tokenizer":
         """Fit a tokenizer to texts; equal texts in equal order give an equal tokenizer."""
+
+    def small(self) -> "Text":
+        return smaller(self, vocabulary=512, max_tokens=16, query_tokens=16)
 
 
 class Tokenizer:

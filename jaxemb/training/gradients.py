@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Key
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Part, UsageError, smaller
 from jaxemb.training.objective import Examples, Moving, Objective, Value
 
 # ((loss, Value), gradients), as `jax.value_and_grad(..., has_aux=True)` gives them.
@@ -119,6 +119,9 @@ class Microbatch(GradientMethod):
         """Those of a piece, as `inner` takes them."""
         return self.inner.at_once(rows // self.pieces)
 
+    def small(self) -> "Microbatch":
+        return smaller(self, pieces=2)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GradCache(GradientMethod):
@@ -193,6 +196,9 @@ class GradCache(GradientMethod):
     def at_once(self, rows: int) -> int:
         """Those of a chunk."""
         return min(self.chunk, rows)
+
+    def small(self) -> "GradCache":
+        return smaller(self, chunk=4)
 
 
 def _numbers_apart(tree: Any) -> tuple[list[Array], list[Array], Any]:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Part, UsageError, smaller
 from jaxemb.data import Dataset
 from jaxemb.losses import Loss, check_columns
 from jaxemb.runtime import Runtime
@@ -49,6 +49,9 @@ class Steps(Budget):
     def scaled(self, fraction: float) -> "Steps":
         """Rounded, at least 1."""
         return Steps(max(round(self.steps * fraction), 1))
+
+    def small(self) -> "Steps":
+        return smaller(self, steps=2)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

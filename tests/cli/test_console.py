@@ -24,7 +24,7 @@ def test_plain_lines_tell_every_event_but_not_every_step():
         )
     assert out.getvalue().splitlines() == [
         "a seed 0: step 5  loss 1.250  1,234 tokens/s  88% real  1:05 left",
-        "a seed 1: finished before, made by other code (abc); --again reruns it",
+        "a seed 1: finished before, made by other code (abc); --again runs it again",
         "a seed 0: sts/spearman 0.500, 1:01",
     ]
 

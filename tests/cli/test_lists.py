@@ -9,7 +9,9 @@ import pytest
 import jaxemb
 from jaxemb.__main__ import main
 from jaxemb.cli import commands
+from jaxemb.config import UsageError
 from jaxemb.study import papers, registry
+from jaxemb.study.verdicts import counts, read_record
 from tests.cli.answers import NAME, refused
 
 
@@ -37,6 +39,16 @@ def test_list(line):
     assert "pooling  " in row and "101" in row and row.endswith("serve an embedder best?")
 
 
+def test_parts_are_listed_by_their_slots(line):
+    code, out, err = line("parts")
+    assert (code, err) == (0, "")
+    (row,) = [row for row in out.splitlines() if row.startswith("attention_mask ")]
+    assert row.split(maxsplit=1)[1] == "bidirectional, causal"
+    told = json.loads(line("parts", "loss", "--json")[1])
+    assert told["matryoshka"].startswith("The inner loss at")
+    assert "no slot 'poling'; nearest: pooling" in refused(line("parts", "poling"))
+
+
 def test_list_with_a_folder_of_ones_own_and_a_broken_file(line, tmp_path):
     (tmp_path / "mine.py").write_text(
         '"""Mine?"""\nfrom jaxemb import experiment\n@experiment()\ndef mine(): ...\n'
@@ -55,7 +67,8 @@ def test_papers_are_the_119_with_null_where_nothing_is_known(line):
     assert code == 0
     assert [row["number"] for row in rows] == list(range(1, 120))
     assert all(
-        set(row) == {"number", "title", "experiment", "scale", "date", "verdict"} for row in rows
+        list(row) == ["number", "title", "experiment", "scale", "date", "verdict", "claims"]
+        for row in rows
     )
     assert rows[42]["title"] == "2D Matryoshka Sentence Embeddings"
     assert rows[42]["experiment"] == "matryoshka_2d"
@@ -69,29 +82,55 @@ def test_papers_read_records_and_prefer_a_verdict(tmp_path):
             name=name, path=tmp_path / f"{name}.py", theme="t", papers=(3,), doc=""
         )
 
-    explored = {"scale": "small", "date": "2030-01-02", "verdict": None}
-    judged = {"scale": "small", "date": "2030-01-01", "verdict": "supported"}
+    explored = {"format": 2, "scale": "small", "date": "2030-01-02", "verdict": None}
+    claims = [{"text": "a", "verdict": "supported"}]
+    judged = explored | {"claims": claims} | {"date": "2030-01-01", "verdict": "supported"}
     (tmp_path / "b_explored.json").write_text(json.dumps(explored))
     (tmp_path / "c_judged.json").write_text(json.dumps(judged))
     (tmp_path / "d_torn.json").write_text('{"scale": "sm')
     names = ("a_never", "b_explored", "c_judged", "d_torn")
     assert papers.table([entry(n) for n in names])[2] == {
-        "number": 3, "title": papers.titles()[3], "experiment": "c_judged", **judged,
+        "number": 3, "title": papers.titles()[3], "experiment": "c_judged", "scale": "small",
+        "date": "2030-01-01", "verdict": "supported", "claims": {"supported": 1},
     }  # fmt: skip
     assert papers.table([entry("a_never"), entry("b_explored")])[2]["experiment"] == "b_explored"
     assert papers.table([entry("d_torn")])[2]["verdict"] is None
+    larger = judged | {"scale": "medium", "verdict": "contradicted"}
+    (tmp_path / "c_judged.medium.json").write_text(json.dumps(larger))
+    assert papers.table(map(entry, names))[2]["verdict"] == "contradicted"
+    undecided = explored | {"scale": "paper"}
+    (tmp_path / "c_judged.paper.json").write_text(json.dumps(undecided))
+    assert papers.table(map(entry, names))[2]["scale"] == "medium"
+
+
+def test_records_of_before_are_read_in_todays_words(tmp_path):
+    verdicts = ("supported", "not testable at small", "supported", "contradicted")
+    claims = [{"text": str(n), "verdict": verdict} for n, verdict in enumerate(verdicts)]
+    old = {"format": 1, "scale": "small", "claims": claims, "verdict": "contradicted"}
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(old))
+    found = read_record(path)
+    assert found["verdict"] == "supported", "the headline's, which is the first claim"
+    assert counts(found) == {"supported": 2, "contradicted": 1, "not testable": 1}
+    path.write_text(json.dumps(found))
+    assert read_record(path) == found
+    path.write_text(json.dumps(old | {"scale": "smoke", "verdict": None}))
+    assert read_record(path)["verdict"] is None
+    path.write_text("[]")
+    with pytest.raises(UsageError, match="holds no record"):
+        read_record(path)
 
 
 def test_papers_as_markdown(line):
     code, out, _ = line("papers", "--markdown")
     rows = out.splitlines()
     assert code == 0 and len(rows) == 121
-    assert rows[1] == "|--:|:--|:--|:--|:--|:--|"
+    assert rows[1] == "|--:|:--|:--|:--|:--|:--|:--|"
     assert (
         rows[102].startswith("| 101 | Pooling And Attention")
         and "`pooling_and_attention`" in rows[102]
     )
-    assert all(row.count("|") - row.count("\\|") == 7 for row in rows)
+    assert all(row.count("|") - row.count("\\|") == 8 for row in rows)
 
 
 # --- bad input and overrides
@@ -115,6 +154,11 @@ def test_papers_as_markdown(line):
         (("run", NAME, "temperature=0.1", "--record"), ["--record keeps the experiment"]),
         (("run", NAME, "--record", "--scale", "smoke"), ["--record keeps"]),
         (("run", NAME, "--record", "--seeds", "2"), ["--record keeps", "no --seeds"]),
+        (("run", NAME, "--record", "--arms", "causal-last"), ["--record keeps", "no --arms"]),
+        (("run", NAME, "--arms", "casual-last"), ["no arm 'casual-last'; nearest: causal-last"]),
+        (("run", NAME, "--arms", "causal-last,"), ["no arm ''"]),
+        (("sweep", NAME, "layers=1,2", "--arms", "causal"), ["no arm 'causal'; nearest: causal-"]),
+        (("sweep", NAME, "--arms", "layers=1,2"), ["needs an axis, before any --arms"]),
         (("run", NAME, "--experiments", "/nowhere/at/all"), ["no folder of experiments"]),
         (("sweep", NAME), ["needs an axis"]),
         (("sweep", NAME, "mask=causal,"), ["empty value"]),

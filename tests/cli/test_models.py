@@ -107,7 +107,7 @@ def test_a_suite_as_a_table(line, saved, tmp_path):
     assert rows[1][:3] == ["sts-grades", "sts", "spearman"] and rows[1][4] == "30"
     assert "mean over data sets" in out and "+4-tokens/results.json" in out
     for arguments, words in (
-        (("--families", "sts"), "name one with --suite"),
+        (("--families", "sts"), "name a suite with --suite"),
         (("--suite", "sets", "--tasks", "sts-grade"), "nearest: sts-grades"),
         (("--suite", "sets", "--families", "stss"), "no family stss"),
         (("--suite", "sets", "--contamination", "tiny"), "no run in tiny"),

@@ -13,6 +13,7 @@ import pytest
 
 import jaxemb
 from jaxemb.cli import commands
+from jaxemb.study import sweep
 from tests.cli.answers import NAME
 
 ROOT = Path(jaxemb.__file__).parents[1]
@@ -55,6 +56,16 @@ def test_a_dry_sweep_crosses_its_axes(line):
     assert "9 arms x 5 seeds" in line(
         "sweep", NAME, "mask=causal,bidirectional", "temperature=.1,.2", "--arms", "--dry-run"
     )[1]  # fmt: skip
+
+
+def test_the_name_of_a_task_may_hold_its_settings(line):
+    """A message suggests such keys; they are typed as they are told."""
+    told = line("run", "matryoshka_2d", "layers=1", "--dry-run")[2]
+    key = "evaluation.retrieval@layers=1,dim=16.layers"
+    assert f" {key}," in told
+    assert line("run", "matryoshka_2d", f"{key}=2", "--dry-run")[0] == 0
+    code, out, _ = line("sweep", "matryoshka_2d", f"{key}=2,3", "--dry-run")
+    assert code == 0 and f"{key}=2\n" in out and f"{key}=3\n" in out
 
 
 def test_sweep_writes_a_slurm_script(line, tmp_path):
@@ -108,7 +119,7 @@ def ran(monkeypatch, tmp_path):
         if calls.error:
             raise calls.error
         folder = execution.folder_of(chosen, named.name)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "record.json").write_text(json.dumps(calls.record))
         return calls.record
 
@@ -125,8 +136,28 @@ def test_run_prints_the_table_and_writes_the_report(line, ran, tmp_path):
     assert (variant / "report.html").exists() and ran.chosen.variant == "temperature=0.2"
     assert ran.chosen.overrides == (("temperature", "0.2"),)
     assert (ran.chosen.seeds, ran.chosen.jobs, ran.chosen.again) == (2, 3, False)
-    assert "1 arms x 2 seeds" in err and "FAILED, loss is nan" in err
+    assert "1 arm x 2 seeds" in err and "FAILED, loss is nan" in err
     assert line("report", NAME)[0] == 0
+
+
+def test_some_arms_are_run_into_a_folder_of_their_own(line, ran, tmp_path):
+    assert line("run", NAME, "--arms", "causal-last,bidirectional-layers")[0] == 0
+    assert ran.chosen.arms == ("causal-last", "bidirectional-layers")
+    (variant,) = (tmp_path / "runs" / NAME / "small" / "variants").iterdir()
+    assert variant.name == "arms=causal-last,bidirectional-layers"
+    assert "--arms causal-last,bidirectional-layers" in ran.chosen.command
+
+
+def test_names_of_arms_may_hold_commas():
+    arms = [sweep.Arm(name) for name in ("bag", "bag,dim=16", "mask=causal,dim=8")]
+    typed = "bag,dim=16,mask=causal,dim=8,bag"
+    assert commands._arm_names(typed, arms) == ("bag,dim=16", "mask=causal,dim=8", "bag")
+    assert commands._arm_names(None, arms) == () == commands._arm_names("", arms)
+
+
+def test_a_dry_run_of_some_arms(line):
+    code, out, _ = line("run", NAME, "--arms", "causal-layers", "--dry-run")
+    assert code == 0 and "1 arm x 5 seeds" in out and "causal-last" not in out
 
 
 def test_a_failed_arm_shows_in_the_exit_code(line, ran):
@@ -148,6 +179,12 @@ def test_sweep_with_the_own_arms_keeps_the_claims(line, ran):
     experiment = ran.named.experiment
     assert [arm.name for arm in experiment.arms][-2:] == ["bidirectional-layers", "layers=1"]
     assert len(experiment.claims) == 2
+    assert line("sweep", NAME, "layers=1", "--arms", "causal-tokens,causal-last")[0] == 0
+    experiment = ran.named.experiment
+    assert [arm.name for arm in experiment.arms] == ["causal-last", "causal-tokens", "layers=1"]
+    assert (
+        experiment.claims == () and ran.chosen.variant == "layers=1,arms=causal-tokens,causal-last"
+    )
 
 
 def test_an_interrupted_run_says_how_to_go_on(line, ran):
@@ -200,7 +237,7 @@ def test_from_run_to_vectors(line, tmp_path, monkeypatch):
 
     code, out, _ = line("compare", str(first), str(second))
     assert code == 0 and "embedder.pooling  max  mean\n" in out
-    assert "sts/spearman" in out and "of one seed each" in out
+    assert "sts/spearman" in out and "each arm has one seed" in out
 
     printed = line("eval", str(first / "seed-0"), "--json")[1]
     scores = json.loads(printed)["scores"]

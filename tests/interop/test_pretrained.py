@@ -10,16 +10,16 @@ import pytest
 import jaxemb
 from jaxemb import Better, Experiment, Recipe, arm, grid, recipes
 from jaxemb.analysis import costs
-from jaxemb.config import UsageError, from_json, override, to_json
+from jaxemb.config import UsageError, from_json, override, small, to_json
 from jaxemb.evaluation import STS, Retrieval, Task
 from jaxemb.interop import Pretrained, find
 from jaxemb.statistics.result import Result
-from jaxemb.study import execution, stages
-from jaxemb.study.claims import NOT_TESTABLE, Above
+from jaxemb.study import Above, execution, stages
+from jaxemb.study.claims import NOT_TESTABLE
 from jaxemb.study.execution import Named, Options
 from jaxemb.study.planning import need
 from jaxemb.study.runs import arm_fingerprint, data_fingerprints
-from jaxemb.study.smoke import shrunk, smoke
+from jaxemb.study.smoke import smoke
 from tests.interop.folders import CONFIG, tensors, write
 
 TEXTS = ["sort a list", "open the file", "join strings !"]
@@ -148,7 +148,7 @@ def test_it_is_priced_from_its_settings(folder):
 
 
 def test_training_may_start_from_it(folder):
-    train = shrunk(recipes.pair_retriever()).stages[-1]
+    train = recipes.pair_retriever().small().stages[-1]
     recipe = Recipe(embedder=Pretrained(str(folder)), stages=(train,))
     model, given = stages.run_stages(recipe), jaxemb.load(folder)
     kernels = [
@@ -198,7 +198,7 @@ def test_a_run_notes_its_weights_and_loads_them_again(folder, store, tmp_path):
 
 
 def test_only_arms_that_train_are_tuned(folder):
-    train = shrunk(recipes.pair_retriever()).stages[-1]
+    train = recipes.pair_retriever().small().stages[-1]
     base = Recipe(
         embedder=Pretrained(str(folder)), stages=(train,), evaluation=(Retrieval(), STS())
     )
@@ -221,8 +221,8 @@ def _tuned(experiment: Experiment) -> dict[str, bool]:
 
 
 def test_smoke_reads_a_layer_of_the_weights(folder):
-    assert shrunk(Pretrained("name", layers=5)) == Pretrained("name", layers=1, max_tokens=16)
-    assert isinstance(shrunk(recipes.standing_arms()[1].overrides[1][1])[-1], Shared)
+    assert Pretrained("name", layers=5).small() == Pretrained("name", layers=1, max_tokens=16)
+    assert isinstance(small(recipes.standing_arms()[1].overrides[1][1])[-1], Shared)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

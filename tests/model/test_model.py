@@ -9,7 +9,6 @@ from jaxemb import recipes
 from jaxemb.config import UsageError
 from jaxemb.fitting import Slice
 from jaxemb.model import Embedding, Model, batches
-from jaxemb.study.smoke import shrunk
 from jaxemb.study.stages import run_stages
 from jaxemb.text import grouping, pad
 
@@ -18,7 +17,7 @@ TEXTS = ["join a list of strings", "", "a", "parse an email header " * 30, "π a
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return run_stages(shrunk(recipes.pair_retriever()))
+    return run_stages(recipes.pair_retriever().small())
 
 
 def test_encode_keeps_the_order_and_gives_unit_vectors(model):

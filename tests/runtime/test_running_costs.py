@@ -9,7 +9,6 @@ import pytest
 from jaxemb import recipes
 from jaxemb.config import override
 from jaxemb.runtime.running_costs import RunningCosts
-from jaxemb.study.smoke import shrunk
 from jaxemb.study.stages import run_stages
 
 
@@ -32,7 +31,7 @@ def test_a_run_of_twice_the_steps_compiles_no_more_programs():
     for steps in (6, 12):
         jax.clear_caches()
         costs = RunningCosts()
-        recipe = override(shrunk(recipes.pair_retriever()), "train.budget.steps", steps)
+        recipe = override(recipes.pair_retriever().small(), "train.budget.steps", steps)
         told = []
         run_stages(dataclasses.replace(recipe, evaluation=()), report=told.append)
         assert len(told) == steps

@@ -204,7 +204,7 @@ def test_only_the_seeds_that_all_have_are_paired(arms, tmp_path):
     assert [arm["seeds"] for arm in found["arms"]] == [[1, 2], [1, 2]]
     one = compare_runs([arms[0] / "seed-0", fewer / "seed-7"])
     assert [arm["seeds"] for arm in one["arms"]] == [[0], [7]]
-    assert "one seed each" in described(one)
+    assert "each arm has one seed" in described(one)
 
 
 def test_what_is_not_trained_stands_beside_every_seed(arms, tmp_path):
@@ -293,7 +293,7 @@ def test_scores_without_records_have_no_interval_and_still_a_test_over_tasks(tmp
     files[0].write_text(json.dumps({"scores": flatten(scores(0.5, 0))}))
     mixed = compare_runs([run, files[0]])
     assert len(mixed["metrics"]) == 3 and mixed["metrics"][0]["interval"] is None
-    assert "too few examples" in described(found)
+    assert "not known" in described(found)
 
 
 def test_what_is_no_run_is_told(arms, tmp_path):

@@ -7,13 +7,20 @@ import jax
 import numpy as np
 import pytest
 
-from jaxemb.config import to_json
+from jaxemb import Experiment, Pretrained, Train, arm, recipes
+from jaxemb.analysis import costs
+from jaxemb.config import UsageError, paths, small
+from jaxemb.data import PyDocs
+from jaxemb.encoders import Transformer
 from jaxemb.evaluation import STS, At, During, final, monitor
+from jaxemb.losses import InfoNCE, Matryoshka
+from jaxemb.pooling import Mean
 from jaxemb.statistics.result import Result
 from jaxemb.study import execution, registry
 from jaxemb.study.claims import EVERY_TASK
 from jaxemb.study.execution import Named, Options
-from jaxemb.study.smoke import CAPS, shrunk
+from jaxemb.study.smoke import smoke
+from jaxemb.training import Steps
 
 NAMES = sorted(registry.discover().entries)
 
@@ -58,16 +65,39 @@ def test_a_claim_speaks_of_metrics_that_are_measured(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_smoke_caps_every_size(name):
-    def check(node):
-        if isinstance(node, list):
-            [check(item) for item in node]
-        elif isinstance(node, dict):
-            for key, value in node.items():
-                assert key not in CAPS or not isinstance(value, int) or value <= CAPS[key]
-                check(value)
+def test_smoke_makes_every_arm_small(name):
+    _, arms = execution.prepare(named(name), Options(scale="smoke"))
+    for _, recipe in arms:
+        given = isinstance(recipe.embedder, Pretrained)
+        assert given or costs.of_recipe(recipe)["parameters"] < 100_000
+        trained = [stage for stage in recipe.stages if isinstance(stage, Train)]
+        assert all(stage.budget == Steps(2) and stage.data.batch_size == 8 for stage in trained)
+        sources = [value for value in paths(recipe).values() if isinstance(value, PyDocs)]
+        assert all(source == PyDocs().small() for source in sources)
 
-    check(to_json(shrunk(named(name).experiment.base)))
+
+def test_an_arm_is_made_small_as_its_recipe_is():
+    arms = (
+        arm("numbers", {"encoder.layers": 12, "train.budget.steps": 9}, max_tokens=300),
+        arm("part", pooling="mean", encoder=Transformer(layers=3, width=64)),
+        arm("weights", {"embedder": Pretrained("x"), "embedder.layers": 4}, stages=()),
+    )
+    toy = smoke(Experiment(base=recipes.pair_retriever(), arms=arms))
+    numbers, part, weights = (dict(one.overrides) for one in toy.arms)
+    assert numbers == {"encoder.layers": 2, "train.budget.steps": 2, "max_tokens": 16}
+    assert part == {"pooling": Mean(), "encoder": Transformer(layers=2, width=32)}
+    assert weights == {"embedder": Pretrained("x").small(), "embedder.layers": 1, "stages": ()}
+    with pytest.raises(UsageError, match="Arm odd: There is no field 'laiers'"):
+        smoke(Experiment(base=recipes.pair_retriever(), arms=(arm("odd", laiers=3),)))
+
+
+def test_dims_of_a_smoke_run_fit_its_width():
+    whole = Matryoshka(inner=InfoNCE(), dims=(16, 32, 64), weights=(1.0, 2.0, 3.0))
+    assert whole.small() == Matryoshka(inner=InfoNCE(), dims=(8, 16), weights=(1.0, 2.0))
+    assert Matryoshka(inner=InfoNCE(), dims=(64,)).small().dims == (16,)
+    cuts = (At(inner=STS(), dim=64), At(inner=STS(), dim=32))
+    (one,) = small(cuts)
+    assert one.dim == 16 and small((2, 2)) == (2, 2), "equal parts are one, equal numbers two"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ def write(folder: Path, name: str, papers: str = "(7,)", imports: str = "") -> P
 def no_folders(monkeypatch):
     """Only what a test gives, so that the project's own experiments are no part of it."""
     monkeypatch.delenv(registry.VARIABLE, raising=False)
-    monkeypatch.setattr(registry, "_own_folder", list)
+    monkeypatch.setattr(registry, "own_folder", list)
 
 
 def test_a_file_is_read_without_being_imported(tmp_path):
@@ -44,7 +44,9 @@ def test_a_file_is_read_without_being_imported(tmp_path):
     entry = registry.discover([tmp_path]).get("spelling")
     assert entry.path == path
     assert (entry.theme, entry.papers, entry.summary) == ("words", (7,), "What is asked here?")
-    assert entry.record == tmp_path / "words" / "spelling.json"
+    assert entry.record_at("small") == tmp_path / "words" / "spelling.json"
+    assert entry.record_at("medium") == tmp_path / "words" / "spelling.medium.json"
+    assert entry.records == []
 
 
 def test_loading_builds_the_experiment_once_a_file(tmp_path):
@@ -221,11 +223,11 @@ def test_own_experiments_of_a_wheel_and_of_a_checkout(tmp_path, monkeypatch):
     package.mkdir(parents=True)
     monkeypatch.setattr(registry, "__file__", str(package / "study" / "registry.py"))
     (tmp_path / "site" / "experiments").mkdir()
-    assert registry._own_folder() == []  # somebody else's, beside an installed package
+    assert registry.own_folder() == []  # somebody else's, beside an installed package
     (tmp_path / "site" / "pyproject.toml").touch()
-    assert registry._own_folder() == [tmp_path / "site" / "experiments"]
+    assert registry.own_folder() == [tmp_path / "site" / "experiments"]
     (package / "_experiments").mkdir()
-    assert registry._own_folder() == [package / "_experiments"]
+    assert registry.own_folder() == [package / "_experiments"]
 
 
 def test_the_projects_own_experiments_are_found(monkeypatch):

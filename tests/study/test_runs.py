@@ -19,7 +19,7 @@ from jaxemb.config import UsageError, from_json, override, to_json
 from jaxemb.fitting import Apply, Slice
 from jaxemb.model import Transform
 from jaxemb.statistics.result import Result
-from jaxemb.study import execution, records, runs
+from jaxemb.study import Better, execution, records, runs
 from jaxemb.study.execution import Options
 from jaxemb.study.recipe import Tuning
 from jaxemb.study.runs import data_fingerprints, read_curve, read_results, read_scores, run_arm
@@ -190,6 +190,39 @@ def test_one_seed_is_not_judged(tmp_path):
         tmp_path, seeds=(0,), arms=(arm("mean", pooling="mean"), arm("max", pooling="max"))
     )
     assert record["claims"] == [] and record["verdict"] is None
+    score = record["arms"]["mean"]["summary"]["sts/spearman"]
+    assert score["low"] is None is score["high"], "how much seeds differ is not known"
+    assert record["ranking"] is None, "no letters without intervals"
+
+
+def test_a_record_never_loses_seeds_that_are_on_disk(finished):
+    folder, record, _ = finished
+    fewer = run(folder, seeds=(0,))
+    assert fewer["arms"] == record["arms"] and fewer["claims"] == record["claims"]
+    assert fewer["verdict"] == record["verdict"] == record["claims"][0]["verdict"]
+
+
+def test_a_record_of_some_arms_has_no_verdict(finished):
+    folder, record, _ = finished
+    claims = (Better("sts/spearman", "mean", than="max"), Better("sts/spearman", "max", than="x"))
+    arms = (*experiment().arms, arm("x", pooling="min"))
+    options = {"arms": ("mean", "max"), "variant": "arms=mean,max"}
+    some = run(folder, arms=arms, claims=claims, options=options)
+    assert some["arms"] == record["arms"] and some["verdict"] is None
+    assert [claim["text"] for claim in some["claims"]] == [claims[0].text]
+    assert json.loads((folder / "toy/small/record.json").read_text())["verdict"] is not None
+
+
+def test_scales_are_overrides_of_the_base():
+    scales = {"medium": {"train.budget.steps": 7}, "paper": {"encoder.deepth": 3}}
+    toy = experiment(scales=scales)
+    assert execution.at_scale(toy, "medium").base.stages[-1].budget.steps == 7
+    with pytest.raises(UsageError, match="Scale paper: .*no field 'deepth'"):
+        execution.at_scale(toy, "paper")
+    with pytest.raises(UsageError, match="no scale 'large'.*smoke, small, medium, paper"):
+        execution.at_scale(toy, "large")
+    with pytest.raises(UsageError, match="scale 'small' is defined for every"):
+        experiment(scales={"small": {}})
 
 
 def test_overrides_of_a_key_that_an_arm_sets_are_refused():

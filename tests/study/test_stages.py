@@ -8,13 +8,12 @@ import pytest
 from jaxemb import recipes
 from jaxemb.config import override
 from jaxemb.fitting import Apply, Slice
-from jaxemb.study.smoke import shrunk
 from jaxemb.study.stages import address, run_stages
 
 
 @pytest.fixture
 def recipe():
-    return shrunk(recipes.pair_retriever())
+    return recipes.pair_retriever().small()
 
 
 @pytest.fixture
@@ -114,7 +113,7 @@ def _fit(folder, barrier):
 
     jaxemb.study.stages.cache_folder = lambda: folder
     barrier.wait()
-    run_stages(shrunk(recipes.pair_retriever()), until_training=True)
+    run_stages(recipes.pair_retriever().small(), until_training=True)
 
 
 def test_two_processes_may_compute_a_stage_at_once(cache, tmp_path):

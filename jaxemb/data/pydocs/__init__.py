@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,9 @@ class PyDocs(Source):
                 step()
         counts = {f: Counter(r[f] for r in records) for f in ("package", "kind", "split")}
         write_about(folder, {"configuration": self.configuration, "records": counts})
+
+    def small(self) -> "PyDocs":
+        return replace(self, packages=("email", "optax"))
 
 
 @lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxemb.config import smaller
 from jaxemb.evaluation.paraphrase.paraphrasers import Paraphraser
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 
@@ -179,3 +180,6 @@ class MeaningRetrieval(RetrievalData):
             relevant=[{place: 1} for place in range(len(said))],
             clusters=np.arange(len(said), dtype=np.int32) // 2,
         )
+
+    def small(self) -> "MeaningRetrieval":
+        return smaller(self, documents=64)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxemb.config import Part, UsageError, fingerprint
+from jaxemb.config import Part, UsageError, fingerprint, smaller
 from jaxemb.data import PyDocs, Source
 from jaxemb.evaluation.problems import LabelData, LabelProblem, cluster_numbers, kept
 from jaxemb.text.sentences import boundary
@@ -121,6 +121,9 @@ class GeneratedLabels(LabelData, abc.ABC):
             clusters=cluster_numbers([example.sentence.cluster for example in test]),
             names=self.names,
         )
+
+    def small(self) -> "GeneratedLabels":
+        return smaller(self, train=128, texts=128)
 
 
 @dataclass(frozen=True, kw_only=True)

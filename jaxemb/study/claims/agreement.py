@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import ClassVar
 
 from jaxemb.statistics import Comparison, compare, joined, level, over_seeds
 from jaxemb.statistics.result import Result
@@ -12,7 +13,7 @@ from jaxemb.study.claims.base import Claim, Table, name_of
 class Agrees(Claim):
     """Two arms order the examples alike: the rank correlation of their records is above a number.
 
-    The metric names records with an entry an example, such as the series of `AdjacentSimilarity`.
+    The metric names records with one entry per example, such as the series of `AdjacentSimilarity`.
 
     Example:
         >>> Agrees("series/similarity", "small", "large", above=0.5).text
@@ -23,13 +24,10 @@ class Agrees(Claim):
     other: str
     above: float = 0.0
 
-    @property
-    def text(self) -> str:
-        return f"{self.arm} and {self.other} agree in {self.metric} by more than {self.above:g}"
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return (self.arm, self.other)
+    arm_fields: ClassVar[tuple[str, ...]] = ("arm", "other")
+    says: ClassVar[str] = (
+        "{self.arm} and {self.other} agree in {self.metric} by more than {self.above:g}"
+    )
 
     def estimate(self, table: Table) -> Comparison:
         pair = _agreement(table, self.metric, "rank_agreement", self.arm, self.other)
@@ -45,13 +43,10 @@ class AgreesMore(Claim):
     other: str
     than: str
 
-    @property
-    def text(self) -> str:
-        return f"{self.arm} agrees with {self.other} more than with {self.than} in {self.metric}"
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return (self.arm, self.other, self.than)
+    arm_fields: ClassVar[tuple[str, ...]] = ("arm", "other", "than")
+    says: ClassVar[str] = (
+        "{self.arm} agrees with {self.other} more than with {self.than} in {self.metric}"
+    )
 
     def estimate(self, table: Table) -> Comparison:
         pairs = (
@@ -73,14 +68,12 @@ class AgreesInStructure(Claim):
     other: str
     above: float = 0.0
 
+    arm_fields: ClassVar[tuple[str, ...]] = ("arm", "other")
+
     @property
     def text(self) -> str:
         task = self.metric.partition("/")[0]
         return f"{self.arm} and {self.other} agree in {task} by more than {self.above:g}"
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return (self.arm, self.other)
 
     def estimate(self, table: Table) -> Comparison:
         both = (table.seeds(arm, self.metric) for arm in self.arms)
@@ -99,13 +92,8 @@ class BetterIn(Claim):
     arm: str
     than_metric: str
 
-    @property
-    def text(self) -> str:
-        return f"{self.arm} scores higher in {self.metric} than in {self.than_metric}"
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return (self.arm,)
+    arm_fields: ClassVar[tuple[str, ...]] = ("arm",)
+    says: ClassVar[str] = "{self.arm} scores higher in {self.metric} than in {self.than_metric}"
 
     def estimate(self, table: Table) -> Comparison:
         results = [table.seeds(self.arm, metric) for metric in (self.metric, self.than_metric)]

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
@@ -9,14 +10,15 @@ from jaxtyping import Float
 from jaxemb.config import Part, UsageError
 from jaxemb.statistics import Comparison, Tested, compare, holm, level, verdict
 from jaxemb.statistics.result import Result
+from jaxemb.study.verdicts import NOT_TESTABLE
 
-SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
-NOT_TESTABLE = "not testable at small"
+EVERY_TASK = "every task"
+"""In the place of a metric: the main one of every task that all arms were scored in."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Table:
-    """Scores of arms x seeds x examples: by arm, one `{task: Result}` a seed, seeds in one order.
+    """Scores of arms x seeds x examples: by arm, one `{task: Result}` per seed, in one order.
 
     `settings` holds each arm's value along a key, for claims about trends. Where nothing is `trained`,
     claims are judged over examples alone.
@@ -27,7 +29,7 @@ class Table:
     trained: bool = True
 
     def seeds(self, arm: str, metric: str) -> list[Result]:
-        """The results of one arm in one task, one a seed.
+        """The results of one arm in one task, one per seed.
 
         Raises:
             UsageError: the arm or the metric is not in the table.
@@ -42,7 +44,7 @@ class Table:
         return results
 
     def scores(self, metric: str, arms: Sequence[str]) -> Float[np.ndarray, "seeds arms"]:
-        """One metric of several arms, a row a seed."""
+        """One metric of several arms, one row per seed."""
         name = name_of(metric)
         columns = [[result.metrics[name] for result in self.seeds(arm, metric)] for arm in arms]
         return np.array(columns, float).T
@@ -79,19 +81,31 @@ class Judgement:
 
 @dataclasses.dataclass(frozen=True)
 class Claim(Part):
-    """Slot: something that an experiment says of its arms. The effect is positive where it holds."""
+    """Slot: something that an experiment says of its arms. The effect is positive where it holds.
+
+    Attributes:
+        says: the claim in words, as in `"{self.arm} beats {self.than} in {self.metric}"`.
+        arm_fields: which of the claim's fields are names of arms; none where it speaks of all arms.
+    """
+
+    says: ClassVar[str] = "{self}"
+    arm_fields: ClassVar[tuple[str, ...]] = ()
 
     metric: str
 
     @property
     def text(self) -> str:
         """The claim in words."""
-        raise TypeError(f"{type(self).__name__} must define text")
+        return self.says.format(self=self)
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """The arms that the claim names."""
-        return ()
+        """The arms that the claim names; none where it speaks of all."""
+        return tuple(getattr(self, name) for name in self.arm_fields)
+
+    def within(self, arms: Sequence[str]) -> bool:
+        """Whether the claim can be judged where only these arms are run."""
+        return bool(self.arms) and set(self.arms) <= set(arms)
 
     def estimate(self, table: Table) -> Comparison | Tested:
         """The effect with its uncertainty."""
@@ -143,9 +157,3 @@ def _unlearned(claim: Claim, table: Table, floors: Mapping[str, float]) -> bool:
     if floor is None or not claim.arms:
         return False
     return bool(table.scores(claim.metric, claim.arms).mean(axis=0).max() <= floor)
-
-
-def overall(verdicts: Sequence[str]) -> str | None:
-    """One word for an experiment: what all its claims agree on, else the least favourable."""
-    order = (CONTRADICTED, NOT_TESTABLE, UNDECIDED, SUPPORTED)
-    return next((word for word in order if word in verdicts), None)

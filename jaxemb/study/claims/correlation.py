@@ -1,6 +1,7 @@
 """Claims about how two metrics go together across the arms."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from jaxemb.study.claims.base import Claim, Table
 
 @dataclasses.dataclass(frozen=True)
 class Correlates(Claim):
-    """Two metrics rank the arms alike; the effect is Spearman's rho across arms, a seed.
+    """Two metrics rank the arms alike; the effect is the mean over seeds of Spearman's rho across arms.
 
     A metric in which all arms are equal ranks nothing: its rho is 0.
     """
@@ -20,9 +21,7 @@ class Correlates(Claim):
     with_metric: str
     across: str = "arms"
 
-    @property
-    def text(self) -> str:
-        return f"{self.metric} and {self.with_metric} agree across {self.across}"
+    says: ClassVar[str] = "{self.metric} and {self.with_metric} agree across {self.across}"
 
     def estimate(self, table: Table) -> Comparison:
         arms = tuple(table.arms)
@@ -54,11 +53,9 @@ class CorrelatesMore(Claim):
     than: str
     resamples: int = 2000
 
-    @property
-    def text(self) -> str:
-        return (
-            f"{self.metric} agrees with {self.with_metric} across arms better than {self.than} does"
-        )
+    says: ClassVar[str] = (
+        "{self.metric} agrees with {self.with_metric} across arms better than {self.than} does"
+    )
 
     def estimate(self, table: Table) -> Comparison:
         arms = tuple(table.arms)

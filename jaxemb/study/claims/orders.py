@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from typing import ClassVar
 
 from jaxemb.config import UsageError
 from jaxemb.statistics import Comparison
@@ -24,9 +25,7 @@ class RanksDiffer(Claim):
 
     with_metric: str
 
-    @property
-    def text(self) -> str:
-        return f"{self.metric} and {self.with_metric} order the arms differently"
+    says: ClassVar[str] = "{self.metric} and {self.with_metric} order the arms differently"
 
     def estimate(self, table: Table) -> Comparison:
         pairs = list(itertools.permutations(table.arms, 2))

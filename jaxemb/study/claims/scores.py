@@ -1,6 +1,7 @@
 """Claims about the scores of arms in one metric."""
 
 import dataclasses
+from typing import ClassVar
 
 from jaxemb.config import UsageError
 from jaxemb.statistics import Comparison, trend
@@ -19,13 +20,8 @@ class Better(Claim):
     arm: str
     than: str
 
-    @property
-    def text(self) -> str:
-        return f"{self.arm} beats {self.than} in {self.metric}"
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return (self.arm, self.than)
+    arm_fields: ClassVar[tuple[str, ...]] = ("arm", "than")
+    says: ClassVar[str] = "{self.arm} beats {self.than} in {self.metric}"
 
     def estimate(self, table: Table) -> Comparison:
         return table.difference(self.metric, self.arm, self.than)
@@ -42,13 +38,8 @@ class NotWorse(Claim):
     than: str
     margin: float = 0.01
 
-    @property
-    def text(self) -> str:
-        return f"{self.arm} is at most {self.margin:g} below {self.than} in {self.metric}"
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return (self.arm, self.than)
+    arm_fields: ClassVar[tuple[str, ...]] = ("arm", "than")
+    says: ClassVar[str] = "{self.arm} is at most {self.margin:g} below {self.than} in {self.metric}"
 
     def estimate(self, table: Table) -> Comparison:
         return table.difference(self.metric, self.arm, self.than).shifted(self.margin)
@@ -64,13 +55,8 @@ class Above(Claim):
     value: float
     arm: str
 
-    @property
-    def text(self) -> str:
-        return f"{self.metric} of {self.arm} is above {self.value:g}"
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return (self.arm,)
+    arm_fields: ClassVar[tuple[str, ...]] = ("arm",)
+    says: ClassVar[str] = "{self.metric} of {self.arm} is above {self.value:g}"
 
     def estimate(self, table: Table) -> Comparison:
         return table.level(self.metric, self.arm).shifted(-self.value)
@@ -83,13 +69,8 @@ class Below(Claim):
     value: float
     arm: str
 
-    @property
-    def text(self) -> str:
-        return f"{self.metric} of {self.arm} is below {self.value:g}"
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return (self.arm,)
+    arm_fields: ClassVar[tuple[str, ...]] = ("arm",)
+    says: ClassVar[str] = "{self.metric} of {self.arm} is below {self.value:g}"
 
     def estimate(self, table: Table) -> Comparison:
         return table.level(self.metric, self.arm).flipped().shifted(self.value)
@@ -99,15 +80,13 @@ class Below(Claim):
 class Trend(Claim):
     """A metric rises along an overridden key.
 
-    The effect is the rise of the line through the arms, by least squares a seed, from the smallest
-    setting to the largest: it has the metric's units, as the margin has.
+    The effect is the rise of the line through the arms, by least squares for each seed, from the
+    smallest setting to the largest: it has the metric's units, as the margin has.
     """
 
     along: str
 
-    @property
-    def text(self) -> str:
-        return f"{self.metric} rises along {self.along}"
+    says: ClassVar[str] = "{self.metric} rises along {self.along}"
 
     def estimate(self, table: Table) -> Comparison:
         if self.along not in table.settings:

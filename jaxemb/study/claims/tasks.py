@@ -1,6 +1,8 @@
 """Claims about all tasks of a table together."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,10 +15,7 @@ from jaxemb.statistics import (
     main_metrics,
     task_scores,
 )
-from jaxemb.study.claims.base import Claim, Table
-
-EVERY_TASK = "every task"
-"""In the place of a metric: the main one of every task that all arms were scored in."""
+from jaxemb.study.claims.base import EVERY_TASK, Claim, Table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,9 +32,7 @@ class TasksAgree(Claim):
 
     metric: str = EVERY_TASK
 
-    @property
-    def text(self) -> str:
-        return "tasks rank the arms alike (Friedman)"
+    says: ClassVar[str] = "tasks rank the arms alike (Friedman)"
 
     def estimate(self, table: Table) -> Tested:
         return agreement(_by_task(table))
@@ -43,7 +40,7 @@ class TasksAgree(Claim):
 
 @dataclasses.dataclass(frozen=True)
 class FlagTells(Claim):
-    """Being among `flagged` goes better with an arm's mean score than a number of its does.
+    """Being among `flagged` goes better with an arm's mean score than one of its numbers does.
 
     The effect is the difference of two Spearman correlations across arms, judged over the arms: the
     flag with the mean over tasks, less the property with it. `than` is a key that arms set, or
@@ -59,13 +56,14 @@ class FlagTells(Claim):
     flagged: tuple[str, ...] = ()
     than: str = "parameters"
 
-    @property
-    def text(self) -> str:
-        return f"{self.flag} goes better with the mean over tasks than {self.than}"
+    says: ClassVar[str] = "{self.flag} goes better with the mean over tasks than {self.than}"
 
     @property
     def arms(self) -> tuple[str, ...]:
         return self.flagged
+
+    def within(self, arms: Sequence[str]) -> bool:
+        return False  # it speaks of all arms, flagged or not
 
     def estimate(self, table: Table) -> Comparison:
         known = table.settings.get(self.than, {})

@@ -8,12 +8,20 @@ from typing import Any
 import numpy as np
 
 from jaxemb.config import UsageError, diff, expression, from_json, near_miss, paths
-from jaxemb.statistics import Comparison, benjamini_hochberg, compare, holm
+from jaxemb.statistics import (
+    Comparison,
+    Components,
+    benjamini_hochberg,
+    compare,
+    holm,
+    task_scores,
+    wilcoxon,
+)
 from jaxemb.statistics.metrics import DESCRIPTIVE
 from jaxemb.statistics.result import Result
 from jaxemb.study.comparison.scored import ScoredArm, read_arm
 from jaxemb.study.comparison.settings import check_alike
-from jaxemb.study.comparison.tasks import over_tasks
+from jaxemb.study.rankings import over_tasks, told_apart
 
 Seeds = list[Mapping[str, Result]]
 
@@ -44,8 +52,8 @@ def compare_runs(
     return {
         "arms": [_told(arm, used) for arm, used in zip(arms, seeds, strict=True)],
         "settings": _differing(arms),
-        "metrics": _effects(results, chosen),
-        "tasks": over_tasks(results, _mains(arms, chosen)),
+        "metrics": _effects(arms, results, chosen),
+        "tasks": _over_tasks(arms, results, _mains(arms, chosen)),
     }
 
 
@@ -121,7 +129,14 @@ def _mains(arms: Sequence[ScoredArm], chosen: Sequence[str]) -> dict[str, str]:
     return {task: metric for task, metric in mains.items() if metric not in DESCRIPTIVE}
 
 
-def _effects(results: Sequence[Seeds], chosen: Sequence[str]) -> list[dict[str, Any]]:
+def _trained_once(arms: Sequence[ScoredArm], results: Sequence[Seeds]) -> bool:
+    """Whether another seed would have given other models, and nobody knows how different ones."""
+    return any(a.trained for a in arms) and max(map(len, results)) == 1
+
+
+def _effects(
+    arms: Sequence[ScoredArm], results: Sequence[Seeds], chosen: Sequence[str]
+) -> list[dict[str, Any]]:
     """A row for every metric and every run but the first; p corrected over all rows."""
     rows, found = [], []
     for name in chosen:
@@ -130,7 +145,7 @@ def _effects(results: Sequence[Seeds], chosen: Sequence[str]) -> list[dict[str, 
             one, other = ([seed[task] for seed in results[i]] for i in (place, 0))
             scores = [float(np.mean([r.metrics[metric] for r in arm])) for arm in (one, other)]
             rows.append({"metric": name, "arm": place, "score": scores[0], "base": scores[1]})
-            trained = max(len(one), len(other)) > 1
+            trained = arms[place].trained or arms[0].trained or max(len(one), len(other)) > 1
             found.append(compare(one, other, metric, trained=trained))
     # Seeds alone would say that other examples change nothing.
     recorded = all(_recorded(seed) for seeds in results for seed in seeds)
@@ -157,4 +172,51 @@ def _judged(found: Comparison, corrected: tuple[float, float] | None) -> dict[st
         "detectable": found.detectable,
         "seeds_needed": found.seeds_needed,
         "clusters_needed": found.clusters_needed,
+    }
+
+
+# --- over tasks
+
+
+def _over_tasks(
+    arms: Sequence[ScoredArm], results: Sequence[Seeds], metrics: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """Means, ranks and tests over tasks, one metric of each; None where there is one task.
+
+    Wilcoxon's test is of every arm against the first.
+    """
+    if len(metrics) < 2:
+        return None
+    apart = None if _trained_once(arms, results) else told_apart(results, metrics)
+    return over_tasks(results, metrics) | {
+        "wilcoxon": _wilcoxon(task_scores(results, metrics)),
+        "ranks": apart and [tuple(rank) for rank in apart.ranks],
+        "letters": apart and apart.letters,
+        "effects": apart and [_mean_effect(found) for found in apart.against_first],
+    }
+
+
+def _wilcoxon(scores: np.ndarray) -> list[dict[str, Any]]:
+    """Every arm but the first; no test of `tasks` tasks can have a p below `least`."""
+    ps = [wilcoxon(scores[:, arm], scores[:, 0]) for arm in range(1, scores.shape[1])]
+    least = 2.0 ** (1 - len(scores))
+    return [
+        {"p": p, "holm": float(corrected), "least": least}
+        for p, corrected in zip(ps, holm(ps), strict=True)
+    ]
+
+
+def _mean_effect(found: Components) -> dict[str, Any]:
+    """The mean effect, on these tasks and on tasks like these, and what makes it unsure."""
+    here, anywhere = found.over_examples(), found.over_tasks()
+    return {
+        "effect": found.effect,
+        "interval": tuple(here.interval),
+        "p": here.p,
+        "interval_over_tasks": tuple(anywhere.interval),
+        "p_over_tasks": anywhere.p,
+        "detectable": here.detectable,
+        "detectable_over_tasks": anywhere.detectable,
+        "variance": found.shares(),
+        "tasks_needed": found.tasks_needed(found.effect),
     }

@@ -87,7 +87,7 @@ def _innermost(task: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _prompts(arm: ScoredArm) -> dict[str, str]:
-    """A prefix a role; what an evaluation used itself, where it is told, and the embedder's else."""
+    """The prefix of each role: what the evaluation used, where it tells, else the embedder's."""
     if "settings" in arm.described:
         return {role: used["prompt"] for role, used in arm.described["settings"].items()}
     template = _text(arm).get("template") or {}

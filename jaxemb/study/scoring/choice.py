@@ -56,7 +56,7 @@ def _suite(model: Path, choice: Choice) -> Suite:
     if choice.data is not None:
         return folder_suite(choice.data, choice.families)
     if choice.families:
-        raise UsageError("--families chooses among the sets of a suite: name one with --suite")
+        raise UsageError("--families chooses among the sets of a suite; name a suite with --suite.")
     described = model / "run.json"
     if described.exists():
         recipe = from_json(json.loads(described.read_text(encoding="utf-8"))["recipe"])

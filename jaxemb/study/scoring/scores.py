@@ -46,7 +46,7 @@ def score(model: Path, choice: Choice, emit: Emit = lambda event: None) -> dict[
     emit({"event": "suite", "suite": chosen.name, "tasks": len(chosen.tasks)})
     scored = [_scored(task, embed, meter) for task in chosen.tasks]
     if scored and not any(row.result for row in scored):
-        raise UsageError(f"no task of {chosen.name} could be scored: {scored[0].error}")
+        raise UsageError(f"No task of {chosen.name} could be scored: {scored[0].error}")
     results = {row.task.name: row.result for row in scored if row.result is not None}
     found = {
         "model": str(model),
@@ -120,7 +120,7 @@ def write(folder: Path, found: dict[str, Any], results: dict[str, Result]) -> Pa
 
 
 def _place(model: Path, loaded: Model, chosen: Suite, choice: Choice) -> Path | None:
-    """Suites are kept, and parts of them apart; a look at single tasks of a run is not."""
+    """Where results go: one folder per suite, and for parts of a suite; none without a suite."""
     if choice.suite is None:
         return None
     parts = [chosen.name.replace("/", "-").replace(":", "-"), *choice.families]
@@ -145,7 +145,7 @@ def training_texts(run: Path) -> Iterator[str]:
 def _described(run: Path) -> dict[str, Any]:
     described = run / "run.json"
     if not described.exists():
-        raise UsageError(f"there is no run in {run}: no {described}")
+        raise UsageError(f"There is no run in {run} (no {described}).")
     return json.loads(described.read_text(encoding="utf-8"))
 
 

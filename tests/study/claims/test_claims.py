@@ -3,7 +3,7 @@ import pytest
 
 from jaxemb.config import RENAMED, UsageError, choices, from_json, tag, to_json
 from jaxemb.statistics.result import Result
-from jaxemb.study.claims import (  # fmt: skip
+from jaxemb.study import (
     Above,
     Agrees,
     Below,
@@ -11,12 +11,12 @@ from jaxemb.study.claims import (  # fmt: skip
     Claim,
     Correlates,
     CorrelatesMore,
+    FlagTells,
     NotWorse,
-    Table,
     Trend,
-    judge_all,
-    overall,
 )
+from jaxemb.study.claims import NOT_TESTABLE, Table, judge_all
+from tests.exports import exports
 
 EXAMPLES, SEEDS = 400, 5
 
@@ -145,7 +145,7 @@ def test_holm_corrects_over_the_claims(table):
 
 def test_a_base_below_the_static_bag_is_not_testable(table):
     claim = Better(METRIC, "high", than="low")
-    assert judge_all([claim], table, 0.01, {METRIC: 0.7})[0].verdict == "not testable at small"
+    assert judge_all([claim], table, 0.01, {METRIC: 0.7})[0].verdict == NOT_TESTABLE
     assert judge_all([claim], table, 0.01, {METRIC: 0.45})[0].verdict == "supported"
 
 
@@ -158,16 +158,18 @@ def test_unknown_arms_metrics_and_keys_are_told(table):
         Trend(METRIC, along="width").judge(table)
 
 
-def test_the_overall_verdict_is_the_least_favourable():
-    assert overall(["supported", "undecided"]) == "undecided"
-    assert overall(["supported", "contradicted", "undecided"]) == "contradicted"
-    assert overall(["supported"]) == "supported" and overall([]) is None
+def test_some_arms_are_enough_for_claims_that_name_them():
+    better = Better(METRIC, "high", than="low")
+    assert better.within(["low", "high", "other"]) and not better.within(["high"])
+    assert not Correlates(METRIC, with_metric=METRIC).within(["low", "high"])
+    assert not FlagTells(flagged=("high",)).within(["low", "high"])
 
 
 def test_claims_load_under_the_names_that_they_had_before():
     claim = Agrees("series/similarity", "small", "large", above=0.5)
     assert tag(Agrees) == "jaxemb.study.Agrees"
     assert from_json(to_json(claim) | {"part": "jaxemb.agreement.Agrees"}) == claim
+    assert exports("study")  # imports every family of claims
     assert {new for old, new in RENAMED.items() if ".claims." in new} <= {
         tag(cls) for cls in choices(Claim).values()
     }

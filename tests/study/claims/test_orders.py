@@ -5,7 +5,8 @@ import pytest
 
 from jaxemb.config import UsageError
 from jaxemb.statistics.result import Result
-from jaxemb.study.claims import NoneWins, RanksDiffer, Table
+from jaxemb.study import NoneWins, RanksDiffer
+from jaxemb.study.claims import Table
 
 EXAMPLES = 400
 A, B = "a/score", "b/score"

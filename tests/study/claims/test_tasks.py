@@ -6,7 +6,8 @@ import scipy.stats
 
 from jaxemb.config import UsageError
 from jaxemb.statistics.result import Result
-from jaxemb.study.claims import EVERY_TASK, FlagTells, Table, TasksAgree
+from jaxemb.study import FlagTells, TasksAgree
+from jaxemb.study.claims import EVERY_TASK, Table
 from jaxemb.study.rankings import ranking
 
 TASKS, EXAMPLES = 6, 80
