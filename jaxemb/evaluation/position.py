@@ -34,8 +34,8 @@ class Edits(Task):
     For every document, every size (a share of its words) and every position (0 the start, 1 the
     end) the cosine of the document with its edited copy is measured. Metrics, each a mean over the
     documents: `gap`, the cosine after an edit at the last position less that at the first, over all
-    sizes; `gap@SIZE` for one size; `cosine@POSITION` over all sizes. The record `cosine` holds a row
-    a document, a column for every size and position, positions changing fastest.
+    sizes; `gap@SIZE` for one size; `cosine@POSITION` over all sizes. The record `cosine` holds one
+    row per document and one column for every size and position, positions changing fastest.
 
     Cut the documents beforehand (`PyDocsProse(words=...)`) so that edited copies fit the model:
     what a model cuts off at the end would look like a bias against the end.

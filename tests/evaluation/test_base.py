@@ -10,12 +10,16 @@ from jaxemb.evaluation import (
     STS,
     Classification,
     Clustering,
+    LabelFile,
     PairClassification,
+    PairFile,
+    Paraphrased,
     PyDocsGrades,
     PyDocsLabels,
     PyDocsLinks,
     PyDocsRetrieval,
     Retrieval,
+    Sampled,
     evaluate,
     evaluate_run,
     flatten,
@@ -135,3 +139,43 @@ def test_other_split_is_other_data(tasks):
 def test_default_tasks_survive_json():
     for task in pydocs_tasks("dev"):
         assert from_json(to_json(task)) == task
+
+
+LABELS = {"part": "jaxemb.evaluation.PyDocsLabels", "label": "kind"}
+PAIRS = {"part": "jaxemb.evaluation.WordPairFile", "path": "p.tsv"}
+STORED = [
+    (
+        {"part": "jaxemb.evaluation.Classification", "data": LABELS, "penalty": 10.0},
+        Classification(data=PyDocsLabels(label="kind")),
+    ),
+    (
+        {"part": "jaxemb.evaluation.Probe", "name": "kind", "data": LABELS},
+        Classification(name="kind", data=PyDocsLabels(label="kind")),
+    ),
+    (
+        {"part": "jaxemb.evaluation.SampledPairs", "inner": PAIRS, "texts": 9},
+        Sampled(inner=PairFile(path="p.tsv"), texts=9),
+    ),
+    (
+        {"part": "jaxemb.evaluation.LabelTable", "path": "x", "train": "a", "split": "b"},
+        LabelFile(path="x", train="a", split="b"),
+    ),
+    (
+        {
+            "part": "jaxemb.evaluation.Paraphrased", "runs": 2,
+            "inner": {"part": "jaxemb.evaluation.STS"}, "gate": {"part": "jaxemb.evaluation.Open"},
+        },
+        Paraphrased(inner=STS(), runs=2),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stored", "part"), STORED, ids=lambda x: type(x).__name__)
+def test_what_was_stored_under_older_names_still_loads(stored, part):
+    assert from_json(stored) == part
+
+
+def test_a_field_that_is_gone_loads_only_with_the_value_that_changes_nothing():
+    stored = {"part": "jaxemb.evaluation.Classification", "penalty": 0.1}
+    with pytest.raises(UsageError, match=r"penalty=0.1 is no longer possible in .*Classification"):
+        from_json(stored)
