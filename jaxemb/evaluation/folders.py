@@ -3,14 +3,15 @@
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
-from jaxemb.config import UsageError
+from jaxemb.config import UsageError, hash_of
 from jaxemb.config.files import given_path
 from jaxemb.data.tables import read_rows
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
-from jaxemb.evaluation.tables import Table, digest
+from jaxemb.evaluation.tables import Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,7 @@ class RetrievalFolder(RetrievalData):
         UsageError: if a file is missing, empty, binary, not UTF-8 or of another form.
     """
 
+    unfingerprinted: ClassVar[tuple[str, ...]] = ("path",)
     path: str
     split: str = "test"
     queries_in_corpus: bool = False
@@ -53,8 +55,8 @@ class RetrievalFolder(RetrievalData):
             ),
         )
 
-    def fingerprint(self) -> str:
-        return digest(self._files(), repr((self.split, self.queries_in_corpus)))
+    def content(self) -> str:
+        return "".join(map(hash_of, self._files()))
 
     def _files(self) -> list[Path]:
         folder = given_path(self.path)

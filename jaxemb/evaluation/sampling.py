@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from jaxemb.config import UsageError, fingerprint
+from jaxemb.config import UsageError
 from jaxemb.evaluation.problems import (
     BitextData,
     BitextProblem,
@@ -60,9 +60,6 @@ class Sampled(RetrievalData, PairData, LabelData, BitextData, RerankingData, Tag
     def load(self) -> Any:
         whole = self.inner.load()
         return PARTS[type(whole)](whole, self.texts)
-
-    def fingerprint(self) -> str:
-        return fingerprint([self.inner.fingerprint(), self.texts])
 
 
 def sampled(data: TaskData, texts: int | None) -> TaskData:

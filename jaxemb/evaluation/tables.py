@@ -3,10 +3,9 @@
 Tables are TSV, CSV or JSONL, gzipped or not, as `jaxemb.data.tables` reads them.
 """
 
-import hashlib
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +13,7 @@ import numpy as np
 from jaxtyping import Float64, Int32
 
 from jaxemb.config import UsageError
-from jaxemb.data.tables import SPLIT_NAMES, Row, read_bytes, read_rows
+from jaxemb.data.tables import SPLIT_NAMES, Row, read_rows
 from jaxemb.evaluation.problems import TaskData
 
 
@@ -177,36 +176,21 @@ def _in_fifth(text: str) -> bool:
     return zlib.crc32(text.encode("utf-8", "surrogatepass")) % 5 == 0
 
 
-def digest(paths: Sequence[str | Path], settings: str = "") -> str:
-    """Hash of the files' bytes and the settings that choose among their rows."""
-    found = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
-    for path in paths:
-        found.update(read_bytes(path))
-    return found.hexdigest()[:16]
-
-
 @dataclass(frozen=True, kw_only=True)
 class TableFile(TaskData):
     """Base of data in one table. `where` keeps the rows that hold each `column=value`.
-
-    `paths` names the fields that are files: their contents enter the fingerprint, not their names.
 
     Raises:
         UsageError: at `load`, if a file is missing, empty, binary, not UTF-8 or lacks a column.
     """
 
-    paths: ClassVar[tuple[str, ...]] = ("path",)
+    files: ClassVar[tuple[str, ...]] = ("path",)
     path: str
     where: tuple[str, ...] = ()
 
     def table(self) -> Table:
         """The rows of the file that are meant."""
         return Table(read_rows(self.path), self.path).where(self.where)
-
-    def fingerprint(self) -> str:
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
-        files = [path for name in self.paths if (path := named.pop(name)) is not None]
-        return digest(files, repr(tuple(named.values())))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from jaxemb.evaluation import (
     Classification,
     LabelFile,
     MinimalPairs,
+    NearestPairs,
     PairClassification,
     PairClassificationBySimilarity,
     PairFile,
@@ -292,8 +293,22 @@ def test_retrieval_folder_that_is_none(folder, write, tmp_path):
 def test_fingerprint_follows_the_bytes(write):
     data = PairFile(path=write("x.tsv", PAIRS))
     before = data.fingerprint()
+    assert PairFile(path=write("elsewhere/y.tsv", PAIRS)).fingerprint() == before
+    assert data.on("train").fingerprint() != before
     write("x.tsv", PAIRS.replace("2.5", "2.6"))
     assert data.fingerprint() != before
+
+
+def test_fingerprints_of_wrapped_files_know_no_place(write, folder, tmp_path):
+    """Nor does another split's file in a folder count."""
+    one, other = (PairFile(path=write(f"{name}/x.tsv", PAIRS)) for name in "ab")
+    for wrap in (lambda d: Sampled(inner=d, texts=2), lambda d: NearestPairs(inner=d)):
+        assert wrap(one).fingerprint() == wrap(other).fingerprint() != one.fingerprint()
+    before = RetrievalFolder(path=folder).fingerprint()
+    write("set/qrels/dev.tsv", "query-id\tcorpus-id\tscore\nq1\t1\t2\n")
+    Path(folder).rename(tmp_path / "moved")
+    moved = RetrievalFolder(path=str(tmp_path / "moved"))
+    assert moved.fingerprint() == before != moved.on("dev").fingerprint()
 
 
 def test_manifest_gives_a_task_a_set(write, tmp_path):

@@ -16,7 +16,7 @@ from jaxemb.evaluation.problems import (
     cluster_numbers,
     numbered,
 )
-from jaxemb.evaluation.tables import SplitFile, Table, TableFile, digest
+from jaxemb.evaluation.tables import SplitFile, Table, TableFile
 from jaxemb.evaluation.words.problems import (
     AnalogyData,
     AnalogyProblem,
@@ -42,7 +42,7 @@ class AnalogyFile(TableFile, AnalogyData):
     accuracies choose among a model's whole vocabulary, and fall with its size.
     """
 
-    paths: ClassVar[tuple[str, ...]] = ("path", "candidates")
+    files: ClassVar[tuple[str, ...]] = ("path", "candidates")
     candidates: str | None = None
 
     def load(self) -> AnalogyProblem:
@@ -114,6 +114,7 @@ class ContextFiles(ContextData):
     (rows of `word` and `contexts`, a list). Pairs without contexts are left out.
     """
 
+    files: ClassVar[tuple[str, ...]] = ("pairs", "contexts")
     pairs: str
     contexts: str
 
@@ -131,9 +132,6 @@ class ContextFiles(ContextData):
             gold=table.gold("score"),
             clusters=cluster_numbers(rare),
         )
-
-    def fingerprint(self) -> str:
-        return digest([self.pairs, self.contexts])
 
 
 @dataclass(frozen=True, kw_only=True)
