@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from jaxemb.config import Part, UsageError, snake_case
+from jaxemb.config import Part, UsageError, fingerprint, snake_case
 from jaxemb.evaluation.problems import TaskData
 from jaxemb.statistics.metrics import STATISTICS
 from jaxemb.statistics.result import Result
@@ -76,7 +76,9 @@ class Task(Part, abc.ABC):
 
     def fingerprint(self) -> str:
         """Changes whenever the texts, the gold values or their order could."""
-        return self.data.fingerprint()
+        values = (getattr(self, field.name) for field in dataclasses.fields(self))
+        read = [value.fingerprint() for value in values if isinstance(value, TaskData)]
+        return read[0] if len(read) == 1 else fingerprint(read)
 
 
 def evaluate(embed: Embed, tasks: Iterable[Task]) -> dict[str, Result]:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from jaxemb.config import Part, fingerprint
+from jaxemb.config import Part
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import PairData, PairProblem, TaskData, taken
 from jaxemb.evaluation.pydocs import PyDocsGrades
@@ -172,9 +172,6 @@ class PartnerRank(Task):
 
     def on(self, split: str) -> "PartnerRank":
         return dataclasses.replace(super().on(split), background=self.background.on(split))
-
-    def fingerprint(self) -> str:
-        return fingerprint([self.data.fingerprint(), self.background.fingerprint()])
 
 
 def places_of_pairs(problem: PairProblem, texts: Sequence[str]) -> list[list[int]]:

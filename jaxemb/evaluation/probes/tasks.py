@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from jaxemb.config import UsageError, fingerprint, snake_case
+from jaxemb.config import UsageError, snake_case
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classification import Classification, judge_classes
 from jaxemb.evaluation.classifiers import Classifier, Logistic, expected_grades
@@ -63,9 +63,6 @@ class PairProbe(Task):
         predicted = self.classifier.predict(train, fitted, test)
         return judge_classes(self, predicted, gold, parts[1].clusters)
 
-    def fingerprint(self) -> str:
-        return fingerprint([self.train.fingerprint(), self.data.fingerprint()])
-
 
 @dataclass(frozen=True, kw_only=True)
 class GradedProbe(Task):
@@ -93,9 +90,6 @@ class GradedProbe(Task):
         train, test = (pair_features(embed, part, self.role) for part in parts)
         prediction = expected_grades(train, parts[0].gold, test, self.penalty)
         return self.scored({"prediction": prediction, "gold": parts[1].gold}, parts[1].clusters)
-
-    def fingerprint(self) -> str:
-        return fingerprint([self.train.fingerprint(), self.data.fingerprint()])
 
 
 def pair_features(
