@@ -1,5 +1,6 @@
 """Losses: a batch's columns in, named terms of (value, weight) per row out; wrappers go around any."""
 
+from jaxemb.losses.aliases import ALIASES, Alias
 from jaxemb.losses.base import (
     Columns,
     Loss,
@@ -24,6 +25,7 @@ from jaxemb.losses.blocks import (
     MixedNegatives,
     MixedPairs,
     Partition,
+    PositiveToPositive,
     QueryToDocument,
     QueryToOwnDocuments,
     QueryToQuery,
@@ -90,6 +92,7 @@ from jaxemb.losses.queue import Memory, NoMemory, Queue
 from jaxemb.losses.ranking import (
     EqualPairs,
     EqualPlaces,
+    FirstDocument,
     HalvingPlaces,
     LambdaLoss,
     LambdaRank,
@@ -129,7 +132,7 @@ from jaxemb.losses.reweighting import (
     Selection,
     Softmax,
 )
-from jaxemb.losses.scores import Compared, Listed, PairScores, Scored, Scorer
+from jaxemb.losses.scores import Compared, Listed, PairScores, Scored, Scorer, Squashed
 from jaxemb.losses.sigmoid import SigmoidPairs
 from jaxemb.losses.similarity import (
     Angle,

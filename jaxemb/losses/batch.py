@@ -30,16 +30,14 @@ class Batch(NamedTuple):
 
     Attributes:
         rows: this device's rows by role, `query` and `document`.
-        candidates: those of all devices by role; the documents are the positives, in the order of
-            the pairs, then hard negatives and what is remembered of earlier batches.
-        positives: the positives of all devices alone.
+        candidates: those of all devices by role, `query`, `positive` and `document`; documents are
+            the positives, in the order of the pairs, then hard negatives and what is remembered.
         own: the hard negatives of this device's rows, every array `[rows, k, ...]`; None without.
         pairs: which document answers which query, where the data gives ids of both.
     """
 
     rows: dict[str, Side]
     candidates: dict[str, Side]
-    positives: Side
     own: Side | None
     pairs: Pairs | None
 
@@ -67,8 +65,8 @@ def by_role(columns: Columns, shape: str, axis: str | None, remembered: Side | N
         documents = _joined(documents, _gathered(_flat(own), axis))
     if remembered is not None:
         documents = _joined(documents, remembered)
-    candidates = {"query": queries, "document": documents}
-    return Batch(rows, candidates, positives, own, _pairs(queries))
+    candidates = {"query": queries, "document": documents, "positive": positives}
+    return Batch(rows, candidates, own, _pairs(queries))
 
 
 def _without_half_a_teacher(columns: Columns) -> Columns:

@@ -65,7 +65,7 @@ class InBatch(Block):
         kin = rows.pair[:, None] == columns.pair[None, :]
         # Positives come first among the documents, so a pair's number is its positive's column.
         positive = (rows.pair[:, None] == place) & self.holds_target
-        own = kin & (place >= len(batch.positives.pair)) & (self.column == "document")
+        own = kin & (place >= len(batch.candidates["positive"].pair)) & (self.column == "document")
         other = ~positive & (own | ~kin) if self.holds_target else ~kin
         keep = candidates.keep(rows.identity, columns.identity, batch.pairs)
         negative = other & (columns.weight > 0)[None, :]
@@ -105,6 +105,15 @@ class DocumentToDocument(InBatch):
 
     row: ClassVar[str] = "document"
     column: ClassVar[str] = "document"
+    holds_target: ClassVar[bool] = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PositiveToPositive(InBatch):
+    """Each positive document against the other pairs' positives, without hard negatives."""
+
+    row: ClassVar[str] = "document"
+    column: ClassVar[str] = "positive"
     holds_target: ClassVar[bool] = False
 
 

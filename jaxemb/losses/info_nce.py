@@ -123,7 +123,9 @@ class InfoNCE(Loss):
     def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
         """The temperature's parameters, where it is learned, and an empty memory."""
         shape = self.similarity.shape
-        documents = jax.eval_shape(lambda c: by_role(c, shape, None, None).positives, dict(columns))
+        documents = jax.eval_shape(
+            lambda c: by_role(c, shape, None, None).rows["document"], dict(columns)
+        )
         return LossState(temperature_of(self.temperature).init(), self.memory.init(documents))
 
     def apply(
@@ -137,7 +139,7 @@ class InfoNCE(Loss):
         for name, blocks in groups.items():
             values = self.reweighting(self._contest(blocks, batch, temperature, key))
             terms[name] = Term(values / len(groups), batch.rows[blocks[0].row].weight)
-        return terms, self.memory.push(state.memory, batch.positives)
+        return terms, self.memory.push(state.memory, batch.candidates["positive"])
 
     def __call__(
         self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None

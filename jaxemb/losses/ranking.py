@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Key
 
 from jaxemb.config import Part, UsageError
-from jaxemb.losses.base import Columns, Term, row_weights
-from jaxemb.losses.scores import Compared, Scored, Scorer
+from jaxemb.losses.base import Columns, Loss, Term, row_weights
+from jaxemb.losses.scores import Compared, PairScores, Scored, Scorer
 
 LOWEST = jnp.finfo(jnp.float32).min
 SMALLEST_GAIN = 1e-10
@@ -86,6 +86,45 @@ class ListNet(Scored):
         guess = jax.nn.log_softmax(jnp.where(real, found, LOWEST), axis=1)
         value = -jnp.sum(jnp.where(real, share * guess, 0.0), axis=1)
         return {"list": Term(value, row_weights(columns, len(value)))}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FirstDocument(Loss):
+    r"""The first document is the answer, whatever the grades: $-\log \mathrm{softmax}(s_i)_0$.
+
+    A row with one document does not count. For a cross-encoder; two towers have `InfoNCE` with
+    `QueryToOwnDocuments()`.
+
+    Columns: the scorer's.
+
+    Args:
+        scores: makes $s$.
+
+    Example:
+        >>> FirstDocument(scores=Squashed())
+    """
+
+    scores: Scorer = PairScores()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The scorer's."""
+        return self.scores.needs
+
+    @property
+    def vectors(self) -> tuple[str, ...]:
+        """The scorer's."""
+        return self.scores.vectors
+
+    def __call__(
+        self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
+    ) -> dict[str, Term]:
+        """The term `first`."""
+        found, real = self.scores(columns)
+        others = jax.nn.logsumexp(jnp.where(real, found - found[:, :1], LOWEST)[:, 1:], axis=1)
+        more = jnp.sum(real[:, 1:], axis=1) > 0
+        value = jnp.where(more, jax.nn.softplus(others), 0.0)
+        return {"first": Term(value, row_weights(columns, len(value)) * more)}
 
 
 class PlaceWeights(Part):

@@ -124,6 +124,38 @@ class PairScores(Scorer):
         return Listed(scores, real)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Squashed(Scorer):
+    r"""Other scores between 0 and a number: $c \, \sigma(s)$, so that no score runs away.
+
+    Args:
+        inner: makes $s$.
+        scale: $c$.
+
+    Example:
+        >>> Squashed(scale=10.0)({"query": jnp.zeros((1, 1))}).scores.tolist()
+        [[5.0]]
+    """
+
+    inner: Scorer = PairScores()
+    scale: float = 10.0
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The inner scorer's."""
+        return self.inner.needs
+
+    @property
+    def vectors(self) -> tuple[str, ...]:
+        """The inner scorer's."""
+        return self.inner.vectors
+
+    def __call__(self, columns: Columns) -> Listed:
+        """The inner scores, squashed."""
+        found = self.inner(columns)
+        return found._replace(scores=self.scale * jax.nn.sigmoid(found.scores))
+
+
 class Scored(Loss):
     """Base of losses over the scores of each row's own documents, in the slot `scores`.
 

@@ -82,6 +82,11 @@ def tokens(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     return {"query": logits, "query_targets": targets, "weight": weight}
 
 
+def unasked(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """Logits and the text's own pieces alone."""
+    return {n: x for n, x in tokens(rng, rows).items() if n != "query_targets"}
+
+
 def bags(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     columns = tokens(rng, rows)
     return columns | {"query": rng.normal(size=(rows, W))}
@@ -189,7 +194,8 @@ SAMPLES = {
     "rank_regression": Sample(L.RankRegression(), lists),
     "masked_language_model": Sample(L.MaskedLanguageModel(), tokens),
     "masked_next_token": Sample(L.MaskedNextToken(), tokens),
-    "next_token": Sample(L.NextToken(), tokens),
+    "next_token": Sample(L.NextToken(), unasked),
+    "answers": Sample(L.NextToken(), tokens),
     "bag_of_words": Sample(L.BagOfWords(vocabulary=V), bags),
     "spread_out": Sample(L.SpreadOut(columns=("query", "negatives")), lists),
     "global_orthogonality": Sample(L.GlobalOrthogonality(), lists),

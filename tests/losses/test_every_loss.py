@@ -15,6 +15,7 @@ import pytest
 from jaxemb.config import choices, from_json, to_json
 from jaxemb.losses import Loss, check_columns, reduce
 from jaxemb.losses.wrapper import Wrapper
+from tests.losses.references import REFERENCES
 from tests.losses.samples import SAMPLES, Sample, as_jax
 
 KEY = jax.random.key(1)
@@ -92,6 +93,21 @@ def test_values_and_gradients_are_finite_and_not_all_zero(name):
     value, grads = outcome(name, drawn(SAMPLES[name]))
     assert np.isfinite(value) and finite(grads)
     assert value != 0 and any(np.any(np.asarray(x)) for x in jax.tree.leaves(grads))
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.parametrize("name", REFERENCES)
+def test_equals_the_definition_written_out(name, seed):
+    columns = SAMPLES[name].columns(np.random.default_rng(seed), ROWS)
+    value, _ = outcome(name, as_jax(columns))
+    np.testing.assert_allclose(value, REFERENCES[name](columns), rtol=2e-5)
+
+
+def test_few_losses_have_no_reference():
+    """Those with drawn parameters or choices, or whose parts have their own tests."""
+    elsewhere = {"all_blocks", "joint", "mixed_pairs", "pair_classifier", "projected"}
+    elsewhere |= {"bag_of_words", "sampled_dimension", "layer_wise"}
+    assert set(SAMPLES) - set(REFERENCES) == elsewhere
 
 
 @over_samples()
