@@ -13,7 +13,7 @@ import numpy as np
 from jaxemb.config import UsageError
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-_READ = (".json", ".txt", ".safetensors")
+_READ = (".json", ".txt", ".safetensors", ".gguf")
 
 
 def read_json(path: Path, default: Any = None) -> Any:
@@ -24,11 +24,11 @@ def read_json(path: Path, default: Any = None) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if default is not None:
             return default
         raise UsageError(f"There is no {path}.") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read: {error}.") from error
 
 
@@ -40,8 +40,11 @@ class Tensors:
     """
 
     def __init__(self, folder: Path):
-        self.folder = folder
-        self._files = {name: path for path in _weight_files(folder) for name in _names(path)}
+        self.place = folder
+        self._files: dict[str, Any] = {}
+        for path in _weight_files(folder):
+            opened, names = _opened(path)
+            self._files |= dict.fromkeys(names, opened)
 
     def names(self) -> Iterable[str]:
         """The names of all arrays."""
@@ -49,23 +52,15 @@ class Tensors:
 
     def read(self, names: Iterable[str]) -> dict[str, np.ndarray]:
         """The named arrays, in float32."""
-        from safetensors import SafetensorError, safe_open
+        from safetensors import SafetensorError
 
         found: dict[str, np.ndarray] = {}
-        by_file: dict[Path, list[str]] = {}
         for name in names:
-            by_file.setdefault(self._files[name], []).append(name)
-        for path, wanted in by_file.items():
             try:
-                with safe_open(path, framework="numpy") as tensors:
-                    found |= {name: _float32(tensors.get_tensor(name)) for name in wanted}
-            except (SafetensorError, OSError, TypeError) as error:
-                raise UsageError(f"{path} cannot be read: {error}.") from error
+                found[name] = np.asarray(self._files[name].get_tensor(name), np.float32)
+            except (SafetensorError, OSError, TypeError, ValueError) as error:
+                raise UsageError(f"{self.place}: {name} cannot be read: {error}.") from error
         return found
-
-
-def _float32(array: np.ndarray) -> np.ndarray:
-    return np.asarray(array, np.float32)
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -84,19 +79,22 @@ def _weight_files(folder: Path) -> list[Path]:
     raise UsageError(f"{folder} holds no weights: there is no {WEIGHTS} in it.")
 
 
-def _names(path: Path) -> list[str]:
+def _opened(path: Path) -> tuple[Any, list[str]]:
+    """A file that is mapped into memory, and the names of its arrays."""
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="numpy") as tensors:
-            return list(tensors.keys())
+        opened = safe_open(path, framework="numpy")
+        return opened, list(opened.keys())
     except (SafetensorError, OSError) as error:
         raise UsageError(f"{path} cannot be read: {error}.") from error
 
 
-def fingerprint(folder: Path) -> str:
-    """SHA-256, as hex, over every file of a folder that makes the model: weights, pieces, settings."""
-    paths = sorted(p for p in folder.rglob("*") if p.suffix in _READ and p.is_file())
+def fingerprint(place: Path) -> str:
+    """SHA-256, as hex, over every file that makes a model: weights, pieces, settings."""
+    folder = place if place.is_dir() else place.parent
+    files = folder.rglob("*") if place.is_dir() else [place]
+    paths = sorted(p for p in files if p.suffix in _READ and p.is_file())
     whole = hashlib.sha256()
     for path in paths:
         about = path.stat()
