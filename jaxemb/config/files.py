@@ -30,7 +30,7 @@ def read_json(path: Path, default: Any = None) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if default is not None:
             return default
         raise UsageError(f"{path} cannot be read: there is no such file.") from None

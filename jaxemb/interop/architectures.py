@@ -1,15 +1,17 @@
-"""Which of our parts a network of Hugging Face is, and what its arrays are called there."""
+"""What a network of others is in our parts, and what its arrays are called there."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxemb.config import UsageError
-from jaxemb.encoders import PostNormTransformer
-from jaxemb.nn import GELU, Activation, ExactGELU, Learned, ReLU, SiLU, Tanh, WithSegment
+import numpy as np
 
-Config = Mapping[str, Any]
+from jaxemb.config import UsageError
+from jaxemb.encoders import Transformer
+from jaxemb.heads import Output
+from jaxemb.nn import GELU, Activation, ExactGELU, ReLU, SiLU, Tanh
+from jaxemb.tokens import TokenEmbedding, TokenTable
 
 ACTIVATIONS: dict[str, Activation] = {
     "gelu": ExactGELU(), "gelu_new": GELU(), "gelu_pytorch_tanh": GELU(), "relu": ReLU(),
@@ -17,109 +19,116 @@ ACTIVATIONS: dict[str, Activation] = {
 }  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True)
-class Architecture:
-    """A kind of network: our encoder for a config, and where each of its arrays stands.
+class Config(Mapping[str, Any]):
+    """A network's settings; what is null counts as absent.
 
-    `modules` maps a module's path in our parameters to its name there, `{n}` being a layer's
-    number. `prefixes` may stand before all names; `unused` begin the names of arrays that serve
-    other purposes than embedding. `first` is the row of the position table that the first token
-    gets.
+    Raises:
+        UsageError: a field that is asked for with `[]` is absent.
     """
 
-    encoder: Callable[[Config, Callable], PostNormTransformer]
-    modules: Mapping[str, str]
+    def __init__(self, values: Mapping[str, Any], place: Path):
+        self._values = {name: value for name, value in values.items() if value is not None}
+        self.place = place
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._values:
+            raise UsageError(f"{self.place} does not say {name}.")
+        return self._values[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._values.get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+# --- where an array stands
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """The modules that hold one of ours, `{n}` being a layer's number: by default the only one."""
+
+    names: tuple[str, ...]
+
+    def made(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        """Our array, a row for each output, of theirs."""
+        return arrays[0]
+
+
+class Joined(Stored):
+    """Several modules, one below the other."""
+
+    def made(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        return np.concatenate(arrays)
+
+
+@dataclasses.dataclass(frozen=True)
+class Third(Stored):
+    """One of the three equal parts of a module, such as the keys of "Wqkv"."""
+
+    place: int
+
+    def made(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        return np.split(arrays[0], 3)[self.place] if len(arrays[0]) % 3 == 0 else arrays[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class From(Stored):
+    """The rows of a module from one on: those before are never read."""
+
+    first: int
+
+    def made(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        return arrays[0][self.first :]
+
+
+Places = Mapping[str, str | Stored]
+"""Where the arrays of our modules stand, by their paths in our parameters."""
+
+
+def stored(place: str | Stored) -> Stored:
+    """A place, where it is but a name."""
+    return Stored((place,)) if isinstance(place, str) else place
+
+
+# --- networks
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network of others in our parts.
+
+    Attributes:
+        encoder: its layers.
+        tokens: its token vectors.
+        places: where the arrays of both stand.
+        prefixes: may stand before all names.
+        unused: begin the names of arrays that serve other purposes than embedding.
+        max_tokens: the longest text that it takes.
+        output: what predicts tokens, in its own checkpoints for that.
+        output_places: where the arrays of that stand.
+    """
+
+    encoder: Transformer
+    places: Places
     prefixes: tuple[str, ...]
-    first: Callable[[Config], int] = lambda config: 0
+    max_tokens: int
+    tokens: TokenEmbedding = dataclasses.field(default_factory=TokenTable)
     unused: tuple[str, ...] = (
-        "pooler.",
-        "cls.",
-        "lm_head.",
-        "classifier.",
-        "qa_outputs.",
-        "vocab_",
-    )
+        "pooler.", "cls.", "lm_head.", "classifier.", "qa_outputs.", "score.", "vocab_",
+    )  # fmt: skip
+    output: Output | None = None
+    output_places: Places = dataclasses.field(default_factory=dict)
 
 
-def _bert(config: Config, get: Callable) -> PostNormTransformer:
-    return PostNormTransformer(
-        layers=get("num_hidden_layers"),
-        width=get("hidden_size"),
-        heads=get("num_attention_heads"),
-        hidden=get("intermediate_size"),
-        position=WithSegment(
-            inner=Learned(max_tokens=get("max_position_embeddings")),
-            segments=config.get("type_vocab_size", 2),
-        ),
-        activation=activation(config.get("hidden_act", "gelu")),
-        dropout=float(config.get("hidden_dropout_prob", 0.1)),
-        epsilon=float(config.get("layer_norm_eps", 1e-12)),
-    )
-
-
-def _roberta(config: Config, get: Callable) -> PostNormTransformer:
-    encoder = _bert(config, get)
-    # Positions are counted from after the padding's id; the rows before are never read.
-    rows = get("max_position_embeddings") - _after_padding(config)
-    position = dataclasses.replace(encoder.position, inner=Learned(max_tokens=rows))
-    return dataclasses.replace(encoder, position=position)
-
-
-def _after_padding(config: Config) -> int:
-    return config.get("pad_token_id", 1) + 1
-
-
-def _distilbert(config: Config, get: Callable) -> PostNormTransformer:
-    return PostNormTransformer(
-        layers=get("n_layers"),
-        width=get("dim"),
-        heads=get("n_heads"),
-        hidden=get("hidden_dim"),
-        position=Learned(max_tokens=get("max_position_embeddings")),
-        activation=activation(config.get("activation", "gelu")),
-        dropout=float(config.get("dropout", 0.1)),
-        epsilon=1e-12,
-    )
-
-
-_BLOCK = "encoder.layer.{n}"
-_BERT = {
-    "tokens": "embeddings.word_embeddings",
-    "encoder/position": "embeddings.token_type_embeddings",
-    "encoder/position/inner": "embeddings.position_embeddings",
-    "encoder/embedding_norm": "embeddings.LayerNorm",
-    "encoder/block/attention/query": f"{_BLOCK}.attention.self.query",
-    "encoder/block/attention/key": f"{_BLOCK}.attention.self.key",
-    "encoder/block/attention/value": f"{_BLOCK}.attention.self.value",
-    "encoder/block/attention/output": f"{_BLOCK}.attention.output.dense",
-    "encoder/block/attention_norm": f"{_BLOCK}.attention.output.LayerNorm",
-    "encoder/block/feed_forward/expand": f"{_BLOCK}.intermediate.dense",
-    "encoder/block/feed_forward/output": f"{_BLOCK}.output.dense",
-    "encoder/block/feed_forward_norm": f"{_BLOCK}.output.LayerNorm",
-}
-_DISTIL = "transformer.layer.{n}"
-_DISTILBERT = {
-    "tokens": "embeddings.word_embeddings",
-    "encoder/position": "embeddings.position_embeddings",
-    "encoder/embedding_norm": "embeddings.LayerNorm",
-    "encoder/block/attention/query": f"{_DISTIL}.attention.q_lin",
-    "encoder/block/attention/key": f"{_DISTIL}.attention.k_lin",
-    "encoder/block/attention/value": f"{_DISTIL}.attention.v_lin",
-    "encoder/block/attention/output": f"{_DISTIL}.attention.out_lin",
-    "encoder/block/attention_norm": f"{_DISTIL}.sa_layer_norm",
-    "encoder/block/feed_forward/expand": f"{_DISTIL}.ffn.lin1",
-    "encoder/block/feed_forward/output": f"{_DISTIL}.ffn.lin2",
-    "encoder/block/feed_forward_norm": f"{_DISTIL}.output_layer_norm",
-}
-
-_ROBERTA = Architecture(_roberta, _BERT, ("roberta.", "model."), _after_padding)
-ARCHITECTURES: dict[str, Architecture] = {
-    "bert": Architecture(_bert, _BERT, ("bert.",)),
-    "distilbert": Architecture(_distilbert, _DISTILBERT, ("distilbert.",)),
-    "roberta": _ROBERTA,
-    "xlm-roberta": _ROBERTA,
-    "camembert": _ROBERTA,
-}
+Describe = Callable[[Config], Network]
 
 
 def activation(name: str) -> Activation:
@@ -133,50 +142,3 @@ def activation(name: str) -> Activation:
             f"the activation {name!r} has no part here; there are {', '.join(ACTIVATIONS)}"
         )
     return ACTIVATIONS[name]
-
-
-def architecture(config: Config, folder: Path) -> Architecture:
-    """The architecture of a config.
-
-    Raises:
-        UsageError: a decoder, a network that needs code of its own, or one that is not known here.
-    """
-    kind = config.get("model_type")
-    known = ", ".join(ARCHITECTURES)
-    if config.get("auto_map"):
-        raise UsageError(
-            f"The model in {folder} comes with code of its own (auto_map in config.json), and "
-            f"jaxemb runs no code of a model's folder; it builds {known} networks itself."
-        )
-    if config.get("is_decoder") or config.get("add_cross_attention"):
-        raise UsageError(f"The model in {folder} is a decoder; jaxemb reads encoders: {known}.")
-    if kind not in ARCHITECTURES:
-        raise UsageError(
-            f"The model in {folder} is of type {kind!r}; jaxemb reads these encoders: {known}."
-        )
-    place = config.get("position_embedding_type") or "absolute"
-    if place != "absolute":
-        raise UsageError(
-            f"The model in {folder} has {place!r} positions; for {kind}, jaxemb reads absolute ones."
-        )
-    return ARCHITECTURES[kind]
-
-
-def encoder(config: Config, folder: Path) -> PostNormTransformer:
-    """Our encoder for a config.
-
-    Raises:
-        UsageError: a field that is needed is absent, or says what no part here does.
-    """
-
-    def get(name: str) -> Any:
-        if config.get(name) is None:
-            raise UsageError(f"{folder / 'config.json'} does not say {name}.")
-        return config[name]
-
-    try:
-        return architecture(config, folder).encoder(config, get)
-    except UsageError as error:
-        if str(folder) in str(error):
-            raise
-        raise UsageError(f"The model in {folder}: {error}.") from None

@@ -11,16 +11,17 @@ import numpy as np
 
 from jaxemb.config import UsageError, expression
 from jaxemb.config.files import given_path, write_whole, writing_to
-from jaxemb.encoders import PostNormTransformer
+from jaxemb.encoders import Encoder, PostNormTransformer, Transformer
 from jaxemb.heads import Activated, Chain, Head, Identity, Linear, Normalize, Normed
-from jaxemb.interop.architectures import ACTIVATIONS, ARCHITECTURES
+from jaxemb.interop.architectures import ACTIVATIONS, Config
+from jaxemb.interop.bidirectional import bert
 from jaxemb.interop.files import WEIGHTS
 from jaxemb.interop.modules import POOLINGS
-from jaxemb.interop.weights import stored_name
+from jaxemb.interop.weights import paths, stored_names
 from jaxemb.model import Model
-from jaxemb.nn import Activation, Bidirectional, Learned, WithSegment
+from jaxemb.nn import Activation, LayerNorm, Learned, PostNorm, WithSegment
 from jaxemb.pooling import Concatenation, Pooling
-from jaxemb.tokens import TokenTable
+from jaxemb.tokens import TokenEmbedding, TokenTable
 
 _TORCH = {"gelu": "GELU", "relu": "ReLU", "silu": "SiLU", "tanh": "Tanh"}
 _PLACE = "sentence_transformers.models."
@@ -68,14 +69,7 @@ def _config(model: Model) -> dict[str, Any]:
     """The network as `config.json` describes it."""
     encoder, tokens = model.embedder.encoder, model.embedder.tokens
     position = getattr(encoder, "position", None)
-    is_bert = (
-        isinstance(encoder, PostNormTransformer)
-        and isinstance(tokens, TokenTable)
-        and isinstance(position, WithSegment)
-        and isinstance(position.inner, Learned)
-        and encoder.mask == Bidirectional()
-    )
-    if not is_bert:
+    if not _is_bert(encoder, tokens):
         raise UsageError(
             f"A network of {expression(tokens)} and {expression(encoder)} has no counterpart in "
             "sentence-transformers; only a BERT of PostNormTransformer is written."
@@ -86,10 +80,28 @@ def _config(model: Model) -> dict[str, Any]:
         "num_hidden_layers": encoder.layers, "num_attention_heads": encoder.heads,
         "intermediate_size": encoder.hidden or 4 * encoder.width,
         "hidden_act": _activation(encoder.activation), "hidden_dropout_prob": encoder.dropout,
-        "attention_probs_dropout_prob": encoder.dropout, "layer_norm_eps": encoder.epsilon,
+        "attention_probs_dropout_prob": encoder.dropout,
+        "layer_norm_eps": encoder.embedding_norm.epsilon,
         "max_position_embeddings": position.inner.max_tokens, "type_vocab_size": position.segments,
         "pad_token_id": 0,
     }  # fmt: skip
+
+
+def _is_bert(encoder: Encoder, tokens: TokenEmbedding) -> bool:
+    """Whether a network has all that a BERT has, and nothing else."""
+    position = getattr(encoder, "position", None)
+    if not isinstance(encoder, Transformer) or not isinstance(position, WithSegment):
+        return False
+    norm = encoder.embedding_norm
+    plain = PostNormTransformer(embedding_norm=norm, block=PostNorm(branch_norm=norm))
+    same = ("mask", "block", "norm", "embedding_norm", "embedding_scale", "pattern")
+    return (
+        type(encoder) in (Transformer, PostNormTransformer)
+        and isinstance(tokens, TokenTable)
+        and isinstance(position.inner, Learned)
+        and isinstance(norm, LayerNorm)
+        and all(getattr(encoder, name) == getattr(plain, name) for name in same)
+    )
 
 
 def _activation(part: Activation) -> str:
@@ -101,11 +113,11 @@ def _activation(part: Activation) -> str:
 
 def _arrays(model: Model) -> dict[str, np.ndarray]:
     network = {slot: model.params[slot] for slot in ("tokens", "encoder")}
-    found = {}
-    for keys, array in jax.tree_util.tree_leaves_with_path(network):
-        path = "/".join(str(key.key) for key in keys)
-        found[stored_name(path, ARCHITECTURES["bert"])] = _transposed(path, array)
-    return found
+    places = bert(Config(_config(model), Path("config.json"))).places
+    return {
+        stored_names(path, places)[0]: _transposed(path, array)
+        for path, array in zip(paths(network), jax.tree.leaves(network), strict=True)
+    }
 
 
 def _transposed(path: str, array: jax.Array) -> np.ndarray:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from jaxemb.config import UsageError, hash_of
 from jaxemb.config.files import read_json
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-_READ = (".json", ".txt", ".safetensors")
+_READ = (".json", ".txt", ".safetensors", ".gguf")
 
 
 class Tensors:
@@ -21,8 +22,11 @@ class Tensors:
     """
 
     def __init__(self, folder: Path):
-        self.folder = folder
-        self._files = {name: path for path in _weight_files(folder) for name in _names(path)}
+        self.place = folder
+        self._files: dict[str, Any] = {}
+        for path in _weight_files(folder):
+            opened, names = _opened(path)
+            self._files |= dict.fromkeys(names, opened)
 
     def names(self) -> Iterable[str]:
         """The names of all arrays."""
@@ -30,23 +34,15 @@ class Tensors:
 
     def read(self, names: Iterable[str]) -> dict[str, np.ndarray]:
         """The named arrays, in float32."""
-        from safetensors import SafetensorError, safe_open
+        from safetensors import SafetensorError
 
         found: dict[str, np.ndarray] = {}
-        by_file: dict[Path, list[str]] = {}
         for name in names:
-            by_file.setdefault(self._files[name], []).append(name)
-        for path, wanted in by_file.items():
             try:
-                with safe_open(path, framework="numpy") as tensors:
-                    found |= {name: _float32(tensors.get_tensor(name)) for name in wanted}
-            except (SafetensorError, OSError, TypeError) as error:
-                raise UsageError(f"{path} cannot be read: {error}.") from error
+                found[name] = np.asarray(self._files[name].get_tensor(name), np.float32)
+            except (SafetensorError, OSError, TypeError, ValueError) as error:
+                raise UsageError(f"{self.place}: {name} cannot be read: {error}.") from error
         return found
-
-
-def _float32(array: np.ndarray) -> np.ndarray:
-    return np.asarray(array, np.float32)
 
 
 def _weight_files(folder: Path) -> list[Path]:
@@ -65,19 +61,22 @@ def _weight_files(folder: Path) -> list[Path]:
     raise UsageError(f"{folder} holds no weights: there is no {WEIGHTS} in it.")
 
 
-def _names(path: Path) -> list[str]:
+def _opened(path: Path) -> tuple[Any, list[str]]:
+    """A file that is mapped into memory, and the names of its arrays."""
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="numpy") as tensors:
-            return list(tensors.keys())
+        opened = safe_open(path, framework="numpy")
+        return opened, list(opened.keys())
     except (SafetensorError, OSError) as error:
         raise UsageError(f"{path} cannot be read: {error}.") from error
 
 
-def fingerprint(folder: Path) -> str:
-    """SHA-256, as hex, over every file of a folder that makes the model: weights, pieces, settings."""
-    paths = sorted(p for p in folder.rglob("*") if p.suffix in _READ and p.is_file())
+def fingerprint(place: Path) -> str:
+    """SHA-256, as hex, over every file that makes a model: weights, pieces, settings."""
+    folder = place if place.is_dir() else place.parent
+    files = folder.rglob("*") if place.is_dir() else [place]
+    paths = sorted(p for p in files if p.suffix in _READ and p.is_file())
     whole = hashlib.sha256()
     for path in paths:
         whole.update(path.relative_to(folder).as_posix().encode() + b"\0")

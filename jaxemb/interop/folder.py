@@ -1,24 +1,28 @@
-"""A model's folder of Hugging Face or sentence-transformers, read as a Model of our own parts."""
+"""A model of others, from a folder or a GGUF file, read as a Model of our own parts."""
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import jax
 
 from jaxemb.config import UsageError
-from jaxemb.config.files import read_json
-from jaxemb.interop.architectures import architecture, encoder
+from jaxemb.heads import Output
+from jaxemb.interop.architectures import Network
+from jaxemb.interop.gguf import only_file
 from jaxemb.interop.modules import Modules, read_modules
-from jaxemb.interop.pieces import longest, read_tokenizer
-from jaxemb.interop.weights import network_params
+from jaxemb.interop.network import network
+from jaxemb.interop.pieces import read_tokenizer
+from jaxemb.interop.source import Source, source
+from jaxemb.interop.weights import network_params, output_params
 from jaxemb.model import Embedder, Model
 from jaxemb.text import GivenPieces
-from jaxemb.tokens import TokenTable
 
 
 def is_folder(folder: Path) -> bool:
-    """Whether a folder looks like one of theirs: it has `modules.json` or `config.json`."""
-    return (folder / "modules.json").is_file() or (folder / "config.json").is_file()
+    """Whether a path looks like a model of theirs: `modules.json`, `config.json`, or a GGUF file."""
+    names = ("modules.json", "config.json")
+    return any((folder / name).is_file() for name in names) or only_file(folder) is not None
 
 
 def describe(folder: Path) -> Embedder:
@@ -27,32 +31,64 @@ def describe(folder: Path) -> Embedder:
     Raises:
         UsageError: the folder holds something that no part here does.
     """
-    return _embedder(folder, read_modules(folder))
+    modules = read_modules(folder)
+    files = source(modules.network)
+    return _embedder(files, modules, _network(files))
 
 
 def read(folder: Path, *, layers: int | None = None, max_tokens: int | None = None) -> Model:
-    """The model in a folder: safetensors weights, tokenizer, pooling and heads.
+    """The model in a folder or a GGUF file: weights, tokenizer, pooling and heads.
 
     Args:
         layers: read the first layers only.
         max_tokens: cut texts there, where that is shorter than the folder's own limit.
 
     Raises:
-        UsageError: the folder holds no safetensors weights, or something that no part here does.
+        UsageError: the folder holds no weights, or something that no part here does.
     """
     modules = read_modules(folder)
-    embedder = cut(_embedder(folder, modules), layers, max_tokens)
-    config = read_json(modules.network / "config.json")
-    kind, shapes = architecture(config, modules.network), embedder.shapes()
-    network = {slot: shapes[slot] for slot in ("tokens", "encoder")}
-    params = network_params(modules.network, config, kind, network)
+    files = source(modules.network)
+    whole = _network(files)
+    embedder = cut(_embedder(files, modules, whole), layers, max_tokens)
+    kept, shapes = dataclasses.replace(whole, encoder=embedder.encoder), embedder.shapes()
+    wanted = {slot: shapes[slot] for slot in ("tokens", "encoder")}
+    params = network_params(files.arrays(), kept, wanted, layers=whole.encoder.layers)
     params |= {"pooling": {}, "head": modules.head_params()}
     _check_head(folder, params["head"], shapes["head"])
     return Model(
         embedder=embedder,
         params=params,
-        tokenizer=read_tokenizer(modules.network, embedder.text, modules.lowercase),
+        tokenizer=read_tokenizer(
+            files.backend(), files.place, embedder.text, lowercase=modules.lowercase
+        ),
     )
+
+
+def read_output(folder: Path) -> tuple[Output, dict[str, Any]]:
+    """What predicts tokens in a language model's folder or GGUF file, and its parameters.
+
+    The token table is not among them: an `Output` reads it from the collection `tied`.
+
+    Raises:
+        UsageError: the network has no such output, or the checkpoint lacks its arrays.
+    """
+    modules = read_modules(folder)
+    files = source(modules.network)
+    whole = _network(files)
+    if whole.output is None:
+        raise UsageError(f"The model in {folder} has no output of tokens that jaxemb reads.")
+    shapes = _output_shapes(whole, _embedder(files, modules, whole))
+    return whole.output, output_params(files.arrays(), whole, shapes)
+
+
+def _output_shapes(whole: Network, embedder: Embedder) -> dict[str, Any]:
+    def start(states: jax.Array, table: jax.Array) -> dict[str, Any]:
+        variables, key = {"tied": {"table": table}}, jax.random.key(0)
+        _, made = whole.output.apply(variables, states, rngs={"params": key}, mutable=["params"])
+        return made.get("params", {})
+
+    states = jax.ShapeDtypeStruct((1, whole.encoder.width), "float32")
+    return jax.eval_shape(start, states, embedder.shapes()["tokens"]["embedding"])
 
 
 def _check_head(folder: Path, params: dict, shapes: dict) -> None:
@@ -69,21 +105,24 @@ def cut(embedder: Embedder, layers: int | None, max_tokens: int | None) -> Embed
     return embedder if layers is None else embedder.truncated(layers)
 
 
-def _embedder(folder: Path, modules: Modules) -> Embedder:
-    config = read_json(modules.network / "config.json")
-    network = encoder(config, modules.network)
-    if "vocab_size" not in config:
-        raise UsageError(f"{modules.network / 'config.json'} does not say vocab_size.")
-    place = getattr(network.position, "inner", network.position)
-    limit = modules.max_tokens or longest(modules.network, place.max_tokens)
+def _network(files: Source) -> Network:
+    file = files.place / "config.json" if files.place.is_dir() else files.place
+    return network(files.settings(), file)
+
+
+def _embedder(files: Source, modules: Modules, whole: Network) -> Embedder:
+    settings = files.settings()
+    if "vocab_size" not in settings:
+        raise UsageError(f"{files.place / 'config.json'} does not say vocab_size.")
+    limit = modules.max_tokens or files.longest(whole.max_tokens)
     return Embedder(
         text=GivenPieces(
-            vocabulary=config["vocab_size"],
-            max_tokens=min(limit, place.max_tokens),
+            vocabulary=settings["vocab_size"],
+            max_tokens=min(limit, whole.max_tokens),
             template=modules.template,
         ),
-        tokens=TokenTable(),
-        encoder=network,
+        tokens=whole.tokens,
+        encoder=whole.encoder,
         pooling=modules.pooling,
         head=modules.head,
     )

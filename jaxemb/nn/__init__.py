@@ -1,7 +1,7 @@
 """Layers that networks are built from: masks, positions, activations, attention, dropout, norms."""
 
 from jaxemb.nn.activations import GELU, Activation, ExactGELU, ReLU, SiLU, Tanh
-from jaxemb.nn.attention import AttentionForm, CrossAttention, MultiHead, SelfAttention
+from jaxemb.nn.attention import ALL, AttentionForm, CrossAttention, MultiHead, SelfAttention
 from jaxemb.nn.block import (
     Block,
     PostNorm,
@@ -13,7 +13,14 @@ from jaxemb.nn.block import (
 )
 from jaxemb.nn.dense import Dense
 from jaxemb.nn.dropout import Dropout
-from jaxemb.nn.feedforward import MLP, FeedForward, FeedForwardForm, GatedFeedForward, GatedMLP
+from jaxemb.nn.feedforward import (
+    BOTH,
+    MLP,
+    FeedForward,
+    FeedForwardForm,
+    GatedFeedForward,
+    GatedMLP,
+)
 from jaxemb.nn.kernels import attend
 from jaxemb.nn.masks import (
     AttentionMask,

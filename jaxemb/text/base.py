@@ -1,5 +1,6 @@
 """The slot "how text becomes ids", and the fitted tokenizer that fills it."""
 
+import functools
 import os
 import re
 from abc import ABC, abstractmethod
@@ -124,7 +125,8 @@ class Tokenizer:
     ) -> list[np.ndarray]:
         """Token ids of each string: int32 arrays `[tokens]`, 2 <= tokens <= the role's limit.
 
-        An empty text gives `[CLS] [SEP]`. `prompt`, where given, replaces the role's prefix, and a
+        An empty text gives `[CLS] [SEP]`; with pieces that put no marks at a text's ends, those of
+        a space. `prompt`, where given, replaces the role's prefix, and a
         `max_tokens` below the role's limit lowers it.
 
         Raises:
@@ -140,7 +142,7 @@ class Tokenizer:
             # Characters that vanish in normalisation can leave a cut text short: encode it whole.
             if len(encoded[i]) < limit and len(head) < len(prefix) + len(text):
                 encoded[i] = np.asarray(self._ids([prefix + text])[0], np.int32)
-        return [_cut(ids, limit) for ids in encoded]
+        return [self._cut(ids, limit) for ids in encoded]
 
     def read_as(self, text: Text) -> "Tokenizer":
         """The same pieces, with other limits and templates."""
@@ -176,6 +178,20 @@ class Tokenizer:
             clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
             return [encoding.ids for encoding in self._backend.encode_batch_fast(clean)]
 
+    def _cut(self, ids: np.ndarray, limit: int) -> np.ndarray:
+        """At most `limit` ids, the last of them still the mark of the text's end, if there is one."""
+        if len(ids) == 0:
+            return np.asarray(self._backend.encode(" ").ids[:limit] or [PAD], np.int32)
+        if len(ids) <= limit:
+            return ids
+        return np.append(ids[: limit - 1], ids[-1]) if self._is_closed else ids[:limit]
+
+    @functools.cached_property
+    def _is_closed(self) -> bool:
+        """Whether a mark is put at the end of every text."""
+        empty, text = (self._backend.encode(text).ids for text in ("", "a"))
+        return len(text) > len(empty) > 0 and text[-1] == empty[-1]
+
     def to_json(self) -> str:
         """The whole tokenizer as JSON, in the `tokenizers` library's own format."""
         return self._backend.to_str()
@@ -204,11 +220,6 @@ def _check_strings(texts: Sequence) -> None:
             raise UsageError(
                 f"text number {position} (from 0) is a {type(text).__name__}, not a string"
             )
-
-
-def _cut(ids: np.ndarray, limit: int) -> np.ndarray:
-    """At most `limit` ids, the last of them still the mark of the text's end."""
-    return ids if len(ids) <= limit else np.append(ids[: limit - 1], ids[-1])
 
 
 def _head(text: str, words: int) -> str:

@@ -1,3 +1,3 @@
 """Token ids to vectors."""
 
-from jaxemb.tokens.embedding import TokenEmbedding, TokenTable
+from jaxemb.tokens.embedding import FactorizedTable, TokenEmbedding, TokenTable

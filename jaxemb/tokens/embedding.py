@@ -1,11 +1,13 @@
 """Token ids to vectors: the slot, and the plain table."""
 
 import abc
+import dataclasses
 
 import flax.linen as nn
 from jaxtyping import Array, Float, Int
 
 from jaxemb.config import Part
+from jaxemb.nn import Dense, NoNorm, NoPosition, Norm, PositionEncoding
 
 
 class TokenEmbedding(nn.Module, Part, abc.ABC):
@@ -39,3 +41,39 @@ class TokenTable(TokenEmbedding, kw_only=True):
     ) -> Float[Array, "batch tokens width"]:
         table = self.param("embedding", nn.initializers.normal(1.0), (vocabulary, width))
         return table.at[ids].get(mode="clip")
+
+
+class FactorizedTable(TokenEmbedding, kw_only=True):
+    """A narrow row per token and a map to the width: `x[b, t] = norm(table[ids[b, t]] + p_t) W + b`.
+
+    Parameter `embedding [vocabulary, dim]`, and those of `projection`. Positions and a norm may
+    stand before the map; positions count from the row's first token, so padding must stand on the
+    right where there are any.
+
+    Attributes:
+        dim: of a row.
+        position: told to the narrow vectors.
+        norm: of the narrow vectors.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> ids = jnp.array([[2, 7, 3, 0]])
+        >>> x, variables = FactorizedTable(dim=2).init_with_output(
+        ...     jax.random.key(0), ids, vocabulary=10, width=4)
+        >>> x.shape, variables["params"]["embedding"].shape
+        ((1, 4, 4), (10, 2))
+
+    Reference: Lan et al., ALBERT, arXiv:1909.11942.
+    """
+
+    dim: int = 128
+    position: PositionEncoding = dataclasses.field(default_factory=NoPosition)
+    norm: Norm = dataclasses.field(default_factory=NoNorm)
+
+    @nn.compact
+    def __call__(
+        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
+    ) -> Float[Array, "batch tokens width"]:
+        table = self.param("embedding", nn.initializers.normal(1.0), (vocabulary, self.dim))
+        x = self.norm(self.position.embed(table.at[ids].get(mode="clip")))
+        return Dense(features=width, name="projection")(x)

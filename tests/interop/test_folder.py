@@ -156,13 +156,13 @@ def test_only_settings_are_needed_to_describe(folder):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model_type": "gpt2"}, "of type 'gpt2'; jaxemb reads these encoders: bert"),
+        ({"model_type": "gpt2"}, "of type 'gpt2'; jaxemb reads these: bert"),
         ({"is_decoder": True}, "is a decoder"),
         ({"auto_map": {"AutoModel": "m.M"}}, "runs no code of a model's folder"),
         ({"position_embedding_type": "relative_key"}, "'relative_key' positions"),
         ({"hidden_act": "mish"}, "the activation 'mish' has no part here"),
         ({"num_hidden_layers": 4}, "lack encoder.layer.3.attention"),
-        ({"hidden_size": 15}, "does not fit config.json"),
+        ({"hidden_size": 15}, "has the shape .* which does not fit the settings"),
         ({"num_hidden_layers": None}, "num_hidden_layers"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxemb
-from jaxemb.interop.pieces import read_tokenizer
+from jaxemb.interop.pieces import folder_backend, read_tokenizer
 from jaxemb.text import GivenPieces, TextBatch
 from tests.interop.folders import PIECES
 
@@ -181,9 +181,10 @@ def test_other_tokenizers_give_the_ids_of_transformers(make, tmp_path):
     theirs = transformers.PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"))
     texts = [*TEXTS, " sort", "sort  a\n the", "é" * 40, "sort the " * 400, "x" * 5000, "😀 a"]
     text = GivenPieces(vocabulary=400, max_tokens=20)
-    ours = read_tokenizer(tmp_path, text, lowercase=False)
+    ours = read_tokenizer(folder_backend(tmp_path), tmp_path, text, lowercase=False)
     expected = theirs(texts, truncation=True, max_length=20)["input_ids"]
     assert [ids.tolist() for ids in ours.encode(texts)] == expected
     short = dataclasses.replace(text, max_tokens=5)
-    cut = read_tokenizer(tmp_path, short, lowercase=True).encode(["SORT the a a a a"])
+    backend = folder_backend(tmp_path)
+    cut = read_tokenizer(backend, tmp_path, short, lowercase=True).encode(["SORT the a a a a"])
     assert len(cut[0]) == 5 and cut[0].tolist() == theirs("sort the a a a a")["input_ids"][:4] + [2]
