@@ -1,5 +1,6 @@
 """The slot "how text becomes ids", and the fitted tokenizer that fills it."""
 
+import functools
 import os
 import re
 from abc import ABC, abstractmethod
@@ -119,10 +120,10 @@ class Tokenizer:
         prompt: str | None = None,
         max_tokens: int | None = None,
     ) -> list[np.ndarray]:
-        """Token ids of each string: int32 arrays `[tokens]`, 2 <= tokens <= the role's limit.
+        """Token ids of each string: int32 arrays `[tokens]`, at most the role's limit of them.
 
-        An empty text gives `[CLS] [SEP]`. `prompt`, where given, replaces the role's prefix, and a
-        `max_tokens` below the role's limit lowers it.
+        An empty text gives the marks around a text, such as `[CLS] [SEP]`, or nothing. `prompt`, where
+        given, replaces the role's prefix, and a `max_tokens` below the role's limit lowers it.
 
         Raises:
             UsageError: a text is not a string (its position is named), or the role is unknown.
@@ -137,7 +138,12 @@ class Tokenizer:
             # Characters that vanish in normalisation can leave a cut text short: encode it whole.
             if len(encoded[i]) < limit and len(head) < len(prefix) + len(text):
                 encoded[i] = np.asarray(self._ids([prefix + text])[0], np.int32)
-        return [_cut(ids, limit) for ids in encoded]
+        return [_cut(ids, limit, self._marked) for ids in encoded]
+
+    @functools.cached_property
+    def _marked(self) -> bool:
+        """Whether a mark stands at a text's end, which is kept where the text is cut."""
+        return self._backend.num_special_tokens_to_add(is_pair=False) > 1
 
     def read_as(self, text: Text) -> "Tokenizer":
         """The same pieces, with other limits and templates."""
@@ -203,9 +209,11 @@ def _check_strings(texts: Sequence) -> None:
             )
 
 
-def _cut(ids: np.ndarray, limit: int) -> np.ndarray:
-    """At most `limit` ids, the last of them still the mark of the text's end."""
-    return ids if len(ids) <= limit else np.append(ids[: limit - 1], ids[-1])
+def _cut(ids: np.ndarray, limit: int, marked: bool) -> np.ndarray:
+    """At most `limit` ids, the last of them still the mark of the text's end where there is one."""
+    if len(ids) <= limit:
+        return ids
+    return np.append(ids[: limit - 1], ids[-1]) if marked else ids[:limit]
 
 
 def _head(text: str, words: int) -> str:
