@@ -32,7 +32,7 @@ class FeedForwardHead(Head, kw_only=True):
     activation: Activation = ReLU()
 
     @nn.compact
-    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch dim"]:
+    def __call__(self, vectors: Float32[Array, "*batch width"]) -> Float32[Array, "*batch dim"]:
         for n, dim in enumerate(self.dims):
             vectors = self.activation(Linear(dim=dim, name=f"layer_{n}")(vectors))
         return vectors
