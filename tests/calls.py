@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxemb import fitting, losses, nn
+from jaxemb import fitting, heads, losses, nn
 from jaxemb.config import choices, snake_case
 from jaxemb.config.parts import is_part_class
 from tests.exports import exports
@@ -149,6 +149,31 @@ CROSS = Kind(
     inputs=drawn(states=normal(B, T, W + 2), mask=right_padded),
     **linen(lambda inputs: jnp.eye(3, W), field("states"), field("mask")),
 )
+MASKED = Kind(
+    inputs=drawn(x=normal(B, T, W), mask=right_padded), **linen(field("x"), field("mask"))
+)
+READING = Kind(
+    inputs=drawn(x=normal(B, 3, W), states=normal(B, T, W + 2), mask=right_padded),
+    **linen(field("x"), field("states"), field("mask")),
+)
+DECODER_BLOCK = Kind(
+    inputs=drawn(x=normal(B, T, W), mask=right_padded),
+    **linen(field("x"), field("x"), allowed, field("mask")),
+    visible=real_tokens,
+)
+DECODER = Kind(
+    inputs=drawn(x=normal(B, T, W), mask=right_padded),
+    **linen(field("x"), field("x"), field("mask"), field("mask")),
+    visible=lambda output, inputs: np.where(inputs["mask"][..., None], output[0], 0),
+)
+STATES = dataclasses.replace(
+    MASKED, call=lambda part, params, inputs: MASKED.call(part, params, inputs)[0]
+)
+PAIR = Kind(inputs=drawn(u=normal(B, W), v=normal(B, W)), **linen(field("u"), field("v")))
+DECODED = Kind(
+    inputs=drawn(vectors=normal(B, 4 * W), mask=right_padded),
+    **linen(field("vectors"), field("mask")),
+)
 SIMILARITY = Kind(
     inputs=drawn(x=normal(B, W)),
     call=lambda part, params, inputs: part(inputs["x"], jnp.eye(3, W) + 0.5),
@@ -177,6 +202,30 @@ ROWS = (
         for block in (nn.PreNormBlock, nn.PostNormBlock, nn.SandwichNormBlock)
     ),
     Row(nn.CrossAttention(heads=2), CROSS, (B, 3, W)),
+    Row(nn.Convolution(features=3), MASKED, (B, T, 3), configurable=False),
+    Row(nn.ConvolutionBlock(), MASKED, (B, T, W)),
+    Row(nn.ExpandingBlock(), MASKED, (B, 2 * T, W)),
+    Row(nn.Recurrence(features=3), STATES, (B, T, 3)),
+    Row(nn.EncoderDecoderAttention(heads=2), READING, (B, 3, W)),
+    Row(nn.DecoderBlock(heads=2, hidden=6), DECODER_BLOCK, (B, T, W)),
+    Row(nn.Decoder(heads=2, hidden=6), DECODER, (1, B, T, W)),
+    Row(nn.ExpertFeedForward(hidden=6, experts=3), LAYER, (B, T, W)),
+    *(
+        Row(nn.ExpertFeedForward(hidden=6, experts=4, routing=routing), LAYER, (B, T, W))
+        for routing in (nn.TopExperts(active=1), nn.RenormalizedTopExperts())
+    ),
+    Row(heads.PairHead(), PAIR, (B, 3)),
+    *(
+        Row(heads.PairHead(features=(feature,)), PAIR, (B, 3))
+        for feature in (
+            heads.First(),
+            heads.Second(),
+            heads.Difference(),
+            heads.AbsoluteDifference(),
+            heads.Product(),
+        )
+    ),
+    Row(heads.RecursiveDecoder(blocks=1, vocabulary=7), DECODED, (B, T, 7)),
     Row(losses.Dot(), SIMILARITY, (B, 3)),
     Row(losses.Cosine(), SIMILARITY, (B, 3)),
     Row(losses.QueryToDocument(), BLOCK, (B, 1)),
@@ -193,6 +242,9 @@ ROWS = (
     Row(PREFIXES, LOSS, (B, 2)),
     Row(losses.LayerWise(inner=PREFIXES), LAYERED_LOSS, (B, 5)),
 )
+
+# Slots whose parts are called inside another row's part.
+INSIDE_ROWS = (heads.PairFeature, nn.Routing)
 
 # Fitted to texts without gradients; nothing of them is compiled.
 ESTIMATORS = (fitting.Vocabulary(), fitting.PPMISVD(window=2), fitting.MoreWords(words=2))

@@ -15,7 +15,7 @@ from jaxemb.model import Transform
 from jaxemb.text import TextBatch
 from jaxemb.training import Stage
 from tests import contracts, toy
-from tests.calls import ESTIMATORS, ROWS, B, Inputs, Row, public_parts
+from tests.calls import ESTIMATORS, INSIDE_ROWS, ROWS, B, Inputs, Row, public_parts
 
 
 def over(rows) -> pytest.MarkDecorator:
@@ -101,7 +101,7 @@ def with_blank_row(inputs: Inputs) -> Inputs:
 
 def test_every_public_part_has_a_row():
     covered = {type(row.part) for row in ROWS} | {type(part) for part in ESTIMATORS}
-    for base in (*contracts.SLOTS.values(), Stage, Transform):
+    for base in (*contracts.SLOTS.values(), *INSIDE_ROWS, Stage, Transform):
         covered |= set(choices(base).values())
     covered |= {fitting.Whitening}  # its test is in fitting/
     # Those of these forms and of language models' heads are in nn/, encoders/ and heads/.

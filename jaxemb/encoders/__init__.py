@@ -2,6 +2,11 @@
 
 from jaxemb.encoders.bag import Bag
 from jaxemb.encoders.base import Encoder
+from jaxemb.encoders.convolutional import Convolutional, ConvolutionWindows
+from jaxemb.encoders.dropped import WordDropout
+from jaxemb.encoders.encoder_decoder import EncoderDecoder
+from jaxemb.encoders.recurrent import IterativeRefinement, Recurrent, RecurrentConvolutional
+from jaxemb.encoders.recursive import RecursiveConvolutional
 from jaxemb.encoders.transformer import (
     Layer,
     PostNormTransformer,

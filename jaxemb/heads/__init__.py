@@ -1,6 +1,8 @@
-"""Pooled vectors to the vectors a model returns, and hidden states to logits."""
+"""Pooled vectors to those a model returns, to numbers for a pair, to tokens; states to logits."""
 
 from jaxemb.heads.base import Activated, Chain, Head, Identity, Linear, Normalize, Normed
+from jaxemb.heads.decoders import RecursiveDecoder, TokenDecoder
+from jaxemb.heads.feed_forward import FeedForwardHead
 from jaxemb.heads.language_model import (
     BiasedOutput,
     LanguageModelHead,
@@ -10,4 +12,13 @@ from jaxemb.heads.language_model import (
     StateTransform,
     Unchanged,
     UntiedLanguageModelHead,
+)
+from jaxemb.heads.pairs import (
+    AbsoluteDifference,
+    Difference,
+    First,
+    PairFeature,
+    PairHead,
+    Product,
+    Second,
 )

@@ -16,14 +16,14 @@ class Head(nn.Module, Part, abc.ABC):
     """Slot: pooled vectors to the vectors the model returns, in float32."""
 
     @abc.abstractmethod
-    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch dim"]:
+    def __call__(self, vectors: Float32[Array, "*batch width"]) -> Float32[Array, "*batch dim"]:
         """Maps each vector by itself."""
 
 
 class Identity(Head, kw_only=True):
     """Leaves the vectors as they are."""
 
-    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch width"]:
+    def __call__(self, vectors: Float32[Array, "*batch width"]) -> Float32[Array, "*batch width"]:
         return vectors
 
 
@@ -38,7 +38,7 @@ class Normalize(Head, kw_only=True):
 
     epsilon: float = 1e-12
 
-    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch width"]:
+    def __call__(self, vectors: Float32[Array, "*batch width"]) -> Float32[Array, "*batch width"]:
         # The bound is on the square: the root's gradient at 0 is infinite.
         square = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
         return vectors * jax.lax.rsqrt(jnp.maximum(square, self.epsilon**2))
@@ -54,7 +54,7 @@ class Linear(Head, kw_only=True):
     dim: int = 128
 
     @nn.compact
-    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch dim"]:
+    def __call__(self, vectors: Float32[Array, "*batch width"]) -> Float32[Array, "*batch dim"]:
         shape = (vectors.shape[-1], self.dim)
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
         y = vectors @ kernel + self.param("bias", nn.initializers.zeros, (self.dim,))
@@ -78,7 +78,7 @@ class Activated(Head, kw_only=True):
 
     activation: Activation = Tanh()
 
-    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch width"]:
+    def __call__(self, vectors: Float32[Array, "*batch width"]) -> Float32[Array, "*batch width"]:
         return self.activation(vectors)
 
 
@@ -87,7 +87,7 @@ class Normed(Head, kw_only=True):
 
     norm: Norm = dataclasses.field(default_factory=LayerNorm)
 
-    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch width"]:
+    def __call__(self, vectors: Float32[Array, "*batch width"]) -> Float32[Array, "*batch width"]:
         return self.norm(vectors)
 
 
@@ -103,7 +103,7 @@ class Chain(Head, kw_only=True):
 
     heads: tuple[Head, ...] = ()
 
-    def __call__(self, vectors: Float32[Array, "batch width"]) -> Float32[Array, "batch dim"]:
+    def __call__(self, vectors: Float32[Array, "*batch width"]) -> Float32[Array, "*batch dim"]:
         for head in self.heads:
             vectors = head(vectors)
         return vectors

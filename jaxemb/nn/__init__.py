@@ -11,8 +11,17 @@ from jaxemb.nn.block import (
     SandwichNorm,
     SandwichNormBlock,
 )
+from jaxemb.nn.convolution import Convolution, ConvolutionBlock, ExpandingBlock
+from jaxemb.nn.decoder import Decoder, DecoderBlock, EncoderDecoderAttention
 from jaxemb.nn.dense import Dense
 from jaxemb.nn.dropout import Dropout
+from jaxemb.nn.experts import (
+    ExpertFeedForward,
+    Experts,
+    RenormalizedTopExperts,
+    Routing,
+    TopExperts,
+)
 from jaxemb.nn.feedforward import (
     BOTH,
     MLP,
@@ -33,6 +42,17 @@ from jaxemb.nn.masks import (
 )
 from jaxemb.nn.norm import BiasFreeLayerNorm, LayerNorm, NoNorm, Norm, OffsetRMSNorm, RMSNorm
 from jaxemb.nn.positions import Learned, NoPosition, PositionEncoding, Sinusoidal, WithSegment
+from jaxemb.nn.recurrent import (
+    GRU,
+    LSTM,
+    BothWays,
+    Cell,
+    Direction,
+    Elman,
+    LeftToRight,
+    Recurrence,
+    RightToLeft,
+)
 from jaxemb.nn.relative import BackwardLinearBias, LinearBias, RelativeBuckets
 from jaxemb.nn.rotary import (
     BandScaling,

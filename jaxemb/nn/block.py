@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable
 
 import flax.linen as nn
+import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float, Key
 
@@ -103,8 +104,12 @@ class BlockLayer(nn.Module, kw_only=True):
         def read(x: Array) -> Array:
             return attention(x, allowed, bias=bias, rotate=rotate, keys=keys)
 
+        def think(x: Array) -> Array:
+            real = jnp.any(allowed, axis=(1, 2))  # what no token may read is padding
+            return self.form.feed_forward.called(feed_forward, x, real)
+
         x = self.residual("attention", x, read, keys)
-        return checkpoint_name(self.residual("feed_forward", x, feed_forward, keys), "block")
+        return checkpoint_name(self.residual("feed_forward", x, think, keys), "block")
 
     def residual(self, name: str, x: Array, branch: Callable, keys: Array | None) -> Array:
         """`x` with a branch added, and normed where the kind of block says so."""

@@ -8,7 +8,7 @@ from typing import Literal
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxemb.config import Part
 from jaxemb.nn.activations import GELU, Activation
@@ -26,6 +26,15 @@ class FeedForwardForm(Part, abc.ABC):
     @abc.abstractmethod
     def layer(self, sizes: Sizes, *, name: str) -> nn.Module:
         """The layer, `[..., width] -> [..., width]`."""
+
+    def called(
+        self,
+        layer: nn.Module,
+        x: Float[Array, "batch tokens width"],
+        real: Bool[Array, "#batch tokens"],
+    ) -> Float[Array, "batch tokens width"]:
+        """What the layer makes of `x`; `real` is False at padding, for a form that counts tokens."""
+        return layer(x)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

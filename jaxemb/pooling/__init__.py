@@ -1,4 +1,4 @@
-"""Hidden states to one vector an example."""
+"""Hidden states to one vector for each example, or to several."""
 
 from jaxemb.pooling.attention import AttentionPooling, LatentOverLayers, LatentOverTokens
 from jaxemb.pooling.base import Pooling
@@ -11,4 +11,9 @@ from jaxemb.pooling.basic import (
     RootLengthSum,
 )
 from jaxemb.pooling.combined import Concatenation, LayerConcatenation, Min, PowerMean
+from jaxemb.pooling.inner_attention import InnerAttention
+from jaxemb.pooling.layers import LayerMean, LayerMix
+from jaxemb.pooling.networks import ConvolutionPooling, FirstDecoderStep, RecurrentPooling
+from jaxemb.pooling.positions import BothEnds, FirstTokens, Trimmed
+from jaxemb.pooling.several import EachToken, SelectedTokens
 from jaxemb.pooling.vocabulary import VocabularyMax

@@ -11,10 +11,11 @@ from jaxemb.config import Part
 
 
 class Pooling(nn.Module, Part, abc.ABC):
-    """Slot: hidden states of every depth to one float32 vector an example.
+    """Slot: hidden states of every depth to one float32 vector for each example, or to several.
 
     Padding never matters, whatever the states hold there; a row without a real token gives a
-    finite vector.
+    finite vector. A pooling that gives several vectors, `[batch, items, dim]`, says by `items` which
+    of them are real.
     """
 
     @abc.abstractmethod
@@ -23,8 +24,8 @@ class Pooling(nn.Module, Part, abc.ABC):
     ) -> Float32[Array, "batch dim"]:
         """Pools `states`; `mask` is True on real tokens."""
 
-    def items(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch items"] | None:
-        """Which of several vectors of a text are real; None where there is one vector."""
+    def items(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch *items"] | None:
+        """Which of the vectors of an example are real; None where there is one, which always is."""
         return None
 
 

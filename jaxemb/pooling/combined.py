@@ -80,6 +80,9 @@ class Concatenation(Pooling, kw_only=True):
             raise UsageError("concatenation needs poolings, as in concatenation(poolings=(mean,)).")
         return jnp.concatenate([pooling(states, mask) for pooling in self.poolings], axis=-1)
 
+    def items(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch *items"] | None:
+        return self.poolings[0].items(mask)
+
 
 class LayerConcatenation(Pooling, kw_only=True):
     """What `inner` makes of each of the last `layers` states, one after the other.
@@ -104,3 +107,6 @@ class LayerConcatenation(Pooling, kw_only=True):
         depth = states.shape[0]
         read = [max(0, depth - self.layers + n) for n in range(self.layers)]
         return jnp.concatenate([self.inner(states[n : n + 1], mask) for n in read], axis=-1)
+
+    def items(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch *items"] | None:
+        return self.inner.items(mask)

@@ -123,7 +123,7 @@ class Tokenizer:
         prompt: str | None = None,
         max_tokens: int | None = None,
     ) -> list[np.ndarray]:
-        """Token ids of each string: int32 arrays `[tokens]`, 2 <= tokens <= the role's limit.
+        """Token ids of each string: int32 arrays `[tokens]`, at most the role's limit of them.
 
         An empty text gives `[CLS] [SEP]`; with pieces that put no marks at a text's ends, those of
         a space. `prompt`, where given, replaces the role's prefix, and a
@@ -168,7 +168,7 @@ class Tokenizer:
             moved = [(a + len(prefix), b + len(prefix)) for a, b in one.chunks]
             spans = token_spans(encoding.offsets, moved)
             ids = np.asarray(encoding.ids, np.int32)
-            found.append((_cut(ids, limit), spans[:, : min(len(ids), limit)]))
+            found.append((self._cut(ids, limit), spans[:, : min(len(ids), limit)]))
         return found
 
     def _ids(self, texts: list[str]) -> list[list[int]]:

@@ -1,0 +1,82 @@
+"""Decoders: vectors back to the tokens of a text."""
+
+import abc
+import dataclasses
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float32
+
+from jaxemb.config import Part, UsageError
+from jaxemb.nn import Activation, ConvolutionBlock, Dense, LayerNorm, Norm, ReLU
+from jaxemb.nn.recursion import CODE, Doubling, halvings, most_halvings, region
+
+
+class TokenDecoder(nn.Module, Part, abc.ABC):
+    """Slot: a text's vector to logits of its tokens, all at once."""
+
+    @abc.abstractmethod
+    def __call__(
+        self, vectors: Float32[Array, "batch dim"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch tokens vocabulary"]:
+        """Returns logits; `mask` says how long each text is, and nothing else of it."""
+
+
+class RecursiveDecoder(TokenDecoder, kw_only=True):
+    """The mirror of `RecursiveConvolutional`: one group of convolutions doubles four vectors.
+
+    The vector is cut into four; each text is doubled `log₂(length) - 2` times by the same parameters,
+    where its length is the next power of two, 8 at least. More blocks and a linear map to logits
+    follow. Logits of padding are 0. A token counts from the first real one on.
+
+    Attributes:
+        vocabulary: logits of each token; 261 is that of `Bytes`.
+        blocks: in the group that doubles, and as many after it.
+        window: of the convolutions.
+        norm: of each token's features, after each convolution.
+        activation: after each norm and each sum.
+
+    Raises:
+        UsageError: if a vector cannot be cut into four.
+
+    Example:
+        >>> mask = jnp.arange(20) < jnp.array([[20], [5]])
+        >>> decoder = RecursiveDecoder(blocks=1, vocabulary=7)
+        >>> decoder.init_with_output(jax.random.key(0), jnp.ones((2, 32)), mask)[0].shape
+        (2, 20, 7)
+
+    Reference: Zhang and LeCun, Byte-Level Recursive Convolutional Auto-Encoder for Text,
+    arXiv:1802.01817.
+    """
+
+    vocabulary: int = 261
+    blocks: int = 4
+    window: int = 3
+    norm: Norm = dataclasses.field(default_factory=LayerNorm)
+    activation: Activation = ReLU()
+
+    @nn.compact
+    def __call__(
+        self, vectors: Float32[Array, "batch dim"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch tokens vocabulary"]:
+        if vectors.shape[-1] % CODE:
+            raise UsageError(f"A vector of {vectors.shape[-1]} numbers cannot be cut into {CODE}.")
+        block = ConvolutionBlock(
+            window=self.window, norm=self.norm, activation=self.activation, parent=None
+        )
+        double = Doubling(block=block, blocks=self.blocks, name="doubling")
+        h, steps = vectors.reshape(len(vectors), CODE, -1), halvings(mask)
+        for n in range(most_halvings(mask.shape[1])):
+            wide = double(h, region(jnp.minimum(n, steps), h.shape[1]))
+            h = jnp.where((n < steps)[:, None, None], wide, jnp.pad(h, _doubled(h)))
+        real = region(steps, h.shape[1])
+        for n in range(self.blocks):
+            h = block.clone(parent=self, name=f"postfix_{n}")(h, real)
+        rank = jnp.maximum(jnp.cumsum(mask, axis=1) - 1, 0)
+        h = jnp.take_along_axis(h, rank[..., None], axis=1)
+        logits = Dense(features=self.vocabulary, name="output")(h)
+        return jnp.where(mask[..., None], logits, 0)
+
+
+def _doubled(h: Array) -> tuple[tuple[int, int], ...]:
+    return (0, 0), (0, h.shape[1]), (0, 0)

@@ -1,0 +1,87 @@
+"""Token vectors put together from rows of a few small tables."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Float32, Int
+
+from jaxemb.config import UsageError
+from jaxemb.tokens.embedding import TokenEmbedding
+
+
+class ComposedTable(TokenEmbedding, kw_only=True):
+    """One row of each of several small tables, side by side: `x = [S₁[c₁(id)], …, S_f[c_f(id)]]`.
+
+    The codes are the digits of the id, `c_k = ⌊id / Q^k⌋ mod Q` with the smallest Q for which no two
+    ids have the same ones, `Q^f ≥ V`: `Q · width` parameters instead of `V · width`. Parameters
+    `table_k [Q, width / f]`, the last with what remains of the width, drawn as `TokenTable` is.
+
+    Attributes:
+        tables: f.
+
+    Raises:
+        UsageError: if there are fewer than 1 table or more than the width.
+
+    Example:
+        >>> ids = jnp.array([[2, 7, 3, 0]])
+        >>> x, variables = ComposedTable(tables=2).init_with_output(
+        ...     jax.random.key(0), ids, vocabulary=30522, width=8)
+        >>> x.shape, variables["params"]["table_0"].shape
+        ((1, 4, 8), (175, 4))
+
+    Reference: Jaiswal and Liu, Lightweight Adaptation of Neural Language Models via Subspace Embedding,
+    arXiv:2308.08688.
+    """
+
+    tables: int = 2
+
+    def __call__(
+        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
+    ) -> Float[Array, "batch tokens width"]:
+        codes = codes_of(ids, vocabulary, self.tables)
+        tables = self._tables(vocabulary, width)
+        return jnp.concatenate([t[codes[..., k]] for k, t in enumerate(tables)], axis=-1)
+
+    def logits(
+        self, states: Float[Array, "*batch width"], *, vocabulary: int
+    ) -> Float32[Array, "*batch vocabulary"]:
+        """The products of states with the vectors of all tokens, without a table of these.
+
+        `logits[i] = Σ_k ⟨h_k, S_k[c_k(i)]⟩`, where `h_k` is the part of the state beside table k.
+        """
+        codes = codes_of(jnp.arange(vocabulary), vocabulary, self.tables)
+        total, start = 0.0, 0
+        for k, table in enumerate(self._tables(vocabulary, states.shape[-1])):
+            part = states[..., start : start + table.shape[1]].astype(jnp.float32)
+            total, start = total + (part @ table.T)[..., codes[:, k]], start + table.shape[1]
+        return total
+
+    @nn.compact
+    def _tables(self, vocabulary: int, width: int) -> list[Float32[Array, "rows part"]]:
+        if not 1 <= self.tables <= width:
+            raise UsageError(f"tables={self.tables} must be 1 to {width}, the width.")
+        part, rows = width // self.tables, base(vocabulary, self.tables)
+        widths = [part] * (self.tables - 1) + [width - part * (self.tables - 1)]
+        draw = nn.initializers.normal(1.0)
+        return [self.param(f"table_{k}", draw, (rows, w)) for k, w in enumerate(widths)]
+
+
+def base(vocabulary: int, tables: int) -> int:
+    """The smallest number whose power of `tables` is at least `vocabulary`.
+
+    Example:
+        >>> base(1000, 3), base(1001, 3), base(250002, 2)
+        (10, 11, 501)
+    """
+    rows = max(1, int(vocabulary ** (1 / tables)) - 1)
+    while rows**tables < vocabulary:
+        rows += 1
+    return rows
+
+
+def codes_of(
+    ids: Int[Array, "*batch"], vocabulary: int, tables: int
+) -> Int[Array, "*batch tables"]:
+    """The digits of ids, the lowest first; ids beyond the vocabulary are its last."""
+    rows = base(vocabulary, tables)
+    ids = jnp.clip(ids, 0, vocabulary - 1)
+    return jnp.stack([ids // rows**k % rows for k in range(tables)], axis=-1)
