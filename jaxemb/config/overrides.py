@@ -146,6 +146,8 @@ def _choose(name: str, hint: Any, path: str) -> type:
     by_key = {_key(name): cls for name, cls in known.items()}
     by_key |= {_key(a): c for c in known.values() for a in vars(c).get("aliases", ())}
     if _key(name) not in by_key:
+        if {int, float} & set(members(hint)):
+            raise UsageError(f"{path} takes {kind(hint)}, not {name}; choices: {', '.join(known)}.")
         family = " or ".join(base.__name__ for base in bases(hint))
         raise UsageError(
             f"{path}={name}: no {family} part is called so{near_miss(name, known)}; "

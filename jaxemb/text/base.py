@@ -181,7 +181,7 @@ class Tokenizer:
     def _cut(self, ids: np.ndarray, limit: int) -> np.ndarray:
         """At most `limit` ids, the last of them still the mark of the text's end, if there is one."""
         if len(ids) == 0:
-            return np.asarray(self._backend.encode(" ").ids[:limit] or [PAD], np.int32)
+            return np.asarray(self._backend.encode(" ").ids[:limit], np.int32)
         if len(ids) <= limit:
             return ids
         return np.append(ids[: limit - 1], ids[-1]) if self._is_closed else ids[:limit]

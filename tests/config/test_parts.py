@@ -81,6 +81,13 @@ def test_snake_case(name, expected):
 # --- classes of one's own
 
 
+@pytest.fixture
+def _no_finders(monkeypatch):
+    """Without the modules that commands of other tests have named."""
+    monkeypatch.setattr("jaxemb.config.serialization._finders", [])
+
+
+@pytest.mark.usefixtures("_no_finders")
 def test_a_class_of_ones_own_module_loads_while_it_is_imported(monkeypatch):
     module = types.ModuleType("someones_parts")
     cls = dataclasses.dataclass(frozen=True, kw_only=True)(

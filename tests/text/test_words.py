@@ -69,6 +69,8 @@ def test_bytes_are_those_of_utf_8_and_come_back():
 def test_bytes_need_no_texts_and_no_less_than_all_of_them():
     assert Bytes().train().to_json() == Bytes().train(["anything"]).to_json()
     assert Bytes().train().size == Bytes().vocabulary == 261
-    assert Bytes().train().encode(["", "\ud800"])[0].tolist() == []
+    assert (
+        Bytes().train().encode([" ", ""])[1].tolist() == Bytes().train().encode([" "])[0].tolist()
+    )
     with pytest.raises(UsageError, match="at least 261"):
         Bytes(vocabulary=256)
