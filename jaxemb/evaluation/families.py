@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxemb.config import UsageError
 from jaxemb.data import read_rows
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.bitext import BitextMining
@@ -157,11 +156,7 @@ def _rare_words(chosen: Set) -> list[Task]:
 
 
 UNREADABLE = "unreadable"
-
-
-def _unreadable(chosen: Set) -> list[Task]:
-    """What is wrong with the table stands in place of its columns."""
-    raise UsageError(chosen.columns[0])
+"""Family of a set that cannot be read; what is wrong with it stands in place of its columns."""
 
 
 MAKERS: dict[str, Maker] = {
@@ -204,7 +199,6 @@ MAKERS: dict[str, Maker] = {
         otherwise="its columns ({columns}) are not those of a set: two texts (sentence1 and sentence2, "
         "or text1 and text2) with score or label, or text with label"
     ),
-    UNREADABLE: _unreadable,
 }
 """Family to what makes its tasks."""
 

@@ -102,7 +102,7 @@ def folder_suite(
         UsageError: nothing there gives a task of these families.
     """
     sets = _sets(Path(folder), QUICK_TEXTS if quick else None)
-    known = list(dict.fromkeys([*MAKERS, *(each.family for each in sets)]))
+    known = [n for n in dict.fromkeys([*MAKERS, *(s.family for s in sets)]) if n != UNREADABLE]
     unknown = sorted(set(families) - set(known))
     if unknown:
         raise UsageError(f"no family {', '.join(unknown)}; there are {', '.join(known)}")
@@ -199,6 +199,8 @@ def _name(row: dict) -> str:
 
 
 def _tasks(each: Set) -> Sequence[Task]:
+    if each.family == UNREADABLE:
+        raise UsageError(each.columns[0])
     maker = MAKERS.get(each.family)
     if maker is None:
         raise NoTask(f"there is no task for the family {each.family}")

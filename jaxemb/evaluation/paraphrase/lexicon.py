@@ -4,10 +4,11 @@ import abc
 import dataclasses
 import functools
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from types import MappingProxyType
+from typing import ClassVar
 
 from jaxemb.config import Part, UsageError
+from jaxemb.config.files import given_path
 from jaxemb.evaluation.grammar.inflection import noun_forms, verb_forms
 from jaxemb.evaluation.paraphrase import synonyms
 
@@ -45,16 +46,17 @@ class SynonymFile(Lexicon):
     """Sets of synonyms in a UTF-8 file, one set per line, separated by commas.
 
     Nothing is inflected: write the forms that are to be replaced. Lines that begin with `#` are
-    skipped. A run is known by the path: a file that was changed needs another name.
+    skipped.
 
     Raises:
         UsageError: the file is missing or not UTF-8, holds no set, or a set of fewer than two words.
     """
 
+    files: ClassVar[tuple[str, ...]] = ("path",)
     path: str
 
     def alternatives(self) -> Alternatives:
-        return _read(self.path)
+        return _read(self.path, self.content())
 
 
 @functools.cache
@@ -85,9 +87,10 @@ def _frozen(found: Mapping[str, list[str]]) -> Alternatives:
 
 
 @functools.lru_cache(maxsize=4)
-def _read(path: str) -> Alternatives:
+def _read(path: str, content: str) -> Alternatives:
+    """The content is there to be part of the cache's key."""
     try:
-        lines = _lines(Path(path).read_text(encoding="utf-8-sig"))
+        lines = _lines(given_path(path).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The synonyms in {path} cannot be read: {error}.") from error
     sets = [_words(line.lower()) for line in lines if not line.startswith("#")]
