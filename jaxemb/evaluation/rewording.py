@@ -157,7 +157,7 @@ class Paraphrases:
 
     def described(self) -> dict[str, float]:
         """What the paraphrases are like, as means over the texts."""
-        pairs = list(self.of.items())
+        pairs = sorted(self.of.items())  # whatever was asked for first
         draw = np.random.default_rng((self._task.seed, self._run))
         sample = min(self._task.sample, len(pairs))
         some = [pairs[n] for n in draw.choice(len(pairs), sample, replace=False)]
