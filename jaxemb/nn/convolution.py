@@ -113,8 +113,8 @@ def interleave(y: Float[Array, "batch tokens twice"]) -> Float[Array, "batch dou
     """Twice the tokens of half the features: features 2c and 2c + 1 are feature c of two tokens.
 
     Example:
-        >>> interleave(jnp.array([[[1, 2, 3, 4]]])).tolist()
-        [[[1, 3], [2, 4]]]
+        >>> interleave(jnp.array([[[1.0, 2.0, 3.0, 4.0]]])).tolist()
+        [[[1.0, 3.0], [2.0, 4.0]]]
     """
     rows, tokens, twice = y.shape
     pairs = y.reshape(rows, tokens, twice // 2, 2)
