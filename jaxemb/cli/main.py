@@ -71,19 +71,19 @@ def _overrides(form: str = "key=value") -> Option:
 
 
 COMMANDS: dict[str, tuple[str, tuple[Option, ...]]] = {
-    "list": ("list the experiments", (_EXPERIMENTS, _JSON)),
+    "list": ("list the experiments", (_JSON,)),
     "parts": (
         "list what can be chosen: the slots, or the parts of one",
         (_option("slot", "such as pooling, loss or claim", "SLOT", nargs="?"), _JSON),
     ),
     "show": (
         "show an experiment: base, arms, claims, what it takes",
-        (_EXPERIMENTS, _NAME, _overrides(), _SCALE, _flag("--fields", "list every field")),
+        (_NAME, _overrides(), _SCALE, _flag("--fields", "list every field")),
     ),
     "run": (
         "run an experiment's arms, judge its claims, write a report",
         (
-            _EXPERIMENTS, _NAME, _overrides(), _SCALE, *_RUNNING,
+            _NAME, _overrides(), _SCALE, *_RUNNING,
             _option("--arms", "only these arms (default: all)", "A,B"),
             _flag("--record", "keep the record beside the experiment"),
         ),
@@ -91,7 +91,7 @@ COMMANDS: dict[str, tuple[str, tuple[Option, ...]]] = {
     "sweep": (
         "run every combination of values over an experiment's base",
         (
-            _EXPERIMENTS, _NAME, _overrides("key=a,b"), _SCALE, *_RUNNING,
+            _NAME, _overrides("key=a,b"), _SCALE, *_RUNNING,
             _option("--arms", "run the experiment's own arms too, or these of them", "A,B",
                     nargs="?", const=""),
             _option("--slurm", "write an sbatch script instead", "FILE", type=given_path),
@@ -128,7 +128,7 @@ COMMANDS: dict[str, tuple[str, tuple[Option, ...]]] = {
     "report": (
         "write the report of an experiment that was run",
         (
-            _EXPERIMENTS, _option("name", "an experiment's name, or a record's file", "NAME"), _SCALE,
+            _option("name", "an experiment's name, or a record's file", "NAME"), _SCALE,
             _RUNS, _option("--out", "default: beside the record", "DIR", type=given_path),
         ),
     ),
@@ -148,13 +148,13 @@ COMMANDS: dict[str, tuple[str, tuple[Option, ...]]] = {
     "plan": (
         "price an experiment: parameters, FLOPs, bytes per device",
         (
-            _EXPERIMENTS, _NAME, _overrides(), _SCALE,
+            _NAME, _overrides(), _SCALE,
             _option("--devices", "default: 1", "N", type=int, default=1), _JSON,
         ),
     ),
     "papers": (
         "list the papers with experiment, scale, date, verdict and claims",
-        (_EXPERIMENTS, _JSON, _flag("--markdown", "as a Markdown table")),
+        (_JSON, _flag("--markdown", "as a Markdown table")),
     ),
     "cache": (
         "list the vectors that evaluation keeps on disk",
@@ -179,7 +179,7 @@ def parser() -> argparse.ArgumentParser:
     for name, (text, options) in COMMANDS.items():
         described = f"{text[0].upper()}{text[1:]}."
         added = commands.add_parser(name, help=text, description=described)
-        for option, settings in options:
+        for option, settings in (_EXPERIMENTS, *options):
             added.add_argument(option, **settings)
     return whole
 

@@ -60,8 +60,8 @@ def test_a_dry_sweep_crosses_its_axes(line):
 
 def test_the_name_of_a_task_may_hold_its_settings(line):
     """A message suggests such keys; they are typed as they are told."""
-    told = line("run", "matryoshka_2d", "layers=1", "--dry-run")[2]
-    key = "evaluation.retrieval@layers=1,dim=16.layers"
+    told = line("run", "matryoshka_2d", "dim=8", "--dry-run")[2]
+    key = "evaluation.retrieval@layers=1,dim=16.dim"
     assert f" {key}," in told
     assert line("run", "matryoshka_2d", f"{key}=2", "--dry-run")[0] == 0
     code, out, _ = line("sweep", "matryoshka_2d", f"{key}=2,3", "--dry-run")
@@ -191,7 +191,7 @@ def test_an_interrupted_run_says_how_to_go_on(line, ran):
     ran.error = KeyboardInterrupt()
     code, _, err = line("run", NAME)
     assert code == 130
-    assert "interrupted; finished seeds are kept: the same command again goes on" in err
+    assert "interrupted; finished seeds are kept, and the same command goes on" in err
 
 
 def test_a_request_to_end_is_taken_like_an_interrupt():
