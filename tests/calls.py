@@ -191,6 +191,7 @@ PARTITION = dataclasses.replace(LOSS, call=in_loss(with_partition))
 
 PREFIXES = losses.SampledDimension(inner=losses.InfoNCE(), dims=(2, 4))
 
+BLOCKS = (nn.PreNormBlock, nn.PostNormBlock, nn.SandwichNormBlock, nn.CheckpointedBlock)
 ROWS = (
     Row(nn.Dense(features=3), LAYER, (B, T, 3), configurable=False),
     Row(nn.FeedForward(hidden=6), LAYER, (B, T, W)),
@@ -199,7 +200,7 @@ ROWS = (
     Row(nn.SelfAttention(heads=2), ATTENTION, (B, T, W)),
     *(
         Row(block(sizes=nn.Sizes(heads=2, hidden=6)), ATTENTION, (B, T, W), configurable=False)
-        for block in (nn.PreNormBlock, nn.PostNormBlock, nn.SandwichNormBlock)
+        for block in BLOCKS
     ),
     Row(nn.CrossAttention(heads=2), CROSS, (B, 3, W)),
     Row(nn.Convolution(features=3), MASKED, (B, T, 3), configurable=False),

@@ -36,6 +36,10 @@ class Encoder(nn.Module, Part, abc.ABC):
     def small(self) -> "Encoder":
         return smaller(self, width=32)
 
+    def checkpointed(self) -> "Encoder":
+        """Returns the same network that keeps less for its backward pass; by default itself."""
+        return self
+
 
 class LayeredEncoder(Encoder, kw_only=True):
     """Base of encoders that stack layers of one kind: one hidden state a layer, cut after any.

@@ -16,6 +16,7 @@ from jaxemb.nn import (
     AttentionMask,
     Bidirectional,
     Block,
+    Checkpointed,
     Dropout,
     ExactGELU,
     LayerNorm,
@@ -149,6 +150,16 @@ class Transformer(LayeredEncoder, kw_only=True):
     def _keys(self, n: int, keys: Array | None) -> Array | None:
         """What layer `n` draws its dropout from."""
         return keys
+
+    def checkpointed(self) -> "Transformer":
+        """Returns the same network that keeps each block's input and computes the rest again."""
+        pattern = tuple(
+            own
+            if own.block is None
+            else dataclasses.replace(own, block=Checkpointed(inner=own.block))
+            for own in self.pattern
+        )
+        return dataclasses.replace(self, block=Checkpointed(inner=self.block), pattern=pattern)
 
     @property
     def sizes(self) -> Sizes:

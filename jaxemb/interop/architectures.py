@@ -109,6 +109,7 @@ class Network:
         encoder: its layers.
         tokens: its token vectors.
         places: where the arrays of both stand.
+        older_places: where they stand in checkpoints of another form.
         prefixes: may stand before all names.
         unused: begin the names of arrays that serve other purposes than embedding.
         max_tokens: the longest text that it takes.
@@ -124,6 +125,7 @@ class Network:
     unused: tuple[str, ...] = (
         "pooler.", "cls.", "lm_head.", "classifier.", "qa_outputs.", "score.", "vocab_",
     )  # fmt: skip
+    older_places: Places = dataclasses.field(default_factory=dict)
     output: Output | None = None
     output_places: Places = dataclasses.field(default_factory=dict)
 

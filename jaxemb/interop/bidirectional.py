@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from jaxemb.config import UsageError
-from jaxemb.encoders import PostNormTransformer, SharedTransformer
+from jaxemb.encoders import PostNormTransformer, SharedTransformer, Transformer
 from jaxemb.heads import BiasedOutput, LanguageModelHead, NormedLayer
 from jaxemb.interop.architectures import (
     Config,
@@ -72,7 +72,9 @@ def bert(config: Config) -> Network:
     )
 
 
-def _encoder(config: Config, **changes: Any) -> PostNormTransformer:
+def _encoder(
+    config: Config, kind: type[Transformer] = PostNormTransformer, **changes: Any
+) -> Transformer:
     """The layers that a config of BERT's names describes."""
     _check_positions(config)
     norm = LayerNorm(epsilon=float(config.get("layer_norm_eps", 1e-12)))
@@ -88,7 +90,7 @@ def _encoder(config: Config, **changes: Any) -> PostNormTransformer:
     )
     if "position" not in changes:
         given["position"] = _positions(config, config["max_position_embeddings"])
-    return PostNormTransformer(**given | changes)
+    return kind(**given | changes)
 
 
 def _check_positions(config: Config) -> None:
@@ -102,7 +104,7 @@ def _positions(config: Config, rows: int) -> WithSegment:
     return WithSegment(inner=Learned(max_tokens=rows), segments=segments)
 
 
-def _output(encoder: PostNormTransformer, **changes: Any) -> BiasedOutput:
+def _output(encoder: Transformer, **changes: Any) -> BiasedOutput:
     given = {"activation": encoder.activation, "norm": encoder.block.branch_norm}
     return BiasedOutput(inner=LanguageModelHead(transform=NormedLayer(**given | changes)))
 
@@ -220,10 +222,7 @@ def albert(config: Config) -> Network:
             f"it has {inside} layers in each of {groups} groups for {layers} layers, and jaxemb "
             "reads groups of one layer that share the layers evenly"
         )
-    plain = _encoder(config)
-    fields = {f.name: getattr(plain, f.name) for f in dataclasses.fields(plain) if f.init}
-    fields = {name: x for name, x in fields.items() if name not in ("parent", "name")}
-    encoder = SharedTransformer(**fields, repeats=layers // groups)
+    encoder = _encoder(config, SharedTransformer, repeats=layers // groups)
     at = "encoder.albert_layer_groups.{n}.albert_layers.0"
     block = {
         "encoder/block/attention/query": f"{at}.attention.query",
@@ -249,16 +248,15 @@ def albert(config: Config) -> Network:
 
 def nomic_bert(config: Config) -> Network:
     """Both the names of the released checkpoints and those of transformers."""
-    old = "n_embd" in config
-    if old:
-        config = _renamed(config)
+    config = _renamed(config) if "n_embd" in config else config
     norm = LayerNorm(epsilon=float(config.get("layer_norm_eps", 1e-12)))
     block = PostNorm(branch_norm=norm, attention=MultiHead(biases=()), feed_forward=GatedMLP())
     position = WithSegment(inner=rotary(config), segments=config.get("type_vocab_size", 2))
     encoder = _encoder(config, position=position, block=block)
     return Network(
         encoder=encoder,
-        places=_NOMIC_OLD if old else _NOMIC,
+        places=_NOMIC,
+        older_places=_NOMIC_OLD,
         prefixes=("bert.", "model."),
         max_tokens=config["max_position_embeddings"],
     )

@@ -73,7 +73,8 @@ class GGUF:
         }
         if self.said(f"{self.kind}.rope.scaling.type", "none") not in ("none", ""):
             raise UsageError(f"{self.place} has scaled rotary positions, which are not read here.")
-        given["rms_norm_eps"] = float(np.float32(given.get("rms_norm_eps", 1e-6)))
+        # Kept in float32: the shortest number that it can have been.
+        given["rms_norm_eps"] = float(str(np.float32(given.get("rms_norm_eps", 1e-6))))
         return given | {
             "model_type": self.kind,
             "hidden_act": "silu",

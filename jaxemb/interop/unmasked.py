@@ -50,11 +50,18 @@ def modernbert(config: Config) -> Network:
     bare = dataclasses.replace(form, attention_norm=NoNorm())
     own[0] = dataclasses.replace(own[0], block=bare)
     encoder = Transformer(
-        layers=layers, width=config["hidden_size"], heads=config["num_attention_heads"],
-        hidden=config["intermediate_size"], position=far, norm=norm, block=form,
+        layers=layers,
+        width=config["hidden_size"],
+        heads=config["num_attention_heads"],
+        hidden=config["intermediate_size"],
         activation=activation(config.get("hidden_activation", "gelu")),
-        dropout=float(config.get("embedding_dropout", 0.0)), embedding_norm=norm, pattern=tuple(own),
-    )  # fmt: skip
+        dropout=float(config.get("embedding_dropout", 0.0)),
+        position=far,
+        norm=norm,
+        embedding_norm=norm.copy(),  # one object in two slots would be one norm with one scale
+        block=form,
+        pattern=tuple(own),
+    )
     return Network(
         encoder=encoder,
         places=_MODERN,

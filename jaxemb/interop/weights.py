@@ -46,9 +46,11 @@ def network_params(
         UsageError: an array is absent, has another shape, or is one that no part here reads.
     """
     found = {_plain(name, network.prefixes): name for name in arrays.names()}
-    wanted = {name for path in paths(shapes) for name in stored_names(path, network.places)}
-    _check_others(arrays.place, wanted, found, network, layers)
-    return _read(arrays, network.places, shapes, found)
+    forms = [places for places in (network.places, network.older_places) if places]
+    wanted = [{n for path in paths(shapes) for n in stored_names(path, form)} for form in forms]
+    places, names = max(zip(forms, wanted, strict=True), key=lambda one: len(one[1] & found.keys()))
+    _check_others(arrays.place, names, found, places, network, layers)
+    return _read(arrays, places, shapes, found)
 
 
 def output_params(arrays: Arrays, network: Network, shapes: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,13 +126,18 @@ def _plain(name: str, prefixes: tuple[str, ...]) -> str:
 
 
 def _check_others(
-    place: Path, wanted: set[str], found: Mapping[str, str], network: Network, layers: int
+    place: Path,
+    wanted: set[str],
+    found: Mapping[str, str],
+    places: Places,
+    network: Network,
+    layers: int,
 ) -> None:
     """Refuses a checkpoint with an array that is neither read nor known to serve another purpose."""
     kept = network.encoder.layers
     later = [
         re.compile(re.escape(name).replace(r"\{n\}", r"(\d+)") + r"\.(weight|bias)")
-        for one in network.places.values()
+        for one in places.values()
         for name in stored(one).names
         if "{n}" in name
     ]

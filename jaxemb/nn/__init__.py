@@ -4,10 +4,13 @@ from jaxemb.nn.activations import GELU, Activation, ExactGELU, ReLU, SiLU, Tanh
 from jaxemb.nn.attention import ALL, AttentionForm, CrossAttention, MultiHead, SelfAttention
 from jaxemb.nn.block import (
     Block,
+    Checkpointed,
+    CheckpointedBlock,
     PostNorm,
     PostNormBlock,
     PreNorm,
     PreNormBlock,
+    ResidualBlock,
     SandwichNorm,
     SandwichNormBlock,
 )

@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -11,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from jaxemb.config import Part
 from jaxemb.nn.attention import AttentionForm, MultiHead
+from jaxemb.nn.checkpointing import recomputed_module
 from jaxemb.nn.dropout import Dropout
 from jaxemb.nn.feedforward import MLP, FeedForwardForm
 from jaxemb.nn.norm import LayerNorm, Norm
@@ -19,7 +21,16 @@ from jaxemb.nn.sizes import Sizes
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Block(Part, abc.ABC):
-    """Slot: how attention, feed-forward network and norms make one block of a transformer.
+    """Slot: how one block of a transformer is made."""
+
+    @abc.abstractmethod
+    def layer(self, sizes: Sizes, *, name: str) -> nn.Module:
+        """The layer, called as `BlockLayer` is."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ResidualBlock(Block):
+    """Base of blocks of two residual branches; they differ in where the norms stand.
 
     Attributes:
         attention: how tokens read each other.
@@ -33,13 +44,9 @@ class Block(Part, abc.ABC):
     branch_norm: Norm = dataclasses.field(default_factory=LayerNorm)
     branch_scale: float = 1.0
 
-    @abc.abstractmethod
-    def layer(self, sizes: Sizes, *, name: str) -> "BlockLayer":
-        """The layer itself."""
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PreNorm(Block):
+class PreNorm(ResidualBlock):
     """`x + attention(norm(x))`, then `x + feed_forward(norm(x))`; at first both add little.
 
     Attributes:
@@ -55,7 +62,7 @@ class PreNorm(Block):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PostNorm(Block):
+class PostNorm(ResidualBlock):
     """`x = norm(x + attention(x))`, then `norm(x + feed_forward(x))`: the block of BERT.
 
     Reference: Vaswani et al., Attention Is All You Need, arXiv:1706.03762.
@@ -68,7 +75,7 @@ class PostNorm(Block):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SandwichNorm(Block):
+class SandwichNorm(ResidualBlock):
     """`x + norm(attention(norm(x)))`, then `x + norm(feed_forward(norm(x)))`.
 
     Reference: Ding et al., CogView, arXiv:2105.13290; Gemma Team, Gemma 2, arXiv:2408.00118.
@@ -76,6 +83,21 @@ class SandwichNorm(Block):
 
     def layer(self, sizes: Sizes, *, name: str) -> "SandwichNormBlock":
         return SandwichNormBlock(sizes=sizes, form=self, name=name)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checkpointed(Block):
+    """`inner`, of which only the input is kept for the backward pass; the rest is computed again.
+
+    The numbers and the parameters are those of `inner`.
+
+    Reference: Chen et al., Training Deep Nets with Sublinear Memory Cost, arXiv:1604.06174.
+    """
+
+    inner: Block = PreNorm()
+
+    def layer(self, sizes: Sizes, *, name: str) -> "CheckpointedBlock":
+        return CheckpointedBlock(sizes=sizes, form=self, name=name)
 
 
 class BlockLayer(nn.Module, kw_only=True):
@@ -86,7 +108,7 @@ class BlockLayer(nn.Module, kw_only=True):
     """
 
     sizes: Sizes
-    form: Block
+    form: ResidualBlock
 
     @nn.compact
     def __call__(
@@ -152,3 +174,28 @@ class SandwichNormBlock(BlockLayer, kw_only=True):
     def residual(self, name: str, x: Array, branch: Callable, keys: Array | None) -> Array:
         y = branch(self.normed(f"{name}_norm", x))
         return self.added(name, x, self.normed(f"{name}_output_norm", y), keys)
+
+
+class CheckpointedBlock(nn.Module, kw_only=True):
+    """The layer of `Checkpointed`."""
+
+    sizes: Sizes
+    form: Checkpointed = Checkpointed()
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, "batch tokens width"],
+        allowed: Bool[Array, "#batch 1 #tokens tokens"],
+        *,
+        bias: Float[Array, "#batch heads tokens tokens"] | None = None,
+        rotate: Callable = lambda x: x,
+        keys: Key[Array, " batch"] | None = None,
+    ) -> Float[Array, "batch tokens width"]:
+        inner = self.form.inner.layer(self.sizes, name="inner")
+        nn.share_scope(self, inner)
+
+        def call(layer: nn.Module, x: Array, allowed: Array, bias: Any, keys: Any) -> Array:
+            return layer(x, allowed, bias=bias, rotate=rotate, keys=keys)
+
+        return recomputed_module(call)(inner, x, allowed, bias, keys)
