@@ -27,7 +27,9 @@ class Embedding:
     report: Report | None = None
     task: str | None = None
 
-    def __call__(self, texts: Sequence[str], role: str = "document") -> np.ndarray:
+    def __call__(
+        self, texts: Sequence[str], role: str = "document"
+    ) -> np.ndarray | list[np.ndarray]:
         return self.model.encode(
             texts,
             role=self._role(role),

@@ -87,11 +87,12 @@ class Model:
         show_progress: bool = False,
         strict: bool = False,
         report: Report | None = None,
-    ) -> np.ndarray:
+    ) -> np.ndarray | list[np.ndarray]:
         """Embed texts: `[texts, dim]` float32 in the order given; one string gives one vector `[dim]`.
 
         Texts longer than the model's `max_tokens` are cut there; an empty text is embedded as its
-        marker tokens alone. Texts are sorted by length inside, padded to a few lengths, so that few
+        marker tokens alone. Where a text has several vectors (`EachToken`), the result is a list with an
+        array `[items, dim]` for each. Texts are sorted by length inside, padded to a few lengths, so that few
         programs are compiled and a text's vector does not depend on its neighbours beyond rounding.
 
         Args:

@@ -84,6 +84,31 @@ def pair_retriever(steps: int = 80) -> Recipe:
     )
 
 
+def fine_tuned(name: str, *, steps: int, learning_rate: float = 5e-5) -> Recipe:
+    """Weights that somebody else trained, trained on with summaries and bodies of pydocs.
+
+    Example:
+        >>> fine_tuned("all-MiniLM-L6-v2", steps=30).stages[0].budget
+        Steps(steps=30)
+    """
+    return Recipe(
+        embedder=Pretrained(name, max_tokens=64),
+        stages=(
+            Train(
+                name="train",
+                data=Pairs(source=PyDocs(), view=SummaryToBody(), split="train", batch_size=32),
+                loss=InfoNCE(temperature=0.05),
+                optimizer=AdamW(learning_rate=learning_rate),
+                budget=Steps(steps=steps),
+            ),
+        ),
+        evaluation=(
+            Retrieval(data=PyDocsRetrieval(queries=300, documents=2000)),
+            STS(),
+        ),
+    )
+
+
 def static_bag() -> Recipe:
     """The mean of fitted token vectors; nothing is trained."""
     return Recipe(
