@@ -91,9 +91,10 @@ class Model:
         """Embed texts: `[texts, dim]` float32 in the order given; one string gives one vector `[dim]`.
 
         Texts longer than the model's `max_tokens` are cut there; an empty text is embedded as its
-        marker tokens alone. Where a text has several vectors (`EachToken`), the result is a list with an
-        array `[items, dim]` for each. Texts are sorted by length inside, padded to a few lengths, so that few
-        programs are compiled and a text's vector does not depend on its neighbours beyond rounding.
+        marker tokens alone. Where a text has several vectors (`EachToken`), the result is a list
+        with an array `[items, dim]` for each. Texts are sorted by length inside, padded to a few
+        lengths, so that few programs are compiled and a text's vector does not depend on its
+        neighbours beyond rounding.
 
         Args:
             dim: keep the first `dim` numbers of each vector (before `normalize`).
