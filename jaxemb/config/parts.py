@@ -133,6 +133,8 @@ def small(value: Any) -> Any:
 def smaller(part: Any, **most: int) -> Any:
     """A part with its parts small, and with no field of `most` above the number given there.
 
+    A base class may name fields that some of its subclasses lack.
+
     Example:
         >>> from jaxemb.encoders import Transformer
         >>> smaller(Transformer(layers=6, width=384), width=32).layers
@@ -140,7 +142,8 @@ def smaller(part: Any, **most: int) -> Any:
     """
     fields = {name: small(getattr(part, name)) for name in slots(type(part))}
     for name, size in most.items():
-        fields[name] = None if fields[name] is None else min(fields[name], size)
+        if fields.get(name) is not None:
+            fields[name] = min(fields[name], size)
     return dataclasses.replace(part, **fields)
 
 

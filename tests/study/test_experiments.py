@@ -9,6 +9,7 @@ import pytest
 
 from jaxemb import Experiment, Pretrained, Train, arm, recipes
 from jaxemb.analysis import costs
+from jaxemb.cli.parts import slots
 from jaxemb.config import UsageError, paths, small
 from jaxemb.data import PyDocs
 from jaxemb.encoders import Transformer
@@ -74,6 +75,18 @@ def test_smoke_makes_every_arm_small(name):
         assert all(stage.budget == Steps(2) and stage.data.batch_size == 8 for stage in trained)
         sources = [value for value in paths(recipe).values() if isinstance(value, PyDocs)]
         assert all(source == PyDocs().small() for source in sources)
+
+
+def test_every_part_has_a_small_form():
+    made = []
+    for cls in {cls for parts in slots().values() for cls in parts.values()}:
+        try:
+            part = cls()
+        except (TypeError, UsageError):  # it has fields without defaults
+            continue
+        assert type(small(part)) is cls and small(small(part)) == small(part)
+        made.append(cls)
+    assert len(made) > 100
 
 
 def test_an_arm_is_made_small_as_its_recipe_is():
