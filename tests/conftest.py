@@ -38,6 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 # How many devices JAX sees is settled once a process: these files get one of their own.
 ON_EIGHT_DEVICES = (
     "test_parity.py",
+    "test_parity_losses.py",
     "test_checkpoint.py",
     "test_sharded.py",
     "test_parallel_encoding.py",

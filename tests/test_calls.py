@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxemb import encoders, fitting, heads, nn
+from jaxemb import encoders, fitting, heads, losses, nn
 from jaxemb.config import choices, from_json, to_json
 from jaxemb.fitting import Vocabulary
 from jaxemb.model import Transform
@@ -16,6 +16,7 @@ from jaxemb.text import TextBatch
 from jaxemb.training import Stage
 from tests import contracts, toy
 from tests.calls import ESTIMATORS, INSIDE_ROWS, ROWS, B, Inputs, Row, public_parts
+from tests.losses import samples
 
 
 def over(rows) -> pytest.MarkDecorator:
@@ -103,12 +104,13 @@ def test_every_public_part_has_a_row():
     covered = {type(row.part) for row in ROWS} | {type(part) for part in ESTIMATORS}
     for base in (*contracts.SLOTS.values(), *INSIDE_ROWS, Stage, Transform):
         covered |= set(choices(base).values())
-    covered |= {fitting.Whitening}  # its test is in fitting/
+    covered |= {losses.States}  # its test is in model/
     # Those of these forms and of language models' heads are in nn/, encoders/ and heads/.
     covered |= {encoders.Layer, nn.MultiHead}
     for base in (nn.RotaryScaling, heads.Output, heads.StateTransform):
         covered |= set(choices(base).values())
     covered |= {fitting.Whitening}  # its test is in fitting/
+    covered |= {type(part) for part in samples.parts()}  # tested in losses/test_every_loss.py
     missing = [name for name, cls in public_parts().items() if cls not in covered]
     assert not missing, f"add rows to tests/calls.py for {', '.join(missing)}"
 

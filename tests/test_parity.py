@@ -1,7 +1,8 @@
 """The parity table: every loss on every layout of devices gives one device's numbers.
 
 One SGD step on 8 simulated devices, with texts and weights unevenly spread over them and dropout
-on: equal loss, gradient and parameters under jit, pmap and fsdp, and with GradCache.
+on: equal loss, gradient and parameters under jit, pmap and fsdp, and with GradCache. Every other
+loss has its row in `test_parity_losses.py`.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import toy
 
-from jaxemb.config import UsageError, choices
+from jaxemb.config import UsageError
 from jaxemb.losses import (
     Depths,
     DocumentToDocument,
@@ -59,7 +60,6 @@ LOSSES = {
     "matryoshka": Matryoshka(inner=InfoNCE(), dims=(8, 32), weights=(0.5, 1.0)),
     "layer_wise": LayerWise(inner=SampledDimension(inner=InfoNCE(), dims=(8, 16))),
 }
-COVERED = (InfoNCE, Matryoshka, LayerWise, SampledDimension)
 ONE = Runtime(devices=Jit(limit=1))
 LAYOUTS = {
     "jit": Runtime(devices=Jit()),
@@ -111,11 +111,6 @@ def assert_same(ours: dict, reference: dict, tolerance: float) -> None:
             # A bias whose true gradient is 0 has rounding alone: it is measured by the whole.
             size = max(np.linalg.norm(expected), 1e-2 * whole)
             assert np.linalg.norm(found - expected) <= tolerance * size, (tree, path)
-
-
-def test_parity_covers_every_loss():
-    missing = [cls for cls in choices(Loss).values() if cls.__module__.startswith("jaxemb.")]
-    assert set(missing) == set(COVERED)
 
 
 def test_parity_is_not_trivial():

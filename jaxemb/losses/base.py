@@ -140,8 +140,8 @@ def column(columns: Columns, name: str, shape: str) -> Shaped[Array, "rows ..."]
     return array
 
 
-def vectors(value: Any) -> Array:
-    """The vectors of what was embedded; an array stays."""
+def vectors(value: Any) -> Any:
+    """The vectors of what was embedded, or their shape; an array stays."""
     return value.vectors if isinstance(value, Embedded) else value
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32, Int, Key
 
 from jaxemb.config import Part, UsageError
-from jaxemb.losses.base import Columns, Loss, LossState, Term, column, row_weights
+from jaxemb.losses.base import Columns, Loss, LossState, Term, column, row_weights, vectors
 
 
 class PairFeature(Part):
@@ -92,7 +92,7 @@ class PairClassifier(Loss):
 
     def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
         """`kernel` `[features, classes]`, drawn; `bias` `[classes]`, zero."""
-        width = column(columns, "query", "rows dim").shape[1] * len(self.features)
+        width = vectors(columns["query"]).shape[-1] * len(self.features)
         drawn = jax.nn.initializers.lecun_normal()(key, (width, self.classes), jnp.float32)
         return LossState({"kernel": drawn, "bias": jnp.zeros(self.classes)}, {})
 

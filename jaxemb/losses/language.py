@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from jaxemb.config import UsageError
-from jaxemb.losses.base import Columns, Loss, LossState, Term, column, row_weights
+from jaxemb.losses.base import Columns, Loss, LossState, Term, column, row_weights, vectors
 from jaxemb.losses.classification import cross_entropy
 from jaxemb.losses.embedded import Embedded, Logits, Reading, embedded
 
@@ -190,7 +190,7 @@ class BagOfWords(Loss):
 
     def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
         """`kernel` `[width, vocabulary]`, drawn, and `bias`, zero."""
-        width = column(columns, self.column, "rows dim").shape[1]
+        width = vectors(columns[self.column]).shape[-1]
         drawn = jax.nn.initializers.lecun_normal()(key, (width, self.vocabulary), jnp.float32)
         return LossState({"kernel": drawn, "bias": jnp.zeros(self.vocabulary)}, {})
 

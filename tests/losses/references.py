@@ -59,13 +59,37 @@ def candidates(c, i, extra=lambda i, j, role: True):
     return found
 
 
-def contests(c, **more):
-    """For each row: its target's cosine, those of its candidates, and which are its own."""
+def maxsim(a, b):
+    """Of arrays `[items, dim]`."""
+    return sum(max(cosine(x, y) for y in b) for x in a)
+
+
+def late_interaction(c):
+    texts = {n: [v[r] for v, r in zip(c[n].vectors, c[n].real, strict=True)] for n in TEXTS[:2]}
+    hard = [
+        [v[r] for v, r in zip(vs, rs, strict=True)]
+        for vs, rs in zip(c["negatives"].vectors, c["negatives"].real, strict=True)
+    ]
+    negatives = np.empty((len(hard), 2), object)
+    for i, row in enumerate(hard):
+        negatives[i, 0], negatives[i, 1] = row
+    values = []
+    for i in rows(c):
+        query = texts["query"][i]
+        found = candidates({**c, "positive": texts["positive"], "negatives": negatives}, i)
+        scores = np.array([maxsim(query, d) for d, _ in found])
+        values.append(plain(maxsim(query, texts["positive"][i]), scores, 1.0))
+    return weighted(values, c["weight"])
+
+
+def contests(c, alike=None, **more):
+    """For each row: its target's score, those of its candidates, and which are its own."""
+    alike = alike or cosine
     for i in rows(c):
         found = candidates(c, i, **more)
-        scores = np.array([cosine(c["query"][i], v) for v, _ in found])
+        scores = np.array([alike(c["query"][i], v) for v, _ in found])
         own = np.array([o for _, o in found], bool)
-        yield cosine(c["query"][i], c["positive"][i]), scores, own
+        yield alike(c["query"][i], c["positive"][i]), scores, own
 
 
 def nce(c, value, **more):
@@ -339,6 +363,24 @@ def rank_net(s, y):
     return sum(found), len(found)
 
 
+def negative_sampling(s, y):
+    return -np.log(expit(s[0])) - np.log(expit(-s[1:])).sum(), 1
+
+
+def first_document(s, y):
+    return (logsumexp(s / 0.3) - s[0] / 0.3, 1) if len(s) > 1 else (0, 0)
+
+
+def pair_scores(c):
+    found = [
+        (rank_net(x[there, 0], y[there]), w)
+        for x, there, y, w in zip(
+            c["query"].vectors, c["query"].real, c["score"], c["weight"], strict=True
+        )
+    ]
+    return sum(v * w for (v, _), w in found) / sum(n * w for (_, n), w in found)
+
+
 def list_net(s, y):
     return -(softmax(y) * log_softmax(s)).sum(), 1
 
@@ -589,12 +631,19 @@ REFERENCES = {
     "debiased": lambda c: nce(c, debiased),
     "hardness": lambda c: nce(c, hardness(lambda own: own)),
     "hardness_in_batch": lambda c: nce(c, hardness(lambda own: ~own)),
+    "hardness_all": lambda c: nce(c, hardness(lambda own: own | True)),
+    "sparse_dot": lambda c: nce(c, lambda t, o, own: plain(t, o, 1.0), alike=np.dot),
+    "late_interaction": late_interaction,
     "concentrated": lambda c: nce(c, concentrated),
     "focal": lambda c: nce(c, focal),
     "below_target": lambda c: nce(c, below_target),
     "additive_margin": lambda c: nce(c, additive_margin),
     "sigmoid": sigmoid,
     "supervised": supervised,
+    "negative_sampling": lambda c: over_lists(c, negative_sampling, np.dot),
+    "first_document": lambda c: over_lists(c, first_document),
+    "squashed": lambda c: over_lists(c, lambda s, y: list_net(10 * expit(s), y)),
+    "pair_scores": pair_scores,
     "hardest_negative": hardest,
     "triplet": lambda c: triplet(1.0, distance, c),
     "triplet_manhattan": lambda c: triplet(2.0, lambda a, b: abs(a - b).sum(), c),

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxemb import losses as L
+from jaxemb.config import is_part, paths
 
 W, V, T = 6, 7, 5  # width, vocabulary, tokens
 
@@ -87,6 +88,15 @@ def unasked(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     return {n: x for n, x in tokens(rng, rows).items() if n != "query_targets"}
 
 
+def late(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """One vector for each of three tokens, of which at least one is real."""
+    columns = texts(rng, rows)
+    for name, lead in {"query": (rows,), "positive": (rows,), "negatives": (rows, 2)}.items():
+        real = np.arange(3) <= rng.integers(0, 3, (*lead, 1))
+        columns[name] = L.Embedded(rng.normal(size=(*lead, 3, W)), real)
+    return columns
+
+
 def bags(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     columns = tokens(rng, rows)
     return columns | {"query": rng.normal(size=(rows, W))}
@@ -104,6 +114,14 @@ def decoded(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     extra = {name: rng.normal(size=(rows, W)) for name in names}
     columns = pairs(rng, rows)
     return columns | {"query": L.Embedded(columns["query"], extra=extra)}
+
+
+def numbers(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """One number for each of three pairs, as from a cross-encoder."""
+    columns = lists(rng, rows)
+    real = np.concatenate([np.ones((rows, 1), bool), columns["negatives"].real], axis=1)
+    found = L.Embedded(rng.normal(size=(rows, 3, 1)), real)
+    return {"query": found, "score": columns["score"], "weight": columns["weight"]}
 
 
 def sparse(rng: np.random.Generator, rows: int) -> dict[str, Any]:
@@ -146,6 +164,13 @@ SAMPLES = {
         L.InfoNCE(temperature=0.3, reweighting=L.HardnessWeighted(among=L.InBatchNegatives())),
         texts,
     ),
+    "hardness_all": Sample(L.InfoNCE(temperature=0.3, reweighting=L.HardnessWeighted()), texts),
+    "sparse_dot": Sample(L.InfoNCE(temperature=1.0, similarity=L.SparseDot()), texts),
+    "late_interaction": Sample(L.InfoNCE(temperature=1.0, similarity=L.MaxSim()), late),
+    "late_distillation": Sample(
+        L.MarginDistillation(scores=L.Compared(similarity=L.MaxSim())),
+        lambda rng, rows: late(rng, rows) | {"score": rng.normal(size=(rows, 3))},
+    ),
     "concentrated": Sample(
         L.InfoNCE(temperature=0.5, reweighting=L.Concentrated(inner=L.Debiased())), texts
     ),
@@ -153,6 +178,18 @@ SAMPLES = {
     "below_target": Sample(L.InfoNCE(temperature=0.3, reweighting=L.BelowTarget()), texts),
     "additive_margin": Sample(L.InfoNCE(temperature=0.3, reweighting=L.AdditiveMargin()), texts),
     "sigmoid": Sample(L.SigmoidPairs(bias=-1.0), texts),
+    "negative_sampling": Sample(L.NegativeSampling(), lists),
+    "first_document": Sample(L.FirstDocument(scores=L.Compared(temperature=0.3)), lists),
+    "squashed": Sample(L.ListNet(scores=L.Squashed(inner=L.Compared())), lists),
+    "pair_scores": Sample(L.RankNet(scores=L.PairScores()), numbers),
+    "positive_to_positive": Sample(
+        L.InfoNCE(
+            temperature=0.3,
+            blocks=(L.QueryToDocument(), L.QueryToQuery(), L.PositiveToPositive()),
+            partition=L.Joint(),
+        ),
+        texts,
+    ),
     "supervised": Sample(L.SupervisedContrastive(temperature=0.3), pairs),
     "hardest_negative": Sample(L.HardestNegative(), texts),
     "triplet": Sample(L.Triplet(margin=1.0), lists),
@@ -231,3 +268,11 @@ def as_jax(columns: dict[str, Any]) -> dict[str, Any]:
         return L.Embedded(array(value.vectors), real, {n: array(x) for n, x in value.extra.items()})
 
     return {name: one(value) for name, value in columns.items()}
+
+
+def parts() -> list[Any]:
+    """Every loss of the samples, and every part in it."""
+    readings = [x for sample in SAMPLES.values() for x in sample.loss.reads.values()]
+    values = [value for sample in SAMPLES.values() for value in paths(sample.loss).values()]
+    whole = [sample.loss for sample in SAMPLES.values()]
+    return [*whole, *readings, *(x for x in values if is_part(x))]
