@@ -44,12 +44,7 @@ from jaxemb.losses.candidates import (
 )
 from jaxemb.losses.classification import (
     Classification,
-    Difference,
-    First,
     PairClassifier,
-    PairFeature,
-    Product,
-    Second,
 )
 from jaxemb.losses.distillation import (
     MarginDistillation,

@@ -1,13 +1,13 @@
 """Score blocks: rows of one role against candidates of one role, and which share a softmax."""
 
 import dataclasses
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int, Key
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Above, AtLeast, Part, UsageError, check_ranges
 from jaxemb.losses.batch import Batch, Side
 from jaxemb.losses.candidates import Candidates, Identity
 from jaxemb.losses.embedded import Embedded
@@ -191,12 +191,10 @@ class MixedPairs(MixedNegatives):
     Reference: KaLM-Embedding-V2, arXiv:2506.20923.
     """
 
-    mixtures: int = 1
-    alpha: float = 2.0
+    mixtures: Annotated[int, AtLeast(1)] = 1
+    alpha: Annotated[float, Above(0)] = 2.0
 
-    def __post_init__(self) -> None:
-        if self.mixtures < 1 or self.alpha <= 0:
-            raise UsageError("MixedPairs needs mixtures of at least 1 and a positive alpha.")
+    __post_init__ = check_ranges
 
     def shares(
         self, batch: Batch, similarity: Similarity, keep: Array, key: Key[Array, ""]
@@ -232,11 +230,9 @@ class MixedList(MixedNegatives):
     Reference: KaLM-Embedding-V2, arXiv:2506.20923 (the form of the shares is our choice).
     """
 
-    temperature: float = 0.05
+    temperature: Annotated[float, Above(0)] = 0.05
 
-    def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise UsageError(f"temperature={self.temperature} must be positive.")
+    __post_init__ = check_ranges
 
     def shares(
         self, batch: Batch, similarity: Similarity, keep: Array, key: Key[Array, ""]

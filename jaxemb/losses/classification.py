@@ -7,52 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32, Int, Key
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import UsageError
+from jaxemb.heads import AbsoluteDifference, First, PairFeature, Second
 from jaxemb.losses.base import Columns, Loss, LossState, Term, column, row_weights, vectors
-
-
-class PairFeature(Part):
-    """Slot: what of a pair a classifier sees, `u, v -> [rows, dim]`."""
-
-    def __call__(self, u: Float[Array, "rows dim"], v: Float[Array, "rows dim"]) -> Array:
-        """`[rows, dim]`."""
-        raise TypeError(f"{type(self).__name__} must define __call__(u, v)")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class First(PairFeature):
-    """$u$, the query's vector."""
-
-    def __call__(self, u: Float[Array, "rows dim"], v: Float[Array, "rows dim"]) -> Array:
-        """`u`."""
-        return u
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Second(PairFeature):
-    """$v$, the positive's vector."""
-
-    def __call__(self, u: Float[Array, "rows dim"], v: Float[Array, "rows dim"]) -> Array:
-        """`v`."""
-        return v
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Difference(PairFeature):
-    r"""$\lvert u - v \rvert$."""
-
-    def __call__(self, u: Float[Array, "rows dim"], v: Float[Array, "rows dim"]) -> Array:
-        """Absolute differences."""
-        return jnp.abs(u - v)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Product(PairFeature):
-    r"""$u \odot v$."""
-
-    def __call__(self, u: Float[Array, "rows dim"], v: Float[Array, "rows dim"]) -> Array:
-        """Products."""
-        return u * v
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,7 +38,7 @@ class PairClassifier(Loss):
     """
 
     classes: int
-    features: tuple[PairFeature, ...] = (First(), Second(), Difference())
+    features: tuple[PairFeature, ...] = (First(), Second(), AbsoluteDifference())
 
     needs: ClassVar[tuple[str, ...]] = ("query", "positive", "label")
     vectors: ClassVar[tuple[str, ...]] = ("query", "positive")

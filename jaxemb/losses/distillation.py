@@ -1,13 +1,13 @@
 """Losses that copy a teacher: its margins, its distribution over documents, or its vectors."""
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import Above, AtLeast, UsageError, check_ranges
 from jaxemb.losses.base import Columns, Loss, LossState, Term, row_weights
 from jaxemb.losses.embedded import embedded
 from jaxemb.losses.scores import Compared, Scored, Scorer
@@ -86,11 +86,9 @@ class ScoreDistillation(Scored):
     """
 
     scores: Scorer = Compared(similarity=Dot())
-    temperature: float = 1.0
+    temperature: Annotated[float, Above(0)] = 1.0
 
-    def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise UsageError(f"temperature={self.temperature} must be positive.")
+    __post_init__ = check_ranges
 
     def __call__(
         self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
@@ -197,11 +195,9 @@ class Projected(Wrapper):
     """
 
     inner: Loss
-    dim: int
+    dim: Annotated[int, AtLeast(1)]
 
-    def __post_init__(self) -> None:
-        if self.dim < 1:
-            raise UsageError(f"dim={self.dim} must be at least 1.")
+    __post_init__ = check_ranges
 
     def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
         """`kernel` `[width, dim]`, drawn, and `bias` `[dim]`, zero; beside the inner loss's."""

@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key, Shaped
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError, check_ranges
 from jaxemb.losses.base import Columns, Loss, Term, row_weights
 from jaxemb.losses.embedded import embedded
 from jaxemb.runtime import mean
@@ -73,12 +74,10 @@ class RouterBalance(FromExtra):
     Switch Transformers, arXiv:2101.03961; Nussbaum and Duderstadt, arXiv:2502.07972.
     """
 
-    chosen: int = 2
+    chosen: Annotated[int, AtLeast(1)] = 2
     column: str = "query"
 
-    def __post_init__(self) -> None:
-        if self.chosen < 1:
-            raise UsageError(f"chosen={self.chosen} must be at least 1.")
+    __post_init__ = check_ranges
 
     def __call__(
         self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None

@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, check_ranges
 from jaxemb.losses.base import Columns, Loss, LossState, Term, column, row_weights, vectors
 from jaxemb.losses.classification import cross_entropy
 from jaxemb.losses.embedded import Embedded, Logits, Reading, embedded
@@ -171,12 +171,10 @@ class BagOfWords(Loss):
     Reference: Xiao and Liu, RetroMAE-2, arXiv:2211.08769.
     """
 
-    vocabulary: int
+    vocabulary: Annotated[int, AtLeast(2)]
     column: str = "query"
 
-    def __post_init__(self) -> None:
-        if self.vocabulary < 2:
-            raise UsageError(f"vocabulary={self.vocabulary} must be at least 2.")
+    __post_init__ = check_ranges
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -1,13 +1,13 @@
 """Losses over labelled pairs: each pair by itself, or the order of all of them."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import Above, check_ranges
 from jaxemb.losses.base import Columns, Loss, Term, column, row_weights
 from jaxemb.losses.scores import Compared, Scored, Scorer
 from jaxemb.losses.similarity import Cosine, Similarity
@@ -23,9 +23,7 @@ class _MarginLoss(Loss):
     needs: ClassVar[tuple[str, ...]] = ("query", "positive", "label")
     vectors: ClassVar[tuple[str, ...]] = ("query", "positive")
 
-    def __post_init__(self) -> None:
-        if self.margin <= 0:
-            raise UsageError(f"margin={self.margin} must be positive.")
+    __post_init__ = check_ranges
 
     def _read(self, columns: Columns) -> tuple[Array, Array, Array]:
         distance = self.similarity.distance(
@@ -62,7 +60,7 @@ class MarginPairs(_MarginLoss):
     Reference: Hadsell et al., Dimensionality Reduction by Learning an Invariant Mapping, 2006.
     """
 
-    margin: float = 0.5
+    margin: Annotated[float, Above(0)] = 0.5
     similarity: Similarity = Cosine()
 
     def __call__(
@@ -96,7 +94,7 @@ class HardMarginPairs(_MarginLoss):
     rows where this is a mean.
     """
 
-    margin: float = 0.5
+    margin: Annotated[float, Above(0)] = 0.5
     similarity: Similarity = Cosine()
 
     def __call__(
@@ -154,15 +152,13 @@ class CoSENT(Loss):
     arXiv:2309.12871.
     """
 
-    temperature: float = 0.05
+    temperature: Annotated[float, Above(0)] = 0.05
     similarity: Similarity = Cosine()
 
     needs: ClassVar[tuple[str, ...]] = ("query", "positive", "score")
     vectors: ClassVar[tuple[str, ...]] = ("query", "positive")
 
-    def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise UsageError(f"temperature={self.temperature} must be positive.")
+    __post_init__ = check_ranges
 
     def __call__(
         self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
@@ -232,13 +228,11 @@ class PairCrossEntropy(Scored):
     """
 
     scores: Scorer = Compared(temperature=0.05)
-    positive_weight: float = 1.0
+    positive_weight: Annotated[float, Above(0)] = 1.0
 
     labels: ClassVar[str] = "label"
 
-    def __post_init__(self) -> None:
-        if self.positive_weight <= 0:
-            raise UsageError(f"positive_weight={self.positive_weight} must be positive.")
+    __post_init__ = check_ranges
 
     def __call__(
         self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None

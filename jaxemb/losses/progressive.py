@@ -1,13 +1,13 @@
 """A wrapper that moves weight from row to row as training goes on."""
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import Above, AtLeast, check_ranges
 from jaxemb.losses.base import Columns, Loss, LossState, Term
 from jaxemb.losses.wrapper import Wrapper
 from jaxemb.runtime import gather, own_rows
@@ -44,12 +44,10 @@ class Progressive(Wrapper):
     inner: Loss
     start: float = 0.0
     end: float = 1.0
-    steps: int = 1000
-    largest: float = 10.0
+    steps: Annotated[int, AtLeast(1)] = 1000
+    largest: Annotated[float, Above(0)] = 10.0
 
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.largest <= 0:
-            raise UsageError("Progressive needs at least 1 step and a positive largest weight.")
+    __post_init__ = check_ranges
 
     def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
         """The inner loss's, and how many steps there were."""

@@ -1,12 +1,12 @@
 """What a loss remembers of earlier batches: documents that are candidates once more."""
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Part, check_ranges
 from jaxemb.losses.batch import Side
 
 
@@ -62,11 +62,9 @@ class Queue(Memory):
     Reference: Wang et al., Cross-Batch Memory for Embedding Learning, arXiv:1912.06798.
     """
 
-    size: int
+    size: Annotated[int, AtLeast(1)]
 
-    def __post_init__(self) -> None:
-        if self.size < 1:
-            raise UsageError(f"Queue(size={self.size}): give at least 1.")
+    __post_init__ = check_ranges
 
     def init(self, documents: Side) -> Any:
         """Documents of weight 0: nobody's candidates."""

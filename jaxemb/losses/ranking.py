@@ -1,13 +1,13 @@
 """Losses over the order of a row's own documents, whose labels are grades of relevance."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Key
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Part, check_ranges
 from jaxemb.losses.base import Columns, Loss, Term, row_weights
 from jaxemb.losses.scores import Compared, PairScores, Scored, Scorer
 
@@ -319,12 +319,10 @@ class LambdaLoss(Scored):
 
     scores: Scorer = Compared()
     pairs: PairWeights = NDCGLoss2PP()
-    cut: int | None = None
+    cut: Annotated[int | None, AtLeast(1)] = None
     sigma: float = 1.0
 
-    def __post_init__(self) -> None:
-        if self.cut is not None and self.cut < 1:
-            raise UsageError(f"cut={self.cut} must be at least 1.")
+    __post_init__ = check_ranges
 
     def __call__(
         self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None

@@ -1,13 +1,13 @@
 """Losses that shape the space instead of answering a question; added to another loss by `Sum`."""
 
 import dataclasses
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError, check_ranges
 from jaxemb.losses.base import Columns, Loss, Term, column, row_weights
 from jaxemb.losses.embedded import embedded
 from jaxemb.losses.similarity import Cosine, Similarity, unit
@@ -227,14 +227,12 @@ class Alignment(Loss):
     and Uniformity on the Hypersphere, arXiv:2005.10242.
     """
 
-    power: float = 2.0
+    power: Annotated[float, AtLeast(1)] = 2.0
 
     needs: ClassVar[tuple[str, ...]] = ("query", "positive")
     vectors: ClassVar[tuple[str, ...]] = ("query", "positive")
 
-    def __post_init__(self) -> None:
-        if self.power < 1:
-            raise UsageError(f"power={self.power} must be at least 1.")
+    __post_init__ = check_ranges
 
     def __call__(
         self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None

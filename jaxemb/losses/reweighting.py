@@ -1,13 +1,13 @@
 """How a target is set against its candidates: the plain softmax, and what is made of it."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32, Int
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Part, UsageError, check_ranges
 
 LOWEST = jnp.finfo(jnp.float32).min
 
@@ -206,13 +206,11 @@ class HardnessWeighted(Reweighting):
     arXiv:2509.20354.
     """
 
-    strength: float = 5.0
+    strength: Annotated[float, AtLeast(0)] = 5.0
     among: Selection = AllNegatives()
     inner: Reweighting = Softmax()
 
-    def __post_init__(self) -> None:
-        if self.strength < 0:
-            raise UsageError(f"strength={self.strength} must not be negative.")
+    __post_init__ = check_ranges
 
     def __call__(self, contest: Contest) -> Float32[Array, " rows"]:
         """The inner loss of moved logits."""
@@ -241,12 +239,10 @@ class Concentrated(Reweighting):
     Reference: Robinson et al., Contrastive Learning with Hard Negative Samples, arXiv:2010.04592.
     """
 
-    strength: float = 1.0
+    strength: Annotated[float, AtLeast(0)] = 1.0
     inner: Reweighting = Softmax()
 
-    def __post_init__(self) -> None:
-        if self.strength < 0:
-            raise UsageError(f"strength={self.strength} must not be negative.")
+    __post_init__ = check_ranges
 
     def __call__(self, contest: Contest) -> Float32[Array, " rows"]:
         """The inner loss of moved logits."""
@@ -276,12 +272,10 @@ class Focal(Reweighting):
     KaLM-Embedding-V2, arXiv:2506.20923 (whether its weight has a gradient is unconfirmed).
     """
 
-    gamma: float = 0.5
+    gamma: Annotated[float, AtLeast(0)] = 0.5
     inner: Reweighting = Softmax()
 
-    def __post_init__(self) -> None:
-        if self.gamma < 0:
-            raise UsageError(f"gamma={self.gamma} must not be negative.")
+    __post_init__ = check_ranges
 
     def __call__(self, contest: Contest) -> Float32[Array, " rows"]:
         """The inner values, weighted by a constant."""

@@ -1,13 +1,13 @@
 """Where a row's scores come from: two towers compared, or one text that holds a pair."""
 
 import dataclasses
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Above, Part, UsageError, check_ranges
 from jaxemb.losses.base import Columns, Loss, column
 from jaxemb.losses.batch import hard_negatives, texts
 from jaxemb.losses.embedded import embedded
@@ -57,14 +57,12 @@ class Compared(Scorer):
     """
 
     similarity: Similarity = Cosine()
-    temperature: float = 1.0
+    temperature: Annotated[float, Above(0)] = 1.0
 
     needs: ClassVar[tuple[str, ...]] = ("query", "positive")
     vectors: ClassVar[tuple[str, ...]] = ("query", "positive", "negatives")
 
-    def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise UsageError(f"temperature={self.temperature} must be positive.")
+    __post_init__ = check_ranges
 
     def __call__(self, columns: Columns) -> Listed:
         """The positive stands first."""

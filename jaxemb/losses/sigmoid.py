@@ -1,13 +1,13 @@
 """Every pair of the batch as a question of yes or no, instead of a softmax over candidates."""
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import Above, check_ranges
 from jaxemb.losses.base import Columns, Loss, LossState, Term
 from jaxemb.losses.batch import by_role
 from jaxemb.losses.blocks import QueryToDocument
@@ -42,7 +42,7 @@ class SigmoidPairs(Loss):
     Reference: Zhai et al., Sigmoid Loss for Language Image Pre-Training, arXiv:2303.15343.
     """
 
-    scale: float = 10.0
+    scale: Annotated[float, Above(0)] = 10.0
     bias: float = -10.0
     similarity: Similarity = Cosine()
     candidates: Candidates = MaskDuplicates()
@@ -50,9 +50,7 @@ class SigmoidPairs(Loss):
     needs: ClassVar[tuple[str, ...]] = ("query", "positive")
     vectors: ClassVar[tuple[str, ...]] = ("query", "positive", "negatives")
 
-    def __post_init__(self) -> None:
-        if self.scale <= 0:
-            raise UsageError(f"scale={self.scale} must be positive.")
+    __post_init__ = check_ranges
 
     def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
         """`log_scale` and `bias`."""

@@ -1,13 +1,13 @@
 """Losses that copy how a teacher finds the texts of a batch alike, whatever its width."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import Above, check_ranges
 from jaxemb.losses.base import Columns, Loss, Term, row_weights
 from jaxemb.losses.batch import texts
 from jaxemb.losses.distillation import TEXTS, divergence, with_teacher
@@ -108,12 +108,10 @@ class NeighbourDistillation(Structure):
         >>> NeighbourDistillation(temperature=0.05)
     """
 
-    temperature: float = 0.05
+    temperature: Annotated[float, Above(0)] = 0.05
     similarity: Similarity = Cosine()
 
-    def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise UsageError(f"temperature={self.temperature} must be positive.")
+    __post_init__ = check_ranges
 
     def value(
         self,

@@ -1,13 +1,13 @@
 """Contrast by class: every text of a row's class is its positive."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import Above, check_ranges
 from jaxemb.losses.base import Columns, Loss, Term, column, row_weights
 from jaxemb.losses.embedded import Embedded, embedded, stacked
 from jaxemb.losses.similarity import Cosine, Similarity
@@ -42,15 +42,13 @@ class SupervisedContrastive(Loss):
     Reference: Khosla et al., Supervised Contrastive Learning, arXiv:2004.11362 (its $L_{out}$).
     """
 
-    temperature: float = 0.07
+    temperature: Annotated[float, Above(0)] = 0.07
     similarity: Similarity = Cosine()
 
     needs: ClassVar[tuple[str, ...]] = ("query", "label")
     vectors: ClassVar[tuple[str, ...]] = ("query", "positive")
 
-    def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise UsageError(f"temperature={self.temperature} must be positive.")
+    __post_init__ = check_ranges
 
     def __call__(
         self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from jaxemb import heads
 from jaxemb import losses as L
 from jaxemb.config import is_part, paths
 
@@ -134,6 +135,7 @@ def sparse(rng: np.random.Generator, rows: int) -> dict[str, Any]:
 
 ALL_BLOCKS = (L.QueryToDocument(), L.DocumentToQuery(), L.QueryToQuery(), L.DocumentToDocument())
 INFO_NCE = L.InfoNCE(temperature=0.3)
+FEATURES = (heads.First(), heads.Second(), heads.AbsoluteDifference(), heads.Product())
 
 SAMPLES = {
     "info_nce": Sample(INFO_NCE, texts),
@@ -205,7 +207,7 @@ SAMPLES = {
     "score_regression": Sample(L.ScoreRegression(), pairs),
     "pair_cross_entropy": Sample(L.PairCrossEntropy(positive_weight=2.0), pairs),
     "pair_classifier": Sample(
-        L.PairClassifier(classes=2, features=(L.First(), L.Second(), L.Difference(), L.Product())),
+        L.PairClassifier(classes=2, features=FEATURES),
         pairs,
     ),
     "classification": Sample(L.Classification(), pairs),
