@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from jaxemb.losses import Embedded, Reading
+from jaxemb.model.batches import Params
 from jaxemb.model.start import Start
 
-Params = dict[str, Any]
 Keys = Mapping[str, Key[Array, "rows ..."]]
 
 

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +15,9 @@ from jaxemb.config import UsageError
 from jaxemb.encoders import Encoder
 from jaxemb.heads import Head, Output
 from jaxemb.losses import Embedded
+from jaxemb.model.model import Model
 from jaxemb.model.network import Network, Params
 from jaxemb.pooling import Pooling
-
-if TYPE_CHECKING:
-    from jaxemb.model.model import Model
 
 Extra = dict[str, Array]
 
@@ -69,10 +67,8 @@ class OneTower(Network, abc.ABC):
         """All of them."""
         return params
 
-    def start(self, key: Array) -> "Model":
+    def start(self, key: Array) -> Model:
         """The model that a recipe's stages start from: random parameters, and no tokenizer yet."""
-        from jaxemb.model.model import Model
-
         return Model(embedder=self, params=initialised(self, key))
 
     def init(self, key: Array) -> Params:
