@@ -74,6 +74,7 @@ from jaxemb.losses.language import (
 )
 from jaxemb.losses.layer_wise import LayerWise
 from jaxemb.losses.matryoshka import Matryoshka, SampledDimension
+from jaxemb.losses.multiple_positives import MultiplePositives
 from jaxemb.losses.negative_sampling import NegativeSampling
 from jaxemb.losses.pairs import (
     CoSENT,
