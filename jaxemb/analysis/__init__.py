@@ -4,7 +4,6 @@ from jaxemb.analysis.agreement import adjacent_similarity, similarity_matrix
 from jaxemb.analysis.capacity import (
     FreeVectors,
     Trained,
-    contrast_loss,
     critical_size,
     recovered,
     subsets,

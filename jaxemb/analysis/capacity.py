@@ -1,22 +1,28 @@
 """What vectors of some width can rank at all: vectors trained freely on the judgements themselves."""
 
 import dataclasses
-import functools
 import itertools
-import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jaxtyping import Array, Bool, Float, Float32, Int32, Key
+from jaxtyping import Bool, Float, Float32
 
 from jaxemb.config import Part, UsageError, smaller
+from jaxemb.data import Judgements
+from jaxemb.encoders import Bag
+from jaxemb.losses import Dot, MultiplePositives
+from jaxemb.model import Embedder, Model, Tower, Towers
+from jaxemb.pooling import Mean
+from jaxemb.runtime import Jit, Runtime
+from jaxemb.text import SPECIALS, GivenPieces
+from jaxemb.tokens import TokenTable
+from jaxemb.training import AdamW, Constant, Context, Patience, Steps, Train, Until
 
 CHECK_EVERY = 50
-"""Steps between two looks at the stop flags."""
+"""Steps between two looks at what is recovered and at the loss."""
 
 
 def subsets(items: int, size: int) -> Bool[np.ndarray, "sets items"]:
@@ -54,22 +60,6 @@ def recovered(
     return float(np.sum(relevant & (scores > best_wrong)) / np.sum(relevant))
 
 
-def contrast_loss(
-    queries: Float[Array, "queries width"],
-    documents: Float[Array, "documents width"],
-    relevant: Bool[Array, "queries documents"],
-    real: Bool[Array, " documents"],
-    temperature: float | Float[Array, ""],
-) -> Float32[Array, ""]:
-    """-1 / #relevant · Σ_{q, d relevant} log softmax_d(<q, d> / temperature), over real documents.
-
-    A query without relevant documents counts for nothing, so both sides may be padded.
-    """
-    scores = jnp.where(real, _inner(queries, documents) / temperature, -jnp.inf)
-    logs = jax.nn.log_softmax(scores, axis=1)
-    return -jnp.sum(jnp.where(relevant, logs, 0.0)) / jnp.sum(relevant)
-
-
 class Trained(NamedTuple):
     """Free vectors after training: the share of relevant documents recovered, and the vectors."""
 
@@ -81,12 +71,13 @@ class Trained(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FreeVectors(Part):
-    """One trainable unit vector a query and a document, trained on the very judgements they face.
+    """One trainable vector per query and per document, trained on the very judgements they face.
 
     No text and no encoder stands between the judgements and the vectors: what these cannot rank
-    after training, no model of the same width trained in this way can. Full-batch Adam on
-    `contrast_loss`; every row is scaled to length 1 after every step. Training ends when everything
-    is recovered, after `patience` steps without a gain of `gain` in the loss, or after `steps`.
+    after training, no model of the same width trained in this way can. They are two token tables
+    over texts of one token, scaled to length 1, and trained by Adam on `MultiplePositives` of
+    everything at once. Training ends when everything is recovered, after `patience` steps without a
+    gain of `gain` in the loss, or after `steps`.
 
     What this finds is what the optimiser reaches in float32, a lower bound on what vectors can do:
     for pairs of documents four dimensions suffice in exact arithmetic (see `trigonometric`).
@@ -104,36 +95,44 @@ class FreeVectors(Part):
     patience: int = 1000
     gain: float = 1e-5
 
+    def small(self) -> "FreeVectors":
+        return smaller(self, steps=2)
+
     def train(
-        self, relevant: Bool[np.ndarray, "queries documents"], dim: int, seed: int
+        self, relevant: Bool[np.ndarray, "queries documents"], dim: int, seed: int, tries: int = 1
     ) -> Trained:
-        """Trains from vectors drawn by `seed` until a stop flag is up.
+        """The best of `tries` sets of vectors drawn by `seed`, which are trained side by side.
 
         Raises:
             UsageError: if `dim` is below 1, or no document is relevant.
         """
         if dim < 1 or not relevant.any():
             raise UsageError(f"free vectors need dim >= 1 and relevant documents; dim={dim}")
-        padded, real = _padded(relevant)
-        state = self._start(padded.shape, dim, seed)
-        best, best_at, done, share = math.inf, 0, 0, 0.0
-        while done < self.steps and done - best_at < self.patience and share < 1.0:
-            state, losses = _chunk(state, padded, real, self.learning_rate, self.temperature)
-            done += CHECK_EVERY
-            loss = float(losses)
-            if loss < best - self.gain:
-                best, best_at = loss, done
-            queries, documents = (np.asarray(side) for side in state[0])
-            queries, documents = queries[: len(relevant)], documents[: relevant.shape[1]]
-            share = recovered(queries, documents, relevant)
-        return Trained(share, done, queries, documents)
+        answers = tuple(tuple(np.flatnonzero(row).tolist()) for row in relevant)
+        data = Judgements(relevant=answers, documents=relevant.shape[1], copies=tries)
+        key = jax.random.key(seed)
+        progress = _Progress(data)
+        # Close scores decide what is recovered: no accelerator may round them to fewer digits.
+        with jax.default_matmul_precision("highest"):
+            model = self.stage(data).run(
+                _unit_rows(_tables(data, dim).start(key)),
+                Context(key=key, runtime=Runtime(devices=Jit(limit=1)), evaluate=progress),
+            )
+        return progress.best(model)
 
-    def _start(self, shape: tuple[int, int], dim: int, seed: int) -> Any:
-        vectors = _drawn(jax.random.key(seed), shape, dim)
-        return vectors, optax.adam(self.learning_rate).init(vectors)
-
-    def small(self) -> "FreeVectors":
-        return smaller(self, steps=2)
+    def stage(self, data: Judgements) -> Train:
+        """The training, which looks at what is recovered every `CHECK_EVERY` steps."""
+        patient = Patience(
+            inner=Steps(self.steps), patience=self.patience, gain=self.gain, every=CHECK_EVERY
+        )
+        return Train(
+            data=data,
+            loss=MultiplePositives(temperature=self.temperature, similarity=Dot()),
+            optimizer=AdamW(
+                learning_rate=self.learning_rate, schedule=Constant(), clip=None, weight_decay=0.0
+            ),
+            budget=Until(inner=patient, metric="recovered", target=1.0, every=CHECK_EVERY),
+        )
 
 
 def critical_size(solves: Callable[[int], bool], least: int, most: int) -> int:
@@ -183,67 +182,54 @@ def trigonometric(
     return np.stack([*first, -np.cos(a + b) / 2, -np.sin(a + b) / 2], axis=1), documents
 
 
-# --- the jitted update
+# --- vectors as a model
 
 
-def _inner(
-    queries: Float[Array, "queries width"], documents: Float[Array, "documents width"]
-) -> Float[Array, "queries documents"]:
-    return jnp.dot(queries, documents.T, precision=jax.lax.Precision.HIGHEST)
+def _tables(data: Judgements, dim: int) -> Towers:
+    """A table of queries and one of documents, each row scaled to unit length."""
+
+    def tower(name: str) -> Tower:
+        rows = max(data.sizes[name] * data.copies, len(SPECIALS) + 2)
+        network = Embedder(
+            text=GivenPieces(vocabulary=rows, max_tokens=3),
+            tokens=TokenTable(),
+            encoder=Bag(width=dim),
+            pooling=Mean(),
+        )
+        return Tower(name=name, columns=(name,), network=network)
+
+    return Towers(towers=(tower("query"), tower("document")))
 
 
-def _unit(vectors: Float32[Array, "rows width"]) -> Float32[Array, "rows width"]:
-    return vectors / jnp.linalg.norm(vectors, axis=1, keepdims=True)
+def _unit_rows(model: Model) -> Model:
+    """The model with rows of length 1, at which the learning rate is an angle."""
+    unit = jax.tree.map(lambda x: x / jnp.linalg.norm(x, axis=1, keepdims=True), model.params)
+    return dataclasses.replace(model, params=unit)
 
 
-@functools.partial(jax.jit, static_argnames=("shape", "dim"))
-def _drawn(
-    key: Key[Array, ""], shape: tuple[int, int], dim: int
-) -> tuple[Float32[Array, "queries width"], Float32[Array, "documents width"]]:
-    """Rows drawn one by one, so that neither padding nor the number of rows changes a row."""
-    sides = jax.random.split(key)
+@dataclasses.dataclass
+class _Progress:
+    """What has been recovered, looked at every `CHECK_EVERY` steps; how many steps there were."""
 
-    def row(side: Key[Array, ""], place: Int32[Array, ""]) -> Float32[Array, " width"]:
-        return jax.random.normal(jax.random.fold_in(side, place), (dim,))
+    data: Judgements
+    steps: int = 0
 
-    draw = jax.vmap(row, in_axes=(None, 0))
-    queries, documents = (
-        _unit(draw(side, jnp.arange(rows, dtype=jnp.int32)))
-        for side, rows in zip(sides, shape, strict=True)
-    )
-    return queries, documents
+    def __call__(self, step: int, model: Callable[[], Model]) -> dict[str, float] | None:
+        self.steps = step
+        return None if step % CHECK_EVERY else {"recovered": self.best(model()).recovered}
 
+    def best(self, model: Model) -> Trained:
+        """The copy that recovers most; the first of equals."""
+        queries, documents = (self._vectors(model, name) for name in ("query", "document"))
+        relevant = self.data.matrix()[: queries.shape[1], : documents.shape[1]]
+        sides = zip(queries, documents, strict=True)
+        copies = [Trained(recovered(*side, relevant), self.steps, *side) for side in sides]
+        return max(copies, key=lambda copy: copy.recovered)
 
-@jax.jit
-def _chunk(
-    state: Any,
-    relevant: Bool[Array, "queries documents"],
-    real: Bool[Array, " documents"],
-    learning_rate: float | Float[Array, ""],
-    temperature: float | Float[Array, ""],
-) -> tuple[Any, Float32[Array, ""]]:
-    """`CHECK_EVERY` updates, and the loss at the last of them."""
-    adam = optax.adam(learning_rate)
-
-    def loss_of(vectors: Any) -> Float32[Array, ""]:
-        return contrast_loss(*vectors, relevant, real, temperature)
-
-    def update(state: Any, _: None) -> tuple[Any, Float32[Array, ""]]:
-        vectors, moments = state
-        loss, slopes = jax.value_and_grad(loss_of)(vectors)
-        updates, moments = adam.update(slopes, moments)
-        moved = optax.apply_updates(vectors, updates)
-        return (tuple(map(_unit, moved)), moments), loss
-
-    state, losses = jax.lax.scan(update, state, None, length=CHECK_EVERY)
-    return state, losses[-1]
-
-
-def _padded(
-    relevant: Bool[np.ndarray, "queries documents"],
-) -> tuple[Bool[np.ndarray, "rows columns"], Bool[np.ndarray, " columns"]]:
-    """Rows and columns up to a power of two, so that neighbouring sizes share one program."""
-    rows, columns = (max(8, 1 << (size - 1).bit_length()) for size in relevant.shape)
-    whole = np.zeros((rows, columns), bool)
-    whole[: relevant.shape[0], : relevant.shape[1]] = relevant
-    return whole, np.arange(columns) < relevant.shape[1]
+    def _vectors(self, model: Model, name: str) -> Float32[np.ndarray, "copies rows width"]:
+        rows = np.asarray(model.params[name]["tokens"]["embedding"])
+        rows = rows[: self.data.sizes[name] * self.data.copies]
+        unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return unit.reshape(-1, self.data.copies, rows.shape[1]).swapaxes(0, 1)[
+            :, : self.data.real[name]
+        ]

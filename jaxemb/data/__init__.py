@@ -3,6 +3,7 @@
 from jaxemb.data.base import SPLITS, Batches, Dataset, Source, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.files import TextFile
+from jaxemb.data.judgements import Judgements
 from jaxemb.data.mixtures import (
     Ciphered,
     ForTask,

@@ -59,10 +59,7 @@ class Capacity(Task):
     def _critical(self, start: int) -> int:
         def solves(documents: int) -> bool:
             relevant = subsets(documents, self.data.size)
-            seeds = range(start * self.tries, (start + 1) * self.tries)
-            return any(
-                self.vectors.train(relevant, self.dim, seed).recovered == 1.0 for seed in seeds
-            )
+            return self.vectors.train(relevant, self.dim, start, self.tries).recovered == 1.0
 
         # One set of all documents is on top whatever the vectors: a size that is always solved.
         return critical_size(solves, least=self.data.size, most=self.most)

@@ -90,6 +90,7 @@ from jaxemb.losses.layer_wise import LayerWise
 from jaxemb.losses.list_mle import EqualPlaces, HalvingPlaces, ListMLE, PlaceWeights
 from jaxemb.losses.matryoshka import Matryoshka, SampledDimension
 from jaxemb.losses.mixtures import MixedList, MixedNegatives, MixedPairs
+from jaxemb.losses.multiple_positives import MultiplePositives
 from jaxemb.losses.negative_sampling import NegativeSampling
 from jaxemb.losses.pairs import (
     CoSENT,

@@ -6,6 +6,7 @@ they are collectives over the named axis.
 """
 
 import dataclasses
+import functools
 import math
 import threading
 from collections.abc import Callable
@@ -325,8 +326,16 @@ def fsdp_spec(shape: tuple[int, ...], devices: int) -> PartitionSpec:
 
 
 def _copy(tree: Any, shardings: Any) -> Any:
+    leaves, structure = jax.tree.flatten(shardings)
+    return _copier(structure, tuple(leaves))(_host(tree))
+
+
+@functools.lru_cache(maxsize=64)
+def _copier(structure: Any, shardings: tuple) -> Callable:
+    """One program for all copies to the same places: every evaluation makes one."""
+    places = jax.tree.unflatten(structure, shardings)
     # jnp.copy, because jit hands an untouched input through and the step then donates it away.
-    return jax.jit(lambda t: jax.tree.map(jnp.copy, t), out_shardings=shardings)(_host(tree))
+    return jax.jit(lambda t: jax.tree.map(jnp.copy, t), out_shardings=places)
 
 
 def _host(tree: Any) -> Any:

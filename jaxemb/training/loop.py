@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import jax
@@ -90,8 +90,9 @@ class _Run:
         seed: int,
         report: Report,
     ):
-        self.start, self.stage, self.runtime, self.report = model, stage, runtime, report
+        self.start, self.stage, self.runtime, self._report = model, stage, runtime, report
         self.total = stage.budget.count(stage.data)
+        self.watch = stage.budget.watch()
         self.rates = stage.optimizer.rates(self.total)
         network = computed_in(model.embedder, runtime.dtype)
         optimizer = stage.optimizer.direction_alone
@@ -121,6 +122,7 @@ class _Run:
         self.state, extra = checkpoints.restore(step, like)
         self.state = self.runtime.place(self.state)
         self.batches.set_state(extra["data"])
+        self.watch.set_state(extra.get("budget", {}))
         self.done = step
 
     def steps(
@@ -129,26 +131,39 @@ class _Run:
         """Every step that is left."""
         if self.done == 0:
             self.batches.renew(0, self.model)
-        while self.done < self.total:
+        while self.done < self.total and not self.watch.is_over:
             self.dispatch(next(self.batches))
-            last = self.done == self.total or interrupt.asked
+            # Evaluated before it is saved: what the budget has seen belongs to the checkpoint.
+            if evaluate and (metrics := evaluate(self.done, self.model)):
+                self.read()
+                self.report({"step": self.done, **metrics})
+                self.meter.skip()
+            if self.watch.looks(self.done):
+                self.read()
+            last = self.done == self.total or self.watch.is_over or interrupt.asked
             if checkpoints and (last or self.done % checkpoints.every == 0):
                 self.read()
-                state = self.runtime.devices.to_save(self.state)
-                checkpoints.save(self.done, state, {"data": self.batches.get_state()})
-                self.meter.skip()
+                self.save(checkpoints)
             if interrupt.asked:
                 if checkpoints:
                     checkpoints.wait()
                 raise KeyboardInterrupt
             self.batches.renew(self.done, self.model)
-            if evaluate and (metrics := evaluate(self.done, self.model)):
-                self.read()
-                self.report({"step": self.done, **metrics})
-                self.meter.skip()
         self.read()
         if checkpoints:
             checkpoints.wait()
+
+    def save(self, checkpoints: Checkpoints) -> None:
+        """The state after this step, and where data and budget stand."""
+        state = self.runtime.devices.to_save(self.state)
+        extra = {"data": self.batches.get_state(), "budget": self.watch.get_state()}
+        checkpoints.save(self.done, state, extra)
+        self.meter.skip()
+
+    def report(self, metrics: Mapping[str, int | float]) -> None:
+        """Tell the budget, and who asked."""
+        self.watch.see(metrics)
+        self._report(metrics)
 
     def dispatch(self, batch: dict[str, Any]) -> None:
         """Start one step, then read the one before it: at most one step is in flight."""

@@ -1,57 +1,18 @@
-"""The stage that trains, and how long."""
+"""The stage that trains."""
 
 import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from jaxemb.config import Part, UsageError, smaller
 from jaxemb.data import Dataset
 from jaxemb.losses import Loss, check_columns
 from jaxemb.runtime import Runtime
 from jaxemb.training.base import Context, Stage
+from jaxemb.training.budgets import Budget, Steps
 from jaxemb.training.gradients import Full, GradientMethod
 from jaxemb.training.loop import train
 from jaxemb.training.optimizers import Optimizer
 from jaxemb.training.trainable import Everything, Trainable
-
-
-class Budget(Part):
-    """Slot: how long a stage trains."""
-
-    def count(self, data: Dataset) -> int:
-        """Steps."""
-        raise TypeError(f"{type(self).__name__} must define count(data)")
-
-    def scaled(self, fraction: float) -> "Budget":
-        """This budget times `fraction`, at least one step."""
-        raise TypeError(f"{type(self).__name__} must define scaled(fraction)")
-
-
-@dataclasses.dataclass(frozen=True)
-class Steps(Budget):
-    """So many steps.
-
-    Example:
-        >>> Steps(400).scaled(0.25)
-        Steps(steps=100)
-    """
-
-    steps: int
-
-    def __post_init__(self) -> None:
-        if self.steps < 0:
-            raise UsageError(f"steps={self.steps} must not be negative.")
-
-    def count(self, data: Dataset) -> int:
-        """The number itself."""
-        return self.steps
-
-    def scaled(self, fraction: float) -> "Steps":
-        """Rounded, at least 1."""
-        return Steps(max(round(self.steps * fraction), 1))
-
-    def small(self) -> "Steps":
-        return smaller(self, steps=2)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

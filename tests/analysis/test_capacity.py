@@ -2,21 +2,23 @@
 
 import itertools
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 import pytest
 from scipy.special import log_softmax
 
 from jaxemb.analysis import (
     FreeVectors,
-    contrast_loss,
     critical_size,
     recovered,
     subsets,
     trigonometric,
 )
+from jaxemb.analysis.capacity import _tables, _unit_rows
 from jaxemb.config import UsageError
+from jaxemb.data import Judgements
 from jaxemb.evaluation import Capacity
+from jaxemb.training import Context
 
 VECTORS = FreeVectors()
 
@@ -49,30 +51,47 @@ def test_recovered_is_counted_one_by_one_and_ties_are_lost():
     assert recovered(np.zeros((30, 3)), documents.astype(float), relevant) == 0.0
 
 
-def test_loss_is_the_log_softmax_of_the_relevant_ones():
-    rng = np.random.default_rng(6)
-    queries, documents = rng.normal(size=(5, 3)), rng.normal(size=(8, 3))
-    relevant = np.zeros((5, 8), bool)
-    relevant[:4, :6] = rng.random((4, 6)) < 0.5
-    relevant[0, 0] = True
-    logs = log_softmax(queries[:4] @ documents[:6].T / 0.1, axis=1)
-    found = contrast_loss(
-        jnp.asarray(queries), jnp.asarray(documents), jnp.asarray(relevant), jnp.arange(8) < 6, 0.1
-    )
-    assert float(found) == pytest.approx(-logs[relevant[:4, :6]].mean(), rel=1e-5)
-
-
 def test_rows_have_unit_length_and_padding_changes_nothing():
     relevant = subsets(9, 2)
     trained = FreeVectors(steps=50).train(relevant, dim=3, seed=1)
     for side, rows in ((trained.queries, 36), (trained.documents, 9)):
         assert side.shape == (rows, 3)
         np.testing.assert_allclose(np.linalg.norm(side, axis=1), 1, rtol=1e-6)
-    wider = np.zeros((70, 20), bool)
-    wider[:36, :9] = relevant
-    # Documents that answer nothing push back; queries without answer do not.
-    again = FreeVectors(steps=50).train(wider[:, :9], dim=3, seed=1)
+    # Queries without answers count for nothing, but with them the tables are larger.
+    wider = np.zeros((70, 9), bool)
+    wider[:36] = relevant
+    again = FreeVectors(steps=50).train(wider, dim=3, seed=1)
     np.testing.assert_allclose(again.documents, trained.documents, atol=1e-4)
+
+
+def test_tries_are_trained_side_by_side_and_know_nothing_of_each_other():
+    """One step of each copy is that of projected Adam on the loss of its own vectors alone."""
+    relevant = subsets(5, 2)
+    data = Judgements(relevant=tuple(map(tuple, np.argwhere(relevant)[:, 1].reshape(-1, 2).tolist())),
+                      documents=5, copies=3)  # fmt: skip
+    start = _unit_rows(_tables(data, 4).start(jax.random.key(3)))
+    ended = FreeVectors(steps=1).stage(data).run(start, Context(key=jax.random.key(3)))
+
+    def loss(sides):
+        queries, documents = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in sides)
+        logs = log_softmax(queries @ documents.T / 0.1, axis=1)
+        return -logs[relevant].mean()
+
+    for copy in range(3):
+        before, after = (
+            [np.asarray(m.params[side]["tokens"]["embedding"], np.float64)[copy::3][:real]
+             for side, real in (("query", 10), ("document", 5))]
+            for m in (start, ended)
+        )  # fmt: skip
+        for side in (0, 1):
+            for place in np.ndindex(before[side].shape):
+                moved = [x.copy() for x in before]
+                moved[side][place] += 1e-6
+                slope = (loss(moved) - loss(before)) / 1e-6
+                # The first step of Adam is one learning rate against the gradient's sign.
+                if abs(slope) > 1e-3:
+                    step = after[side][place] - before[side][place]
+                    assert step == pytest.approx(-0.01 * np.sign(slope), rel=1e-3)
 
 
 @pytest.mark.parametrize(("dim", "size"), [(2, 3), (3, 4)])

@@ -73,6 +73,17 @@ def layered(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     return columns
 
 
+def judged(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """Three queries and four documents of each row, not all of them real."""
+    real = rng.permutation(4 * rows).reshape(rows, 4) % 5 > 0
+    return {
+        "query": rng.normal(size=(rows, 3, W)),
+        "document": L.Embedded(rng.normal(size=(rows, 4, W)), real),
+        "relevant": rng.random((rows, 3, 4)) < 0.5,
+        "weight": texts(rng, rows)["weight"],
+    }
+
+
 def tokens(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     """Logits, left-padded; about half of the pieces are asked for."""
     lengths = rng.permutation(rows) % T + 1
@@ -194,6 +205,7 @@ SAMPLES = {
         texts,
     ),
     "supervised": Sample(L.SupervisedContrastive(temperature=0.3), pairs),
+    "multiple_positives": Sample(L.MultiplePositives(temperature=0.3), judged),
     "hardest_negative": Sample(L.HardestNegative(), texts),
     "triplet": Sample(L.Triplet(margin=1.0), lists),
     "triplet_manhattan": Sample(L.Triplet(similarity=L.Manhattan(), margin=2.0), texts),
