@@ -49,6 +49,10 @@ class Network(Start, abc.ABC):
     def truncated(self, layers: int) -> "Network":
         """The same network with only its first layers; it reads the same parameters."""
 
+    @abc.abstractmethod
+    def checkpointed(self) -> "Network":
+        """The same network that keeps less for its backward pass; it reads the same parameters."""
+
     def embed(
         self,
         params: Params,

@@ -165,6 +165,10 @@ class OneTower(Network, abc.ABC):
             return self
         return dataclasses.replace(self, encoder=self.encoder.truncated(layers))
 
+    def checkpointed(self) -> "OneTower":
+        """The same tower whose encoder keeps only the input of each block."""
+        return dataclasses.replace(self, encoder=self.encoder.checkpointed())
+
     @property
     def layers(self) -> int:
         """How many layers the encoder has; 1 for a bag."""

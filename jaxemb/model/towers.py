@@ -101,6 +101,11 @@ class Towers(Network):
         cut = (dataclasses.replace(t, network=t.network.truncated(layers)) for t in self.towers)
         return dataclasses.replace(self, towers=tuple(cut))
 
+    def checkpointed(self) -> "Towers":
+        """Every tower so."""
+        less = (dataclasses.replace(t, network=t.network.checkpointed()) for t in self.towers)
+        return dataclasses.replace(self, towers=tuple(less))
+
     @property
     def text(self) -> Text:
         """How the first tower that reads text reads it: what a vocabulary is fitted for."""
