@@ -110,6 +110,7 @@ from jaxemb.losses.regularisers import (
     OwnQuery,
     Regulariser,
     SpreadOut,
+    SquaredNorm,
     Uniformity,
 )
 from jaxemb.losses.reweighting import (
