@@ -37,6 +37,8 @@ from jaxemb.pooling import (
     LatentOverLayers,
     LatentOverTokens,
     Mean,
+    ParagraphBag,
+    ParagraphMemory,
     Pooling,
     SelectedTokens,
 )
@@ -93,6 +95,8 @@ SETTINGS: dict[str, Part] = {
     "linear": Linear(dim=12),
     "feed_forward_head": FeedForwardHead(dims=(12, 6), activation=choices(Activation)["tanh"]()),
     "chain": Chain(heads=(Linear(dim=12), Normalize())),
+    "paragraph_bag": ParagraphBag(alpha=1.0),
+    "paragraph_memory": ParagraphMemory(alpha=1.0, window=2),
     "concatenation": Concatenation(poolings=(FirstToken(), Mean())),
     "latent_over_tokens": LatentOverTokens(latents=3, heads=2),
     "latent_over_layers": LatentOverLayers(latents=3, heads=2),

@@ -16,24 +16,57 @@ Found    With the length, the distance falls with exponent -0.68 [-0.70, -0.65] 
 """
 
 from jaxemb import Above, Below, Experiment, Recipe, arm, experiment, recipes
-from jaxemb.analysis import TFIDF, Concatenation, DistributedBag, DistributedMemory, UnitLength
+from jaxemb.data import PyDocs, Texts
+from jaxemb.encoders import Bag
 from jaxemb.evaluation import Perturbation
+from jaxemb.fitting import PPMISVD, TFIDF, Estimator, Fit, ParagraphTable, Vocabulary
+from jaxemb.heads import Head, Identity, Normalize
+from jaxemb.losses import Cosine, Euclidean
+from jaxemb.model import Embedder
+from jaxemb.pooling import FirstTokens, ParagraphBag, ParagraphMemory, Pooling, Sum
 from jaxemb.study.sweep import Arm
+from jaxemb.text import Words
+from jaxemb.tokens import TokenTable
+
+VOCABULARY = 2005  # words, and five marks
+
+
+def fitted(
+    name: str, estimator: Estimator, pooling: Pooling, width: int, head: Head | None = None
+) -> Arm:
+    """An arm whose token table is fitted to words and whose vectors are compared as they are."""
+    texts = Texts(source=PyDocs(), split="train")
+    return arm(
+        name,
+        embedder=Embedder(
+            text=Words(vocabulary=VOCABULARY, max_tokens=256),
+            tokens=TokenTable(),
+            encoder=Bag(width=width),
+            pooling=pooling,
+            head=head or Identity(),
+            similarity=Euclidean() if head is None else Cosine(),
+        ),
+        stages=(
+            Fit(name="vocabulary", estimator=Vocabulary(), data=texts),
+            Fit(name="table", estimator=estimator, data=texts),
+        ),
+    )
 
 
 @experiment(papers=(6,))
 def vectorizer_robustness() -> Experiment:
     probe = Perturbation(replaced=(1, 4, 16, 64), lengths=(16, 32, 64, 128), documents=40)
+    words = PPMISVD(window=5, rarity=None)
     minilm, *others = recipes.standing_arms()
     return Experiment(
         base=Recipe(embedder=None, evaluation=(probe,)),
         arms=(
-            arm("concatenation", vectorizer=Concatenation()),
-            arm("tf-idf", vectorizer=TFIDF()),
-            arm("tf-idf-normalised", vectorizer=UnitLength(inner=TFIDF())),
-            arm("pv-dbow", vectorizer=DistributedBag()),
-            arm("pv-dbow,alpha=0.01", vectorizer=DistributedBag(alpha=1e-2)),
-            arm("pv-dm", vectorizer=DistributedMemory()),
+            fitted("concatenation", words, FirstTokens(tokens=128), 50),
+            fitted("tf-idf", TFIDF(), Sum(), VOCABULARY),
+            fitted("tf-idf-normalised", TFIDF(), Sum(), VOCABULARY, Normalize()),
+            fitted("pv-dbow", ParagraphTable(), ParagraphBag(), 50),
+            fitted("pv-dbow,alpha=0.01", ParagraphTable(), ParagraphBag(alpha=1e-2), 50),
+            fitted("pv-dm", ParagraphTable(), ParagraphMemory(), 100),
             minilm,
             *(Arm(one.name, (*one.overrides, ("text.max_tokens", 256))) for one in others),
         ),

@@ -9,6 +9,5 @@ from jaxemb.analysis.capacity import (
     subsets,
     trigonometric,
 )
-from jaxemb.analysis.paragraph_vectors import DistributedBag, DistributedMemory
+from jaxemb.analysis.hamming import HammingBound
 from jaxemb.analysis.position import SentenceWeights, inserted, removed, sentence_weights
-from jaxemb.analysis.vectorizers import TFIDF, Concatenation, UnitLength, Vectorizer

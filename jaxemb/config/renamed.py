@@ -31,6 +31,7 @@ _MOVED = {
 # that they had in nearly every file, which is what the part does now.
 GONE: dict[str, object] = {
     "jaxemb.evaluation.Classification.penalty": 10.0,
+    "jaxemb.evaluation.Perturbation.vectorizer": None,
     "jaxemb.evaluation.Paraphrased.gate": {"part": "jaxemb.evaluation.Open"},
 }
 

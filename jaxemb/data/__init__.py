@@ -3,6 +3,7 @@
 from jaxemb.data.base import SPLITS, Batches, Dataset, Source, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.files import TextFile
+from jaxemb.data.given import GivenTexts
 from jaxemb.data.judgements import Judgements
 from jaxemb.data.mixtures import (
     Ciphered,
@@ -15,6 +16,7 @@ from jaxemb.data.mixtures import (
 )
 from jaxemb.data.pairs import Pairs, StratifiedPairs, Texts
 from jaxemb.data.pipeline import BatchIterator, BatchStats
+from jaxemb.data.positions import Positions
 from jaxemb.data.prepared import TFDS
 from jaxemb.data.pydocs import PyDocs, cache_folder
 from jaxemb.data.selection import Within

@@ -1,18 +1,19 @@
 """How far does a document's vector move when some of its words are replaced by any others?"""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float64, Int32, Shaped
 
-from jaxemb.analysis import Vectorizer
+from jaxemb.analysis import HammingBound
 from jaxemb.config import UsageError, smaller
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import LabelData, LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
+from jaxemb.losses import Cosine
 from jaxemb.retrieval.lexical import words
 from jaxemb.statistics.result import Result
 from jaxemb.statistics.similarities import unit_rows
@@ -36,9 +37,10 @@ class Perturbation(Task):
     length, and `relative`, the same over the document's mean distance to the others; `violations`,
     the share of pairs beyond the bound, and `tightness`, a document's largest distance over bound.
 
-    Without `vectorizer` the vectors are those of the model under test, at unit length, whose bound
-    is the trivial 2. A vectorizer is fitted on the training part of the data instead, and judged
-    against its own bound; the model is not asked.
+    Vectors that are compared by their direction alone are taken at unit length, whose trivial bound
+    is 2; others, as of an embedder with the similarity `Dot` or `Euclidean`, as they are. A model
+    that is a bag of tokens is judged against `jaxemb.analysis.HammingBound`. What has no bound at
+    all has the tightness 0.
 
     Records: `by_count` and `counts` `[documents, points]`, `by_length` and `lengths`, and the last
     four metrics.
@@ -64,7 +66,6 @@ class Perturbation(Task):
     )
     name: str = "perturbation"
     data: LabelData = field(default_factory=lambda: PyDocsLabels(train=2000, texts=2000))
-    vectorizer: Vectorizer | None = None
     replaced: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
     lengths: tuple[int, ...] = (16, 32, 64, 128)
     held: int = 5
@@ -87,12 +88,8 @@ class Perturbation(Task):
         problem = self.data.load()
         longest = max(self.lengths)
         documents, clusters = long_documents(problem, longest, self.documents)
-        terms = Vocabulary.of(problem.train_texts, self.vocabulary)
-        measure = (
-            _of_model(embed, self.role)
-            if self.vectorizer is None
-            else _of_vectorizer(self.vectorizer, problem.train_texts, terms)
-        )
+        terms = frequent(problem.train_texts, self.vocabulary)
+        measure = _Measure.of(embed, self.role)
         draw = np.random.default_rng(self.seed)
 
         def points(settings: Sequence[tuple[int, int]]) -> list[_Point]:
@@ -104,14 +101,14 @@ class Perturbation(Task):
         return self._result(by_count, by_length, apart, clusters)
 
     def _point(
-        self, measure: "_Measure", documents: Words, count: int, terms: "Vocabulary",
+        self, measure: "_Measure", documents: Words, count: int, terms: Strings,
         draw: np.random.Generator,
     ) -> "_Point":  # fmt: skip
         """Distances and bounds `[documents, draws]` after replacing `count` words."""
         kept = measure.vectors(documents)
         distances, bounds = [], []
         for _ in range(self.draws):
-            changed = replace(documents, count, terms.words, draw)
+            changed = replace(documents, count, terms, draw)
             distances.append(np.linalg.norm(measure.vectors(changed) - kept, axis=1))
             bounds.append(measure.bound(documents, changed))
         return _Point(np.stack(distances, axis=1).astype(np.float64), np.stack(bounds, axis=1))
@@ -120,7 +117,7 @@ class Perturbation(Task):
         self, by_count: Sequence["_Point"], by_length: Sequence["_Point"],
         apart: Float64[np.ndarray, " documents"], clusters: Int32[np.ndarray, " documents"],
     ) -> Result:  # fmt: skip
-        ratios = np.concatenate([p.distances / p.bounds for p in (*by_count, *by_length)], axis=1)
+        ratios = np.concatenate([point.ratios for point in (*by_count, *by_length)], axis=1)
         last = by_length[self.lengths.index(max(self.lengths))].means
         records = {
             "by_count": np.stack([point.means for point in by_count], axis=1),
@@ -142,22 +139,10 @@ class Perturbation(Task):
 # --- documents and what happens to them
 
 
-class Vocabulary(NamedTuple):
-    """The words that replace others, and every word's id; 0 is that of a word not among them."""
-
-    words: Strings
-    ids: dict[str, int]
-
-    @classmethod
-    def of(cls, texts: Sequence[str], size: int) -> "Vocabulary":
-        """The most frequent words of the texts, in an order that depends on nothing else."""
-        counts = Counter(word for text in texts for word in words(text))
-        most = sorted(counts, key=lambda word: (-counts[word], word))[: size - 1]
-        return cls(np.array(most), {word: number for number, word in enumerate(most, start=1)})
-
-    def encode(self, texts: Iterable[Iterable[str]]) -> list[Int32[np.ndarray, " words"]]:
-        """Words to ids."""
-        return [np.array([self.ids.get(word, 0) for word in text], np.int32) for text in texts]
+def frequent(texts: Sequence[str], size: int) -> Strings:
+    """The most frequent words of the texts, in an order that depends on nothing else."""
+    counts = Counter(word for text in texts for word in words(text))
+    return np.array(sorted(counts, key=lambda word: (-counts[word], word))[:size])
 
 
 def long_documents(
@@ -204,6 +189,12 @@ class _Point(NamedTuple):
     bounds: Float64[np.ndarray, "documents draws"]
 
     @property
+    def ratios(self) -> Float64[np.ndarray, "documents draws"]:
+        """Distances over bounds. Words that a model reads alike may have the bound 0."""
+        at_none = np.where(self.distances > 0, np.inf, 0.0)
+        return np.divide(self.distances, self.bounds, out=at_none, where=self.bounds > 0)
+
+    @property
     def means(self) -> Float64[np.ndarray, " documents"]:
         return self.distances.mean(axis=1)
 
@@ -214,20 +205,24 @@ class _Measure(NamedTuple):
     vectors: Callable[[Words], Float[np.ndarray, "documents width"]]
     bound: Callable[[Words, Words], Float64[np.ndarray, " documents"]]
 
+    @classmethod
+    def of(cls, embed: Embed, role: str) -> "_Measure":
+        """The vectors of what embeds, and the least bound that is known of it."""
+        model = getattr(embed, "model", None)
+        directions = getattr(embed, "similarity", Cosine()).ignores_length
+        most = 2.0 if directions else np.inf
+        own = None if model is None else HammingBound(model, role)
 
-def _of_model(embed: Embed, role: str) -> _Measure:
-    """Vectors of the model under test, at unit length."""
-    return _Measure(
-        lambda documents: unit_rows(embed([" ".join(row) for row in documents], role)),
-        lambda first, second: np.full(len(first), 2.0),
-    )
+        def vectors(documents: Words) -> Float[np.ndarray, "documents width"]:
+            found = embed(_texts(documents), role)
+            return unit_rows(found) if directions else found
+
+        def bound(*sides: Words) -> Float64[np.ndarray, " documents"]:
+            trivial = np.full(len(sides[0]), most)
+            return trivial if own is None else np.minimum(own(*map(_texts, sides)), trivial)
+
+        return cls(vectors, bound)
 
 
-def _of_vectorizer(vectorizer: Vectorizer, texts: Sequence[str], terms: Vocabulary) -> _Measure:
-    """Vectors of a vectorizer that is fitted on texts."""
-    sequences = [ids for ids in terms.encode(map(words, texts)) if len(ids)]
-    fitted = vectorizer.fit(sequences, len(terms.words) + 1)
-    return _Measure(
-        lambda documents: fitted(np.stack(terms.encode(documents))),
-        lambda *sides: fitted.bound(*(np.stack(terms.encode(side)) for side in sides)),
-    )
+def _texts(documents: Words) -> list[str]:
+    return [" ".join(row) for row in documents]

@@ -146,6 +146,35 @@ class Flops(Regulariser):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SquaredNorm(Regulariser):
+    r"""Vectors should be short: the mean of $\frac12 \lVert x \rVert^2$, a term for each column.
+
+    Args:
+        columns: which texts.
+
+    Example:
+        >>> columns = {"query": jnp.array([[3.0, 4.0]])}
+        >>> SquaredNorm(columns=("query",))(columns, key=jax.random.key(0))["query"].value.tolist()
+        [12.5]
+    """
+
+    columns: tuple[str, ...] = ("query", "positive")
+
+    def __call__(
+        self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
+    ) -> dict[str, Term]:
+        """A term for each column; the loss is their sum."""
+        return {name: self._term(columns, t) for name, t in self.found(columns).items()}
+
+    def _term(self, columns: Columns, texts: Texts) -> Term:
+        halves = jnp.sum(texts.vectors**2, axis=1) / 2 * (texts.weight > 0)
+        value, count = (
+            jnp.sum(x.reshape(texts.rows, -1), axis=1) for x in (halves, texts.weight > 0)
+        )
+        return Term(value / jnp.maximum(count, 1), row_weights(columns, texts.rows) * count)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class OwnQuery(Loss):
     r"""A hard negative stays close to the query that it does answer: the mean of $1 - s(n_j, q^*_j)$.
 

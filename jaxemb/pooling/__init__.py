@@ -9,11 +9,13 @@ from jaxemb.pooling.basic import (
     Mean,
     PositionWeightedMean,
     RootLengthSum,
+    Sum,
 )
 from jaxemb.pooling.combined import Concatenation, LayerConcatenation, Min, PowerMean
 from jaxemb.pooling.inner_attention import InnerAttention
 from jaxemb.pooling.layers import LayerMean, LayerMix
 from jaxemb.pooling.networks import ConvolutionPooling, FirstDecoderStep, RecurrentPooling
+from jaxemb.pooling.paragraph import ParagraphBag, ParagraphMemory
 from jaxemb.pooling.positions import BothEnds, FirstTokens, Trimmed
 from jaxemb.pooling.several import EachToken, SelectedTokens
 from jaxemb.pooling.vocabulary import VocabularyMax

@@ -129,3 +129,20 @@ class RootLengthSum(Pooling, kw_only=True):
     ) -> Float32[Array, "batch width"]:
         real = mask.astype(jnp.float32)
         return weighted_mean(last_layer(states), real, mask) * jnp.sqrt(real.sum(1, keepdims=True))
+
+
+class Sum(Pooling, kw_only=True):
+    """The sum over real tokens: `v = Σ_t mask[t] h[t]`.
+
+    Over rows of a diagonal table it counts words: with `jaxemb.fitting.TFIDF` it is TF-IDF.
+
+    Example:
+        >>> states = jnp.arange(6.0).reshape(1, 1, 3, 2)
+        >>> Sum().apply({}, states, jnp.array([[True, True, False]])).tolist()
+        [[2.0, 4.0]]
+    """
+
+    def __call__(
+        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
+    ) -> Float32[Array, "batch width"]:
+        return jnp.sum(jnp.where(mask[..., None], last_layer(states), 0.0), axis=1)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
-from jaxemb.losses import Cosine
-from jaxemb.model import Index
+from jaxemb.losses import Cosine, Similarity
+from jaxemb.model import Index, Model
 
 Embed = Callable[[Sequence[str], str], Float32[np.ndarray, "texts width"]]
 """Texts and their role ("query" or "document") to one vector per text, in order."""
@@ -61,11 +61,20 @@ class EmbeddingCache:
 
         What says nothing of that is compared by cosine. Texts with several vectors are not kept.
         """
-        similarity = getattr(self._embed, "similarity", Cosine())
         embed = self._embed if getattr(self._embed, "several", False) else self
         return Index(
-            lambda queries: embed(queries, "query"), embed(documents, "document"), similarity
+            lambda queries: embed(queries, "query"), embed(documents, "document"), self.similarity
         )
+
+    @property
+    def similarity(self) -> Similarity:
+        """How the model compares its vectors; by cosine where nothing is said."""
+        return getattr(self._embed, "similarity", Cosine())
+
+    @property
+    def model(self) -> Model | None:
+        """The model behind the vectors, where there is one."""
+        return getattr(self._embed, "model", None)
 
     def at(self, layers: int | None) -> "EmbeddingCache":
         """The cache of the same model cut after `layers` layers.

@@ -250,6 +250,7 @@ SAMPLES = {
     "answers": Sample(L.NextToken(), tokens),
     "bag_of_words": Sample(L.BagOfWords(vocabulary=V), bags),
     "spread_out": Sample(L.SpreadOut(columns=("query", "negatives")), lists),
+    "squared_norm": Sample(L.SquaredNorm(columns=("query", "negatives")), lists),
     "global_orthogonality": Sample(L.GlobalOrthogonality(), lists),
     "uniformity": Sample(L.Uniformity(), texts),
     "alignment": Sample(L.Alignment(power=3.0), texts),
