@@ -76,7 +76,19 @@ from tests.losses.reference_spaces import (
     uniformity,
 )
 
+
+def squared_norm(c):
+    """Half the squared length of each text, averaged over the real texts of each column."""
+    total = 0.0
+    for column in (c["query"][:, None], c["negatives"].vectors):
+        real = np.ones(column.shape[:2]) if column.shape[1] == 1 else c["negatives"].real
+        weights = c["weight"][:, None] * real
+        total += np.sum(weights * np.sum(column**2, axis=2) / 2) / np.sum(weights)
+    return total
+
+
 REFERENCES = {
+    "squared_norm": squared_norm,
     "info_nce": lambda c: nce(c, lambda t, o, own: plain(t, o)),
     "learned_temperature": lambda c: nce(c, lambda t, o, own: plain(t, o)),
     "own_documents": lambda c: nce(c, own_documents),
