@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Float32
 
 from jaxemb.config import UsageError
@@ -52,7 +51,7 @@ class OneTower(Network, abc.ABC):
     @property
     def several(self) -> bool:
         """Whether an input has several vectors."""
-        return self.pooling.items(np.ones((1, 1), bool)) is not None
+        return self.pooling.items(jnp.ones((1, 1), bool)) is not None
 
     @property
     def by_name(self) -> Mapping[str, "OneTower"]:
