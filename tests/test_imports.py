@@ -1,6 +1,7 @@
 """Imports flow one way, and the light commands import nothing heavy; read off the syntax."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,6 +93,39 @@ def test_imports_flow_one_way(path):
         and LAYER.get(other, -1) >= LAYER[own]
     ]
     assert not wrong, f"{own} may not import what comes at or after it: {wrong}"
+
+
+def module(path: Path) -> str:
+    """A file's name as a module."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_no_file_imports_another_in_a_circle():
+    """Imports for type checkers count; those inside functions, which wait until a call, do not."""
+    files = {module(path): path for path in sources() if path.name != "__init__.py"}
+    imported = {}
+    for name, path in files.items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found = (node for node in outside_functions(tree) if isinstance(node, ast.ImportFrom))
+        whole = {f"{node.module}.{alias.name}" for node in found for alias in node.names}
+        imported[name] = (whole | {one.rpartition(".")[0] for one in whole}) & files.keys()
+    assert not circle(imported)
+
+
+def outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+            yield from outside_functions(child)
+
+
+def circle(imported: dict[str, set[str]]) -> list[str]:
+    """The first circle, if there is one."""
+    try:
+        graphlib.TopologicalSorter(imported).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))

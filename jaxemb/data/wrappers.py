@@ -48,7 +48,7 @@ class ShuffledPositives(View):
 
 @dataclass(frozen=True, kw_only=True)
 class HardNegatives(View):
-    """The inner view with `count` negatives an example: positives that stand near it.
+    """The inner view with `count` negatives per example: positives that stand near it.
 
     They are taken from the same group (module) in order of distance, then from the examples that
     follow; never one whose text equals the example's query or positive, nor any positive of an

@@ -52,7 +52,7 @@ def folder_backend(folder: Path) -> Any:
 
 
 def _from_vocabulary(folder: Path) -> Any:
-    """The WordPiece tokenizer that BERT's `vocab.txt`, one piece a line, stands for."""
+    """The WordPiece tokenizer that BERT's `vocab.txt`, one piece per line, stands for."""
     from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
     settings = read_json(folder / "tokenizer_config.json", default={})

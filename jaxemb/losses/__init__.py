@@ -21,9 +21,6 @@ from jaxemb.losses.blocks import (
     DocumentToQuery,
     InBatch,
     Joint,
-    MixedList,
-    MixedNegatives,
-    MixedPairs,
     Partition,
     PositiveToPositive,
     QueryToDocument,
@@ -42,10 +39,7 @@ from jaxemb.losses.candidates import (
     RelativelyGuided,
     SameFamily,
 )
-from jaxemb.losses.classification import (
-    Classification,
-    PairClassifier,
-)
+from jaxemb.losses.classification import Classification, PairClassifier
 from jaxemb.losses.distillation import (
     MarginDistillation,
     Projected,
@@ -64,7 +58,27 @@ from jaxemb.losses.embedded import (
     stacked,
 )
 from jaxemb.losses.extras import FromExtra, RouterBalance, SparseReconstruction
+from jaxemb.losses.hardness import (
+    AdditiveMargin,
+    AllNegatives,
+    BelowTarget,
+    Concentrated,
+    Focal,
+    HardnessWeighted,
+    InBatchNegatives,
+    OwnNegatives,
+    Selection,
+)
 from jaxemb.losses.info_nce import InfoNCE, info_nce
+from jaxemb.losses.lambda_loss import (
+    EqualPairs,
+    LambdaLoss,
+    LambdaRank,
+    NDCGLoss1,
+    NDCGLoss2,
+    NDCGLoss2PP,
+    PairWeights,
+)
 from jaxemb.losses.language import (
     BagOfWords,
     MaskedLanguageModel,
@@ -73,7 +87,9 @@ from jaxemb.losses.language import (
     TokenLoss,
 )
 from jaxemb.losses.layer_wise import LayerWise
+from jaxemb.losses.list_mle import EqualPlaces, HalvingPlaces, ListMLE, PlaceWeights
 from jaxemb.losses.matryoshka import Matryoshka, SampledDimension
+from jaxemb.losses.mixtures import MixedList, MixedNegatives, MixedPairs
 from jaxemb.losses.multiple_positives import MultiplePositives
 from jaxemb.losses.negative_sampling import NegativeSampling
 from jaxemb.losses.pairs import (
@@ -85,50 +101,9 @@ from jaxemb.losses.pairs import (
 )
 from jaxemb.losses.progressive import Progressive
 from jaxemb.losses.queue import Memory, NoMemory, Queue
-from jaxemb.losses.ranking import (
-    EqualPairs,
-    EqualPlaces,
-    FirstDocument,
-    HalvingPlaces,
-    LambdaLoss,
-    LambdaRank,
-    ListMLE,
-    ListNet,
-    NDCGLoss1,
-    NDCGLoss2,
-    NDCGLoss2PP,
-    PairWeights,
-    PlaceWeights,
-    RankNet,
-    RankRegression,
-)
-from jaxemb.losses.regularisers import (
-    Alignment,
-    EffectiveRank,
-    Flops,
-    GlobalOrthogonality,
-    OwnQuery,
-    Regulariser,
-    SpreadOut,
-    SquaredNorm,
-    Uniformity,
-)
-from jaxemb.losses.reweighting import (
-    AdditiveMargin,
-    AllNegatives,
-    BelowTarget,
-    Concentrated,
-    Contest,
-    Debiased,
-    Decoupled,
-    Focal,
-    HardnessWeighted,
-    InBatchNegatives,
-    OwnNegatives,
-    Reweighting,
-    Selection,
-    Softmax,
-)
+from jaxemb.losses.ranking import FirstDocument, ListNet, RankNet, RankRegression
+from jaxemb.losses.regularisers import Alignment, EffectiveRank, Flops, OwnQuery, SquaredNorm
+from jaxemb.losses.reweighting import Contest, Debiased, Decoupled, Reweighting, Softmax
 from jaxemb.losses.scores import Compared, Listed, PairScores, Scored, Scorer, Squashed
 from jaxemb.losses.sigmoid import SigmoidPairs
 from jaxemb.losses.similarity import (
@@ -143,6 +118,7 @@ from jaxemb.losses.similarity import (
     SparseDot,
     unit,
 )
+from jaxemb.losses.spread import GlobalOrthogonality, Regulariser, SpreadOut, Uniformity
 from jaxemb.losses.structure import (
     NeighbourDistillation,
     OrderDistillation,

@@ -11,6 +11,10 @@ from jaxemb.config import Part, UsageError
 from jaxemb.losses.embedded import Embedded, Reading, Vector
 from jaxemb.runtime import mean
 
+# What stands for minus infinity where infinities would make gradients NaN, and the least divisor.
+LOWEST = jnp.finfo(jnp.float32).min
+TINY = jnp.finfo(jnp.float32).tiny
+
 Columns = Mapping[str, Any]
 """A batch by column: `Embedded` for what the loss reads, arrays `[rows, ...]` for the rest."""
 
@@ -104,9 +108,8 @@ def reduce(
         1.0
     """
     totals = weights(terms, axis) if totals is None else totals
-    tiny = jnp.finfo(jnp.float32).tiny
     parts = {
-        name: mean(jnp.sum(term.value * term.weight), axis) / jnp.maximum(totals[name], tiny)
+        name: mean(jnp.sum(term.value * term.weight), axis) / jnp.maximum(totals[name], TINY)
         for name, term in terms.items()
     }
     return sum(parts.values(), start=jnp.zeros((), jnp.float32)), parts

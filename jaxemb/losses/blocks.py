@@ -1,17 +1,16 @@
 """Score blocks: rows of one role against candidates of one role, and which share a softmax."""
 
 import dataclasses
-from typing import Annotated, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int, Key
 
-from jaxemb.config import Above, AtLeast, Part, UsageError, check_ranges
+from jaxemb.config import Part, UsageError
 from jaxemb.losses.batch import Batch, Side
 from jaxemb.losses.candidates import Candidates, Identity
-from jaxemb.losses.embedded import Embedded
-from jaxemb.losses.similarity import Similarity, unit
+from jaxemb.losses.similarity import Similarity
 
 
 class Scores(NamedTuple):
@@ -136,120 +135,23 @@ class QueryToOwnDocuments(Block):
         self, batch: Batch, similarity: Similarity, candidates: Candidates, key: Key[Array, ""]
     ) -> Scores:
         """`[rows, 1 + k]`: the positive, then the negatives."""
-        rows, own = batch.rows["query"], _own(batch, self)
+        rows, own = batch.rows["query"], own_negatives(batch, self)
         positive = jax.tree.map(lambda x: x[:, None], batch.rows["document"].embedded)
         first = similarity.paired(rows.embedded, positive)
         values = jnp.concatenate([first, similarity.paired(rows.embedded, own.embedded)], axis=1)
-        keep = jnp.pad(_kept(rows, own, candidates, batch), ((0, 0), (1, 0)))
+        keep = jnp.pad(kept(rows, own, candidates, batch), ((0, 0), (1, 0)))
         is_first = jnp.broadcast_to(jnp.arange(values.shape[1]) == 0, values.shape)
         target = jnp.zeros(len(values), jnp.int32)
         return Scores(values, keep, is_first, ~is_first, target)
 
 
-class MixedNegatives(Block):
-    """Candidates that no text has: mixtures of the hard negatives of a row, for that row alone."""
-
-    row: ClassVar[str] = "query"
-    holds_target: ClassVar[bool] = False
-
-    def scores(
-        self, batch: Batch, similarity: Similarity, candidates: Candidates, key: Key[Array, ""]
-    ) -> Scores:
-        """`[rows, mixtures]`; the shares have no gradient."""
-        rows, own = batch.rows["query"], _own(batch, self)
-        if own.embedded.vectors.ndim != 3:
-            raise UsageError(f"{type(self).__name__} mixes one vector of each negative.")
-        keep = _kept(rows, own, candidates, batch)
-        shares = jax.lax.stop_gradient(self.shares(batch, similarity, keep, key))
-        mixed = unit(jnp.einsum("rmk,rkd->rmd", shares, unit(own.embedded.vectors)))
-        values = similarity.paired(rows.embedded, Embedded(mixed))
-        all_of_them = jnp.ones(values.shape, bool)
-        real = jnp.broadcast_to((jnp.sum(keep, axis=1) > 1)[:, None], values.shape)
-        return Scores(values, real, ~all_of_them, all_of_them, None)
-
-    def shares(
-        self, batch: Batch, similarity: Similarity, keep: Array, key: Key[Array, ""]
-    ) -> Float32[Array, "rows mixtures negatives"]:
-        """How much of each negative that counts goes into each mixture; the sum is 1."""
-        raise TypeError(f"{type(self).__name__} must define shares(batch, similarity, keep, key)")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class MixedPairs(MixedNegatives):
-    r"""Mixtures of two of a row's hard negatives, drawn each step.
-
-    $$h = \frac{\lambda n_a + (1 - \lambda) n_b}{\lVert \cdot \rVert}, \quad
-    \lambda \sim \mathrm{Beta}(\alpha, \alpha)$$
-
-    Args:
-        mixtures: how many for each row.
-        alpha: $\alpha$.
-
-    Example:
-        >>> InfoNCE(blocks=(QueryToDocument(), MixedPairs(mixtures=2)), temperature=0.01)
-
-    Reference: KaLM-Embedding-V2, arXiv:2506.20923.
-    """
-
-    mixtures: Annotated[int, AtLeast(1)] = 1
-    alpha: Annotated[float, Above(0)] = 2.0
-
-    __post_init__ = check_ranges
-
-    def shares(
-        self, batch: Batch, similarity: Similarity, keep: Array, key: Key[Array, ""]
-    ) -> Float32[Array, "rows mixtures negatives"]:
-        """Two random negatives of those that count."""
-
-        def one(row_key: Array, kept: Array) -> Array:
-            order, share = jax.random.split(row_key)
-            ranks = jnp.argsort(jnp.where(kept, jax.random.uniform(order, kept.shape), 2.0))
-            most = jax.random.beta(share, self.alpha, self.alpha)
-            second = ranks[min(1, len(kept) - 1)]
-            return jnp.zeros(kept.shape).at[ranks[0]].add(most).at[second].add(1 - most)
-
-        # A row's draw depends on its place in the whole batch, not on the device it is on.
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, batch.rows["query"].pair)
-        keys = jax.vmap(lambda k: jax.random.split(k, self.mixtures))(keys)
-        return jax.vmap(jax.vmap(one, (0, None)))(keys, keep)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class MixedList(MixedNegatives):
-    r"""One mixture of all of a row's hard negatives, the harder the more.
-
-    $$h = \frac{\sum_k a_k n_k}{\lVert \cdot \rVert}, \quad
-    a = \mathrm{softmax}\Big(\frac{s(q, n_k)}{\tau}\Big)$$
-
-    Args:
-        temperature: $\tau$.
-
-    Example:
-        >>> InfoNCE(blocks=(QueryToDocument(), MixedList()), temperature=0.01)
-
-    Reference: KaLM-Embedding-V2, arXiv:2506.20923 (the form of the shares is our choice).
-    """
-
-    temperature: Annotated[float, Above(0)] = 0.05
-
-    __post_init__ = check_ranges
-
-    def shares(
-        self, batch: Batch, similarity: Similarity, keep: Array, key: Key[Array, ""]
-    ) -> Float32[Array, "rows mixtures negatives"]:
-        """A softmax over those that count."""
-        scores = similarity.paired(batch.rows["query"].embedded, _own(batch, self).embedded)
-        logits = jnp.where(keep, scores / self.temperature, jnp.finfo(jnp.float32).min)
-        return jax.nn.softmax(logits, axis=1)[:, None]
-
-
-def _own(batch: Batch, block: Block) -> Side:
+def own_negatives(batch: Batch, block: Block) -> Side:
     if batch.own is None:
         raise UsageError(f"{type(block).__name__} reads the column 'negatives', which is absent.")
     return batch.own
 
 
-def _kept(rows: Side, own: Side, candidates: Candidates, batch: Batch) -> Bool[Array, "rows k"]:
+def kept(rows: Side, own: Side, candidates: Candidates, batch: Batch) -> Bool[Array, "rows k"]:
     def one(row: Identity, items: Identity) -> Array:
         keep = candidates.keep(jax.tree.map(lambda x: x[None], row), items, batch.pairs)
         return jnp.ones(own.weight.shape[1], bool) if keep is None else keep[0]

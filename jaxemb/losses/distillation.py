@@ -8,13 +8,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32, Key
 
 from jaxemb.config import Above, AtLeast, UsageError, check_ranges
-from jaxemb.losses.base import Columns, Loss, LossState, Term, row_weights
+from jaxemb.losses.base import LOWEST, Columns, Loss, LossState, Term, row_weights
 from jaxemb.losses.embedded import embedded
 from jaxemb.losses.scores import Compared, Scored, Scorer
 from jaxemb.losses.similarity import Cosine, Dot, Similarity
 from jaxemb.losses.wrapper import Wrapper
 
-LOWEST = jnp.finfo(jnp.float32).min
 TEXTS = ("query", "positive", "negatives")
 
 

@@ -9,11 +9,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key, Shaped
 
 from jaxemb.config import AtLeast, UsageError, check_ranges
-from jaxemb.losses.base import Columns, Loss, Term, row_weights
+from jaxemb.losses.base import TINY, Columns, Loss, Term, row_weights
 from jaxemb.losses.embedded import embedded
 from jaxemb.runtime import mean
-
-TINY = jnp.finfo(jnp.float32).tiny
 
 
 class FromExtra(Loss):

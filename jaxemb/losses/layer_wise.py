@@ -90,7 +90,7 @@ class LayerWise(Wrapper):
 
 
 def _layer(x: Float[Array, "*rows layers dim"], n: Int[Array, ""]) -> Float[Array, "*rows dim"]:
-    # A dynamic index: drawing n in Python would compile one program a layer.
+    # A dynamic index: drawing n in Python would compile one program per layer.
     return jax.lax.dynamic_index_in_dim(x, n, axis=x.ndim - 2, keepdims=False)
 
 

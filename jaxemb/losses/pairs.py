@@ -8,12 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from jaxemb.config import Above, check_ranges
-from jaxemb.losses.base import Columns, Loss, Term, column, row_weights
+from jaxemb.losses.base import LOWEST, Columns, Loss, Term, column, row_weights
 from jaxemb.losses.scores import Compared, Scored, Scorer
 from jaxemb.losses.similarity import Cosine, Similarity
 from jaxemb.runtime import gather
-
-LOWEST = jnp.finfo(jnp.float32).min
 
 
 class _MarginLoss(Loss):

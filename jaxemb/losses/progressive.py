@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float32, Key
 
 from jaxemb.config import Above, AtLeast, check_ranges
-from jaxemb.losses.base import Columns, Loss, LossState, Term
+from jaxemb.losses.base import LOWEST, TINY, Columns, Loss, LossState, Term
 from jaxemb.losses.wrapper import Wrapper
 from jaxemb.runtime import gather, own_rows
 
@@ -85,9 +85,9 @@ def _factors(
     power: Float32[Array, " rows"], weight: Float32[Array, " rows"], largest: float
 ) -> Float32[Array, " rows"]:
     def normalised(x: Array) -> Array:
-        return x * jnp.sum(weight) / jnp.maximum(jnp.sum(x * weight), tiny)
+        return x * jnp.sum(weight) / jnp.maximum(jnp.sum(x * weight), TINY)
 
-    tiny, real = jnp.finfo(jnp.float32).tiny, weight > 0
-    highest = jnp.max(jnp.where(real, power, -jnp.inf), initial=jnp.finfo(jnp.float32).min)
+    real = weight > 0
+    highest = jnp.max(jnp.where(real, power, -jnp.inf), initial=LOWEST)
     shares = jnp.where(real, jnp.exp(jnp.where(real, power - highest, 0.0)), 0.0)
     return normalised(jnp.minimum(normalised(shares), largest))

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Float32
 
 from jaxemb.config import Part, UsageError
+from jaxemb.losses.base import LOWEST
 from jaxemb.losses.embedded import Embedded, embedded
 from jaxemb.retrieval import cosine_top_k, maxsim_top_k, sparse_top_k, top_k
 
@@ -219,7 +220,7 @@ class MaxSim(Similarity):
             "rid,cjd->rcij", unit(a.vectors), unit(b.vectors), preferred_element_type=jnp.float32
         )
         real = b.real[None, :, None, :]
-        best = jnp.max(jnp.where(real, dots, jnp.finfo(jnp.float32).min), axis=-1)
+        best = jnp.max(jnp.where(real, dots, LOWEST), axis=-1)
         best = jnp.where(jnp.any(real, axis=-1), best, 0.0)
         return jnp.sum(jnp.where(a.real[:, None, :], best, 0.0), axis=-1)
 

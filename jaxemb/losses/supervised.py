@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from jaxemb.config import Above, check_ranges
-from jaxemb.losses.base import Columns, Loss, Term, column, row_weights
+from jaxemb.losses.base import LOWEST, Columns, Loss, Term, column, row_weights
 from jaxemb.losses.embedded import Embedded, embedded, stacked
 from jaxemb.losses.similarity import Cosine, Similarity
 from jaxemb.runtime import gather, own_rows
@@ -82,7 +82,7 @@ def gathered(x: Embedded, axis: str | None) -> Embedded:
 
 
 def _mean_loss(logits: Array, positive: Array, candidates: Array) -> Array:
-    low = jnp.finfo(jnp.float32).min
+    low = LOWEST
     total = jax.nn.logsumexp(jnp.where(candidates, logits, low), axis=1, keepdims=True)
     count = jnp.maximum(jnp.sum(positive, axis=1), 1)
     return jnp.sum(jnp.where(positive, total - logits, 0.0), axis=1) / count

@@ -8,17 +8,18 @@ import jax
 import numpy as np
 
 from jaxemb.losses import Embedded
-from jaxemb.model.network import Params
-from jaxemb.model.tower import OneTower
 from jaxemb.runtime import local_mesh, on_every_device
 from jaxemb.text import Group, TextBatch, group_by_length, pad
+
+Params = dict[str, Any]
+"""A nested dict of arrays, by part and module."""
 
 Report = Callable[[int, int], None]
 """Called with the texts of a batch and its tokens without padding."""
 
 
 def embed(
-    tower: OneTower,
+    tower: Any,
     params: Params,
     sequences: list[np.ndarray],
     rows: int | None,
@@ -97,7 +98,7 @@ def _progress(groups: list, show: bool) -> Iterable:
 
 
 @functools.lru_cache(maxsize=64)
-def compiled(tower: OneTower, devices: int):
+def compiled(tower: Any, devices: int):
     """The tower's vectors as one program per shape, without what the encoder says besides."""
 
     def vectors(params: Params, batch: TextBatch) -> Embedded:

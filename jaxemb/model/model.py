@@ -14,9 +14,8 @@ from jaxtyping import Array
 
 from jaxemb.config import Part, UsageError, to_json
 from jaxemb.config.files import discard, given_path, whole_folder, write_whole, writing_to
-from jaxemb.model.batches import Report, embed
+from jaxemb.model.batches import Params, Report, embed
 from jaxemb.model.index import Index
-from jaxemb.model.network import Network, Params
 from jaxemb.runtime import Copies
 from jaxemb.statistics.similarities import unit_rows
 from jaxemb.text import Chunked, TextBatch, Tokenizer
@@ -49,7 +48,7 @@ class Model:
         (128,)
     """
 
-    embedder: Network | None
+    embedder: Any
     params: Params
     tokenizer: Tokenizer | None = None
     transforms: tuple[Transform, ...] = ()
@@ -63,7 +62,7 @@ class Model:
     )
 
     @classmethod
-    def create(cls, embedder: Network | None, key: Array) -> "Model":
+    def create(cls, embedder: Any, key: Array) -> "Model":
         """A model with random parameters and no tokenizer yet; None is for no model at all."""
         return cls(embedder=None, params={}) if embedder is None else embedder.start(key)
 

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from jaxemb.losses import Embedded, Reading
+from jaxemb.model.batches import Params
 from jaxemb.model.start import Start
 
-Params = dict[str, Any]
 Keys = Mapping[str, Key[Array, "rows ..."]]
 
 
@@ -48,6 +48,10 @@ class Network(Start, abc.ABC):
     @abc.abstractmethod
     def truncated(self, layers: int) -> "Network":
         """The same network with only its first layers; it reads the same parameters."""
+
+    @abc.abstractmethod
+    def checkpointed(self) -> "Network":
+        """The same network that keeps less for its backward pass; it reads the same parameters."""
 
     def embed(
         self,

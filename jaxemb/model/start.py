@@ -1,14 +1,12 @@
 """What a recipe begins with: a model before the first stage."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jaxtyping import Array
 
 from jaxemb.config import Part
-
-if TYPE_CHECKING:
-    from jaxemb.model.model import Model
+from jaxemb.model.model import Model
 
 
 class Start(Part):
@@ -19,11 +17,11 @@ class Start(Part):
         """The network in our own parts, known before any weights are read; None for no model."""
         raise TypeError(f"{type(self).__name__} must define network")
 
-    def start(self, key: Array) -> "Model":
+    def start(self, key: Array) -> Model:
         """The model that the stages start from."""
         raise TypeError(f"{type(self).__name__} must define start(key)")
 
-    def untrained(self, key: Array) -> "Model":
+    def untrained(self, key: Array) -> Model:
         """The model that untrained controls start from; by default the same."""
         return self.start(key)
 
@@ -31,7 +29,7 @@ class Start(Part):
         """Hex of a hash of what is read from outside the recipe; empty where nothing is."""
         return ""
 
-    def save(self, model: "Model", folder: Path, *, changed: bool) -> None:
+    def save(self, model: Model, folder: Path, *, changed: bool) -> None:
         """Write the model that came of it; `changed` says whether any stage was run."""
         model.save(folder, overwrite=True)
 
@@ -44,11 +42,9 @@ class NoModel(Start):
         """None."""
         return None
 
-    def start(self, key: Array) -> "Model":
+    def start(self, key: Array) -> Model:
         """A model without a network, which encodes nothing."""
-        from jaxemb.model.model import Model
-
         return Model(embedder=None, params={})
 
-    def save(self, model: "Model", folder: Path, *, changed: bool) -> None:
+    def save(self, model: Model, folder: Path, *, changed: bool) -> None:
         """Writes nothing."""

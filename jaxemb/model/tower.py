@@ -4,22 +4,19 @@ import abc
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Float32
 
 from jaxemb.config import UsageError
 from jaxemb.encoders import Encoder
 from jaxemb.heads import Head, Output
 from jaxemb.losses import Embedded
+from jaxemb.model.model import Model
 from jaxemb.model.network import Network, Params
 from jaxemb.pooling import Pooling
-
-if TYPE_CHECKING:
-    from jaxemb.model.model import Model
 
 Extra = dict[str, Array]
 
@@ -54,7 +51,7 @@ class OneTower(Network, abc.ABC):
     @property
     def several(self) -> bool:
         """Whether an input has several vectors."""
-        return self.pooling.items(np.ones((1, 1), bool)) is not None
+        return self.pooling.items(jnp.ones((1, 1), bool)) is not None
 
     @property
     def by_name(self) -> Mapping[str, "OneTower"]:
@@ -69,10 +66,8 @@ class OneTower(Network, abc.ABC):
         """All of them."""
         return params
 
-    def start(self, key: Array) -> "Model":
+    def start(self, key: Array) -> Model:
         """The model that a recipe's stages start from: random parameters, and no tokenizer yet."""
-        from jaxemb.model.model import Model
-
         return Model(embedder=self, params=initialised(self, key))
 
     def init(self, key: Array) -> Params:
@@ -168,6 +163,10 @@ class OneTower(Network, abc.ABC):
         if layers == depth:
             return self
         return dataclasses.replace(self, encoder=self.encoder.truncated(layers))
+
+    def checkpointed(self) -> "OneTower":
+        """The same tower whose encoder keeps only the input of each block."""
+        return dataclasses.replace(self, encoder=self.encoder.checkpointed())
 
     @property
     def layers(self) -> int:

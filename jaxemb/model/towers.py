@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 from jaxtyping import Array
 
 from jaxemb.config import Part, UsageError
 from jaxemb.losses import Similarity
+from jaxemb.model.model import Model
 from jaxemb.model.network import Network, Params
 from jaxemb.model.tower import initialised
 from jaxemb.text import Text
@@ -80,10 +80,8 @@ class Towers(Network):
         first = params[self.towers[0].name]
         return params[name] | {part: first[part] for part in shares}
 
-    def start(self, key: Array) -> Any:
+    def start(self, key: Array) -> Model:
         """Random parameters, and no tokenizer yet."""
-        from jaxemb.model.model import Model
-
         return Model(embedder=self, params=initialised(self, key))
 
     def init(self, key: Array) -> Params:
@@ -102,6 +100,11 @@ class Towers(Network):
         """Every tower with its first layers."""
         cut = (dataclasses.replace(t, network=t.network.truncated(layers)) for t in self.towers)
         return dataclasses.replace(self, towers=tuple(cut))
+
+    def checkpointed(self) -> "Towers":
+        """Every tower so."""
+        less = (dataclasses.replace(t, network=t.network.checkpointed()) for t in self.towers)
+        return dataclasses.replace(self, towers=tuple(less))
 
     @property
     def text(self) -> Text:

@@ -7,7 +7,6 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float, Key
 
 from jaxemb.config import Part
@@ -101,11 +100,7 @@ class Checkpointed(Block):
 
 
 class BlockLayer(nn.Module, kw_only=True):
-    """Base of blocks: the two branches, and what they have in common.
-
-    The result is named "block" for rematerialisation policies: saving only what has that name
-    recomputes one block at a time in the backward pass.
-    """
+    """Base of blocks: the two branches, and what they have in common."""
 
     sizes: Sizes
     form: ResidualBlock
@@ -131,11 +126,11 @@ class BlockLayer(nn.Module, kw_only=True):
             return self.form.feed_forward.called(feed_forward, x, real)
 
         x = self.residual("attention", x, read, keys)
-        return checkpoint_name(self.residual("feed_forward", x, think, keys), "block")
+        return self.residual("feed_forward", x, think, keys)
 
     def residual(self, name: str, x: Array, branch: Callable, keys: Array | None) -> Array:
         """`x` with a branch added, and normed where the kind of block says so."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must define residual")
 
     def added(self, name: str, x: Array, y: Array, keys: Array | None) -> Array:
         """`x` and what a branch made of it."""

@@ -45,7 +45,7 @@ class TextMap:
 def text_maps(record: Mapping, runs: Path | None) -> tuple[TextMap, ...]:
     """Maps of the first arms, those that claims name before others, from their saved models.
 
-    They are computed where they are not beside the model already, which takes seconds an arm, and
+    They are computed where they are not beside the model already, which takes seconds per arm, and
     kept there. An arm without a saved model has none, and neither has a record at smoke.
     """
     if runs is None or record.get("scale") == "smoke":

@@ -33,7 +33,7 @@ def styled(draw: Callable) -> Callable:
 
 @styled
 def scores(findings: Findings, most: int = 4) -> Figure | None:
-    """Dots and intervals: a panel a metric, a line an arm, controls below as hollow diamonds."""
+    """Dots and intervals: one panel per metric, one line per arm, controls below as hollow diamonds."""
     rows = findings.rows
     longest = max((len(row.name) for row in rows), default=0)
     metrics = findings.headlines[: most if longest <= 34 else most - 1]
@@ -65,7 +65,7 @@ def scores(findings: Findings, most: int = 4) -> Figure | None:
 
 @styled
 def heat_map(findings: Findings) -> Figure | None:
-    """The ablation over its main two axes, a panel a metric; None unless two axes vary."""
+    """The ablation over its main two axes, one panel per metric; None unless two axes vary."""
     varied = axes(findings.arms)
     if len(varied) < 2 or not findings.headlines:
         return None
@@ -93,7 +93,7 @@ def heat_map(findings: Findings) -> Figure | None:
 
 @styled
 def curves(findings: Findings, most: int = 2) -> Figure | None:
-    """Learning curves: the loss and the evaluations while training, a line an arm.
+    """Learning curves: the loss and the evaluations while training, one line per arm.
 
     The line is the mean over seeds and the band reaches from the lowest seed to the highest.
     Without evaluations, the gradient's norm takes their place.
@@ -120,7 +120,7 @@ def curves(findings: Findings, most: int = 2) -> Figure | None:
 
 @styled
 def sizes(findings: Findings, most: int = 6, metrics: int = 2) -> Figure | None:
-    """Quality against size: a column an arm, a row a metric, a line for every depth."""
+    """Quality against size: one column per arm, one row per metric, a line for every depth."""
     read = _surfaces(findings, metrics)
     arms = [arm for arm in findings.arms if any(cells.get(arm.name) for cells in read.values())]
     if not read:

@@ -55,7 +55,7 @@ def median_costs(runs: Iterable[Run]) -> dict[str, str]:
 def curve(runs: Iterable[Run], key: str, points: int = 120) -> dict[str, np.ndarray] | None:
     """One quantity over steps: mean over seeds, and the lowest and highest seed.
 
-    Long logs are averaged into at most `points` bins, a seed at a time, so a band is the spread
+    Long logs are averaged into at most `points` bins, one seed at a time, so a band is the spread
     between seeds and not between steps. None where fewer than two bins hold a value.
     """
     series = [_series(run.steps, key) for run in runs]

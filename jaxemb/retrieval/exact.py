@@ -168,7 +168,7 @@ class _Search:
         return place_rows(empty, self._mesh)
 
     def _visit(self, rows: Float32[np.ndarray, "rows width"]) -> None:
-        """Every query against a block a device; the last blocks may be short or empty."""
+        """Every query against one block per device; the last blocks may be short or empty."""
         shards, visit = self._mesh.size, _program(self._mesh, self._k, self._members)
         firsts = self._seen + np.arange(shards, dtype=np.int32) * self._block
         self._seen += len(rows)

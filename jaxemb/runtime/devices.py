@@ -231,7 +231,7 @@ class Jit(Devices):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pmap(Devices):
-    """`jax.pmap`: one program a device, parameters on each of them.
+    """`jax.pmap`: one program per device, parameters on each of them.
 
     The state goes in and comes out as plain replicated arrays (`in_axes=None`, `out_axes=None`), so
     nothing is ever stacked or unstacked by a leading device axis.

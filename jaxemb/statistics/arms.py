@@ -121,7 +121,7 @@ def contrast(
 def over_seeds(
     values: Sequence[float] | Float64[np.ndarray, " seeds"], *, confidence: float = 0.95
 ) -> Comparison:
-    """The mean of one number a seed, where no per-example records exist."""
+    """The mean of one number per seed, where no per-example records exist."""
     scores = np.asarray(values, np.float64)
     return _comparison(scores, np.zeros((len(scores), 0)), confidence, trained=True)
 

@@ -1,4 +1,4 @@
-"""What a recipe takes, before anything runs: parameters and bytes a device, from shapes alone."""
+"""What a recipe takes, before anything runs: parameters and bytes per device, from shapes alone."""
 
 import dataclasses
 import math

@@ -1,7 +1,8 @@
 """Run one arm of an experiment: pick its learning rate, then train and score each of its seeds.
 
 A run is a folder that describes itself: `run.json` (the recipe and what made it), `metrics.jsonl`
-(the training curve), `scores.json`, `examples/` (a record for every example, a file a task), `model/`.
+(the training curve), `scores.json`, `examples/` (a record for every example, one file per task),
+`model/`.
 """
 
 import contextlib
@@ -305,7 +306,7 @@ def _train_and_score(
 
 
 class _Curve:
-    """Appends a line a step to `metrics.jsonl`; a resumed run drops the lines it computes again."""
+    """Appends one line per step to `metrics.jsonl`; a resumed run drops the lines it computes again."""
 
     def __init__(self, path: Path, seed: int, emit: Emit, costs: RunningCosts) -> None:
         self.path, self.seed, self.emit, self.costs = path, seed, emit, costs
@@ -360,7 +361,7 @@ def _quarantine(
 
 
 def write_results(folder: Path, results: dict[str, Result]) -> None:
-    """Store a record for every example, a file a task, and then the scores."""
+    """Store a record for every example, one file per task, and then the scores."""
     (folder / "examples").mkdir(exist_ok=True)
     for task, result in results.items():
         result.save(folder / "examples" / f"{task}.npz")

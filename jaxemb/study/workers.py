@@ -23,7 +23,7 @@ Emit = Callable[[dict], None]
 
 
 def default_jobs() -> int:
-    """Worker processes: one a core on a machine without accelerator, where small models scale worst."""
+    """Worker processes: one per core without an accelerator, where small models scale worst."""
     import jax
 
     return len(_cores()) if jax.default_backend() == "cpu" else 1
@@ -215,7 +215,7 @@ def _interrupt(process: subprocess.Popen) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """A worker process: takes a job a line from standard input, writes an event a line to its output.
+    """A worker process: reads one job per line, writes one event per line.
 
     After each job comes the event "ready". The argument names the cores to keep to: `0,2`.
     """

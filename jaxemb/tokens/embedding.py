@@ -21,7 +21,7 @@ class TokenEmbedding(nn.Module, Part, abc.ABC):
 
 
 class TokenTable(TokenEmbedding, kw_only=True):
-    """One row a token: `x[b, t] = table[ids[b, t]]`.
+    """One row per token: `x[b, t] = table[ids[b, t]]`.
 
     Parameter `embedding [vocabulary, width]`, drawn from N(0, 1) so that a row has root mean square
     1, the scale at which residual branches are added to it.

@@ -2,15 +2,12 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from jaxtyping import Array
 
 from jaxemb.config import Part
 from jaxemb.runtime import Runtime
-
-if TYPE_CHECKING:
-    from jaxemb.training.stage import Train
 
 
 @runtime_checkable
@@ -69,8 +66,8 @@ class Stage(Part):
     draws: ClassVar[bool] = True
 
     @property
-    def training(self) -> "Train | None":
-        """The training that it does; None where it takes no gradient steps."""
+    def training(self) -> Any:
+        """The `Train` that it does; None where it takes no gradient steps."""
         return None
 
     @property

@@ -218,7 +218,7 @@ def _put_together(numbers: list[Array], others: list[Array], structure: Any) -> 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rematerialize(GradientMethod):
-    """Keeps only what is named `block` (each block's output) and recomputes the rest going back.
+    """Keeps only the input of each block of the encoder and computes the rest again going back.
 
     Args:
         inner: how the gradient is made otherwise.
@@ -234,16 +234,16 @@ class Rematerialize(GradientMethod):
     def __call__(
         self, objective: Objective, moving: Moving, examples: Examples, key: Key[Array, ""]
     ) -> Result:
-        """The inner method over an objective that saves less."""
-        policy = jax.checkpoint_policies.save_only_these_names("block")
-        return self.inner(dataclasses.replace(objective, policy=policy), moving, examples, key)
+        """The inner method over a network that keeps less."""
+        network = objective.network.checkpointed()
+        return self.inner(dataclasses.replace(objective, network=network), moving, examples, key)
 
     def check(self, rows: int, devices: int) -> None:
         """As `inner`."""
         self.inner.check(rows, devices)
 
     def at_once(self, rows: int) -> int:
-        """As `inner`, though of these only what is named `block` is kept."""
+        """As `inner`, though of these only the blocks' inputs are kept."""
         return self.inner.at_once(rows)
 
 

@@ -70,7 +70,6 @@ class Objective:
         loss: reads what `embed` gives.
         trains: joins what moves and what is kept.
         axis: the device axis inside `pmap`; None where arrays are global.
-        policy: which intermediate values of `embed` are kept for the backward pass; None keeps all.
         kept: the network's parameters that do not move.
         memory: the loss's, before this step.
         totals: the weight of each term over the whole batch, where the rows are a piece of one.
@@ -80,21 +79,14 @@ class Objective:
     loss: Loss
     trains: Trainable = Everything()
     axis: str | None = None
-    policy: Any = None
     kept: Any = dataclasses.field(default_factory=dict)
     memory: Any = dataclasses.field(default_factory=dict)
     totals: Mapping[str, Float32[Array, ""]] | None = None
 
     def embed(self, network: Any, examples: Examples) -> Found:
         """What the loss reads of every column, rows first."""
-        embed = self._embed
-        if self.policy is not None:
-            embed = jax.checkpoint(embed, policy=self.policy)
-        return embed(network, examples.inputs, examples.keys)
-
-    def _embed(self, network: Any, inputs: dict[str, Any], keys: dict[str, Any]) -> Found:
         params = self.trains.join(network, self.kept)
-        return self.network.embed(params, inputs, self.loss.reads, keys)
+        return self.network.embed(params, examples.inputs, self.loss.reads, examples.keys)
 
     def terms(
         self, loss: Any, found: Found, examples: Examples, key: Key[Array, ""]

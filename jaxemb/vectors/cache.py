@@ -11,7 +11,7 @@ from jaxemb.losses import Cosine, Similarity
 from jaxemb.model import Index, Model
 
 Embed = Callable[[Sequence[str], str], Float32[np.ndarray, "texts width"]]
-"""Texts and their role ("query" or "document") to one vector a text, in order."""
+"""Texts and their role ("query" or "document") to one vector per text, in order."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def of_kind(embed: Embed, kind: str) -> Embed:
 
 
 def check_vectors(vectors: np.ndarray, texts: Sequence[str]) -> None:
-    """Refuses what is not one finite vector a text."""
+    """Refuses what is not one finite vector per text."""
     if vectors.ndim != 2 or len(vectors) != len(texts):
         raise ValueError(f"{len(texts)} texts gave vectors of shape {vectors.shape}")
     bad = int(np.sum(~np.isfinite(vectors).all(axis=1)))

@@ -230,6 +230,22 @@ def test_damaged_files_are_named(folder):
         jaxemb.load(folder)
 
 
+@pytest.mark.parametrize("size", [2**40, 2**63 - 1, 7], ids=["huge", "beyond", "small"])
+def test_headers_that_lie_are_refused(folder, size):
+    weights = folder / "model.safetensors"
+    weights.write_bytes(size.to_bytes(8, "little") + weights.read_bytes()[8:])
+    with pytest.raises(UsageError, match="model.safetensors cannot be read"):
+        jaxemb.load(folder)
+
+
+def test_an_array_whose_place_is_outside_the_file_is_refused(folder):
+    header = {"x": {"dtype": "F32", "shape": [4], "data_offsets": [0, 10**12]}}
+    text = json.dumps(header).encode()
+    (folder / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + b"0" * 16)
+    with pytest.raises(UsageError, match="model.safetensors cannot be read"):
+        jaxemb.load(folder)
+
+
 def test_a_tokenizer_must_fit_the_weights(folder):
     (folder / "vocab.txt").write_text("\n".join([*PIECES, "x", "y", "z", "one", "too", "many"]))
     with pytest.raises(UsageError, match="and the weights have"):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import jaxemb
+from jaxemb.config import UsageError
 from jaxemb.text import TextBatch
 from tests.interop.folders import PIECES
 
@@ -160,3 +161,42 @@ def test_older_settings_of_rotary_positions_are_read(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert jaxemb.load(tmp_path).embedder == model.embedder
     assert network.config.model_type == "llama"
+
+
+def test_settings_of_the_first_nomic_checkpoints_are_read(tmp_path):
+    """Their names of fields and of arrays; code that they name is not needed, nor run."""
+    saved(tmp_path, *NETWORKS["nomic-bert"])
+    model, config = jaxemb.load(tmp_path), json.loads((tmp_path / "config.json").read_text())
+    old = {
+        "model_type": "nomic_bert", "auto_map": {"AutoModel": "code.M"}, "vocab_size": VOCABULARY,
+        "n_embd": 24, "n_head": 4, "n_layer": 3, "n_inner": 22, "n_positions": 30,
+        "layer_norm_epsilon": config["layer_norm_eps"], "rotary_emb_base": 50.0,
+        "rotary_emb_fraction": 1.0, "activation_function": "swiglu", "qkv_proj_bias": False,
+        "type_vocab_size": 2, "prenorm": False, "resid_pdrop": config["hidden_dropout_prob"],
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(old))
+    again = jaxemb.load(tmp_path)
+    np.testing.assert_array_equal(again.encode(["a list"]), model.encode(["a list"]))
+    (tmp_path / "config.json").write_text(json.dumps(old | {"rotary_emb_interleaved": True}))
+    with pytest.raises(UsageError, match="rotary_emb_interleaved=True, and no part here does"):
+        jaxemb.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("llama", {"rope_parameters": {"rope_type": "longrope", "factor": 2.0}}, "by 'longrope'"),
+        ("llama", {"hidden_size": "many"}, "settings that make no sense"),
+        ("llama", {"num_key_value_heads": 4}, "k_proj.* has the shape"),
+        ("gemma3", {"layer_types": ["chunked_attention"] * 3}, "kind 'chunked_attention'"),
+        ("t5", {"feed_forward_proj": "gated-mish"}, "the activation 'mish' has no part"),
+        ("albert", {"inner_group_num": 2}, "2 layers in each of 1 groups"),
+        ("modernbert", {"norm_bias": True}, "lack .*norm.bias"),
+    ],
+)
+def test_settings_that_no_part_is_are_refused(name, change, message, tmp_path):
+    saved(tmp_path, *NETWORKS[name])
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(UsageError, match=message):
+        jaxemb.load(tmp_path)

@@ -146,6 +146,7 @@ def sparse(rng: np.random.Generator, rows: int) -> dict[str, Any]:
 
 ALL_BLOCKS = (L.QueryToDocument(), L.DocumentToQuery(), L.QueryToQuery(), L.DocumentToDocument())
 INFO_NCE = L.InfoNCE(temperature=0.3)
+REMEMBERS = L.InfoNCE(temperature=L.LearnedTemperature(), memory=L.Queue(size=8))
 FEATURES = (heads.First(), heads.Second(), heads.AbsoluteDifference(), heads.Product())
 
 SAMPLES = {
@@ -263,6 +264,12 @@ SAMPLES = {
     ),
     "progressive": Sample(L.Progressive(inner=INFO_NCE, start=0.5, steps=3), texts),
     "matryoshka": Sample(L.Matryoshka(inner=INFO_NCE, dims=(2, W), weights=(0.5, 1.0)), texts),
+    "composed": Sample(
+        L.Matryoshka(
+            inner=L.Progressive(inner=L.Sum(losses=(REMEMBERS, L.SpreadOut()))), dims=(2, W)
+        ),
+        texts,
+    ),
     "sampled_dimension": Sample(L.SampledDimension(inner=INFO_NCE, dims=(2, 4)), texts),
     "layer_wise": Sample(L.LayerWise(inner=INFO_NCE), layered),
 }

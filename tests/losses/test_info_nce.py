@@ -9,6 +9,7 @@ import optax
 import pytest
 
 from jaxemb.config import UsageError
+from jaxemb.data import Columns as FieldColumns
 from jaxemb.losses import (
     ByRow,
     Cosine,
@@ -157,6 +158,21 @@ def test_a_rows_own_text_is_no_candidate_in_another_role():
     np.testing.assert_allclose(values, [np.log(2), np.log(2), np.log(3)], rtol=1e-5)
     plain = InfoNCE(candidates=KeepAll())(to_jax(columns), key=KEY)["query"].value
     assert plain[0] > 5
+
+
+def test_the_numbers_that_data_gives_say_so():
+    """A graph of texts that see each other: each of a, b and c is a query here, an answer there."""
+    pairs = [("a", "b"), ("b", "a"), ("c", "d"), ("a", "e")]
+    records = [{"query": query, "positive": answer} for query, answer in pairs]
+    view = FieldColumns()(records)
+    vectors = dict(zip("abcde", np.random.default_rng(1).normal(size=(5, 4)), strict=True))
+    columns = {name: np.array([row[name] for row in view]) for name in ("query_id", "positive_id")}
+    columns |= {n: np.stack([vectors[row[n]] for row in view]) for n in ("query", "positive")}
+    values = InfoNCE(temperature=0.3)(to_jax(columns), key=KEY)["query"].value
+    # Whom each row is compared with: for a neither a nor its answers b and e are left.
+    for value, (query, answer), others in zip(values, pairs, ("d", "de", "abe", "d"), strict=True):
+        scores = [cosine(vectors[query], vectors[x]) / 0.3 for x in (answer, *others)]
+        np.testing.assert_allclose(value, np.log(np.exp(scores).sum()) - scores[0], rtol=1e-5)
 
 
 def test_another_positive_of_a_query_is_no_negative_even_as_a_hard_one():

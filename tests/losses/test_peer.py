@@ -4,140 +4,48 @@ Value and gradient, on random vectors that a network of one table hands out by n
 that library is not installed.
 """
 
+import re
 import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxemb.config import parse
-from jaxemb.losses import ALIASES, Embedded, Loss, LossState, embedded, reduce
+from jaxemb.losses import ALIASES, Loss
 
 torch = pytest.importorskip("torch")
 library = pytest.importorskip("sentence_transformers")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-B, W, K, T = 6, 8, 2, 4  # rows, width, negatives, tokens
-KEY = jax.random.key(0)
+from tests.losses.peers import (  # noqa: E402
+    CROSS,
+    NEGATIVES,
+    PAIRS,
+    POSITIVE,
+    QUERY,
+    TEXTS,
+    B,
+    Drawn,
+    K,
+    Table,
+    W,
+    as_table,
+    draw,
+    features,
+    our_columns,
+    our_loss,
+)  # fmt: skip
 
 
 def test_every_loss_of_the_library_has_an_alias():
     for package, names in ALIASES.items():
         room = getattr(__import__(f"sentence_transformers.{package}.losses"), package).losses
-        found = {n: x for n, x in vars(room).items() if "Loss" in n and isinstance(x, type)}
-        public = {name for name, cls in found.items() if issubclass(cls, torch.nn.Module)}
+        public = {n for n in vars(room) if re.fullmatch(r"\w+Loss(InBatchNegatives)?", n)}
         assert public == set(names)
-
-
-# --- the library's side
-
-
-class Table(torch.nn.Module):
-    """A network that hands out the rows of a table: `input_ids` are their numbers."""
-
-    device = torch.device("cpu")
-    similarity_fn_name = None
-
-    def __init__(self, table: Any, mask: Any = None, extra: dict[str, Any] | None = None):
-        super().__init__()
-        self.table, self.mask, self.extra = table, mask, extra or {}
-
-    def forward(self, features: dict, **_: Any) -> dict:
-        rows = features["input_ids"][:, 0]
-        found = {name: x[rows] for name, x in self.extra.items()}
-        if self.mask is not None:
-            unit = torch.nn.functional.normalize(self.table[rows], dim=-1)
-            return {"token_embeddings": unit, "attention_mask": self.mask[rows].long(), **found}
-        return {**features, "sentence_embedding": self.table[rows], **found}
-
-    def get_embedding_dimension(self) -> int:
-        return self.table.shape[1]
-
-    def __getitem__(self, index: int) -> None:
-        return None
-
-
-def features(*columns: range) -> list[dict]:
-    return [
-        {
-            "input_ids": torch.tensor(list(c))[:, None],
-            "attention_mask": torch.ones(len(c), 1).long(),
-        }
-        for c in columns
-    ]
-
-
-QUERY, POSITIVE = range(B), range(B, 2 * B)
-NEGATIVES = [range((2 + k) * B, (3 + k) * B) for k in range(K)]
-PAIRS, TEXTS = (QUERY, POSITIVE), (QUERY, POSITIVE, *NEGATIVES)
-
-
-class Drawn(NamedTuple):
-    """Vectors of all texts, a mask of tokens, labels and a teacher's vectors."""
-
-    table: np.ndarray
-    mask: np.ndarray | None
-    labels: Any
-    guide: np.ndarray
-
-
-def draw(labels: Callable | None, tokens: bool, seed: int) -> Drawn:
-    rng = np.random.default_rng(seed)
-    n = (2 + K) * B
-    mask = (np.arange(T) < rng.integers(1, T + 1, (n, 1))) if tokens else None
-    shape = (n, T, W) if tokens else (n, W)
-    made = labels(rng) if labels else None
-    return Drawn(rng.normal(size=shape), mask, made, rng.normal(size=(n, W)))
-
-
-# --- our side
-
-
-def our_columns(case: "Case", drawn: Drawn) -> tuple[dict, dict]:
-    table = jnp.asarray(drawn.table, jnp.float32)
-
-    def column(x: Any) -> Any:
-        x = x.reshape(-1, B, *x.shape[1:])
-        shaped = {"query": x[0], "positive": x[1], "negatives": jnp.moveaxis(x[2:], 0, 1)}
-        return {name: shaped[name] for name in case.columns}
-
-    learned = column(table)
-    if drawn.mask is not None:
-        masks = column(jnp.asarray(drawn.mask))
-        learned = {name: Embedded(x, masks[name]) for name, x in learned.items()}
-    others = {}
-    for name, value in (case.ours(drawn) if case.ours else {}).items():
-        value = np.asarray(value)
-        kind = jnp.int32 if value.dtype.kind in "ib" else jnp.float32
-        others[name] = jnp.asarray(value, kind)
-    return learned, others
-
-
-def our_loss(loss: Loss, learned: dict, others: dict, params: Any) -> tuple[Any, Any]:
-    state = loss.init(KEY, {**learned, **others})
-    state = LossState(state.params if params is None else params, state.memory)
-
-    @jax.jit
-    def run(floats, masks):
-        seen = {n: Embedded(x, masks.get(n)) for n, x in floats.items()}
-        terms, _ = loss.apply(state, {**seen, **others}, key=KEY)
-        return reduce(terms)[0]
-
-    floats = {name: embedded(x).vectors for name, x in learned.items()}
-    masks = {name: embedded(x).real for name, x in learned.items()}
-    return jax.value_and_grad(run)(floats, masks)
-
-
-def as_table(grads: dict, columns: tuple[str, ...]) -> np.ndarray:
-    """Gradients in the order of the library's table."""
-    parts = [grads[n] for n in columns if n != "negatives"]
-    if "negatives" in columns:
-        parts += list(np.moveaxis(np.asarray(grads["negatives"]), 1, 0))
-    return np.concatenate(parts)
 
 
 class Case(NamedTuple):
@@ -400,7 +308,7 @@ def both(package: str, name: str, case: Case, seed: int) -> tuple:
         theirs = sum(theirs.values())
     theirs.backward()
     loss = parse(case.part or ALIASES[package][name].part, Loss, name)
-    learned, others = our_columns(case, drawn)
+    learned, others = our_columns(case.columns, drawn, case.ours(drawn) if case.ours else {})
     params = None
     if name == "SoftmaxLoss":
         params = {"kernel": jnp.float32(WEIGHTS[:-1]), "bias": jnp.float32(WEIGHTS[-1])}
@@ -423,133 +331,6 @@ def test_value_and_gradient_are_the_librarys(package, name, seed):
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
     size = np.linalg.norm(their_grads)
     assert size > 0 and np.linalg.norm(grads - their_grads) <= 1e-5 * size
-
-
-# --- networks that read both texts of a pair at once
-
-
-class PairTable(library.cross_encoder.CrossEncoder):
-    """A cross-encoder whose texts are numbers: the pair (a, b) has the scores of row `a, b`."""
-
-    device = torch.device("cpu")
-    num_labels = 1
-
-    def __init__(self, table: Any):
-        torch.nn.Module.__init__(self)
-        self.table = table
-
-    def preprocess(self, pairs: list, **_: Any) -> dict:
-        return {"input_ids": torch.tensor([[a, b] for a, b in pairs])}
-
-    def forward(self, features: dict, **_: Any) -> dict:
-        a, b = features["input_ids"].T
-        return {"scores": self.table[a, b]}
-
-
-DOCUMENTS = 4
-THERE = np.arange(DOCUMENTS) < np.array([4, 3, 1, 4, 2, 4])[:, None]
-LISTS = ["ListNetLoss", "ListMLELoss", "PListMLELoss", "RankNetLoss", "LambdaLoss", "ADRMSELoss"]
-
-
-def cross_labels(name: str, rng: np.random.Generator) -> np.ndarray:
-    found = {"BinaryCrossEntropyLoss": lambda: rng.random(B), "MSELoss": lambda: rng.normal(size=B)}
-    found |= {"CrossEntropyLoss": lambda: rng.permutation(B) % 3}
-    # Lists come in the order of their grades, as the library wants them.
-    lists = lambda: -np.sort(-rng.integers(0, 4, (B, DOCUMENTS)).astype(float), axis=1)  # noqa: E731
-    return found.get(name, lists)()
-
-
-def theirs_of_pairs(losses: Any, name: str, model: PairTable, labels: np.ndarray) -> Any:
-    queries, documents = list(range(B)), DOCUMENTS
-    if name in LISTS:
-        lists = [list(range(n)) for n in THERE.sum(axis=1)]
-        given = [torch.tensor(y[there]) for y, there in zip(labels, THERE, strict=True)]
-        return getattr(losses, name)(model)([queries, lists], given)
-    if name == "MarginMSELoss":
-        return losses.MarginMSELoss(model)(
-            [queries, *([k] * B for k in range(documents))], list(torch.tensor(labels))
-        )
-    made = getattr(losses, name)(model)
-    return made([queries, [0] * B], torch.tensor(labels))
-
-
-CROSS = [*LISTS, "MarginMSELoss", "BinaryCrossEntropyLoss", "MSELoss", "CrossEntropyLoss"]
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize("name", CROSS)
-def test_value_and_gradient_of_scores_are_the_librarys(name, seed):
-    rng = np.random.default_rng(seed)
-    losses = library.cross_encoder.losses
-    documents = DOCUMENTS if name in (*LISTS, "MarginMSELoss") else 1
-    width = 3 if name == "CrossEntropyLoss" else 1
-    table = torch.tensor(rng.normal(size=(B, documents, width)), requires_grad=True)
-    labels = cross_labels(name, rng)
-    theirs = theirs_of_pairs(losses, name, PairTable(table), labels)
-    theirs.backward()
-    learned = jnp.asarray(table.detach().numpy(), jnp.float32)
-    learned = learned[:, 0] if documents == 1 else learned
-    real = jnp.asarray(THERE) if name in LISTS else None
-    column = "label" if name in ("BinaryCrossEntropyLoss", "CrossEntropyLoss") else "score"
-    others = {column: jnp.asarray(labels, jnp.int32 if width == 3 else jnp.float32)}
-    loss = parse(ALIASES["cross_encoder"][name].part, Loss, name)
-    ours, grads = our_loss(loss, {"query": Embedded(learned, real)}, others, None)
-    np.testing.assert_allclose(ours, float(theirs), rtol=1e-5)
-    wanted = table.grad.numpy()
-    assert np.linalg.norm(wanted) > 0
-    error = np.linalg.norm(np.asarray(grads["query"]).reshape(wanted.shape) - wanted)
-    assert error <= 1e-5 * np.linalg.norm(wanted)
-
-
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [
-        ("MultipleNegativesRankingLoss", {}),
-        ("CachedMultipleNegativesRankingLoss", {"mini_batch_size": 5}),
-    ],
-)
-def test_scores_of_every_pair_in_the_batch_are_the_librarys(name, settings):
-    rng = np.random.default_rng(3)
-    table = torch.tensor(rng.normal(size=(B, 2 * B, 1)), requires_grad=True)
-    made = getattr(library.cross_encoder.losses, name)(
-        PairTable(table), num_negatives=None, **settings
-    )
-    theirs = made([list(range(B)), list(range(B)), list(range(B, 2 * B))], None)
-    theirs.backward()
-    # The row's own positive first, then all that others have, and its own negative.
-    order = np.array([[i, *(j for j in range(2 * B) if j != i)] for i in range(B)])
-    learned = jnp.asarray(table.detach().numpy(), jnp.float32)[np.arange(B)[:, None], order]
-    loss = parse(ALIASES["cross_encoder"][name].part, Loss, name)
-    ours, grads = our_loss(loss, {"query": Embedded(learned)}, {}, None)
-    np.testing.assert_allclose(ours, float(theirs), rtol=1e-5)
-    wanted = table.grad.numpy()[np.arange(B)[:, None], order]
-    error = np.linalg.norm(np.asarray(grads["query"]) - wanted)
-    assert error <= 1e-5 * np.linalg.norm(wanted)
-
-
-# --- the rest
-
-
-def test_a_sparse_autoencoder_is_scored_as_in_the_library():
-    rng = np.random.default_rng(4)
-    names = {
-        "input": "sentence_embedding_backbone",
-        "decoded": "decoded_embedding_k",
-        "decoded_4k": "decoded_embedding_4k",
-        "decoded_aux": "decoded_embedding_aux",
-        "decoded_without_bias": "decoded_embedding_k_pre_bias",
-    }
-    given = {name: rng.normal(size=(B, W)) for name in names}
-    losses = library.sparse_encoder.losses
-    outputs = [{theirs: torch.tensor(given[ours]) for ours, theirs in names.items()}]
-    made = losses.CSRReconstructionLoss(Table(torch.zeros(1, W)))
-    theirs = made.compute_loss_from_embeddings(outputs)
-    loss = parse(ALIASES["sparse_encoder"]["CSRReconstructionLoss"].part, Loss, "loss")
-    extra = {name: jnp.asarray(x, jnp.float32) for name, x in given.items()}
-    found = Embedded(jnp.zeros((B, W)), extra=extra)
-    _, parts = reduce(loss({"query": found}, key=KEY))
-    for ours, name in zip(("k", "4k", "aux"), theirs.values(), strict=True):
-        np.testing.assert_allclose(parts[ours], float(name), rtol=1e-5)
 
 
 def test_what_the_library_is_not_compared_on():
