@@ -65,7 +65,7 @@ def test_rows_have_unit_length_and_padding_changes_nothing():
 
 
 def test_tries_are_trained_side_by_side_and_know_nothing_of_each_other():
-    """One step of each copy is that of projected Adam on the loss of its own vectors alone."""
+    """The first step of each copy is that of Adam on the loss of its own vectors alone."""
     relevant = subsets(5, 2)
     data = Judgements(relevant=tuple(map(tuple, np.argwhere(relevant)[:, 1].reshape(-1, 2).tolist())),
                       documents=5, copies=3)  # fmt: skip
