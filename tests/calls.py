@@ -248,7 +248,12 @@ ROWS = (
 INSIDE_ROWS = (heads.PairFeature, nn.Routing)
 
 # Fitted to texts without gradients; nothing of them is compiled.
-ESTIMATORS = (fitting.Vocabulary(), fitting.PPMISVD(window=2), fitting.MoreWords(words=2))
+ESTIMATORS = (
+    fitting.Vocabulary(),
+    fitting.PPMISVD(window=2),
+    fitting.TFIDF(),
+    fitting.MoreWords(words=2),
+)
 
 
 def public_parts() -> dict[str, type]:

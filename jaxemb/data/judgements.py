@@ -18,7 +18,7 @@ class Judgements(Dataset):
 
     A row is one copy of the whole. No two copies share a token, so that `copies` sets of vectors
     are trained side by side: query `q` of copy `c` has the id `q · copies + c`. Queries and
-    documents are padded to powers of two, so that neighbouring sizes share one program.
+    documents are padded to few sizes, so that neighbouring ones share a program.
 
     Columns `query` `[copies, queries]` and `document` `[copies, documents]` (one token each) and
     `relevant` `[copies, queries, documents]`.
@@ -110,4 +110,7 @@ class OneBatch(Batches):
 
 
 def _padded(size: int) -> int:
-    return max(8, 1 << (size - 1).bit_length())
+    """8, 12, 16, 24, 32, 48, ...: powers of two and the points half-way."""
+    power = max(8, 1 << (size - 1).bit_length())
+    half_way = power - power // 4
+    return half_way if max(size, 9) <= half_way else power

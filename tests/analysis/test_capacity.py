@@ -65,7 +65,7 @@ def test_rows_have_unit_length_and_padding_changes_nothing():
 
 
 def test_tries_are_trained_side_by_side_and_know_nothing_of_each_other():
-    """One step of each copy is that of projected Adam on the loss of its own vectors alone."""
+    """The first step of each copy is that of Adam on the loss of its own vectors alone."""
     relevant = subsets(5, 2)
     data = Judgements(relevant=tuple(map(tuple, np.argwhere(relevant)[:, 1].reshape(-1, 2).tolist())),
                       documents=5, copies=3)  # fmt: skip
@@ -97,15 +97,17 @@ def test_tries_are_trained_side_by_side_and_know_nothing_of_each_other():
 @pytest.mark.parametrize(("dim", "size"), [(2, 3), (3, 4)])
 def test_the_critical_size_of_pairs_is_that_of_the_convex_hull(dim, size):
     """The two on top are an edge of the documents' hull: a triangle, and a tetrahedron, at most."""
-    result = Capacity(dim=dim, starts=3, vectors=FreeVectors(steps=4000)).run(unasked)
-    assert result.examples["critical_size"].tolist() == [size] * 3
+    vectors = FreeVectors(steps=1500, patience=500)
+    result = Capacity(dim=dim, starts=2, tries=4, vectors=vectors).run(unasked)
+    assert result.examples["critical_size"].tolist() == [size] * 2
     assert result.metrics == {"critical_size": size}
-    assert result.examples["cluster"].tolist() == [0, 1, 2]
+    assert result.examples["cluster"].tolist() == [0, 1]
 
 
 def test_one_more_document_stops_short_of_everything():
-    assert VECTORS.train(subsets(4, 2), dim=2, seed=0).recovered < 1
-    assert VECTORS.train(subsets(5, 2), dim=3, seed=0).recovered < 1
+    vectors = FreeVectors(steps=1500)
+    assert vectors.train(subsets(4, 2), dim=2, seed=0).recovered < 1
+    assert vectors.train(subsets(5, 2), dim=3, seed=0).recovered < 1
 
 
 @pytest.mark.parametrize("items", [5, 12, 40])
@@ -139,5 +141,5 @@ def test_what_cannot_be_trained_is_refused():
 
 
 def test_capacity_in_four_dimensions_is_beyond_three_and_repeats_itself():
-    task = Capacity(dim=4, starts=1, most=6, vectors=FreeVectors(steps=2000))
+    task = Capacity(dim=4, starts=1, most=6, vectors=FreeVectors(steps=1000))
     assert task.run(unasked).metrics == task.run(unasked).metrics == {"critical_size": 6.0}
