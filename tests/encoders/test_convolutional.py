@@ -154,8 +154,9 @@ def test_the_recursion_is_a_scan_of_one_group_over_masked_lengths():
         return jnp.where((left > 0)[:, None, None], halved, h), None
 
     h, _ = jax.lax.scan(step, h, jnp.arange(3))
+    size = max(1.0, float(np.abs(h).max()))  # drawn parameters make states of any size
     for b, n in enumerate((32, 17, 9, 3)):
-        np.testing.assert_allclose(found[b, : min(n, 4)], h[b, : min(n, 4)], atol=1e-5)
+        np.testing.assert_allclose(found[b, : min(n, 4)], h[b, : min(n, 4)], atol=1e-5 * size)
 
 
 def test_a_text_is_halved_by_its_own_length_not_the_batch_s():
@@ -166,7 +167,7 @@ def test_a_text_is_halved_by_its_own_length_not_the_batch_s():
     for b, n in enumerate((40, 16, 5)):
         alone = run(ENCODER, params, x[b : b + 1, :n], mask[b : b + 1, :n])
         found = FirstTokens(tokens=4).apply({}, alone, mask[b : b + 1, :n])
-        np.testing.assert_allclose(found[0], code[b], atol=1e-5)
+        np.testing.assert_allclose(found[0], code[b], atol=1e-5 * max(1.0, np.abs(code).max()))
     left = jnp.stack([jnp.roll(x[b], 40 - n, axis=0) for b, n in enumerate((40, 16, 5))])
     turned = FirstTokens(tokens=4).apply(
         {}, run(ENCODER, params, left, mask[:, ::-1]), mask[:, ::-1]
