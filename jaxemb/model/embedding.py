@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxemb.losses import Similarity
+from jaxemb.losses import Cosine, Similarity
 from jaxemb.model.batches import Report
 from jaxemb.model.model import Model
 
@@ -43,12 +43,14 @@ class Embedding:
     @property
     def similarity(self) -> Similarity:
         """How the model's vectors are compared when texts are searched for."""
-        return self.model.embedder.similarity
+        network = self.model.embedder
+        return Cosine() if network is None else network.similarity
 
     @property
     def several(self) -> bool:
         """Whether a text has several vectors: such texts are only ranked, and not kept."""
-        return self.model.embedder.tower_of("document").several
+        network = self.model.embedder
+        return network is not None and network.tower_of("document").several
 
     def at(self, layers: int) -> "Embedding":
         """The same model after its first `layers` layers."""

@@ -20,6 +20,7 @@ from jaxemb.study.execution import Named, Options
 from jaxemb.study.planning import need
 from jaxemb.study.runs import arm_fingerprint, data_fingerprints
 from jaxemb.study.smoke import smoke
+from jaxemb.training import Shared
 from tests.interop.folders import CONFIG, tensors, write
 
 TEXTS = ["sort a list", "open the file", "join strings !"]
