@@ -18,7 +18,8 @@ from jaxemb.pooling.base import Pooling, last_layer
 
 Table = Float[Array, "vocabulary _"] | Float[np.ndarray, "vocabulary _"]
 
-STEPS = (1.0, 0.5, 0.25, 0.0625)  # the shares of Newton's step that the line search tries
+SHORTEST = 0.5**10  # the share of Newton's step at which halving it ends
+ROUNDING = 1e-6  # how much a value may lie above another and not be larger
 MOST_STEPS = 50  # of Newton's method; ten are common
 NEAR = 1e-4  # the distance from the optimum, ‖∇²⁻¹ ∇‖ / (1 + ‖q‖), at which it stops
 AT_ONCE = 16  # texts inferred together where each token has a softmax of its own
@@ -156,9 +157,21 @@ def optimum(
 
     def step(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         query, move, turn = state
-        tried = query - jnp.asarray(STEPS, query.dtype)[:, None] * move
-        query = tried[jnp.argmin(jax.lax.map(objective, tried))]
+        query = query - shortened(query, move) * move
         return query, newton(query), turn + 1
+
+    def shortened(query: Array, move: Array) -> Array:
+        """The share of the move, halved until the value falls with it (Armijo's rule).
+
+        Where a softmax foresees one token almost surely, the whole move leads far off.
+        """
+        start, fall = objective(query), gradient(query) @ move / 10
+
+        def too_long(share: Array) -> Array:
+            allowed = start - share * fall + ROUNDING * (1 + jnp.abs(start))
+            return (share > SHORTEST) & ~(objective(query - share * move) <= allowed)
+
+        return jax.lax.while_loop(too_long, lambda share: share / 2, jnp.ones((), query.dtype))
 
     def unfinished(state: tuple[Array, Array, Array]) -> Array:
         query, move, turn = state

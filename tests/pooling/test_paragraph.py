@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import minimize
+from scipy.special import logsumexp, softmax
 
 from jaxemb.config import UsageError
 from jaxemb.pooling import ParagraphBag, ParagraphMemory
@@ -102,6 +103,27 @@ def test_surroundings_stop_at_the_ends():
                 t for t in range(max(0, place - window), min(7, place + window + 1)) if t != place
             ]
             np.testing.assert_allclose(found[:, place], vectors[:, near].sum(axis=1), atol=1e-5)
+
+
+def test_an_optimum_far_out_is_found():
+    """Few tokens and a small α: whole steps of Newton's method go round in circles there."""
+    rng = np.random.default_rng(5)
+    rows = rng.normal(size=(60, 3)) * 2
+    few = rng.integers(60, size=(20, 5))
+    pooling, states = ParagraphBag(alpha=1e-4), jnp.asarray(rows, jnp.float32)[few][None]
+    tied = {"tied": {"table": jnp.asarray(rows, jnp.float32)}}
+    vectors = np.asarray(pooling.apply(tied, states, jnp.ones((20, 5), bool)), np.float64)
+    for ids, found in zip(few, vectors, strict=True):
+
+        def value(query, ids=ids):
+            return logsumexp(rows @ query) - query @ rows[ids].mean(axis=0) + 5e-5 * query @ query
+
+        def slope(query, ids=ids):
+            return softmax(rows @ query) @ rows - rows[ids].mean(axis=0) + 1e-4 * query
+
+        best = minimize(value, np.zeros(3), jac=slope, method="BFGS", options={"gtol": 1e-9})
+        assert value(found) <= best.fun + 1e-6
+        np.testing.assert_allclose(slope(found), 0, atol=1e-5)
 
 
 def test_an_optimum_that_is_not_found_is_nan():
