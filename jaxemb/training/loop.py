@@ -140,6 +140,9 @@ class _Run:
                 self.meter.skip()
             if self.watch.looks(self.done):
                 self.read()
+            if self.done < self.total:
+                # Before it is saved, too: a search is part of the position of the data.
+                self.batches.renew(self.done, self.model)
             last = self.done == self.total or self.watch.is_over or interrupt.asked
             if checkpoints and (last or self.done % checkpoints.every == 0):
                 self.read()
@@ -148,7 +151,6 @@ class _Run:
                 if checkpoints:
                     checkpoints.wait()
                 raise KeyboardInterrupt
-            self.batches.renew(self.done, self.model)
         self.read()
         if checkpoints:
             checkpoints.wait()

@@ -52,7 +52,7 @@ def test_every_device_computes_its_rows(model):
     sequences = model.tokenizer.encode(TEXTS[:16])
     batch = batches._padded(sequences, Group(list(range(16)), 16, 16))
     vectors = apply(model.params, batch)
-    places = {shard.device: shard.data.shape[0] for shard in vectors.addressable_shards}
+    places = {shard.device: shard.data.shape[0] for shard in vectors.vectors.addressable_shards}
     assert places == dict.fromkeys(jax.local_devices(), 2)
 
 

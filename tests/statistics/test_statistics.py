@@ -26,7 +26,7 @@ def draw():
 
 
 def clustered(draw, clusters=40, size=5, between=1.0, within=1.0):
-    """Values with a shock a cluster, and their cluster numbers."""
+    """Values with one shock per cluster, and their cluster numbers."""
     shocks = np.repeat(draw.normal(scale=between, size=clusters), size)
     numbers = np.repeat(np.arange(clusters), size)
     return shocks + draw.normal(scale=within, size=clusters * size), numbers
