@@ -1,8 +1,10 @@
 """What tests share: simulated devices, a compilation cache kept between runs, real data."""
 
+import gc
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,29 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache/jaxemb/compiled"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# Each compiled program maps memory, and Linux gives a process 65,530 maps by default: beyond them a
+# program cannot be loaded, and the process dies.
+MAPS, MOST_MAPS = Path("/proc/self/maps"), 15_000
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_programs() -> Iterator[None]:
+    """After a file of tests, a process that holds very many compiled programs lets go of them."""
+    yield
+    if "jax" not in sys.modules or not MAPS.exists():
+        return
+    with MAPS.open(encoding="utf-8") as lines:
+        if sum(1 for _ in lines) < MOST_MAPS:
+            return
+    import jax
+
+    step = sys.modules.get("jaxemb.training.step")
+    if step is not None:
+        step._program.cache_clear()
+    jax.clear_caches()
+    gc.collect()
+
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
