@@ -101,7 +101,9 @@ class WholeFile(pytest.Item):
             "-m",
             chosen or "",
         ]
-        environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "8"}
+        # XLA's pool has one thread per core or device, and a thread that waits for the other devices
+        # is taken: with eight threads, two collectives at once wait for each other for good.
+        environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "8", "NPROC": "32"}
         done = subprocess.run(
             command, env=environment, cwd=self.config.rootpath, capture_output=True, text=True
         )
