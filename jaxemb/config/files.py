@@ -11,15 +11,31 @@ from typing import Any
 
 from jaxemb.config.parts import UsageError
 
+SHARED_DATA = "JAXEMB_SHARED_DATA"
+"""The environment variable that names a folder of sets; a path may begin with `$` and this name."""
+
 
 def given_path(path: str | os.PathLike) -> Path:
     """A path as a person gave it: `~` is the home folder, and `~name` that of a user.
+
+    A path that begins with `$JAXEMB_SHARED_DATA` is inside the folder that the variable names.
+
+    Raises:
+        UsageError: the path begins with the variable, and it is not set.
 
     Example:
         >>> given_path("~/runs") == Path.home() / "runs"
         True
     """
-    return Path(os.path.expanduser(path))
+    given = os.fspath(path)
+    if given.startswith(f"${SHARED_DATA}"):
+        if not os.environ.get(SHARED_DATA):
+            raise UsageError(
+                f"{given} needs the environment variable {SHARED_DATA}: set it to a "
+                "folder that has this set."
+            )
+        given = os.environ[SHARED_DATA] + given.removeprefix(f"${SHARED_DATA}")
+    return Path(os.path.expanduser(given))
 
 
 def read_json(path: Path, default: Any = None) -> Any:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxemb.config import UsageError, fingerprint
-from jaxemb.data.base import Source
+from jaxemb.data.base import SPLITS, Source
+from jaxemb.data.duplicates import normalise, split_of
 from jaxemb.data.pydocs import PyDocs
 
 
@@ -58,6 +59,45 @@ class Within(Source):
 
     def _name(self) -> str:
         return ", ".join(self.modules) or self.package or type(self.inner).__name__
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resplit(Source):
+    """The records of some splits of a source, put together and split anew by a hash of a field.
+
+    For sets that come without a part to train on, or with one that is not the one wanted. Records
+    with an equal `field` (case and spaces aside) stay in one split: 80 / 10 / 10 %.
+
+    Raises:
+        UsageError: a split has another name; a record lacks the field; the split is empty.
+
+    Example:
+        >>> Resplit(field="summary").records("dev")[0]["name"]  # doctest: +SKIP
+        'abc'
+    """
+
+    inner: Source = PyDocs()
+    of: tuple[str, ...] = SPLITS
+    field: str = "name"
+
+    def records(self, split: str) -> list[dict[str, Any]]:
+        if split not in SPLITS:
+            raise UsageError(f"there is no split {split!r}; splits: {', '.join(SPLITS)}")
+        found = [record for record in self._records() if self._split(record) == split]
+        if not found:
+            raise UsageError(f"no record falls into split {split!r} by its field {self.field!r}")
+        return [{**record, "split": split} for record in found]
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, self.inner.fingerprint())
+
+    def _records(self) -> list[dict[str, Any]]:
+        return [record for split in self.of for record in _all(self.inner, split)]
+
+    def _split(self, record: dict[str, Any]) -> str:
+        if self.field not in record:
+            raise UsageError(f"a record has no field {self.field!r}; it has {', '.join(record)}")
+        return split_of(normalise(str(record[self.field])))
 
 
 @functools.lru_cache(maxsize=4)

@@ -97,7 +97,7 @@ class Labels(View):
         values = [str(_field(r, self.field, i)) for i, r in enumerate(records)]
         order = {value: n for n, value in enumerate(self.classes or sorted(set(values)))}
         examples = [
-            {"query": document(r, self.fields, i), "label": order[value], **_provenance(r)}
+            {"query": document(r, self.fields, i), "label": order[value], **provenance(r)}
             for i, (r, value) in enumerate(zip(records, values, strict=True))
             if value in order
         ]
@@ -133,13 +133,13 @@ class Columns(View):
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         readers = {
-            "query": _text, "positive": _text, "negatives": _texts, "score": _number,
+            "query": text_field, "positive": text_field, "negatives": _texts, "score": _number,
             "label": _whole,
         }  # fmt: skip
         fields = {role: name for role in readers if (name := getattr(self, role))}
         examples = [
             {role: readers[role](record, field, i) for role, field in fields.items()}
-            | _provenance(record)
+            | provenance(record)
             for i, record in enumerate(records)
         ]
         if len({len(example.get("negatives", ())) for example in examples}) > 1:
@@ -204,7 +204,7 @@ def pairs(found: Iterable[tuple[Record, str, str]]) -> list[Record]:
     """Examples of a query and a positive text, where both are there and differ."""
     examples = numbered(
         [
-            {"query": query, "positive": positive, **_provenance(record)}
+            {"query": query, "positive": positive, **provenance(record)}
             for record, query, positive in found
             if query and positive
         ],
@@ -226,7 +226,8 @@ def _linked(
     )
 
 
-def _provenance(record: Record) -> Record:
+def provenance(record: Record) -> Record:
+    """Where an example comes from: its group and the name of its record."""
     return {"group": record.get("module", ""), "name": record.get("name", "")}
 
 
@@ -247,7 +248,12 @@ def _wrong(field: str, position: int, value: Any, wanted: str) -> UsageError:
     return UsageError(f"field {field!r} of record {position + 1} is {value!r:.60}, not {wanted}")
 
 
-def _text(record: Record, field: str, position: int) -> str:
+def text_field(record: Record, field: str, position: int) -> str:
+    """A field of a record as text; a number is written out.
+
+    Raises:
+        UsageError: the record lacks the field, or it is of another type; the record is named.
+    """
     value = _field(record, field, position)
     if not isinstance(value, (str, int, float)):
         raise _wrong(field, position, value, "text")

@@ -46,6 +46,38 @@ class PairRecords(Records, PairData):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EntailmentRecords(Records, PairData):
+    """Pairs whose gold value is the number of their label, for a probe of entailment.
+
+    Labels are numbered by `classes`; records of other labels are left out. With two classes, the
+    first is what matches: gold 1, as for `EntailmentFile`. Every pair is its own cluster.
+
+    Raises:
+        UsageError: a field is absent, or no record has one of the labels.
+    """
+
+    first: str = "premise"
+    second: str = "hypothesis"
+    label: str = "label"
+    classes: tuple[str, ...] = ("entailment", "neutral", "contradiction")
+
+    def load(self) -> PairProblem:
+        whole = self.table(self.split)
+        whole.values(self.label)
+        number = {name: n for n, name in enumerate(self.classes)}
+        table = whole.keep(lambda row: str(row[self.label]) in number)
+        if not len(table):
+            raise UsageError(f"no record is labelled {' or '.join(self.classes)}")
+        gold = np.array([number[name] for name in table.texts(self.label)], np.float64)
+        return PairProblem(
+            table.texts(self.first),
+            table.texts(self.second),
+            1 - gold if len(number) == 2 else gold,
+            table.count(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class LabelRecords(Records, LabelData):
     """Labelled texts from the fields of records: `train` to fit on, `split` to judge.
 

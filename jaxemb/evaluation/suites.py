@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jaxemb.config import UsageError, near_miss
+from jaxemb.config.files import SHARED_DATA
 from jaxemb.data import read_rows
 from jaxemb.evaluation.base import Task, check_names
 from jaxemb.evaluation.classification import Classification
@@ -18,7 +19,6 @@ from jaxemb.evaluation.retrieval import Retrieval
 from jaxemb.evaluation.sts import STS, PairClassification
 from jaxemb.evaluation.user_folders import described_sets
 
-FOLDER_VARIABLE = "JAXEMB_SHARED_DATA"
 QUICK_TEXTS, QUICK_TOKENS = 1000, 128
 
 
@@ -165,11 +165,11 @@ def _narrowed(whole: Suite, families: Sequence[str]) -> Suite:
 
 
 def _shared_folder(folder: str | Path | None, name: str) -> Path:
-    place = folder or os.environ.get(FOLDER_VARIABLE)
+    place = folder or os.environ.get(SHARED_DATA)
     if not place:
         raise UsageError(
             f"say where the sets of {name} are: --data FOLDER, or the environment variable "
-            f"{FOLDER_VARIABLE}"
+            f"{SHARED_DATA}"
         )
     return Path(place)
 
