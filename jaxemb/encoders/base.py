@@ -27,7 +27,7 @@ class Encoder(nn.Module, Part, abc.ABC):
         mask: Bool[Array, "batch tokens"],
         keys: Key[Array, " batch"] | None = None,
     ) -> Float[Array, "depth batch tokens width"]:
-        """Returns every hidden state, the last one last. `keys` (one an example) turn dropout on."""
+        """Returns every hidden state, the last one last. `keys` (one per example) turn dropout on."""
 
     @abc.abstractmethod
     def truncated(self, layers: int) -> "Encoder":

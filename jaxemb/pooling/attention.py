@@ -94,7 +94,7 @@ class LatentOverTokens(Pooling, kw_only=True):
 
 
 class LatentOverLayers(Pooling, kw_only=True):
-    """A latent attention block over one vector a layer, each marked by a learned layer position.
+    """A latent attention block over one vector per layer, each marked by a learned layer position.
 
     `S[n] = summary(h_n) + position[n]` for the layers `n`, then the block over `S [layers, width]`.
     Called with the first layers only, it reads the first rows of `position`.

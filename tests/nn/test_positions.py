@@ -79,7 +79,7 @@ def test_a_batch_longer_than_the_table_is_refused():
 
 
 def test_an_odd_width_cannot_rotate():
-    with pytest.raises(UsageError, match="even width a head, not 5"):
+    with pytest.raises(UsageError, match="even width per head, not 5"):
         rotate(Rotary(), draw(B, 1, T, 5))
 
 
