@@ -194,4 +194,6 @@ def test_settings_say_what_the_middle_run_took(record, tmp_path):
     assert told["seconds per run"] == f"{40 + 10 * np.median(seeds):.0f}"
     assert told["programs compiled a run"] == "21"
     assert "seconds to a run's first step" not in told and "peak memory in bytes" not in told
-    assert "seconds per run" not in {name.text for name, _ in tables.settings(findings(record)).rows}
+    assert "seconds per run" not in {
+        name.text for name, _ in tables.settings(findings(record)).rows
+    }

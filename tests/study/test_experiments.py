@@ -134,3 +134,11 @@ def test_a_watched_task_runs_when_it_is_due():
     assert watch(3, model) is None and calls == []
     assert watch(4, model) == {"sts@dev/spearman": 0.5} and calls == ["copied"]
     assert monitor([], lambda value: None)(4, model) is None and calls == ["copied"]
+
+
+def test_lengths_beyond_the_width_are_refused_before_anything_runs():
+    recipe = recipes.pair_retriever(steps=4)
+    train = dataclasses.replace(recipe.stages[-1], loss=Matryoshka(inner=InfoNCE(), dims=(64, 256)))
+    recipe = dataclasses.replace(recipe, stages=(*recipe.stages[:-1], train))
+    with pytest.raises(UsageError, match="Arm wide: dims=.*only 128 numbers"):
+        execution.check("wide", recipe)
