@@ -16,6 +16,7 @@ from jaxemb.nn.dropout import Dropout
 from jaxemb.nn.kernels import attend, attention_weights
 from jaxemb.nn.norm import NoNorm, Norm
 from jaxemb.nn.sizes import Sizes
+from jaxemb.runtime.shapes import States
 
 Projection = Literal["query", "key", "value", "output"]
 ALL: tuple[Projection, ...] = ("query", "key", "value", "output")
@@ -85,13 +86,13 @@ class SelfAttention(nn.Module, kw_only=True):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
+        x: States,
         allowed: Bool[Array, "#batch 1 #tokens tokens"],
         *,
         bias: Float[Array, "#batch heads tokens tokens"] | None = None,
         rotate: Callable = lambda x: x,
         keys: Key[Array, " batch"] | None = None,
-    ) -> Float[Array, "batch tokens width"]:
+    ) -> States:
         query, key, value = self._projected(x)
         norm = self.form.query_key_norm
         query = rotate(norm.clone(parent=self, name="query_norm")(query))
@@ -163,9 +164,7 @@ class CrossAttention(nn.Module, kw_only=True):
         return Dense(features=width, kernel_init=identity, name="output")(y)
 
 
-def split_heads(
-    x: Float[Array, "batch tokens width"], heads: int
-) -> Float[Array, "batch {heads} tokens head_width"]:
+def split_heads(x: States, heads: int) -> Float[Array, "batch {heads} tokens head_width"]:
     """Cuts the width into heads and moves them before the tokens."""
     if x.shape[-1] % heads:
         raise UsageError(
@@ -176,6 +175,6 @@ def split_heads(
 
 def merge_heads(
     x: Float[Array, "batch heads tokens head_width"],
-) -> Float[Array, "batch tokens width"]:
+) -> States:
     """Undoes `split_heads`."""
     return rearrange(x, "batch heads tokens k -> batch tokens (heads k)")

@@ -7,10 +7,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32, Int
+from jaxtyping import Array, Float32, Int
 
 from jaxemb.config import Part
 from jaxemb.nn import GatedFeedForward
+from jaxemb.runtime.shapes import States, TokenIds
 from jaxemb.tokens.embedding import TokenEmbedding
 
 
@@ -174,9 +175,7 @@ class BasisFeatures(TokenEmbedding, kw_only=True):
 
     basis: Basis = Fourier()
 
-    def __call__(
-        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
-    ) -> Float[Array, "batch tokens width"]:
+    def __call__(self, ids: TokenIds, *, vocabulary: int, width: int) -> States:
         return self.basis(ids, vocabulary=vocabulary, width=width)
 
 
@@ -204,9 +203,7 @@ class BasisEmbedding(TokenEmbedding, kw_only=True):
     hidden: int | None = None
 
     @nn.compact
-    def __call__(
-        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
-    ) -> Float[Array, "batch tokens width"]:
+    def __call__(self, ids: TokenIds, *, vocabulary: int, width: int) -> States:
         features = self.basis(ids, vocabulary=vocabulary, width=width)
         return features + GatedFeedForward(hidden=self.hidden or 4 * width, name="network")(
             features

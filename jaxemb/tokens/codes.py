@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32, Int
 
 from jaxemb.config import UsageError
+from jaxemb.runtime.shapes import States, TokenIds
 from jaxemb.tokens.embedding import TokenEmbedding
 
 
@@ -34,9 +35,7 @@ class ComposedTable(TokenEmbedding, kw_only=True):
 
     tables: int = 2
 
-    def __call__(
-        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
-    ) -> Float[Array, "batch tokens width"]:
+    def __call__(self, ids: TokenIds, *, vocabulary: int, width: int) -> States:
         codes = codes_of(ids, vocabulary, self.tables)
         tables = self._tables(vocabulary, width)
         return jnp.concatenate([t[codes[..., k]] for k, t in enumerate(tables)], axis=-1)
