@@ -118,6 +118,30 @@ def static_bag() -> Recipe:
     )
 
 
+def static_retriever(*, steps: int, batch_size: int = 128) -> Recipe:
+    """`static_bag` whose token vectors are trained with summaries and bodies of pydocs.
+
+    A step costs hundredths of a second, so that questions about data and losses get many seeds.
+
+    Example:
+        >>> static_retriever(steps=100).stages[-1].loss
+        InfoNCE(temperature=0.05)
+    """
+    bag = static_bag()
+    train = Train(
+        name="train",
+        data=Pairs(source=PyDocs(), view=SummaryToBody(), split="train", batch_size=batch_size),
+        loss=InfoNCE(temperature=0.05),
+        optimizer=AdamW(learning_rate=1e-2),
+        budget=Steps(steps=steps),
+    )
+    return dataclasses.replace(
+        bag,
+        stages=(*bag.stages, train),
+        evaluation=(Retrieval(data=PyDocsRetrieval(queries=None)), STS()),
+    )
+
+
 def standing_arms() -> tuple[Arm, ...]:
     """Arms that are models, for experiments whose base trains nothing: rows to stand beside.
 

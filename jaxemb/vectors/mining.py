@@ -9,7 +9,7 @@ from jaxtyping import Int
 
 from jaxemb.config import UsageError, fingerprint
 from jaxemb.data import Batches, Dataset, Pairs
-from jaxemb.data.pipeline import Shuffled, maker
+from jaxemb.data.pipeline import maker
 
 
 @dataclass(frozen=True, kw_only=True)
