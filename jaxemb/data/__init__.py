@@ -1,7 +1,7 @@
 """Data: sources of records, views that make examples of them, and datasets that batch those."""
 
 from jaxemb.data.at_hand import at_hand
-from jaxemb.data.base import SPLITS, Batches, Dataset, Source, View
+from jaxemb.data.base import SPLITS, Batches, Dataset, ExampleData, Source, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.entailment import EntailmentTriplets, LabelledPairs, PyDocsEntailment
 from jaxemb.data.files import TextFile

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxemb.config import UsageError, fingerprint, smaller
-from jaxemb.data.base import Dataset, Source, View
+from jaxemb.data.base import Dataset, ExampleData, Source, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.mixtures import Several
 from jaxemb.data.orders import Order, Shuffled
@@ -18,7 +18,7 @@ _TEXTS = ("query", "positive", "negatives")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pairs(Dataset):
+class Pairs(ExampleData):
     """Examples of a view over a source, `batch_size` at a time, in an order.
 
     Raises:
@@ -47,15 +47,15 @@ class Pairs(Dataset):
         """The examples in the order of the source."""
         return self.view(self.source.records(self.split))
 
+    def examples_for(self, model: Any) -> list[dict[str, Any]]:
+        return self.examples()
+
     def __len__(self) -> int:
         return len(self.examples())
 
     def texts(self) -> Iterator[str]:
         for example in self.examples():
             yield from (example[role] for role in _TEXTS[:2] if role in example)
-
-    def batches(self, model: Any, *, seed: int) -> BatchIterator:
-        return self.batches_of(self.examples(), self.columns, model, seed=seed)
 
     def batches_of(
         self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
