@@ -142,6 +142,23 @@ def static_retriever(*, steps: int, batch_size: int = 128) -> Recipe:
     )
 
 
+def refined(base: Recipe, *, first: int, then: int, learning_rate: float) -> Recipe:
+    """A recipe whose training has two stages: `pretrain` as it was, and `train` at another rate.
+
+    What the first one trains is shared by the arms that do not change it.
+
+    Example:
+        >>> [stage.name for stage in refined(
+        ...     static_retriever(steps=9), first=6, then=3, learning_rate=1e-3
+        ... ).stages[-2:]]
+        ['pretrain', 'train']
+    """
+    train = base.stages[-1]
+    pretrain = dataclasses.replace(train, name="pretrain", budget=Steps(steps=first))
+    again = dataclasses.replace(train.at_rate(learning_rate), budget=Steps(steps=then))
+    return dataclasses.replace(base, stages=(*base.stages[:-1], pretrain, again))
+
+
 def standing_arms() -> tuple[Arm, ...]:
     """Arms that are models, for experiments whose base trains nothing: rows to stand beside.
 
