@@ -15,7 +15,7 @@ Batch = dict[str, TextBatch | np.ndarray]
 _SHUFFLED = Shuffled()
 _AHEAD = 4  # batches prepared before they are asked for
 _REMEMBERED = 200_000  # examples; the ids of larger data are not kept in memory
-_ROLES = {"query": "query"}  # every other text is a document
+_ROLES = {"query": "query", "negatives_query": "query"}  # every other text is a document
 
 
 @dataclass(frozen=True)

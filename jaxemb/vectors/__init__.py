@@ -23,6 +23,7 @@ from jaxemb.vectors.negatives import (
     Ranks,
     Taking,
 )
+from jaxemb.vectors.own_queries import OwnQueries
 from jaxemb.vectors.ranks import Ranked, ranked
 from jaxemb.vectors.store import (
     EmbeddingStore,

@@ -24,6 +24,7 @@ from jaxemb.vectors import (
     Hardest,
     Mined,
     MinedOnce,
+    OwnQueries,
     Ranks,
     WithinRank,
     mine,
@@ -228,3 +229,13 @@ def test_filtering_and_mining_compose(model):
 def test_a_skip_that_was_written_before_is_a_first_rank():
     old = {"part": "jaxemb.vectors.Mined", "count": 2, "skip": 4}
     assert from_json(old) == Mined(count=2, eligible=Ranks(first=5))
+
+
+def test_a_negative_is_given_the_query_that_it_answers(model):
+    data = OwnQueries(inner=MinedOnce(inner=pairs(), count=3))
+    for example in data.examples_for(model):
+        assert example["negatives_query"] == tuple(f"q{n - 1000}" for n in example["negatives_id"])
+    batch = next(data.batches(model, seed=0))
+    assert batch["negatives_query"].ids.shape[:2] == (8, 3)
+    with pytest.raises(UsageError, match="needs the columns 'negatives'"):
+        OwnQueries(inner=pairs())
