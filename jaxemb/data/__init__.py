@@ -1,7 +1,7 @@
 """Data: sources of records, views that make examples of them, and datasets that batch those."""
 
 from jaxemb.data.at_hand import at_hand
-from jaxemb.data.base import SPLITS, Batches, Dataset, Source, View
+from jaxemb.data.base import SPLITS, Batches, Dataset, ExampleData, Source, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.entailment import EntailmentTriplets, LabelledPairs, PyDocsEntailment
 from jaxemb.data.files import TextFile
@@ -16,12 +16,21 @@ from jaxemb.data.mixtures import (
     Translation,
     WordCipher,
 )
+from jaxemb.data.orders import (
+    EpochOrder,
+    LabelGroups,
+    LengthBucketed,
+    Order,
+    Shuffled,
+    WithoutDuplicates,
+)
 from jaxemb.data.pairs import Pairs, StratifiedPairs, Texts
 from jaxemb.data.pipeline import BatchIterator, BatchStats
 from jaxemb.data.positions import Positions
 from jaxemb.data.prepared import TFDS
 from jaxemb.data.pydocs import PyDocs, cache_folder
 from jaxemb.data.selection import Resplit, Within
+from jaxemb.data.strata import Alternating, PowerLaw, SideBySide, Stratified, Turns, Where
 from jaxemb.data.tables import read_rows, read_text
 from jaxemb.data.views import (
     Columns,
@@ -35,4 +44,4 @@ from jaxemb.data.views import (
     numbered,
 )
 from jaxemb.data.windows import Windows
-from jaxemb.data.wrappers import HardNegatives, NameRemoved, ShuffledPositives
+from jaxemb.data.wrappers import HardNegatives, NameRemoved, NoisyPairs, ShuffledPositives
