@@ -51,7 +51,8 @@ class Pairs(Dataset):
 
     def texts(self) -> Iterator[str]:
         for example in self.examples():
-            yield from (example[role] for role in _TEXTS[:2] if role in example)
+            for text in (example[role] for role in _TEXTS[:2] if role in example):
+                yield from text if type(text) is tuple else (text,)
 
     def batches(self, model: Any, *, seed: int) -> BatchIterator:
         return self.batches_of(self.examples(), self.columns, model, seed=seed)

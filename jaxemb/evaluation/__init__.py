@@ -107,6 +107,7 @@ from jaxemb.evaluation.rank import (
     TextColumn,
 )
 from jaxemb.evaluation.records import EntailmentRecords, LabelRecords, PairRecords
+from jaxemb.evaluation.related import RelatedCandidates
 from jaxemb.evaluation.reranking import Reranking
 from jaxemb.evaluation.retrieval import Recall, Retrieval, RetrievalAtCuts
 from jaxemb.evaluation.rewording import Paraphrased, Prompted, Reworded

@@ -1,0 +1,61 @@
+"""Which pairs that need no labels prepare a two-tower retriever best?
+
+Paper    Pre-training Tasks for Embedding-based Large-scale Retrieval, arXiv:2002.03932. Before
+         tuning on few labelled pairs, towers learn from a sentence and the passage that it was cut
+         out of (inverse cloze), a page's opening and a passage of its body (body first), an opening
+         and a passage of a page that it links to (link prediction), or all three.
+Claim    With few labelled pairs, the three together are far better than no such training; the
+         inverse cloze is the strongest of them, and the others add to it.
+Run      jaxemb run pretraining_pairs
+Differs
+Found
+"""
+
+from jaxemb import Better, Experiment, arm, experiment
+from jaxemb.data import (
+    BodyFirst,
+    InverseCloze,
+    LinkedPassage,
+    Pairs,
+    PyDocs,
+    Several,
+    Share,
+    SummaryToCode,
+)
+from jaxemb.evaluation import PyDocsRetrieval, Retrieval
+from jaxemb.losses import InfoNCE
+from jaxemb.study.near_bag import near_bag
+from jaxemb.training import AdamW, Steps, Train
+
+VIEWS = (InverseCloze(), BodyFirst(), LinkedPassage())
+
+
+@experiment(papers=(1,))
+def pretraining_pairs() -> Experiment:
+    cloze = Pairs(source=PyDocs(), view=InverseCloze(), split="train", batch_size=128)
+    labelled = Pairs(source=Share(share=0.02), view=SummaryToCode(), batch_size=64)
+    loss, optimizer = InfoNCE(temperature=0.05), AdamW(learning_rate=1e-3)
+    stages = [
+        Train(name=name, data=data, loss=loss, optimizer=optimizer, budget=Steps(steps))
+        for name, data, steps in (("pretrain", cloze, 100), ("tune", labelled, 20))
+    ]
+    search = Retrieval(data=PyDocsRetrieval(answer="code", queries=500, documents=2000))
+    base = near_bag(stages, (search,))
+    return Experiment(
+        base=base,
+        arms=(
+            arm("nothing", stages=(*base.stages[:2], base.stages[-1])),
+            arm("cloze"),
+            arm("body", {"pretrain.data.view": BodyFirst()}),
+            arm("links", {"pretrain.data.view": LinkedPassage()}),
+            arm("all", {"pretrain.data.view": Several(views=VIEWS)}),
+        ),
+        claims=(
+            Better("retrieval/recall@10", "all", than="nothing"),
+            Better("retrieval/recall@10", "cloze", than="body"),
+            Better("retrieval/recall@10", "cloze", than="links"),
+            Better("retrieval/recall@10", "all", than="cloze"),
+        ),
+        seeds=(0, 1, 2),
+        tuning=None,
+    )

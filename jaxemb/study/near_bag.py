@@ -1,0 +1,67 @@
+"""A base recipe that starts at the static bag: what training adds can be told in minutes."""
+
+from collections.abc import Sequence
+
+from jaxemb.data import PyDocs, Texts
+from jaxemb.data.base import Source
+from jaxemb.encoders import Transformer
+from jaxemb.evaluation import Task
+from jaxemb.fitting import PPMISVD, Fit, Vocabulary
+from jaxemb.heads import Head, Normalize
+from jaxemb.model import Embedder
+from jaxemb.nn import PreNorm, Rotary
+from jaxemb.pooling import Mean
+from jaxemb.study.recipe import Recipe
+from jaxemb.text import WordPiece
+from jaxemb.tokens import TokenTable
+from jaxemb.training import Stage
+
+
+def near_bag(
+    stages: Sequence[Stage],
+    evaluation: Sequence[Task],
+    *,
+    source: Source | None = None,
+    layers: int = 1,
+    max_tokens: int = 48,
+    head: Head | None = None,
+) -> Recipe:
+    """A small transformer over a fitted token table, whose blocks add little before training.
+
+    Its vectors are at first nearly those of the static bag, so that an arm that learns anything from
+    its data is above that control after few steps.
+
+    Args:
+        stages: what is done after the vocabulary and the table are fitted.
+        evaluation: the tasks.
+        source: whose training texts these two are fitted to; by default pydocs.
+        layers: of the transformer.
+        max_tokens: where texts are cut.
+        head: of the embedder; by default unit length.
+
+    Example:
+        >>> near_bag((), ()).embedder.encoder.block.branch_scale
+        0.1
+    """
+    texts = Texts(source=source or PyDocs(), split="train")
+    return Recipe(
+        embedder=Embedder(
+            text=WordPiece(vocabulary=8192, max_tokens=max_tokens),
+            tokens=TokenTable(),
+            encoder=Transformer(
+                layers=layers,
+                width=128,
+                heads=4,
+                position=Rotary(),
+                block=PreNorm(branch_scale=0.1),
+            ),
+            pooling=Mean(),
+            head=head or Normalize(),
+        ),
+        stages=(
+            Fit(name="vocabulary", estimator=Vocabulary(), data=texts),
+            Fit(name="table", estimator=PPMISVD(), data=texts),
+            *stages,
+        ),
+        evaluation=tuple(evaluation),
+    )
