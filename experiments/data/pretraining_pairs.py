@@ -32,15 +32,23 @@ VIEWS = (InverseCloze(), BodyFirst(), LinkedPassage())
 
 @experiment(papers=(1,))
 def pretraining_pairs() -> Experiment:
-    cloze = Pairs(source=PyDocs(), view=InverseCloze(), split="train", batch_size=128)
-    labelled = Pairs(source=Share(share=0.02), view=SummaryToCode(), batch_size=64)
-    loss, optimizer = InfoNCE(temperature=0.05), AdamW(learning_rate=1e-3)
+    cloze = Pairs(source=PyDocs(), view=InverseCloze(), batch_size=64)
+    labelled = Pairs(source=Share(share=0.01), view=SummaryToCode(), batch_size=32)
     stages = [
-        Train(name=name, data=data, loss=loss, optimizer=optimizer, budget=Steps(steps))
-        for name, data, steps in (("pretrain", cloze, 100), ("tune", labelled, 20))
+        Train(
+            name=name,
+            data=data,
+            loss=InfoNCE(),
+            optimizer=AdamW(learning_rate=rate),
+            budget=Steps(steps),
+        )
+        for name, data, rate, steps in (
+            ("pretrain", cloze, 3e-3, 120),
+            ("tune", labelled, 1e-3, 15),
+        )
     ]
-    search = Retrieval(data=PyDocsRetrieval(answer="code", queries=500, documents=2000))
-    base = near_bag(stages, (search,))
+    search = Retrieval(data=PyDocsRetrieval(answer="code", queries=800, documents=2000))
+    base = near_bag(stages, (search,), max_tokens=32)
     return Experiment(
         base=base,
         arms=(

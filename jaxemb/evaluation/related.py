@@ -1,12 +1,12 @@
 """Ranking lists cut from a graph of links: a few related texts among many that are not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 import numpy as np
 
-from jaxemb.config import AtLeast, UsageError, check_ranges
+from jaxemb.config import AtLeast, UsageError, check_ranges, smaller
 from jaxemb.data import Linked, LinkedTogether, PyDocs, Relation, Source
 from jaxemb.data.views import DOCUMENT, document
 from jaxemb.evaluation.problems import RerankingData, RerankingProblem, cluster_numbers, kept
@@ -72,6 +72,10 @@ class RelatedCandidates(RerankingData):
             relevant=[[int(other in good) for other in order] for _, good, order in rows],
             clusters=cluster_numbers([_cluster(records[place], place) for place, _, _ in rows]),
         )
+
+    def small(self) -> "RelatedCandidates":
+        """A few queries of a sliver, of its training part: its test part has no links."""
+        return replace(smaller(self, queries=20, others=10), split="train")
 
     def _unrelated(
         self, near: set[int], texts: Sequence[str], draw: np.random.Generator
