@@ -12,7 +12,15 @@ Found
 """
 
 from jaxemb import Better, Experiment, arm, experiment
-from jaxemb.data import CitationTriplets, LinkedTogether, Pairs, PyDocs, TextGraph, at_hand
+from jaxemb.data import (
+    CitationTriplets,
+    LinkedTogether,
+    Pairs,
+    PyDocs,
+    TextGraph,
+    Texts,
+    at_hand,
+)
 from jaxemb.evaluation import (
     Classification,
     LabelRecords,
@@ -42,7 +50,7 @@ def citation_triplets() -> Experiment:
     ranked = [Reranking(name=n, data=d, nearness=ByDistance()) for n, d in lists.items()]
     labels = LabelRecords(source=graph, text="body") if graph else PyDocsLabels()
     tasks = (*ranked, Classification(data=labels))
-    base = near_bag((train,), tasks, source=source, max_tokens=64, head=Identity())
+    base = near_bag((train,), tasks, texts=Texts(source=source), max_tokens=64, head=Identity())
     return Experiment(
         base=base,
         arms=(

@@ -26,6 +26,7 @@ from jaxemb.data.links import (
     cited,
     neighbours,
 )
+from jaxemb.data.masking import Masked
 from jaxemb.data.mixtures import (
     Ciphered,
     ForTask,

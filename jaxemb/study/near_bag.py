@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from jaxemb.data import PyDocs, Texts
-from jaxemb.data.base import Source
 from jaxemb.encoders import Transformer
 from jaxemb.evaluation import Task
 from jaxemb.fitting import PPMISVD, Fit, Vocabulary
-from jaxemb.heads import Head, Normalize
+from jaxemb.heads import Head, Normalize, Output
 from jaxemb.model import Embedder
 from jaxemb.nn import PreNorm, Rotary
 from jaxemb.pooling import Mean
@@ -21,10 +20,11 @@ def near_bag(
     stages: Sequence[Stage],
     evaluation: Sequence[Task],
     *,
-    source: Source | None = None,
+    texts: Texts | None = None,
     layers: int = 1,
     max_tokens: int = 48,
     head: Head | None = None,
+    output: Output | None = None,
 ) -> Recipe:
     """A small transformer over a fitted token table, whose blocks add little before training.
 
@@ -34,16 +34,17 @@ def near_bag(
     Args:
         stages: what is done after the vocabulary and the table are fitted.
         evaluation: the tasks.
-        source: whose training texts these two are fitted to; by default pydocs.
+        texts: what these two are fitted to; by default the training texts of pydocs.
         layers: of the transformer.
         max_tokens: where texts are cut.
         head: of the embedder; by default unit length.
+        output: of an embedder that also predicts tokens.
 
     Example:
         >>> near_bag((), ()).embedder.encoder.block.branch_scale
         0.1
     """
-    texts = Texts(source=source or PyDocs(), split="train")
+    texts = texts or Texts(source=PyDocs(), split="train")
     return Recipe(
         embedder=Embedder(
             text=WordPiece(vocabulary=8192, max_tokens=max_tokens),
@@ -57,6 +58,7 @@ def near_bag(
             ),
             pooling=Mean(),
             head=head or Normalize(),
+            output=output,
         ),
         stages=(
             Fit(name="vocabulary", estimator=Vocabulary(), data=texts),
