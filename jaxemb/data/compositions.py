@@ -1,7 +1,7 @@
 """A text and itself again, or its parts: positives for training without pairs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,12 +9,13 @@ import numpy as np
 
 from jaxemb.config import AtLeast, Part, check_ranges
 from jaxemb.data.base import View
+from jaxemb.data.duplicates import normalise
 from jaxemb.data.views import DOCUMENT, Record, document, numbered, provenance
 
 
 @dataclass(frozen=True, kw_only=True)
 class Twins(View):
-    """A text → the same text: the network's dropout makes two vectors of it.
+    """A text → the same text: the network's dropout makes two vectors of it. Each text comes once.
 
     Example:
         >>> Twins()([{"summary": "Sort a list.", "name": "a"}])[0]["positive"]
@@ -30,13 +31,21 @@ class Twins(View):
         return ("query", "positive", "query_id", "positive_id")
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
-        texts = [document(record, self.fields, place) for place, record in enumerate(records)]
         examples = [
             {"query": text, "positive": text, **provenance(record)}
-            for text, record in zip(texts, records, strict=True)
-            if text
+            for text, record in _once(records, self.fields)
         ]
         return numbered(examples, "query", "positive")
+
+
+def _once(records: Sequence[Record], fields: Sequence[str]) -> Iterator[tuple[str, Record]]:
+    """The different texts of the records, each with the first record that has it."""
+    seen = {""}
+    for place, record in enumerate(records):
+        text = document(record, fields, place)
+        if (form := normalise(text)) not in seen:
+            seen.add(form)
+            yield text, record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +104,8 @@ class Subsuming(Division):
 class PartsOfText(View):
     """A text → two of its parts: `query`, and a tuple `positive`.
 
-    A loss reads the parts as one by `Composed(inner=..., composer=ItemMean())`. Texts of fewer than
-    `least` words are left out.
+    A loss reads the parts as one by `Composed(inner=..., composer=ItemMean())`. Each
+    text comes once; those of fewer than `least` words are left out.
 
     Raises:
         UsageError: `least` is below 6; a record has none of the fields.
@@ -119,14 +128,13 @@ class PartsOfText(View):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return ("query", "positive")
+        return ("query", "positive", "query_id")
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         found = []
-        for place, record in enumerate(records):
-            text = document(record, self.fields, place)
+        for place, (text, record) in enumerate(_once(records, self.fields)):
             if len(words := text.split()) >= self.least:
                 draw = np.random.default_rng((self.seed, place))
                 parts = self.division(words, draw)
                 found.append({"query": text, "positive": parts, **provenance(record)})
-        return found
+        return numbered(found, "query")

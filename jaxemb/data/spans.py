@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxemb.config import AtLeast, UsageError, check_ranges
 from jaxemb.data.base import View
-from jaxemb.data.views import DOCUMENT, Record, document, provenance
+from jaxemb.data.views import DOCUMENT, Record, document, numbered, provenance
 
 Span = tuple[int, int]
 """The first word, and the one after the last."""
@@ -54,7 +54,7 @@ class NearbySpans(View):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return ("query", "positive")
+        return ("query", "positive", "query_id")
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         examples = []
@@ -63,7 +63,7 @@ class NearbySpans(View):
             for anchor, positives in self.spans(len(words), (self.seed, place)):
                 text, *others = (" ".join(words[a:b]) for a, b in (anchor, *positives))
                 examples.append({"query": text, "positive": tuple(others), **provenance(record)})
-        return examples
+        return numbered(examples, "query")
 
     def spans(self, count: int, seed: Sequence[int]) -> Iterator[tuple[Span, list[Span]]]:
         """Anchors of a text of `count` words, each with its positives."""
