@@ -11,6 +11,7 @@ from jaxemb.data.compositions import (
     Subsuming,
     Twins,
 )
+from jaxemb.data.descriptions import BroaderMeanings, OwnerDescriptions
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.entailment import EntailmentTriplets, LabelledPairs, PyDocsEntailment
 from jaxemb.data.files import TextFile
@@ -36,6 +37,7 @@ from jaxemb.data.mixtures import (
     Translation,
     WordCipher,
 )
+from jaxemb.data.negation import DeniedEntailment, negated
 from jaxemb.data.pairs import Pairs, StratifiedPairs, Texts
 from jaxemb.data.pipeline import BatchIterator, BatchStats
 from jaxemb.data.positions import Positions

@@ -1,13 +1,14 @@
 """A base recipe that starts at the static bag: what training adds can be told in minutes."""
 
+import dataclasses
 from collections.abc import Sequence
 
 from jaxemb.data import PyDocs, Texts
 from jaxemb.encoders import Transformer
 from jaxemb.evaluation import Task
-from jaxemb.fitting import PPMISVD, Fit, Vocabulary
+from jaxemb.fitting import PPMISVD, Fit, InTower, Vocabulary
 from jaxemb.heads import Head, Normalize, Output
-from jaxemb.model import Embedder
+from jaxemb.model import Embedder, Tower, Towers
 from jaxemb.nn import PreNorm, Rotary
 from jaxemb.pooling import Mean
 from jaxemb.study.recipe import Recipe
@@ -66,4 +67,28 @@ def near_bag(
             *stages,
         ),
         evaluation=tuple(evaluation),
+    )
+
+
+def two_towers(base: Recipe, *, own: tuple[str, ...] = ("query",)) -> Recipe:
+    """The same recipe with a tower of their own for some columns, over one token table.
+
+    Both towers start near the bag of that table, so that their vectors are alike from the start.
+
+    Args:
+        base: of `near_bag`.
+        own: the columns of the first tower, called `query`; the other one, `document`, has the rest.
+
+    Example:
+        >>> two_towers(near_bag((), ())).embedder.name_of("positive")
+        'document'
+    """
+    towers = (
+        Tower(name="query", columns=own, network=base.embedder),
+        Tower(name="document", columns=(), network=base.embedder, shares=("tokens",)),
+    )
+    vocabulary, table, *rest = base.stages
+    fitted = dataclasses.replace(table, estimator=InTower(inner=table.estimator, tower="query"))
+    return dataclasses.replace(
+        base, embedder=Towers(towers=towers), stages=(vocabulary, fitted, *rest)
     )
