@@ -106,7 +106,14 @@ from jaxemb.evaluation.rank import (
     Preparation,
     TextColumn,
 )
-from jaxemb.evaluation.records import EntailmentRecords, LabelRecords, PairRecords
+from jaxemb.evaluation.records import (
+    EntailmentRecords,
+    LabelRecords,
+    PairRecords,
+    RetrievalRecords,
+    TripletRecords,
+)
+from jaxemb.evaluation.related import RelatedCandidates
 from jaxemb.evaluation.reranking import Reranking
 from jaxemb.evaluation.retrieval import Recall, Retrieval, RetrievalAtCuts
 from jaxemb.evaluation.rewording import Paraphrased, Prompted, Reworded

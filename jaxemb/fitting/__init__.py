@@ -7,4 +7,5 @@ from jaxemb.fitting.linear import Slice
 from jaxemb.fitting.paragraph_vectors import ParagraphTable
 from jaxemb.fitting.stages import Apply, Fit
 from jaxemb.fitting.term_weights import TFIDF
+from jaxemb.fitting.towers import InTower
 from jaxemb.fitting.whitening import Whitening

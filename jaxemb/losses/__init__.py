@@ -40,6 +40,14 @@ from jaxemb.losses.candidates import (
     SameFamily,
 )
 from jaxemb.losses.classification import Classification, PairClassifier
+from jaxemb.losses.composition import (
+    Composed,
+    Composer,
+    Headed,
+    ItemMax,
+    ItemMean,
+    ItemSlices,
+)
 from jaxemb.losses.distillation import (
     MarginDistillation,
     Projected,
@@ -104,6 +112,7 @@ from jaxemb.losses.queue import Memory, NoMemory, Queue
 from jaxemb.losses.ranking import FirstDocument, ListNet, RankNet, RankRegression
 from jaxemb.losses.regularisers import Alignment, EffectiveRank, Flops, OwnQuery, SquaredNorm
 from jaxemb.losses.reweighting import Contest, Debiased, Decoupled, Reweighting, Softmax
+from jaxemb.losses.roles import InRoles
 from jaxemb.losses.scores import Compared, Listed, PairScores, Scored, Scorer, Squashed
 from jaxemb.losses.sigmoid import SigmoidPairs
 from jaxemb.losses.similarity import (
