@@ -1,0 +1,102 @@
+"""Bases of experiments about networks that learn from nothing: implied sentences, whole words."""
+
+from jaxemb.data import (
+    EntailmentTriplets,
+    Pairs,
+    PyDocsEntailment,
+    Resplit,
+    Source,
+    TextFile,
+    Texts,
+    at_hand,
+)
+from jaxemb.encoders import Encoder, Transformer
+from jaxemb.evaluation import STS, PairFile, PyDocsGrades, Task
+from jaxemb.fitting import Fit, Vocabulary
+from jaxemb.losses import DocumentToQuery, InfoNCE, LearnedTemperature, QueryToDocument
+from jaxemb.model import Embedder, Start
+from jaxemb.nn import GatedMLP, PreNorm, RMSNorm, Rotary
+from jaxemb.pooling import Mean
+from jaxemb.study.recipe import Recipe
+from jaxemb.text import Words
+from jaxemb.tokens import TokenTable
+from jaxemb.training import AdamW, Steps, Train
+
+
+def implied_sentences() -> Source:
+    """SNLI where it is at hand, split anew by premise; else pairs made from pydocs by rule.
+
+    Only the two parts to judge on are small enough to be at hand: four fifths of their premises are
+    trained on.
+    """
+    there = at_hand(TextFile, "nli/snli.tsv.gz", otherwise=PyDocsEntailment())
+    return Resplit(inner=there, of=("dev", "test"), field="premise")
+
+
+def graded_pairs() -> tuple[Task, ...]:
+    """Similarity as people grade it: STS-B, and SICK beside it."""
+    names = {"sts": "sts/stsb-en.tsv.gz", "sick": "sts/sick-en.tsv.gz"}
+    return tuple(
+        STS(name=name, data=at_hand(PairFile, path, split="test", otherwise=PyDocsGrades()))
+        for name, path in names.items()
+    )
+
+
+def modern_layers(layers: int, width: int) -> Transformer:
+    """Rotary positions, RMS norms and gated feed-forward layers, without dropout."""
+    block = PreNorm(branch_norm=RMSNorm(), feed_forward=GatedMLP())
+    return Transformer(
+        layers=layers, width=width, heads=4, position=Rotary(), block=block, dropout=0.0
+    )
+
+
+def implied_pairs(encoder: Encoder, *, steps: int, batch_size: int = 64) -> Recipe:
+    """Premises to what they imply, from random parameters, over words sorted by frequency.
+
+    The symmetric loss has a learned temperature, and denied sentences are candidates beside those of
+    the other rows.
+    """
+    source = implied_sentences()
+    texts = Texts(source=source, fields=("premise", "hypothesis"))
+    return Recipe(
+        embedder=Embedder(
+            text=Words(vocabulary=8192, max_tokens=32),
+            tokens=TokenTable(),
+            encoder=encoder,
+            pooling=Mean(),
+        ),
+        stages=(
+            Fit(name="vocabulary", estimator=Vocabulary(), data=texts),
+            Train(
+                name="train",
+                data=Pairs(source=source, view=EntailmentTriplets(), batch_size=batch_size),
+                loss=InfoNCE(
+                    temperature=LearnedTemperature(), blocks=(QueryToDocument(), DocumentToQuery())
+                ),
+                optimizer=AdamW(learning_rate=1e-3),
+                budget=Steps(steps=steps),
+            ),
+        ),
+        evaluation=graded_pairs(),
+    )
+
+
+def tuned_on_implied(
+    start: Start, *, steps: int, batch_size: int = 32, learning_rate: float = 1e-4
+) -> Recipe:
+    """Weights that are there, trained on with premises and what they imply."""
+    return Recipe(
+        embedder=start,
+        stages=(
+            Train(
+                name="train",
+                data=Pairs(
+                    source=implied_sentences(), view=EntailmentTriplets(), batch_size=batch_size
+                ),
+                loss=InfoNCE(temperature=0.05),
+                optimizer=AdamW(learning_rate=learning_rate),
+                budget=Steps(steps=steps),
+            ),
+        ),
+        evaluation=graded_pairs(),
+    )
