@@ -10,15 +10,30 @@ from jaxemb.data import (
     Texts,
     at_hand,
 )
-from jaxemb.encoders import Encoder, Transformer
-from jaxemb.evaluation import STS, PairFile, PyDocsGrades, Task
-from jaxemb.fitting import Fit, Vocabulary
-from jaxemb.losses import DocumentToQuery, InfoNCE, LearnedTemperature, QueryToDocument
+from jaxemb.encoders import Encoder, RecursiveConvolutional, Transformer
+from jaxemb.evaluation import (
+    STS,
+    Classification,
+    LabelFile,
+    PairFile,
+    PyDocsGrades,
+    PyDocsLabels,
+    Task,
+)
+from jaxemb.fitting import PPMISVD, Fit, Vocabulary
+from jaxemb.heads import Identity, RecursiveDecoder
+from jaxemb.losses import (
+    DocumentToQuery,
+    InfoNCE,
+    LearnedTemperature,
+    QueryToDocument,
+    Reconstruction,
+)
 from jaxemb.model import Embedder, Start
 from jaxemb.nn import GatedMLP, PreNorm, RMSNorm, Rotary
-from jaxemb.pooling import Mean
+from jaxemb.pooling import FirstTokens, Mean
 from jaxemb.study.recipe import Recipe
-from jaxemb.text import Words
+from jaxemb.text import Bytes, Words
 from jaxemb.tokens import TokenTable
 from jaxemb.training import AdamW, Steps, Train
 
@@ -99,4 +114,45 @@ def tuned_on_implied(
             ),
         ),
         evaluation=graded_pairs(),
+    )
+
+
+def fitted_words() -> tuple[Fit, Fit]:
+    """A vocabulary of words, and their PPMI-SVD vectors, of the sentences of `implied_sentences`."""
+    texts = Texts(source=implied_sentences(), fields=("premise", "hypothesis"))
+    return (
+        Fit(name="vocabulary", estimator=Vocabulary(), data=texts),
+        Fit(name="table", estimator=PPMISVD(), data=texts),
+    )
+
+
+def byte_codes(*, width: int, blocks: int, steps: int) -> Recipe:
+    """An autoencoder of bytes: texts to four vectors and back, probed with sentences' classes."""
+    sentences = Texts(source=implied_sentences(), fields=("hypothesis",), batch_size=64)
+    probes = tuple(
+        Classification(
+            name=name,
+            data=at_hand(LabelFile, f"classification/{name}.tsv.gz", otherwise=PyDocsLabels()),
+        )
+        for name in ("trec", "subj")
+    )
+    return Recipe(
+        embedder=Embedder(
+            text=Bytes(max_tokens=64),
+            tokens=TokenTable(),
+            encoder=RecursiveConvolutional(width=width, blocks=blocks),
+            pooling=FirstTokens(tokens=4),
+            head=Identity(),
+        ),
+        stages=(
+            Fit(name="bytes", estimator=Vocabulary(), data=sentences),
+            Train(
+                name="train",
+                data=sentences,
+                loss=Reconstruction(decoder=RecursiveDecoder(blocks=blocks)),
+                optimizer=AdamW(learning_rate=3e-3),
+                budget=Steps(steps=steps),
+            ),
+        ),
+        evaluation=(*probes, *graded_pairs()[:1]),
     )
