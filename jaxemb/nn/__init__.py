@@ -44,7 +44,14 @@ from jaxemb.nn.masks import (
     WithinSegment,
 )
 from jaxemb.nn.norm import BiasFreeLayerNorm, LayerNorm, NoNorm, Norm, OffsetRMSNorm, RMSNorm
-from jaxemb.nn.positions import Learned, NoPosition, PositionEncoding, Sinusoidal, WithSegment
+from jaxemb.nn.positions import (
+    ClippedLearned,
+    Learned,
+    NoPosition,
+    PositionEncoding,
+    Sinusoidal,
+    WithSegment,
+)
 from jaxemb.nn.recurrent import (
     GRU,
     LSTM,

@@ -2,7 +2,9 @@
 
 from jaxemb.data import (
     EntailmentTriplets,
+    FirstWords,
     Pairs,
+    PyDocs,
     PyDocsEntailment,
     Resplit,
     Source,
@@ -14,10 +16,13 @@ from jaxemb.encoders import Encoder, RecursiveConvolutional, Transformer
 from jaxemb.evaluation import (
     STS,
     Classification,
+    DocumentWords,
     LabelFile,
     PairFile,
     PyDocsGrades,
     PyDocsLabels,
+    PyDocsRetrieval,
+    Retrieval,
     Task,
 )
 from jaxemb.fitting import PPMISVD, Fit, Vocabulary
@@ -33,7 +38,7 @@ from jaxemb.model import Embedder, Start
 from jaxemb.nn import GatedMLP, PreNorm, RMSNorm, Rotary
 from jaxemb.pooling import FirstTokens, Mean
 from jaxemb.study.recipe import Recipe
-from jaxemb.text import Bytes, Words
+from jaxemb.text import Bytes, WordPiece, Words
 from jaxemb.tokens import TokenTable
 from jaxemb.training import AdamW, Steps, Train
 
@@ -155,4 +160,42 @@ def byte_codes(*, width: int, blocks: int, steps: int) -> Recipe:
             ),
         ),
         evaluation=(*probes, *graded_pairs()[:1]),
+    )
+
+
+def short_texts(*, words: int, max_tokens: int, least: int, steps: int) -> Recipe:
+    """Summaries to bodies of pydocs, trained on first words and scored on long documents too.
+
+    `retrieval` ranks documents of at least `least` words, of which the model reads up to `max_tokens`
+    pieces; `retrieval-short` the same ones cut to as many words as it was trained on. Before training
+    the vectors are nearly those of the static bag.
+    """
+    texts = Texts(source=PyDocs())
+    data = PyDocsRetrieval(queries=None)
+    return Recipe(
+        embedder=Embedder(
+            text=WordPiece(vocabulary=8192, max_tokens=max_tokens),
+            tokens=TokenTable(),
+            encoder=Transformer(
+                layers=2, width=128, heads=4, block=PreNorm(branch_scale=0.2), dropout=0.0
+            ),
+            pooling=Mean(),
+        ),
+        stages=(
+            Fit(name="vocabulary", estimator=Vocabulary(), data=texts),
+            Fit(name="table", estimator=PPMISVD(), data=texts),
+            Train(
+                name="train",
+                data=Pairs(view=FirstWords(words=words), batch_size=64),
+                loss=InfoNCE(temperature=0.05),
+                optimizer=AdamW(learning_rate=1e-3),
+                budget=Steps(steps=steps),
+            ),
+        ),
+        evaluation=(
+            Retrieval(data=DocumentWords(inner=data, least=least)),
+            Retrieval(
+                name="retrieval-short", data=DocumentWords(inner=data, least=least, most=words)
+            ),
+        ),
     )
