@@ -11,6 +11,7 @@ from jaxemb.data.compositions import (
     Subsuming,
     Twins,
 )
+from jaxemb.data.cuts import FirstWords, first_words
 from jaxemb.data.descriptions import BroaderMeanings, OwnerDescriptions
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.entailment import EntailmentTriplets, LabelledPairs, PyDocsEntailment

@@ -36,6 +36,7 @@ from jaxemb.evaluation.grammar.structures import (
     TreeDepth,
 )
 from jaxemb.evaluation.judges import CosineJudge, Judge
+from jaxemb.evaluation.lengths import DocumentWords
 from jaxemb.evaluation.mteb_adapter import MTEBEncoder
 from jaxemb.evaluation.multi_label import MultiLabelClassification
 from jaxemb.evaluation.paraphrase.lexicon import CommonSynonyms, Lexicon, SynonymFile

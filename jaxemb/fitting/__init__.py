@@ -1,5 +1,6 @@
 """What is fitted to texts in closed form: vocabularies, token tables, maps of finished vectors."""
 
+from jaxemb.fitting.composed import FittedRows, MeanRows, RowsOf, SimilarIds, TokenRows
 from jaxemb.fitting.counts import PPMISVD
 from jaxemb.fitting.estimator import Estimator, Vocabulary
 from jaxemb.fitting.extension import MoreWords

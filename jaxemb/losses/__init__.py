@@ -61,6 +61,7 @@ from jaxemb.losses.embedded import (
     Reading,
     States,
     Vector,
+    VectorWithPieces,
     embedded,
     flat_items,
     stacked,
@@ -110,6 +111,7 @@ from jaxemb.losses.pairs import (
 from jaxemb.losses.progressive import Progressive
 from jaxemb.losses.queue import Memory, NoMemory, Queue
 from jaxemb.losses.ranking import FirstDocument, ListNet, RankNet, RankRegression
+from jaxemb.losses.reconstruction import Reconstruction
 from jaxemb.losses.regularisers import Alignment, EffectiveRank, Flops, OwnQuery, SquaredNorm
 from jaxemb.losses.reweighting import Contest, Debiased, Decoupled, Reweighting, Softmax
 from jaxemb.losses.roles import InRoles

@@ -282,6 +282,8 @@ class Model:
             "embedder": to_json(self.embedder),
             "transforms": [to_json(transform) for transform in self.transforms],
         }
+        if added := self.params.get("adapters"):  # the network does not tell of them
+            description["adapters"] = jax.tree.map(lambda x: list(np.shape(x)), added)
         write_whole(folder / "model.json", json.dumps(description, indent=1))
         if self.tokenizer is not None:
             write_whole(folder / "tokenizer.json", self.tokenizer.to_json())

@@ -190,8 +190,12 @@ def variables(params: Params, part: str) -> dict[str, Any]:
 
 
 def _tied(params: Params) -> dict[str, Any]:
-    table = params.get("tokens", {}).get("embedding")
-    return {} if table is None else {"tied": {"table": table}}
+    """The token table, or the small tables that compose it."""
+    tokens = params.get("tokens", {})
+    if "embedding" in tokens:
+        return {"tied": {"table": tokens["embedding"]}}
+    small = {name: value for name, value in tokens.items() if name.startswith("table_")}
+    return {"tied": small} if small else {}
 
 
 def _created(part: Any, key: Array, params: Params, *inputs: Array) -> tuple[Any, Params]:

@@ -69,6 +69,25 @@ class Learned(PositionEncoding, kw_only=True):
         return x + rows.astype(x.dtype)
 
 
+class ClippedLearned(Learned, kw_only=True):
+    """`Learned`, of which all tokens beyond the table have the last row: any length can be read.
+
+    How a model with learned positions is asked to read texts that are longer than those it was
+    trained on: `x[t] + table[min(t, max_tokens - 1)]`.
+    """
+
+    @nn.compact
+    def embed(
+        self, x: Float[Array, "batch tokens width"], positions: Positions = None
+    ) -> Float[Array, "batch tokens width"]:
+        tokens, width = x.shape[1:]
+        table = self.param(
+            "embedding", nn.initializers.normal(self.scale), (self.max_tokens, width)
+        )
+        place = jnp.arange(tokens) if positions is None else positions
+        return x + table[jnp.minimum(place, self.max_tokens - 1)].astype(x.dtype)
+
+
 class WithSegment(PositionEncoding, kw_only=True):
     """Adds the row of the first of several segments to every token: `inner.embed(x) + table[0]`.
 
