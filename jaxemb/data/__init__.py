@@ -23,6 +23,7 @@ from jaxemb.data.prepared import TFDS
 from jaxemb.data.pydocs import PyDocs, cache_folder
 from jaxemb.data.selection import Resplit, Within
 from jaxemb.data.tables import read_rows, read_text
+from jaxemb.data.tasks import SeveralTasks
 from jaxemb.data.views import (
     Columns,
     Labels,

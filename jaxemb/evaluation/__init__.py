@@ -106,13 +106,14 @@ from jaxemb.evaluation.rank import (
     Preparation,
     TextColumn,
 )
-from jaxemb.evaluation.records import EntailmentRecords, LabelRecords, PairRecords
+from jaxemb.evaluation.records import EntailmentRecords, LabelRecords, PairRecords, SecondAlone
 from jaxemb.evaluation.reranking import Reranking
 from jaxemb.evaluation.retrieval import Recall, Retrieval, RetrievalAtCuts
 from jaxemb.evaluation.rewording import Paraphrased, Prompted, Reworded
 from jaxemb.evaluation.sampling import Sampled, sampled
 from jaxemb.evaluation.sts import (
     STS,
+    AngularSTS,
     PairClassification,
     PairClassificationBySimilarity,
     STSBySimilarity,

@@ -1,0 +1,120 @@
+"""Bases of experiments about encoders that learn sentences by judging what implies what."""
+
+from jaxemb.data import (
+    Joined,
+    LabelledPairs,
+    Pairs,
+    PyDocs,
+    PyDocsEntailment,
+    Resplit,
+    Source,
+    TextFile,
+    Texts,
+    at_hand,
+)
+from jaxemb.encoders import Encoder
+from jaxemb.evaluation import (
+    STS,
+    Classification,
+    EntailmentRecords,
+    LabelFile,
+    PairFile,
+    PairProbe,
+    PyDocsGrades,
+    PyDocsLabels,
+    Task,
+)
+from jaxemb.fitting import PPMISVD, Fit, Vocabulary
+from jaxemb.heads import AbsoluteDifference, First, Identity, Product, Second
+from jaxemb.losses import PairClassifier
+from jaxemb.model import Embedder
+from jaxemb.pooling import Pooling
+from jaxemb.study.recipe import Recipe
+from jaxemb.text import Words
+from jaxemb.tokens import TokenTable
+from jaxemb.training import AdamW, Steps, Train
+
+PAIR = (First(), Second(), AbsoluteDifference(), Product())
+"""What a classifier of two sentences reads."""
+
+_FIELDS = (
+    "premise", "hypothesis", "sentence1", "sentence2", "definition", "example", "text", "summary",
+    "body",
+)  # fmt: skip
+
+
+def judged_pairs() -> Source:
+    """SNLI where it is at hand, split anew by premise; else pairs made from pydocs by rule.
+
+    Of SNLI only the two parts to judge on are small enough to be at hand, 19,666 pairs: four fifths
+    of their premises are trained on here.
+    """
+    there = at_hand(TextFile, "nli/snli.tsv.gz", otherwise=PyDocsEntailment())
+    return Resplit(inner=there, of=("dev", "test"), field="premise")
+
+
+def plain_texts() -> Texts:
+    """Training texts for word vectors: judged pairs, captions, definitions, questions and reviews."""
+    names = (
+        "sts/sick-en", "sts/stsb-en", "definitions/wordnet", "classification/trec",
+        "classification/sst5",
+    )  # fmt: skip
+    more = [at_hand(TextFile, f"{name}.tsv.gz", otherwise=PyDocs()) for name in names]
+    sources = (judged_pairs(), *dict.fromkeys(more))
+    return Texts(source=Joined(sources=sources), fields=_FIELDS)
+
+
+def word_stages(rarity: float | None = 1e-2) -> tuple[Fit, Fit]:
+    """A vocabulary of words and their PPMI-SVD vectors."""
+    texts = plain_texts()
+    return (
+        Fit(name="vocabulary", estimator=Vocabulary(), data=texts),
+        Fit(name="table", estimator=PPMISVD(rarity=rarity), data=texts),
+    )
+
+
+def transfer_tasks() -> tuple[Task, ...]:
+    """Judging pairs, and what else frozen vectors tell: types of questions, opinions, similarity."""
+    pairs = judged_pairs()
+    labelled = [
+        Classification(
+            name=name,
+            data=at_hand(LabelFile, f"classification/{name}.tsv.gz", otherwise=PyDocsLabels()),
+        )
+        for name in ("trec", "mr", "subj")
+    ]
+    graded = at_hand(PairFile, "sts/stsb-en.tsv.gz", split="test", otherwise=PyDocsGrades())
+    return (
+        PairProbe(
+            name="nli",
+            train=EntailmentRecords(source=pairs, split="train"),
+            data=EntailmentRecords(source=pairs),
+            sides=True,
+        ),
+        *labelled,
+        STS(data=graded),
+    )
+
+
+def pair_judge(encoder: Encoder, pooling: Pooling, *, steps: int) -> Recipe:
+    """A sentence encoder over fixed word vectors, trained by the classes of judged pairs."""
+    return Recipe(
+        embedder=Embedder(
+            text=Words(vocabulary=16384, max_tokens=32, query_tokens=32),
+            tokens=TokenTable(),
+            encoder=encoder,
+            pooling=pooling,
+            head=Identity(),
+        ),
+        stages=(
+            *word_stages(),
+            Train(
+                name="train",
+                data=Pairs(source=judged_pairs(), view=LabelledPairs(), batch_size=64),
+                loss=PairClassifier(classes=3, features=PAIR),
+                optimizer=AdamW(learning_rate=1e-3, freezes=("tokens",)),
+                budget=Steps(steps=steps),
+            ),
+        ),
+        evaluation=transfer_tasks(),
+    )
