@@ -18,6 +18,7 @@ from jaxemb.evaluation import (
     Classification,
     EntailmentRecords,
     LabelFile,
+    Logistic,
     PairFile,
     PairProbe,
     PyDocsGrades,
@@ -37,6 +38,7 @@ from jaxemb.training import AdamW, Steps, Train
 PAIR = (First(), Second(), AbsoluteDifference(), Product())
 """What a classifier of two sentences reads."""
 
+_JUDGED = ("premise", "hypothesis", "label")
 _FIELDS = (
     "premise", "hypothesis", "sentence1", "sentence2", "definition", "example", "text", "summary",
     "body",
@@ -73,34 +75,46 @@ def word_stages(rarity: float | None = 1e-2) -> tuple[Fit, Fit]:
     )
 
 
-def transfer_tasks() -> tuple[Task, ...]:
-    """Judging pairs, and what else frozen vectors tell: types of questions, opinions, similarity."""
+def inference_task() -> Task:
+    """Judging pairs from both frozen vectors, on premises that were not trained on."""
     pairs = judged_pairs()
-    labelled = [
-        Classification(
-            name=name,
-            data=at_hand(LabelFile, f"classification/{name}.tsv.gz", otherwise=PyDocsLabels()),
-        )
-        for name in ("trec", "mr", "subj")
-    ]
+    return PairProbe(
+        name="nli",
+        train=EntailmentRecords(source=pairs, split="train"),
+        data=EntailmentRecords(source=pairs),
+        classifier=Logistic(penalty=300),
+        sides=True,
+    )
+
+
+def transfer_tasks() -> tuple[Task, ...]:
+    """`inference_task`, and what else vectors tell: SICK's entailment, types of questions, STS."""
+    name, fields = "sts/sick-en.tsv.gz", ("sentence1", "sentence2", "nli")
+    sick = at_hand(TextFile, name, otherwise=PyDocsEntailment())
+    first, second, label = fields if sick != PyDocsEntailment() else _JUDGED
+    fitted, judged = (
+        EntailmentRecords(source=sick, split=split, first=first, second=second, label=label)
+        for split in ("train", "test")
+    )
+    questions = at_hand(LabelFile, "classification/trec.tsv.gz", otherwise=PyDocsLabels())
     graded = at_hand(PairFile, "sts/stsb-en.tsv.gz", split="test", otherwise=PyDocsGrades())
     return (
+        inference_task(),
         PairProbe(
-            name="nli",
-            train=EntailmentRecords(source=pairs, split="train"),
-            data=EntailmentRecords(source=pairs),
-            sides=True,
+            name="sick", train=fitted, data=judged, classifier=Logistic(penalty=300), sides=True
         ),
-        *labelled,
+        Classification(name="trec", data=questions),
         STS(data=graded),
     )
 
 
-def pair_judge(encoder: Encoder, pooling: Pooling, *, steps: int) -> Recipe:
+def pair_judge(
+    encoder: Encoder, pooling: Pooling, *, steps: int, learning_rate: float = 3e-3
+) -> Recipe:
     """A sentence encoder over fixed word vectors, trained by the classes of judged pairs."""
     return Recipe(
         embedder=Embedder(
-            text=Words(vocabulary=16384, max_tokens=32, query_tokens=32),
+            text=Words(vocabulary=16384, max_tokens=24, query_tokens=24),
             tokens=TokenTable(),
             encoder=encoder,
             pooling=pooling,
@@ -112,7 +126,7 @@ def pair_judge(encoder: Encoder, pooling: Pooling, *, steps: int) -> Recipe:
                 name="train",
                 data=Pairs(source=judged_pairs(), view=LabelledPairs(), batch_size=64),
                 loss=PairClassifier(classes=3, features=PAIR),
-                optimizer=AdamW(learning_rate=1e-3, freezes=("tokens",)),
+                optimizer=AdamW(learning_rate=learning_rate, freezes=("tokens",)),
                 budget=Steps(steps=steps),
             ),
         ),
