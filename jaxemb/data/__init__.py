@@ -26,6 +26,7 @@ from jaxemb.data.tables import read_rows, read_text
 from jaxemb.data.tasks import SeveralTasks
 from jaxemb.data.views import (
     Columns,
+    Following,
     Labels,
     Neighbour,
     SeeAlso,
