@@ -82,7 +82,7 @@ def inference_task() -> Task:
         name="nli",
         train=EntailmentRecords(source=pairs, split="train"),
         data=EntailmentRecords(source=pairs),
-        classifier=Logistic(penalty=300),
+        classifier=Logistic(penalty=300.0),
         sides=True,
     )
 
@@ -101,7 +101,7 @@ def transfer_tasks() -> tuple[Task, ...]:
     return (
         inference_task(),
         PairProbe(
-            name="sick", train=fitted, data=judged, classifier=Logistic(penalty=300), sides=True
+            name="sick", train=fitted, data=judged, classifier=Logistic(penalty=300.0), sides=True
         ),
         Classification(name="trec", data=questions),
         STS(data=graded),
