@@ -1,19 +1,24 @@
-"""The base of experiments about one encoder that learns several tasks in turn."""
+"""Bases of experiments about one encoder that learns several tasks, in turn or one after the other."""
 
 import dataclasses
 
 from jaxemb.data import (
+    Columns,
+    EntailmentTriplets,
     Following,
+    HardNegatives,
     Joined,
     LabelledPairs,
     Neighbour,
     Pairs,
     PyDocs,
+    PyDocsEntailment,
     SeveralTasks,
+    SummaryToBody,
     TextFile,
     at_hand,
 )
-from jaxemb.encoders import Bag
+from jaxemb.encoders import Bag, Encoder
 from jaxemb.evaluation import (
     STS,
     AngularSTS,
@@ -27,12 +32,13 @@ from jaxemb.evaluation import (
     PyDocsLabels,
     Task,
 )
-from jaxemb.heads import Chain, FeedForwardHead, Linear
+from jaxemb.heads import Chain, FeedForwardHead, Linear, Normalize
 from jaxemb.losses import InfoNCE, OfFamily, PairClassifier, Sum
-from jaxemb.pooling import Mean
+from jaxemb.pooling import Mean, Pooling
 from jaxemb.study.entailment import PAIR, inference_task, judged_pairs, pair_judge
 from jaxemb.study.recipe import Recipe
 from jaxemb.tokens import HashedNgrams
+from jaxemb.training import AdamW, Steps, Train, WarmupLinear
 
 NOVELS = ("alice-in-wonderland.jsonl", "dracula.jsonl.gz", "moby-dick.jsonl.gz",
           "pride-and-prejudice.jsonl.gz")  # fmt: skip
@@ -94,3 +100,38 @@ def _tasks() -> tuple[Task, ...]:
         AngularSTS(name="angular", data=graded),
         *(Association(name=name, data=data) for name, data in association.items() if data),
     )
+
+
+def contrast_in_two_stages(encoder: Encoder, pooling: Pooling, *, steps: int) -> Recipe:
+    """An encoder contrasted with paraphrased questions first, then with what is implied and denied."""
+    base = pair_judge(encoder, pooling, steps=steps)
+    source = at_hand(TextFile, "pairs/quora-positives.tsv.gz", otherwise=PyDocs())
+    view = SummaryToBody() if source == PyDocs() else Columns(query="anchor")
+    stages = [
+        Train(
+            name=name,
+            data=data,
+            loss=InfoNCE(temperature=0.05),
+            optimizer=AdamW(learning_rate=1e-3, schedule=WarmupLinear(warmup=0.1)),
+            budget=Steps(steps=steps),
+        )
+        for name, data in (
+            ("questions", Pairs(source=source, view=view, batch_size=64)),
+            ("inference", _triplets()),
+        )
+    ]
+    return dataclasses.replace(
+        base,
+        embedder=dataclasses.replace(
+            base.embedder, head=Chain(heads=(Linear(dim=128), Normalize()))
+        ),
+        stages=(*base.stages[:-1], *stages),
+    )
+
+
+def _triplets() -> Pairs:
+    """What is implied and what is denied; of rules' pairs there are too few of both kinds."""
+    pairs = judged_pairs()
+    if pairs.inner == PyDocsEntailment():
+        return Pairs(view=HardNegatives(count=1), batch_size=64)
+    return Pairs(source=pairs, view=EntailmentTriplets(), batch_size=64)
