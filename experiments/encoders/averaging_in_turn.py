@@ -42,7 +42,7 @@ def averaging_in_turn() -> Experiment:
             arm(
                 "transformer",
                 tokens=TokenTable(),
-                encoder=Transformer(layers=2),
+                encoder=Transformer(layers=2, hidden=256),
                 pooling=RootLengthSum(),
                 head=Linear(dim=128),
             ),

@@ -22,9 +22,13 @@ from jaxemb.study.multi_task import contrast_in_two_stages
 @experiment(papers=(81,))
 def encoder_decoder_readouts() -> Experiment:
     encoder = Transformer(
-        layers=2, position=RelativeBuckets(), block=PreNorm(branch_norm=RMSNorm()), norm=RMSNorm()
+        layers=2,
+        hidden=256,
+        position=RelativeBuckets(),
+        block=PreNorm(branch_norm=RMSNorm()),
+        norm=RMSNorm(),
     )
-    base = contrast_in_two_stages(encoder, Mean(), steps=200)
+    base = contrast_in_two_stages(encoder, Mean(), steps=150)
     return Experiment(
         base=base,
         arms=(

@@ -6,7 +6,7 @@ Paper    Evaluation of BERT and ALBERT Sentence Embedding Performance on Downstr
 Claim    The convolutions help the shared layers in text similarity, more than they help layers of
          their own; the shared ones are then no worse than the others.
 Run      jaxemb run shared_layers                # small: 4 arms x 3 seeds, about ? min on 2 cores
-Differs  4 layers of 128 from scratch over fixed PPMI-SVD word vectors, 15,700 pairs of SNLI and
+Differs  3 layers of 128 from scratch over fixed PPMI-SVD word vectors, 15,700 pairs of SNLI and
          [u; v; |u - v|]; no pretraining, no factorised table, no second stage on graded pairs. The
          form of the convolutions is not published: two of three tokens, then the mean.
 Found    -
@@ -32,8 +32,10 @@ from jaxemb.study.entailment import pair_judge
 
 @experiment(papers=(49,))
 def shared_layers() -> Experiment:
-    apart, layers = Transformer(layers=4), ConvolutionPooling()
-    base = pair_judge(SharedTransformer(layers=4), Mean(), steps=300, learning_rate=1e-3)
+    apart, layers = Transformer(layers=3, hidden=256), ConvolutionPooling()
+    base = pair_judge(
+        SharedTransformer(layers=3, hidden=256), Mean(), steps=200, learning_rate=1e-3
+    )
     train = dataclasses.replace(base.stages[-1], loss=PairClassifier(classes=3))
     return Experiment(
         base=dataclasses.replace(base, stages=(*base.stages[:-1], train)),
