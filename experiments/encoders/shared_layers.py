@@ -6,13 +6,11 @@ Paper    Evaluation of BERT and ALBERT Sentence Embedding Performance on Downstr
 Claim    The convolutions help the shared layers in text similarity, more than they help layers of
          their own; the shared ones are then no worse than the others.
 Run      jaxemb run shared_layers                # small: 4 arms x 3 seeds, about ? min on 2 cores
-Differs  3 layers of 128 from scratch over fixed PPMI-SVD word vectors, 15,700 pairs of SNLI and
-         [u; v; |u - v|]; no pretraining, no factorised table, no second stage on graded pairs. The
-         form of the convolutions is not published: two of three tokens, then the mean.
+Differs  3 layers of 128 from scratch over fixed PPMI-SVD word vectors, trained on STS-B's 5,749
+         graded pairs alone: no pretraining, no factorised table, no inference first. The form of
+         the convolutions is not published: two of three tokens, then the mean.
 Found    -
 """
-
-import dataclasses
 
 from jaxemb import (
     Better,
@@ -25,20 +23,15 @@ from jaxemb import (
     experiment,
 )
 from jaxemb.encoders import SharedTransformer, Transformer
-from jaxemb.losses import PairClassifier
 from jaxemb.pooling import ConvolutionPooling, Mean
-from jaxemb.study.entailment import pair_judge
+from jaxemb.study.entailment import pair_grader
 
 
 @experiment(papers=(49,))
 def shared_layers() -> Experiment:
     apart, layers = Transformer(layers=3, hidden=256), ConvolutionPooling()
-    base = pair_judge(
-        SharedTransformer(layers=3, hidden=256), Mean(), steps=200, learning_rate=1e-3
-    )
-    train = dataclasses.replace(base.stages[-1], loss=PairClassifier(classes=3))
     return Experiment(
-        base=dataclasses.replace(base, stages=(*base.stages[:-1], train)),
+        base=pair_grader(SharedTransformer(layers=3, hidden=256), Mean(), steps=150),
         arms=(
             arm("shared"),
             arm("shared-convolutions", pooling=layers),
@@ -49,8 +42,8 @@ def shared_layers() -> Experiment:
             Better("sts/spearman", "shared-convolutions", than="shared"),
             Better("sts/spearman", "apart-convolutions", than="apart"),
             NotWorse("sts/spearman", "shared-convolutions", than="apart-convolutions"),
-            Better("nli/accuracy", "shared-convolutions", than="shared"),
-            NotWorse("nli/accuracy", "shared", than="apart"),
+            NotWorse("sts/spearman", "shared", than="apart"),
+            Better("sick/accuracy", "shared-convolutions", than="shared"),
         ),
         controls=(RandomVectors(), Untrained(), StaticBag()),
         seeds=(0, 1, 2),

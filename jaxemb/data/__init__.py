@@ -3,7 +3,12 @@
 from jaxemb.data.at_hand import at_hand
 from jaxemb.data.base import SPLITS, Batches, Dataset, Source, View
 from jaxemb.data.duplicates import normalise
-from jaxemb.data.entailment import EntailmentTriplets, LabelledPairs, PyDocsEntailment
+from jaxemb.data.entailment import (
+    EntailmentTriplets,
+    GradedLabels,
+    LabelledPairs,
+    PyDocsEntailment,
+)
 from jaxemb.data.files import TextFile
 from jaxemb.data.given import GivenTexts
 from jaxemb.data.judgements import Judgements

@@ -86,8 +86,8 @@ def plain_table(tokens: Mapping[str, Any]) -> Array | None:
     """The rows of a `TokenTable`, which may stand in the slot `inner` of other token embeddings.
 
     Example:
-        >>> plain_table({"table": 0, "inner": {"embedding": 7}})
-        7
+        >>> plain_table({"table": None, "inner": {"embedding": jnp.array([[7.0]])}}).tolist()
+        [[7.0]]
     """
     if "embedding" in tokens:
         return tokens["embedding"]
@@ -98,8 +98,9 @@ def with_table(tokens: Mapping[str, Any], rows: Array) -> dict[str, Any]:
     """The parameters with other rows in the place of those that `plain_table` finds.
 
     Example:
-        >>> with_table({"table": 0, "inner": {"embedding": 7}}, 8)
-        {'table': 0, 'inner': {'embedding': 8}}
+        >>> before = {"inner": {"embedding": jnp.array([[7.0]])}}
+        >>> with_table(before, jnp.array([[8.0]]))["inner"]["embedding"].tolist()
+        [[8.0]]
     """
     if "embedding" in tokens:
         return {**tokens, "embedding": rows}

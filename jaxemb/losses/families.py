@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from jaxemb.config import UsageError
-from jaxemb.losses.base import Columns, Loss, row_weights
+from jaxemb.losses.base import Columns, Loss, Term, row_weights
 from jaxemb.losses.wrapper import Wrapper
 
 
@@ -53,6 +53,6 @@ class OfFamily(Wrapper):
 
     def __call__(
         self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
-    ) -> dict[str, Array]:
+    ) -> dict[str, Term]:
         """The terms, with the parameters that the inner loss starts at."""
         return self.apply(self.init(key, columns), columns, key=key, axis=axis)[0]

@@ -1,6 +1,10 @@
 """Bases of experiments about encoders that learn sentences by judging what implies what."""
 
+import dataclasses
+
 from jaxemb.data import (
+    Columns,
+    GradedLabels,
     Joined,
     LabelledPairs,
     Pairs,
@@ -27,7 +31,7 @@ from jaxemb.evaluation import (
 )
 from jaxemb.fitting import PPMISVD, Fit, Vocabulary
 from jaxemb.heads import AbsoluteDifference, First, Identity, Product, Second
-from jaxemb.losses import PairClassifier
+from jaxemb.losses import Compared, PairClassifier, ScoreRegression
 from jaxemb.model import Embedder
 from jaxemb.pooling import Pooling
 from jaxemb.study.recipe import Recipe
@@ -132,3 +136,23 @@ def pair_judge(
         ),
         evaluation=transfer_tasks(),
     )
+
+
+def pair_grader(encoder: Encoder, pooling: Pooling, *, steps: int) -> Recipe:
+    """A sentence encoder over fixed word vectors, whose cosines learn the grades of STS-B's pairs.
+
+    Where the set is not at hand, pairs of pydocs are graded by their label.
+    """
+    base = pair_judge(encoder, pooling, steps=steps)
+    source = at_hand(TextFile, "sts/stsb-en.tsv.gz", otherwise=PyDocsEntailment())
+    texts = Columns(query="sentence1", positive="sentence2", score="score")
+    view = GradedLabels() if source == PyDocsEntailment() else texts
+    train = Train(
+        name="train",
+        data=Pairs(source=source, view=view, batch_size=64),
+        # Grades go up to 5, and so does the cosine divided by a fifth.
+        loss=ScoreRegression(scores=Compared(temperature=0.2)),
+        optimizer=AdamW(learning_rate=1e-3, freezes=("tokens",)),
+        budget=Steps(steps=steps),
+    )
+    return dataclasses.replace(base, stages=(*base.stages[:-1], train))

@@ -8,6 +8,7 @@ import pytest
 from jaxemb.config import UsageError, fingerprint
 from jaxemb.data import (
     EntailmentTriplets,
+    GradedLabels,
     LabelledPairs,
     PyDocsEntailment,
     Resplit,
@@ -93,6 +94,13 @@ def test_labels_are_numbered_in_the_order_given(folder):
     ]
     with pytest.raises(UsageError, match="at least two"):
         LabelledPairs(classes=("entailment",))
+
+
+def test_labels_have_grades_and_those_without_are_left_out(folder):
+    records = at_hand(TextFile, "nli/pairs.tsv", otherwise=None).records("test")
+    assert [one["score"] for one in GradedLabels()(records)] == [2.5, 5.0, 0.0]
+    few = GradedLabels(grades=(("neutral", 1.0),))(records)
+    assert [(one["positive"], one["score"]) for one in few] == [("A man is late.", 1.0)]
 
 
 def test_triplets_join_what_is_implied_and_what_is_denied(folder):
