@@ -14,7 +14,12 @@ from jaxemb.data.compositions import (
 from jaxemb.data.cuts import FirstWords, first_words
 from jaxemb.data.descriptions import BroaderMeanings, OwnerDescriptions
 from jaxemb.data.duplicates import normalise
-from jaxemb.data.entailment import EntailmentTriplets, LabelledPairs, PyDocsEntailment
+from jaxemb.data.entailment import (
+    EntailmentTriplets,
+    GradedLabels,
+    LabelledPairs,
+    PyDocsEntailment,
+)
 from jaxemb.data.files import TextFile
 from jaxemb.data.given import GivenTexts
 from jaxemb.data.graphs import TextGraph
@@ -56,8 +61,10 @@ from jaxemb.data.selection import Resplit, Share, Within
 from jaxemb.data.spans import NearbySpans
 from jaxemb.data.strata import Alternating, PowerLaw, SideBySide, Stratified, Turns, Where
 from jaxemb.data.tables import read_rows, read_text
+from jaxemb.data.tasks import SeveralTasks
 from jaxemb.data.views import (
     Columns,
+    Following,
     Labels,
     Neighbour,
     SeeAlso,

@@ -112,6 +112,7 @@ from jaxemb.evaluation.records import (
     LabelRecords,
     PairRecords,
     RetrievalRecords,
+    SecondAlone,
     TripletRecords,
 )
 from jaxemb.evaluation.related import RelatedCandidates
@@ -121,6 +122,7 @@ from jaxemb.evaluation.rewording import Paraphrased, Prompted, Reworded
 from jaxemb.evaluation.sampling import Sampled, sampled
 from jaxemb.evaluation.sts import (
     STS,
+    AngularSTS,
     PairClassification,
     PairClassificationBySimilarity,
     STSBySimilarity,

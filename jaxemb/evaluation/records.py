@@ -89,6 +89,24 @@ class EntailmentRecords(Records, PairData):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecondAlone(PairData):
+    """Other pairs with the first text left empty: what do the second texts give away by themselves?
+
+    A classifier of pairs that does no better with both texts has learned nothing about pairs. Of
+    entailment it is the baseline that reads the hypothesis alone.
+
+    Reference: Gururangan et al., Annotation Artifacts in Natural Language Inference Data,
+    arXiv:1803.02324; Poliak et al., Hypothesis Only Baselines, arXiv:1805.01042.
+    """
+
+    inner: PairData
+
+    def load(self) -> PairProblem:
+        problem = self.inner.load()
+        return problem._replace(first=[""] * len(problem.first))
+
+
+@dataclass(frozen=True, kw_only=True)
 class LabelRecords(Records, LabelData):
     """Labelled texts from the fields of records: `train` to fit on, `split` to judge.
 

@@ -39,7 +39,7 @@ from jaxemb.losses.candidates import (
     RelativelyGuided,
     SameFamily,
 )
-from jaxemb.losses.classification import Classification, PairClassifier
+from jaxemb.losses.classification import Classification, DeepPairClassifier, PairClassifier
 from jaxemb.losses.composition import (
     Composed,
     Composer,
@@ -67,6 +67,7 @@ from jaxemb.losses.embedded import (
     stacked,
 )
 from jaxemb.losses.extras import FromExtra, RouterBalance, SparseReconstruction
+from jaxemb.losses.families import OfFamily
 from jaxemb.losses.hardness import (
     AdditiveMargin,
     AllNegatives,
@@ -119,6 +120,7 @@ from jaxemb.losses.scores import Compared, Listed, PairScores, Scored, Scorer, S
 from jaxemb.losses.sigmoid import SigmoidPairs
 from jaxemb.losses.similarity import (
     Angle,
+    Angular,
     Cosine,
     Dot,
     Euclidean,

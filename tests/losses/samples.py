@@ -41,6 +41,11 @@ def pairs(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     return columns | more
 
 
+def labelled_families(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """With a label and a data set of each row."""
+    return pairs(rng, rows) | {"family": rng.permutation(rows) % 2}
+
+
 def lists(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     """A grade for each of three documents, some of them equal; some negatives are not there."""
     columns = texts(rng, rows)
@@ -231,7 +236,12 @@ SAMPLES = {
         L.PairClassifier(classes=2, features=FEATURES),
         pairs,
     ),
+    "deep_pair_classifier": Sample(
+        L.DeepPairClassifier(head=heads.PairHead(inner=heads.Linear(dim=2))), pairs
+    ),
     "classification": Sample(L.Classification(), pairs),
+    "of_family": Sample(L.OfFamily(inner=L.Classification(), family=1), labelled_families),
+    "angular": Sample(L.InfoNCE(temperature=0.3, similarity=L.Angular()), texts),
     "margin_distillation": Sample(L.MarginDistillation(), lists),
     "score_distillation": Sample(L.ScoreDistillation(temperature=2.0), lists),
     "vector_distillation": Sample(L.VectorDistillation(), taught),

@@ -1,0 +1,86 @@
+"""Data sets of several tasks, whose batches are each of one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jaxemb.config import UsageError, fingerprint, smaller
+from jaxemb.data.base import Dataset
+from jaxemb.data.pairs import Pairs
+from jaxemb.data.pipeline import BatchIterator, Stratified, batches
+from jaxemb.data.views import numbered
+
+_TEXTS = ("query", "positive", "negatives")
+_ABSENT = {"label": -1}
+"""What stands in a column that one task has and another lacks, and no loss counts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeveralTasks(Dataset):
+    """The examples of several data sets in batches of one of them, whose number is `family`.
+
+    With a loss for each, `Sum(losses=(OfFamily(inner=..., family=0), ...))`, one encoder learns the
+    tasks in turn. All have the same texts; where one has the column `label` and another none, the
+    other's is -1, which losses leave out. Texts are numbered anew over all of them. A data set of
+    `n` examples has a share of the batches in proportion to `n**exponent`: 0 gives all equally many.
+
+    Raises:
+        UsageError: no data set, or one lacks a column of another that has no stand-in.
+
+    Example:
+        >>> from jaxemb.data import LabelledPairs
+        >>> SeveralTasks(tasks=(Pairs(), Pairs(view=LabelledPairs()))).columns
+        ('query', 'positive', 'query_id', 'positive_id', 'label', 'family')
+
+    Reference: Cer et al., Universal Sentence Encoder, arXiv:1803.11175.
+    """
+
+    tasks: tuple[Pairs, ...]
+    exponent: float = 0.0
+    batch_size: int = 128
+
+    def __post_init__(self) -> None:
+        if not self.tasks:
+            raise UsageError("SeveralTasks needs at least one data set.")
+        for n, task in enumerate(self.tasks):
+            made = {*task.columns, *(f"{role}_id" for role in _TEXTS), *_ABSENT}
+            if missing := [name for name in self.columns[:-1] if name not in made]:
+                raise UsageError(
+                    f"task {n} of SeveralTasks lacks the column {missing[0]!r} of another task"
+                )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        given = dict.fromkeys(name for task in self.tasks for name in task.columns)
+        return (*given, "family")
+
+    def examples(self) -> list[dict[str, Any]]:
+        """The examples of all tasks, one task after the other."""
+        absent = {name: value for name, value in _ABSENT.items() if name in self.columns}
+        found = [
+            {**absent, **example, "family": n}
+            for n, task in enumerate(self.tasks)
+            for example in task.examples()
+        ]
+        return numbered(found, *(role for role in _TEXTS if role in self.columns))
+
+    def __len__(self) -> int:
+        return sum(map(len, self.tasks))
+
+    def texts(self) -> Iterator[str]:
+        for task in self.tasks:
+            yield from task.texts()
+
+    def batches(self, model: Any, *, seed: int) -> BatchIterator:
+        examples = self.examples()
+        order = Stratified(np.array([one["family"] for one in examples]), self.exponent)
+        size = self.batch_size
+        return batches(examples, self.columns, model, batch_size=size, seed=seed, order=order)
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, [task.fingerprint() for task in self.tasks])
+
+    def small(self) -> "SeveralTasks":
+        return smaller(self, batch_size=8)
