@@ -10,6 +10,7 @@ import numpy as np
 from jaxemb.losses import Cosine, Similarity
 from jaxemb.model.batches import Report
 from jaxemb.model.model import Model
+from jaxemb.text import Chunked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,19 @@ class Embedding:
             max_tokens=self.max_tokens,
             batch_tokens=self.batch_tokens,
             report=self.report,
+            normalize=self.similarity.ignores_length,
+        )
+
+    def chunks(
+        self, texts: Sequence[Chunked], *, window: int | None = None, overlap: int = 0
+    ) -> list[np.ndarray]:
+        """A vector for each chunk of each document, as `Model.chunks` makes them."""
+        return self.model.chunks(
+            texts,
+            window=window,
+            overlap=overlap,
+            layers=self.layers,
+            role=self._role("document"),
             normalize=self.similarity.ignores_length,
         )
 

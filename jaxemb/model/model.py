@@ -15,10 +15,11 @@ from jaxtyping import Array
 from jaxemb.config import Part, UsageError, to_json
 from jaxemb.config.files import discard, given_path, whole_folder, write_whole, writing_to
 from jaxemb.model.batches import Params, Report, embed
+from jaxemb.model.chunks import chunk_vectors, windows
 from jaxemb.model.index import Index
 from jaxemb.runtime import Copies
 from jaxemb.statistics.similarities import unit_rows
-from jaxemb.text import Chunked, TextBatch, Tokenizer
+from jaxemb.text import Chunked, Tokenizer
 from jaxemb.text.templates import side_of
 
 FORMAT = 1
@@ -160,13 +161,28 @@ class Model:
         vectors = self._transformed(vectors)[:, :dim]
         return np.ascontiguousarray(unit_rows(vectors) if normalize else vectors, np.float32)
 
-    def chunks(self, texts: Sequence[Chunked], *, normalize: bool = True) -> list[np.ndarray]:
+    def chunks(
+        self,
+        texts: Sequence[Chunked],
+        *,
+        window: int | None = None,
+        overlap: int = 0,
+        layers: int | None = None,
+        role: str = "document",
+        normalize: bool = True,
+    ) -> list[np.ndarray]:
         """A vector for each chunk of each text, from one pass over the whole text.
 
-        A chunk beyond the model's `max_tokens` has no vector of its own and gets zeros.
+        The pooling reads the states of a chunk's tokens, which have read the whole text. A text is
+        cut at the model's `max_tokens`, and a chunk beyond it gets zeros; with a `window` nothing is
+        cut: windows of so many tokens are read, and from the second on the first `overlap` states
+        only serve the others as context.
 
         Returns:
             An array `[chunks, dim]` for each text.
+
+        Raises:
+            UsageError: `window` is above the model's `max_tokens`, or not above `overlap`.
 
         Example:
             >>> model.chunks([Chunked("One. Two.", ((0, 4), (5, 9)))])[0].shape  # doctest: +SKIP
@@ -174,12 +190,19 @@ class Model:
 
         Reference: Günther et al., Late Chunking, arXiv:2409.04701.
         """
+        network = self.embedder if layers is None else self.embedder.truncated(layers)
+        name = network.name_of(side_of(role))
+        tower, params = network.by_name[name], network.params_of(self.params, name)
+        tokenizer, limit = self.tokenizer_of(side_of(role)), tower.text.limit(role)
+        if window is not None:
+            if window > limit:
+                raise UsageError(f"window={window} is above this model's limit of {limit} tokens.")
+            tokenizer = tokenizer.uncut
         found = []
-        tower, params = self._tower("document")
-        for ids, spans in self.tokenizer_of("document").chunks(texts):
-            batch = TextBatch(ids[None], np.ones((1, len(ids)), bool), spans[None])
-            vectors = np.asarray(tower.apply(params, batch))[0]
-            found.append(self._finished(vectors * spans.any(axis=1)[:, None], None, normalize))
+        for ids, spans in tokenizer.chunks(texts, role=role):
+            read = windows(len(ids), window or limit, overlap)
+            vectors = chunk_vectors(tower, params, ids, spans, read)
+            found.append(self._finished(vectors, None, normalize))
         return found
 
     def index(self, texts: Sequence[str], *, role: str = "document") -> Index:
@@ -195,10 +218,6 @@ class Model:
 
         vectors = self.encode(texts, role=role, normalize=False)
         return Index(queries, vectors, self.embedder.similarity)
-
-    def _tower(self, role: str) -> tuple[Any, Params]:
-        name = self.embedder.name_of(role)
-        return self.embedder.by_name[name], self.embedder.params_of(self.params, name)
 
     def tokenizer_of(self, column: str) -> Tokenizer:
         """What reads the texts of a column, or in a role.

@@ -5,7 +5,7 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 # A text is cut before it is tokenised where it has far more words than can be kept.
 _WORD = re.compile(r"[^ \t\n\r]+")
 _LETTERS = re.compile(r"[^\W_]+")
+_ANY_LENGTH = 1 << 30
 _LONG = 8  # characters a kept token; a longer text is cut first
 
 
@@ -148,6 +149,11 @@ class Tokenizer:
         """The same pieces, with other limits and templates."""
         return type(self).from_json(self.to_json(), text)
 
+    @functools.cached_property
+    def uncut(self) -> "Tokenizer":
+        """The same pieces, reading texts of any length whole."""
+        return self.read_as(replace(self.text, max_tokens=_ANY_LENGTH, query_tokens=None))
+
     def tokenizer_of(self, column: str) -> "Tokenizer":
         """Itself: every column of a batch is read alike."""
         return self
@@ -168,6 +174,8 @@ class Tokenizer:
             moved = [(a + len(prefix), b + len(prefix)) for a, b in one.chunks]
             spans = token_spans(encoding.offsets, moved)
             ids = np.asarray(encoding.ids, np.int32)
+            if len(ids) > limit and self._is_closed:
+                spans[:, limit - 1] = False  # the end's mark takes the place of this token
             found.append((self._cut(ids, limit), spans[:, : min(len(ids), limit)]))
         return found
 

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.losses import Cosine, Similarity
 from jaxemb.model import Index, Model
+from jaxemb.text import Chunked
 
 Embed = Callable[[Sequence[str], str], Float32[np.ndarray, "texts width"]]
 """Texts and their role ("query" or "document") to one vector per text, in order."""
@@ -65,6 +67,17 @@ class EmbeddingCache:
         return Index(
             lambda queries: embed(queries, "query"), embed(documents, "document"), self.similarity
         )
+
+    def chunks(self, texts: Sequence[Chunked], **how: Any) -> list[np.ndarray]:
+        """A vector for each chunk of each document, in its context, as `Model.chunks` makes them.
+
+        What embeds one text at a time, such as random vectors, reads each chunk alone. Not kept.
+        """
+        in_context = getattr(self._embed, "chunks", None)
+        if in_context is not None:
+            return in_context(texts, **how)
+        vectors = self([piece for text in texts for piece in text.pieces], "document")
+        return np.split(vectors, np.cumsum([len(text.chunks) for text in texts])[:-1])
 
     @property
     def similarity(self) -> Similarity:
