@@ -137,22 +137,26 @@ class Model:
             )
         network = self.embedder if layers is None else self.embedder.truncated(layers)
         name = network.name_of(side_of(role))
-        sequences = self._tokenized(texts, prompt, role, max_tokens)
+        ways = self._tokenized(texts, prompt, role, max_tokens)
         rows = 1 if strict else batch_size
         # A text by itself is for one device, and so is each of strict ones.
-        alone = rows == 1 or len(sequences) < 2
+        alone = rows == 1 or len(texts) < 2
         devices = 1 if alone else jax.local_device_count()
         params = self.params if devices == 1 else self._copies.on(devices, self.params)
-        vectors = embed(
-            network.by_name[name],
-            network.params_of(params, name),
-            sequences,
-            rows,
-            batch_tokens,
-            devices,
-            show_progress,
-            report,
-        )
+        found = [
+            embed(
+                network.by_name[name],
+                network.params_of(params, name),
+                sequences,
+                rows,
+                batch_tokens,
+                devices,
+                show_progress,
+                report,
+            )
+            for sequences in ways
+        ]
+        vectors = found[0] if len(found) == 1 else np.mean(found, axis=0)
         if isinstance(vectors, list):
             return [self._finished(items, dim, normalize) for items in vectors]
         return self._finished(vectors, dim, normalize)
@@ -238,10 +242,11 @@ class Model:
 
     def _tokenized(
         self, texts: Sequence[str], prompt: str | None, role: str, max_tokens: int | None
-    ) -> list[np.ndarray]:
-        return self.tokenizer_of(side_of(role)).encode(
-            texts, role=role, prompt=prompt, max_tokens=max_tokens
-        )
+    ) -> list[list[np.ndarray]]:
+        """Ids of each text, once for each way in which the template writes it."""
+        tokenizer = self.tokenizer_of(side_of(role))
+        ways = tokenizer.ways if prompt is None else (tokenizer,)
+        return [way.encode(texts, role=role, prompt=prompt, max_tokens=max_tokens) for way in ways]
 
     def _transformed(self, vectors: np.ndarray) -> np.ndarray:
         for transform in self.transforms:

@@ -46,6 +46,7 @@ class EmbeddingCache:
         self._vectors: dict[str, np.ndarray] = {}
         self._depths: dict[int, EmbeddingCache] = {}
         self._kinds: dict[str, EmbeddingCache] = {}
+        self._ways: dict[int, EmbeddingCache] = {}
 
     def __call__(self, texts: Sequence[str], role: str) -> Float32[np.ndarray, "texts width"]:
         started = time.perf_counter()
@@ -122,9 +123,19 @@ class EmbeddingCache:
             self._watch(Usage(len(texts), len(fresh), time.perf_counter() - started))
 
     def _add(self, texts: list[str], role: str) -> None:
-        vectors = np.asarray(self._embed(texts, role), np.float32)
+        vectors = self._made(texts, role)
         check_vectors(vectors, texts)
         self._remember(texts, vectors, role)
+
+    def _made(self, texts: list[str], role: str) -> np.ndarray:
+        """Vectors from the model; the mean over its ways of writing a text, each cached by itself."""
+        ways = getattr(self._embed, "ways", ())
+        if not ways:
+            return np.asarray(self._embed(texts, role), np.float32)
+        for place, way in enumerate(ways):
+            self._ways.setdefault(place, self._over(way))
+        found = [self._ways[place](texts, role) for place in range(len(ways))]
+        return np.asarray(self._embed.mean(found), np.float32)
 
     def _remember(self, texts: list[str], vectors: np.ndarray, role: str) -> None:
         rows = self._rows.setdefault(role, {})
