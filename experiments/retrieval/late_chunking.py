@@ -38,7 +38,7 @@ WAYS = {
 
 @experiment(papers=(87,))
 def late_chunking() -> Experiment:
-    methods = PyDocsMethods(split="train")
+    methods = PyDocsMethods(split="train", classes=80)
     articles = Neighbouring(
         inner=at_hand(
             RetrievalFolder, "retrieval/xquad-en", otherwise=PyDocsRetrieval(documents=300)
@@ -50,7 +50,7 @@ def late_chunking() -> Experiment:
             evaluation=(
                 *(ChunkRetrieval(name=n, data=methods, chunking=c) for n, c in WAYS.items()),
                 *(BestChunkRetrieval(name=f"text-{n}", data=methods, chunking=c)
-                  for n, c in {**WAYS, "whole": Undivided()}.items()),
+                  for n, c in {"late": WAYS["late"], "alone": Alone(), "whole": Undivided()}.items()),
                 *(ChunkRetrieval(name=f"article-{n}", data=articles, chunking=WAYS[n])
                   for n in ("late", "alone")),
             ),

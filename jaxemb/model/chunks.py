@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int32
 
 from jaxemb.config import UsageError
-from jaxemb.text import TextBatch, bucket, pad
+from jaxemb.text import TextBatch, pad
 
 
 class Window(NamedTuple):
@@ -58,24 +58,26 @@ def chunk_vectors(
 
     Windows and spans are padded to few shapes, so that few programs are compiled.
     """
-    size = bucket(max(w.end - w.start for w in read), tower.text.max_tokens)
-    rows = 1 << (len(read) - 1).bit_length()
-    filled = [*read, *[read[-1]] * (rows - len(read))]
+    size = min(_power(max(w.end - w.start for w in read), least=16), tower.text.max_tokens)
+    filled = [*read, *[read[-1]] * (_power(len(read)) - len(read))]
     batch = pad([ids[w.start : w.end] for w in filled], size)
     # Where each token's state stands, in the windows laid end to end.
     places = np.concatenate(
         [n * size + np.arange(w.kept - w.start, w.end - w.start) for n, w in enumerate(read)]
     )
-    tokens = bucket(len(ids), 1 << 30)
-    count, chunks = len(spans), 1 << max(len(spans) - 1, 0).bit_length()
-    padding = (0, tokens - len(ids))
+    count, padding = len(spans), (0, _power(len(ids), least=16) - len(ids))
     vectors = _compiled(tower)(
         params,
         batch,
         np.pad(places, padding).astype(np.int32),
-        np.pad(spans, ((0, chunks - count), padding)),
+        np.pad(spans, ((0, _power(count, least=8) - count), padding)),
     )
     return np.asarray(vectors)[:count] * spans.any(axis=1)[:, None]
+
+
+def _power(count: int, least: int = 1) -> int:
+    """The next power of two."""
+    return max(least, 1 << max(count - 1, 0).bit_length())
 
 
 @functools.lru_cache(maxsize=16)

@@ -47,6 +47,7 @@ class EmbeddingCache:
         self._depths: dict[int, EmbeddingCache] = {}
         self._kinds: dict[str, EmbeddingCache] = {}
         self._ways: dict[int, EmbeddingCache] = {}
+        self._chunks: dict[tuple, list[np.ndarray]] = {}
 
     def __call__(self, texts: Sequence[str], role: str) -> Float32[np.ndarray, "texts width"]:
         started = time.perf_counter()
@@ -72,11 +73,14 @@ class EmbeddingCache:
     def chunks(self, texts: Sequence[Chunked], **how: Any) -> list[np.ndarray]:
         """A vector for each chunk of each document, in its context, as `Model.chunks` makes them.
 
-        What embeds one text at a time, such as random vectors, reads each chunk alone. Not kept.
+        What embeds one text at a time, such as random vectors, reads each chunk alone.
         """
         in_context = getattr(self._embed, "chunks", None)
         if in_context is not None:
-            return in_context(texts, **how)
+            key = (tuple(texts), tuple(sorted(how.items())))
+            if key not in self._chunks:
+                self._chunks[key] = in_context(texts, **how)
+            return self._chunks[key]
         vectors = self([piece for text in texts for piece in text.pieces], "document")
         return np.split(vectors, np.cumsum([len(text.chunks) for text in texts])[:-1])
 
