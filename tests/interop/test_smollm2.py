@@ -141,3 +141,24 @@ def test_a_prompt_is_read_up_to_its_open_quote():
     together = prompted.encode([*THREE, LONG * 3], normalize=False)[:3]
     alone = np.stack([prompted.encode(text, normalize=False) for text in THREE])
     np.testing.assert_allclose(together, alone, rtol=1e-3, atol=1e-3)
+
+
+def test_asked_for_one_word_the_model_thinks_of_the_word(model, logits):
+    """At the open quote the word of a definition is likelier than where no one word is asked for."""
+    words = {
+        "a person who bakes bread": "Baker",
+        "frozen water": "Ice",
+        "the season between spring and autumn": "Summer",
+        "an animal that barks": "Dog",
+    }
+    found = {}
+    for after in ('" means in one word:"', '" means:"'):
+        asking = Asking(after=after)
+        texts = [asking.prefix("query") + f"{text}." + after for text in words]
+        ids = model.tokenizer.encode(texts)
+        firsts = [model.tokenizer.encode([word])[0][0] for word in words.values()]
+        found[after] = np.mean(
+            [logits(one)[1][-1, first] for one, first in zip(ids, firsts, strict=True)]
+        )
+    one_word, plain = found.values()
+    assert one_word > plain + 0.5
