@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from jaxemb.config import UsageError, fingerprint, smaller
 from jaxemb.data.base import Dataset
 from jaxemb.data.pairs import Pairs
-from jaxemb.data.pipeline import BatchIterator, Stratified, batches
+from jaxemb.data.pipeline import BatchIterator, batches
+from jaxemb.data.strata import PowerLaw, Stratified
 from jaxemb.data.views import numbered
 
 _TEXTS = ("query", "positive", "negatives")
@@ -75,7 +74,7 @@ class SeveralTasks(Dataset):
 
     def batches(self, model: Any, *, seed: int) -> BatchIterator:
         examples = self.examples()
-        order = Stratified(np.array([one["family"] for one in examples]), self.exponent)
+        order = Stratified(by="family", turns=PowerLaw(exponent=self.exponent))
         size = self.batch_size
         return batches(examples, self.columns, model, batch_size=size, seed=seed, order=order)
 

@@ -3,6 +3,18 @@
 from jaxemb.evaluation.base import Task, evaluate, evaluate_run, flatten
 from jaxemb.evaluation.bitext import BitextMining
 from jaxemb.evaluation.capacity import AllSubsets, Capacity
+from jaxemb.evaluation.chunk_sets import Neighbouring, PyDocsMethods
+from jaxemb.evaluation.chunking import (
+    Alone,
+    BestChunkRetrieval,
+    ChunkData,
+    Chunking,
+    ChunkRetrieval,
+    Headed,
+    InContext,
+    Overlapping,
+    Undivided,
+)
 from jaxemb.evaluation.classification import Classification, FewShotClassification
 from jaxemb.evaluation.classifiers import Classifier, Logistic, Perceptron
 from jaxemb.evaluation.clustering import BootstrapClustering, Clustering, SubsetClustering

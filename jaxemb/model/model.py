@@ -16,10 +16,11 @@ from jaxtyping import Array
 from jaxemb.config import Part, UsageError, to_json
 from jaxemb.config.files import discard, given_path, whole_folder, write_whole, writing_to
 from jaxemb.model.batches import Params, Report, embed
+from jaxemb.model.chunks import chunk_vectors, windows
 from jaxemb.model.index import Index
 from jaxemb.runtime import Copies
 from jaxemb.statistics.similarities import unit_rows
-from jaxemb.text import Chunked, TextBatch, Tokenizer
+from jaxemb.text import Chunked, Tokenizer
 from jaxemb.text.templates import side_of
 
 FORMAT = 1
@@ -141,22 +142,26 @@ class Model:
             )
         network = self.embedder if layers is None else self.embedder.truncated(layers)
         name = network.name_of(side_of(role))
-        sequences = self._tokenized(texts, prompt, role, max_tokens)
+        ways = self._tokenized(texts, prompt, role, max_tokens)
         rows = 1 if strict else batch_size
         # A text by itself is for one device, and so is each of strict ones.
-        alone = rows == 1 or len(sequences) < 2
+        alone = rows == 1 or len(texts) < 2
         devices = 1 if alone else jax.local_device_count()
         params = self.params if devices == 1 else self._copies.on(devices, self.params)
-        vectors = embed(
-            network.by_name[name],
-            network.params_of(params, name),
-            sequences,
-            rows,
-            batch_tokens,
-            devices,
-            show_progress,
-            report,
-        )
+        found = [
+            embed(
+                network.by_name[name],
+                network.params_of(params, name),
+                sequences,
+                rows,
+                batch_tokens,
+                devices,
+                show_progress,
+                report,
+            )
+            for sequences in ways
+        ]
+        vectors = found[0] if len(found) == 1 else np.mean(found, axis=0)
         if isinstance(vectors, list):
             return [self._finished(items, dim, normalize) for items in vectors]
         return self._finished(vectors, dim, normalize)
@@ -165,13 +170,28 @@ class Model:
         vectors = self._transformed(vectors)[:, :dim]
         return np.ascontiguousarray(unit_rows(vectors) if normalize else vectors, np.float32)
 
-    def chunks(self, texts: Sequence[Chunked], *, normalize: bool = True) -> list[np.ndarray]:
+    def chunks(
+        self,
+        texts: Sequence[Chunked],
+        *,
+        window: int | None = None,
+        overlap: int = 0,
+        layers: int | None = None,
+        role: str = "document",
+        normalize: bool = True,
+    ) -> list[np.ndarray]:
         """A vector for each chunk of each text, from one pass over the whole text.
 
-        A chunk beyond the model's `max_tokens` has no vector of its own and gets zeros.
+        The pooling reads the states of a chunk's tokens, which have read the whole text. A text is
+        cut at the model's `max_tokens`, and a chunk beyond it gets zeros; with a `window` nothing is
+        cut: windows of so many tokens are read, and from the second on the first `overlap` states
+        only serve the others as context.
 
         Returns:
             An array `[chunks, dim]` for each text.
+
+        Raises:
+            UsageError: `window` is above the model's `max_tokens`, or not above `overlap`.
 
         Example:
             >>> model.chunks([Chunked("One. Two.", ((0, 4), (5, 9)))])[0].shape  # doctest: +SKIP
@@ -179,12 +199,19 @@ class Model:
 
         Reference: Günther et al., Late Chunking, arXiv:2409.04701.
         """
+        network = self.embedder if layers is None else self.embedder.truncated(layers)
+        name = network.name_of(side_of(role))
+        tower, params = network.by_name[name], network.params_of(self.params, name)
+        tokenizer, limit = self.tokenizer_of(side_of(role)), tower.text.limit(role)
+        if window is not None:
+            if window > limit:
+                raise UsageError(f"window={window} is above this model's limit of {limit} tokens.")
+            tokenizer = tokenizer.uncut
         found = []
-        tower, params = self._tower("document")
-        for ids, spans in self.tokenizer_of("document").chunks(texts):
-            batch = TextBatch(ids[None], np.ones((1, len(ids)), bool), spans[None])
-            vectors = np.asarray(tower.apply(params, batch))[0]
-            found.append(self._finished(vectors * spans.any(axis=1)[:, None], None, normalize))
+        for ids, spans in tokenizer.chunks(texts, role=role):
+            read = windows(len(ids), window or limit, overlap)
+            vectors = chunk_vectors(tower, params, ids, spans, read)
+            found.append(self._finished(vectors, None, normalize))
         return found
 
     def index(self, texts: Sequence[str], *, role: str = "document") -> Index:
@@ -200,10 +227,6 @@ class Model:
 
         vectors = self.encode(texts, role=role, normalize=False)
         return Index(queries, vectors, self.embedder.similarity)
-
-    def _tower(self, role: str) -> tuple[Any, Params]:
-        name = self.embedder.name_of(role)
-        return self.embedder.by_name[name], self.embedder.params_of(self.params, name)
 
     def tokenizer_of(self, column: str) -> Tokenizer:
         """What reads the texts of a column, or in a role.
@@ -224,10 +247,11 @@ class Model:
 
     def _tokenized(
         self, texts: Sequence[str], prompt: str | None, role: str, max_tokens: int | None
-    ) -> list[np.ndarray]:
-        return self.tokenizer_of(side_of(role)).encode(
-            texts, role=role, prompt=prompt, max_tokens=max_tokens
-        )
+    ) -> list[list[np.ndarray]]:
+        """Ids of each text, once for each way in which the template writes it."""
+        tokenizer = self.tokenizer_of(side_of(role))
+        ways = tokenizer.ways if prompt is None else (tokenizer,)
+        return [way.encode(texts, role=role, prompt=prompt, max_tokens=max_tokens) for way in ways]
 
     def _transformed(self, vectors: np.ndarray) -> np.ndarray:
         for transform in self.transforms:
