@@ -15,6 +15,8 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path.home() / ".cache/jaxemb/compiled"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Experiments read the sets of a person's folder where there is one: tests see none but their own.
+os.environ.pop("JAXEMB_SHARED_DATA", None)
 
 # Each compiled program maps memory, and Linux gives a process 65,530 maps by default: beyond them a
 # program cannot be loaded, and the process dies.

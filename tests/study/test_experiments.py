@@ -46,11 +46,22 @@ def test_every_arm_has_shapes_at_every_scale(name):
             assert recipe.network is None or jax.tree.leaves(recipe.network.shapes())
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_experiment_runs_at_smoke(name, tmp_path):
-    record = execution.run(
-        named(name), Options(scale="smoke", runs=tmp_path, jobs=1), lambda _: None
-    )
+def of_headline(name: str) -> tuple[str, ...]:
+    """The arms of an experiment's first claim, at most two; of those without claims, the first two."""
+    experiment = named(name).experiment
+    claimed = [arm for claim in experiment.claims[:1] for arm in claim.arms]
+    return tuple((claimed or [arm.name for arm in experiment.arms])[:2])
+
+
+WHOLE = [pytest.param(name, (), marks=pytest.mark.slow, id=f"{name}-whole") for name in NAMES]
+HEADLINES = [pytest.param(name, of_headline(name), id=name) for name in NAMES]
+
+
+@pytest.mark.parametrize("name, arms", [*HEADLINES, *WHOLE])
+def test_every_experiment_runs_at_smoke(name, arms, tmp_path):
+    """The arms of the headline; all of them, which are built above, by the marker."""
+    options = Options(scale="smoke", runs=tmp_path, jobs=1, arms=arms)
+    record = execution.run(named(name), options, lambda _: None)
     assert record["failed"] == [] and record["verdict"] is None
     assert all(len(arm["seeds"]) == 1 for arm in record["arms"].values())
     controls = {"bm25", "random_vectors", "untrained", "static_bag"}
