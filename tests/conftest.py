@@ -64,18 +64,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 # How many devices JAX sees is settled once a process: these files get one of their own.
 ON_EIGHT_DEVICES = (
-    "test_parity.py",
-    "test_parity_losses.py",
-    "test_checkpoint.py",
-    "test_sharded.py",
-    "test_parallel_encoding.py",
-    "test_probes.py",
+    "tests/test_parity.py",
+    "tests/test_parity_losses.py",
+    "tests/runtime/test_checkpoint.py",
+    "tests/retrieval/test_sharded.py",
+    "tests/runtime/test_parallel_encoding.py",
+    "tests/probes/test_probes.py",
 )
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector):
     """A file that wants eight simulated devices becomes one test, which runs it in a process."""
-    if module_path.name in ON_EIGHT_DEVICES and os.environ["JAX_NUM_CPU_DEVICES"] != "8":
+    own = module_path.as_posix().endswith(ON_EIGHT_DEVICES)
+    if own and os.environ["JAX_NUM_CPU_DEVICES"] != "8":
         return OwnProcess.from_parent(parent, path=module_path)
     return None
 
