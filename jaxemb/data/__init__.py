@@ -32,6 +32,7 @@ from jaxemb.data.pydocs import PyDocs, cache_folder
 from jaxemb.data.selection import Resplit, Within
 from jaxemb.data.strata import Alternating, PowerLaw, SideBySide, Stratified, Turns, Where
 from jaxemb.data.tables import read_rows, read_text
+from jaxemb.data.together import Together
 from jaxemb.data.views import (
     Columns,
     Labels,

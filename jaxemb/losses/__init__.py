@@ -58,6 +58,7 @@ from jaxemb.losses.embedded import (
     stacked,
 )
 from jaxemb.losses.extras import FromExtra, RouterBalance, SparseReconstruction
+from jaxemb.losses.families import ForFamily
 from jaxemb.losses.hardness import (
     AdditiveMargin,
     AllNegatives,

@@ -162,6 +162,7 @@ REFERENCES = {
     "router_balance": router_balance,
     "sparse_reconstruction": sparse_reconstruction,
     "sum": info_nce_and_spread,
+    "for_family": lambda c: REFERENCES["info_nce"]({n: x[c["family"] == 1] for n, x in c.items()}),
     "progressive": progressive,
     "matryoshka": matryoshka,
 }
