@@ -6,6 +6,7 @@ from jaxemb.data.duplicates import normalise
 from jaxemb.data.entailment import EntailmentTriplets, LabelledPairs, PyDocsEntailment
 from jaxemb.data.files import TextFile
 from jaxemb.data.given import GivenTexts
+from jaxemb.data.graded import PyDocsGraded
 from jaxemb.data.judgements import Judgements
 from jaxemb.data.mixtures import (
     Ciphered,

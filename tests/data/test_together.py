@@ -10,6 +10,7 @@ from jaxemb.data import (
     Columns,
     GivenTexts,
     Pairs,
+    PyDocsGraded,
     SideBySide,
     Source,
     Stratified,
@@ -94,3 +95,22 @@ def test_a_known_share_of_pairs_is_noise(pydocs, share):
     assert share - 0.05 <= np.mean(wrong) <= share + 0.5 / len(plain)
     kept = [(a, b) for a, b in zip(plain, noisy, strict=True) if not b["noise"]]
     assert all(a["positive"] == b["positive"] for a, b in kept)
+
+
+def test_grades_by_rule_are_those_of_the_structure(pydocs):
+    records = {r["name"]: r for r in pydocs.records("train")}
+    module = {
+        r["summary"]: {q["module"] for q in records.values() if q["summary"] == r["summary"]}
+        for r in records.values()
+    }
+    graded = PyDocsGraded(source=pydocs).records("train")
+    assert {r["score"] for r in graded} == {0.0, 3.0, 5.0}
+    for one in graded:
+        own = records[one["name"]]
+        assert one["sentence1"] == own["summary"] and one["sentence2"]
+        if one["score"] == 5:
+            assert one["sentence2"] == own["body"]
+        elif one["score"] == 3:
+            assert own["module"] in module[one["sentence2"]]
+        else:
+            assert module[one["sentence2"]] - {own["module"]}
