@@ -32,6 +32,7 @@ class Together(ExampleData):
         UsageError: there is no part, or one lacks a column for which nothing can stand.
 
     Example:
+        >>> from jaxemb.data import Pairs, SeeAlso
         >>> Together(parts=(Pairs(), Pairs(view=SeeAlso()))).columns
         ('query', 'positive', 'query_id', 'positive_id', 'family')
     """
