@@ -16,36 +16,38 @@ from jaxemb import Better, Experiment, arm, experiment, recipes
 from jaxemb.data import (
     Alternating,
     Columns,
+    GradedLabels,
     Order,
     Pairs,
-    PyDocsGraded,
+    PyDocsEntailment,
+    SeveralTasks,
     SideBySide,
     Stratified,
     TextFile,
-    Together,
     Where,
     at_hand,
 )
 from jaxemb.evaluation import STS, PairFile, PyDocsGrades, PyDocsRetrieval, Retrieval
-from jaxemb.losses import CoSENT, ForFamily, InfoNCE, Sum
+from jaxemb.losses import CoSENT, InfoNCE, OfFamily, Sum
 from jaxemb.vectors import BelowPositive, MinedOnce, MinedWhereEasy
 
 STSB = "sts/stsb-en.tsv.gz"
 OWN = {"inner": Pairs(batch_size=64), "count": 4, "eligible": BelowPositive()}
 BOTH = Sum(
     losses=(
-        ForFamily(inner=InfoNCE(temperature=0.05), family=0),
-        ForFamily(inner=CoSENT(temperature=0.05), family=1),
+        OfFamily(inner=InfoNCE(temperature=0.05), family=0),
+        OfFamily(inner=CoSENT(temperature=0.05), family=1),
     ),
     weights=(1.0, 0.8),
 )
 
 
-def both(order: Order) -> Together:
+def both(order: Order) -> SeveralTasks:
     """Pairs of pydocs and graded pairs."""
-    graded = at_hand(TextFile, STSB, otherwise=PyDocsGraded())
-    view = Columns(query="sentence1", positive="sentence2", score="score")
-    return Together(parts=(Pairs(), Pairs(source=graded, view=view)), order=order)
+    graded = at_hand(TextFile, STSB, otherwise=PyDocsEntailment())
+    texts = Columns(query="sentence1", positive="sentence2", score="score")
+    view = GradedLabels() if graded == PyDocsEntailment() else texts
+    return SeveralTasks(tasks=(Pairs(), Pairs(source=graded, view=view)), order=order)
 
 
 @experiment(papers=(103,))

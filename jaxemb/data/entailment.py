@@ -38,8 +38,8 @@ class PyDocsEntailment(Source):
     that a person would not.
 
     Example:
-        >>> PyDocsEntailment().source
-        PyDocs()
+        >>> PyDocsEntailment().records("dev")[0]["label"]  # doctest: +SKIP
+        'entailment'
     """
 
     source: Source = PyDocs()
@@ -137,6 +137,48 @@ class LabelledPairs(View):
             }
             for i, record in enumerate(records)
             if (name := text_field(record, self.label, i)) in number
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradedLabels(View):
+    """Two texts of a record and a grade for its label, for losses that read `score`.
+
+    Records of labels without a grade are left out.
+
+    Raises:
+        UsageError: a record lacks a field.
+
+    Example:
+        >>> record = {"premise": "A man runs.", "hypothesis": "A man moves.", "label": "entailment"}
+        >>> GradedLabels()([record])[0]["score"]
+        5.0
+    """
+
+    first: str = "premise"
+    second: str = "hypothesis"
+    label: str = "label"
+    grades: tuple[tuple[str, float], ...] = (
+        ("entailment", 5.0),
+        ("neutral", 2.5),
+        ("contradiction", 0.0),
+    )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("query", "positive", "score")
+
+    def __call__(self, records: Sequence[Record]) -> list[Record]:
+        grades = dict(self.grades)
+        return [
+            {
+                "query": text_field(record, self.first, i),
+                "positive": text_field(record, self.second, i),
+                "score": grades[name],
+                **provenance(record),
+            }
+            for i, record in enumerate(records)
+            if (name := text_field(record, self.label, i)) in grades
         ]
 
 

@@ -55,7 +55,8 @@ class Pairs(ExampleData):
 
     def texts(self) -> Iterator[str]:
         for example in self.examples():
-            yield from (example[role] for role in _TEXTS[:2] if role in example)
+            for text in (example[role] for role in _TEXTS[:2] if role in example):
+                yield from text if type(text) is tuple else (text,)
 
     def batches_of(
         self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int

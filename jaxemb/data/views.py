@@ -1,5 +1,6 @@
 """Views: which texts of a record, or of two, make an example."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,44 @@ class Neighbour(View):
             return list(found)[:1]
 
         return _linked(records, after)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Following(View):
+    """A text → the text that follows it in the same file, such as a novel's next paragraph.
+
+    `number` is the field that counts the texts of a file; where the next one is in another split,
+    there is no pair.
+
+    Raises:
+        UsageError: a record lacks a field, or its number is none.
+
+    Example:
+        >>> records = [{"i": n, "text": text} for n, text in enumerate(["Who?", "I.", "Why?"])]
+        >>> [(e["query"], e["positive"]) for e in Following()(records)]
+        [('Who?', 'I.'), ('I.', 'Why?')]
+
+    Reference: Kiros et al., Skip-Thought Vectors, arXiv:1506.06726.
+    """
+
+    text: str = "text"
+    number: str = "i"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return _PAIR
+
+    def __call__(self, records: Sequence[Record]) -> list[Record]:
+        placed = [
+            (record.get("module", ""), _whole(record, self.number, i), record)
+            for i, record in enumerate(records)
+        ]
+        at = {(module, number): record for module, number, record in placed}
+        return pairs(
+            (record, text_field(record, self.text, i), text_field(after, self.text, i))
+            for i, (module, number, record) in enumerate(placed)
+            if (after := at.get((module, number + 1)))
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,9 +309,12 @@ def _texts(record: Record, field: str, position: int) -> tuple[str, ...]:
 def _number(record: Record, field: str, position: int) -> float:
     value = _field(record, field, position)
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
         raise _wrong(field, position, value, "a number") from None
+    if not math.isfinite(number):
+        raise _wrong(field, position, value, "a finite number")
+    return number
 
 
 def _whole(record: Record, field: str, position: int) -> int:

@@ -3,6 +3,18 @@
 from jaxemb.evaluation.base import Task, evaluate, evaluate_run, flatten
 from jaxemb.evaluation.bitext import BitextMining
 from jaxemb.evaluation.capacity import AllSubsets, Capacity
+from jaxemb.evaluation.chunk_sets import Neighbouring, PyDocsMethods
+from jaxemb.evaluation.chunking import (
+    Alone,
+    BestChunkRetrieval,
+    ChunkData,
+    Chunking,
+    ChunkRetrieval,
+    Headed,
+    InContext,
+    Overlapping,
+    Undivided,
+)
 from jaxemb.evaluation.classification import Classification, FewShotClassification
 from jaxemb.evaluation.classifiers import Classifier, Logistic, Perceptron
 from jaxemb.evaluation.clustering import BootstrapClustering, Clustering, SubsetClustering
@@ -36,6 +48,7 @@ from jaxemb.evaluation.grammar.structures import (
     TreeDepth,
 )
 from jaxemb.evaluation.judges import CosineJudge, Judge
+from jaxemb.evaluation.lengths import DocumentWords
 from jaxemb.evaluation.mteb_adapter import MTEBEncoder
 from jaxemb.evaluation.multi_label import MultiLabelClassification
 from jaxemb.evaluation.paraphrase.lexicon import CommonSynonyms, Lexicon, SynonymFile
@@ -106,13 +119,22 @@ from jaxemb.evaluation.rank import (
     Preparation,
     TextColumn,
 )
-from jaxemb.evaluation.records import EntailmentRecords, LabelRecords, PairRecords
+from jaxemb.evaluation.records import (
+    EntailmentRecords,
+    LabelRecords,
+    PairRecords,
+    RetrievalRecords,
+    SecondAlone,
+    TripletRecords,
+)
+from jaxemb.evaluation.related import RelatedCandidates
 from jaxemb.evaluation.reranking import Reranking
 from jaxemb.evaluation.retrieval import Recall, Retrieval, RetrievalAtCuts
 from jaxemb.evaluation.rewording import Paraphrased, Prompted, Reworded
 from jaxemb.evaluation.sampling import Sampled, sampled
 from jaxemb.evaluation.sts import (
     STS,
+    AngularSTS,
     PairClassification,
     PairClassificationBySimilarity,
     STSBySimilarity,

@@ -74,6 +74,32 @@ class STS(PairTask):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AngularSTS(PairTask):
+    """`STS` by angle, `1 - arccos(cosine) / π`: 1 for equal vectors, 0 for opposite ones.
+
+    It orders pairs as the cosine does, so the rank correlation is that of `STS`. It spreads pairs that
+    are nearly equal, which the linear correlation tells.
+
+    Reference: Cer et al., Universal Sentence Encoder (arXiv:1803.11175).
+
+    Example:
+        >>> AngularSTS().metrics
+        ('spearman', 'pearson')
+    """
+
+    kind: ClassVar[str] = "sts"
+    metrics: ClassVar[tuple[str, ...]] = tuple(CORRELATIONS)
+    name: str = "sts"
+    data: PairData = field(default_factory=PyDocsGrades)
+
+    def compared(
+        self, first: Vectors, second: Vectors
+    ) -> Mapping[str, Float[np.ndarray, " pairs"]]:
+        cosine = pairwise_cosine(first, second).astype(np.float64)
+        return {"prediction": 1 - np.arccos(np.clip(cosine, -1, 1)) / np.pi}
+
+
+@dataclass(frozen=True, kw_only=True)
 class STSBySimilarity(BySimilarity):
     """`STS` by each similarity: cosine, dot product, and negative Euclidean and Manhattan distance.
 

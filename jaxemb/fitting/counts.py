@@ -1,8 +1,8 @@
 """Token tables from co-occurrence counts."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -54,7 +54,7 @@ class PPMISVD(Estimator):
     def fit(
         self, model: "jaxemb.model.Model", texts: Iterable[str], key: Key[Array, ""]
     ) -> "jaxemb.model.Model":
-        table = model.params["tokens"].get("embedding")
+        table = plain_table(model.params["tokens"])
         if table is None or model.tokenizer is None:
             raise UsageError("PPMISVD needs a TokenTable and a fitted tokenizer before it.")
         vocabulary, width = table.shape
@@ -64,7 +64,7 @@ class PPMISVD(Estimator):
         if self.rarity is not None:
             share = frequencies(sequences, vocabulary)[:, None]
             rows = rows * (self.rarity / (self.rarity + share))
-        fitted = {**model.params["tokens"], "embedding": jnp.asarray(rows, jnp.float32)}
+        fitted = with_table(model.params["tokens"], jnp.asarray(rows, jnp.float32))
         return dataclasses.replace(model, params={**model.params, "tokens": fitted})
 
     def information(self, counts: "scipy.sparse.csr_array") -> "scipy.sparse.csr_array":
@@ -80,6 +80,31 @@ class PPMISVD(Estimator):
         result = result.tocsr()
         result.eliminate_zeros()
         return result
+
+
+def plain_table(tokens: Mapping[str, Any]) -> Array | None:
+    """The rows of a `TokenTable`, which may stand in the slot `inner` of other token embeddings.
+
+    Example:
+        >>> plain_table({"table": None, "inner": {"embedding": jnp.array([[7.0]])}}).tolist()
+        [[7.0]]
+    """
+    if "embedding" in tokens:
+        return tokens["embedding"]
+    return plain_table(tokens["inner"]) if "inner" in tokens else None
+
+
+def with_table(tokens: Mapping[str, Any], rows: Array) -> dict[str, Any]:
+    """The parameters with other rows in the place of those that `plain_table` finds.
+
+    Example:
+        >>> before = {"inner": {"embedding": jnp.array([[7.0]])}}
+        >>> with_table(before, jnp.array([[8.0]]))["inner"]["embedding"].tolist()
+        [[8.0]]
+    """
+    if "embedding" in tokens:
+        return {**tokens, "embedding": rows}
+    return {**tokens, "inner": with_table(tokens["inner"], rows)}
 
 
 def cooccurrences(

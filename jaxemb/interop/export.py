@@ -128,6 +128,8 @@ def _transposed(path: str, array: jax.Array) -> np.ndarray:
 def _settings(model: Model) -> dict[str, Any]:
     """Length, prompts, and which pieces are special."""
     text, pieces = model.embedder.text, set(model.tokenizer.pieces())
+    if len(text.template.ways) > 1 or text.template.suffix("document"):
+        raise UsageError("sentence-transformers knows prefixes alone; this template says more.")
     named = {"pad": ("[PAD]", "<pad>"), "unk": ("[UNK]", "<unk>"), "cls": ("[CLS]", "<s>"),
              "sep": ("[SEP]", "</s>"), "mask": ("[MASK]", "<mask>")}  # fmt: skip
     special = {f"{k}_token": p for k, names in named.items() for p in names if p in pieces}

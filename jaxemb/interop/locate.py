@@ -56,6 +56,17 @@ def find(name: str | os.PathLike) -> Path:
     return found
 
 
+def readable(place: Path) -> Path:
+    """The place itself, where what is needed to read it is installed.
+
+    Raises:
+        UsageError: it is a GGUF file, and the package that reads these is not there.
+    """
+    if place.suffix == ".gguf" and importlib.util.find_spec("gguf") is None:
+        raise UsageError("GGUF files are read by the package gguf: pip install gguf.")
+    return place
+
+
 def _packaged(name: str) -> Path | None:
     package = _package(name)
     spec = importlib.util.find_spec(package.module) if package else None

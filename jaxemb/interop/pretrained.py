@@ -5,16 +5,16 @@ import functools
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 from jaxtyping import Array
 
-from jaxemb.config import UsageError, to_json
+from jaxemb.config import UsageError, small, to_json
 from jaxemb.config.files import write_whole
 from jaxemb.interop import files
 from jaxemb.interop.folder import cut, describe, read
-from jaxemb.interop.locate import find
+from jaxemb.interop.locate import find, readable
 from jaxemb.model import FORMAT, Embedder, Model, Start, initialised, transplanted
 
 
@@ -47,6 +47,7 @@ class Pretrained(Start):
     embedder: Embedder | None = None
 
     aliases: ClassVar[tuple[str, ...]] = ("pretrained",)
+    cuts_texts: ClassVar[str] = "max_tokens"
 
     @property
     def label(self) -> str:
@@ -121,8 +122,26 @@ class Pretrained(Start):
         return Model(embedder=model.embedder, params=params, tokenizer=model.tokenizer)
 
     def small(self) -> "Pretrained":
-        """One layer of the same weights on short texts."""
-        return replace(self, layers=1, max_tokens=16)
+        """One layer of the same weights on short texts, with short prompts."""
+        own = self.embedder
+        if own is not None:
+            text = replace(own.text, template=small(own.text.template))
+            own = replace(own, text=text)
+        return replace(self, layers=1, max_tokens=16, embedder=own)
+
+
+def weights_at_hand(name: str, *, otherwise: Pretrained, **fields: Any) -> Pretrained:
+    """`Pretrained(name)` where it can be read on this machine, or the weights that take its place.
+
+    Example:
+        >>> weights_at_hand("no-such-model", otherwise=Pretrained("all-MiniLM-L6-v2")).name
+        'all-MiniLM-L6-v2'
+    """
+    try:
+        readable(find(name))
+    except UsageError:
+        return otherwise
+    return Pretrained(name, **fields)
 
 
 @functools.lru_cache(maxsize=16)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32, Int, Key
 
 from jaxemb.config import UsageError
-from jaxemb.heads import AbsoluteDifference, First, PairFeature, Second
+from jaxemb.heads import AbsoluteDifference, First, PairFeature, PairHead, Second
 from jaxemb.losses.base import Columns, Loss, LossState, Term, column, row_weights, vectors
 
 
@@ -60,6 +60,53 @@ class PairClassifier(Loss):
         u, v = (column(columns, n, "rows dim").astype(jnp.float32) for n in self.vectors)
         seen = jnp.concatenate([feature(u, v) for feature in self.features], axis=1)
         logits = seen @ state.params["kernel"] + state.params["bias"]
+        return {"class": class_term(logits, columns)}, state.memory
+
+    def __call__(
+        self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
+    ) -> dict[str, Term]:
+        """The term, with the parameters that it starts at."""
+        return self.apply(self.init(key, columns), columns, key=key, axis=axis)[0]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DeepPairClassifier(Loss):
+    r"""Which class a pair is of, by a network over both vectors: $-\log\mathrm{softmax}(f(u, v))_y$.
+
+    $f$ is a `PairHead` whose last layer gives one number for each class. Its parameters are the
+    loss's own; they are not part of the embedder.
+
+    Columns: `query`, `positive`, and `label` `[rows]`, a whole number from 0; a row with a negative
+    label does not count.
+
+    Args:
+        head: both vectors to the logits of the classes.
+
+    Example:
+        >>> from jaxemb.heads import Chain, FeedForwardHead, Linear
+        >>> deep = Chain(heads=(FeedForwardHead(dims=(512,)), Linear(dim=3)))
+        >>> loss = DeepPairClassifier(head=PairHead(inner=deep))
+
+    Reference: Conneau et al., InferSent, arXiv:1705.02364; Talman, Yli-Jyrä and Tiedemann,
+    arXiv:1808.08762, without the dropout between the layers.
+    """
+
+    head: PairHead = dataclasses.field(default_factory=PairHead)
+
+    needs: ClassVar[tuple[str, ...]] = PairClassifier.needs
+    vectors: ClassVar[tuple[str, ...]] = PairClassifier.vectors
+
+    def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
+        """The head's parameters, drawn."""
+        u, v = (jnp.zeros((1, vectors(columns[n]).shape[-1])) for n in self.vectors)
+        return LossState(self.head.init(key, u, v)["params"], {})
+
+    def apply(
+        self, state: LossState, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
+    ) -> tuple[dict[str, Term], Any]:
+        """The term `class`."""
+        u, v = (column(columns, n, "rows dim").astype(jnp.float32) for n in self.vectors)
+        logits = self.head.apply({"params": state.params}, u, v)
         return {"class": class_term(logits, columns)}, state.memory
 
     def __call__(

@@ -1,36 +1,39 @@
-"""A loss for the rows of one data set of a batch that holds several."""
+"""A loss for one family of a batch's rows."""
 
 import dataclasses
 
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from jaxemb.losses.base import Columns, Loss, row_weights
+from jaxemb.config import UsageError
+from jaxemb.losses.base import Columns, Loss, Term, row_weights
 from jaxemb.losses.wrapper import Wrapper
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ForFamily(Wrapper):
-    r"""The inner loss over the rows of one data set; the others weigh nothing in it.
+class OfFamily(Wrapper):
+    r"""The inner loss over the rows of one family: the weight of any other row is 0.
 
-    A row that weighs nothing is nobody's candidate either. In a `Sum`, each data set of a batch has
-    the loss that its judgements ask for, and every step takes all of them into account:
-
-    $$L = L_1(\text{rows of family } 0) + \beta \, L_2(\text{rows of family } 1)$$
+    Several of them in a `Sum` train one encoder for several tasks. Where each batch is of one
+    family, as `SeveralTasks` has it by default, the tasks have their steps in turn; in a batch of
+    several, every step takes all of them into account. A row that weighs nothing is nobody's
+    candidate in a contrastive inner loss either.
 
     Columns: the inner loss's, and `family` `[rows]`.
 
     Args:
-        inner: any loss.
-        family: the number of the data set.
+        inner: the loss of the family.
+        family: its number.
+
+    Raises:
+        UsageError: the batch has no column `family`.
 
     Example:
-        >>> Sum(
-        ...     losses=(ForFamily(inner=InfoNCE(), family=0), ForFamily(inner=CoSENT(), family=1)),
-        ...     weights=(1.0, 0.8),
-        ... )
-
-    Reference: Li et al., Conan-embedding, arXiv:2408.15710 (cross-GPU batch balance).
+        >>> loss = OfFamily(inner=Classification(), family=1)
+        >>> columns = {"query": jnp.zeros((2, 4)), "label": jnp.array([2, 0])}
+        >>> columns |= {"family": jnp.array([0, 1])}
+        >>> loss(columns, key=jax.random.key(0))["family_1/class"].weight.tolist()
+        [0.0, 1.0]
     """
 
     inner: Loss
@@ -38,11 +41,19 @@ class ForFamily(Wrapper):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The inner loss's, and the families."""
+        """The inner loss's, and `family`."""
         return (*self.inner.needs, "family")
 
     def variants(self, columns: Columns, key: Key[Array, ""]) -> dict[str, Columns]:
-        """One: the columns with the weight of other families' rows at 0."""
-        family = jnp.asarray(columns["family"])
-        weight = jnp.where(family == self.family, row_weights(columns, len(family)), 0.0)
+        """The columns with the weights of the family's rows."""
+        if "family" not in columns:
+            raise UsageError("OfFamily reads the column 'family', which the data does not give.")
+        mine = jnp.asarray(columns["family"]) == self.family
+        weight = row_weights(columns, len(mine)) * mine
         return {f"family_{self.family}": {**columns, "weight": weight}}
+
+    def __call__(
+        self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
+    ) -> dict[str, Term]:
+        """The terms, with the parameters that the inner loss starts at."""
+        return self.apply(self.init(key, columns), columns, key=key, axis=axis)[0]

@@ -162,6 +162,31 @@ class MeanSquare(Similarity):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Angular(Similarity):
+    r"""The angle between two vectors, `1 - arccos(cosine) / π`: 1 for equal ones, 0 for opposite ones.
+
+    The slope of arccos is infinite at both ends; the cosine is kept `margin` inside of them, where
+    the gradient is 0.
+
+    Example:
+        >>> Angular()(jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 1.0], [-1.0, 0.0]])).round(2).tolist()
+        [[0.5, 0.0]]
+
+    Reference: Cer et al., Universal Sentence Encoder, arXiv:1803.11175.
+    """
+
+    ignores_length: ClassVar[bool] = True
+
+    margin: float = 1e-6
+
+    def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
+        """`[rows, columns]`, from one matrix product."""
+        cosine = _dots(unit(_one_each(rows)), unit(_one_each(columns)))
+        inside = jnp.clip(cosine, self.margin - 1, 1 - self.margin)
+        return 1 - jnp.arccos(inside) / jnp.pi
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Angle(Similarity):
     r"""How far the quotient of two vectors, read as complex numbers, is from turning by 90 degrees.
 

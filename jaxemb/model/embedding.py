@@ -1,15 +1,18 @@
 """A model as tasks call it."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxemb.losses import Cosine, Similarity
+from jaxemb.losses import Cosine, Dot, Similarity
 from jaxemb.model.batches import Report
 from jaxemb.model.model import Model
+from jaxemb.statistics.similarities import unit_rows
+from jaxemb.text import Chunked, Template
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +40,43 @@ class Embedding:
             max_tokens=self.max_tokens,
             batch_tokens=self.batch_tokens,
             report=self.report,
+            normalize=self.similarity.ignores_length,
+        )
+
+    @functools.cached_property
+    def ways(self) -> tuple["Embedding", ...]:
+        """The same model with each template of a `PromptEnsemble`, giving vectors as they are.
+
+        Empty where there are no several, or where the mean of them is not all that is done.
+        """
+        network, tokenizer = self.model.embedder, self.model.tokenizer
+        templates = getattr(getattr(network, "text", None), "template", None)
+        if templates is None or len(templates.ways) < 2 or self.model.transforms:
+            return ()
+
+        def one(template: Template) -> Embedding:
+            text = dataclasses.replace(network.text, template=template)
+            own = dataclasses.replace(network, text=text, similarity=Dot())
+            model = dataclasses.replace(self.model, embedder=own, tokenizer=tokenizer)
+            return dataclasses.replace(self, model=model)
+
+        return tuple(map(one, templates.ways))
+
+    def mean(self, vectors: Sequence[np.ndarray]) -> np.ndarray:
+        """The mean of what the `ways` gave, as this model gives vectors."""
+        found = np.mean(vectors, axis=0)
+        return unit_rows(found) if self.similarity.ignores_length else found
+
+    def chunks(
+        self, texts: Sequence[Chunked], *, window: int | None = None, overlap: int = 0
+    ) -> list[np.ndarray]:
+        """A vector for each chunk of each document, as `Model.chunks` makes them."""
+        return self.model.chunks(
+            texts,
+            window=window,
+            overlap=overlap,
+            layers=self.layers,
+            role=self._role("document"),
             normalize=self.similarity.ignores_length,
         )
 
@@ -68,7 +108,7 @@ class Embedding:
         limit = text.limit(role)
         return {
             "role": role,
-            "prompt": text.template.prefix(role),
+            "prompt": " | ".join(way.prefix(role) for way in text.template.ways),
             "max_tokens": limit if self.max_tokens is None else min(limit, self.max_tokens),
             "layers": self.layers or self.model.embedder.layers,
             "dtype": "+".join(sorted({str(x.dtype) for x in jax.tree.leaves(self.model.params)})),

@@ -4,7 +4,8 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from jaxtyping import Array
 from jaxemb.config import Part, UsageError, to_json
 from jaxemb.config.files import discard, given_path, whole_folder, write_whole, writing_to
 from jaxemb.model.batches import Params, Report, embed
+from jaxemb.model.chunks import chunk_vectors, windows
 from jaxemb.model.index import Index
 from jaxemb.runtime import Copies
 from jaxemb.statistics.similarities import unit_rows
-from jaxemb.text import Chunked, TextBatch, Tokenizer
+from jaxemb.text import Chunked, Tokenizer
 from jaxemb.text.templates import side_of
 
 FORMAT = 1
@@ -31,6 +33,10 @@ class Transform(Part):
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         raise TypeError(f"{type(self).__name__} must define __call__(vectors)")
+
+
+_SAVED = r"model\.json|tokenizer(-.*)?\.json|params"
+"""The names of what `Model.save` writes."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,22 +142,26 @@ class Model:
             )
         network = self.embedder if layers is None else self.embedder.truncated(layers)
         name = network.name_of(side_of(role))
-        sequences = self._tokenized(texts, prompt, role, max_tokens)
+        ways = self._tokenized(texts, prompt, role, max_tokens)
         rows = 1 if strict else batch_size
         # A text by itself is for one device, and so is each of strict ones.
-        alone = rows == 1 or len(sequences) < 2
+        alone = rows == 1 or len(texts) < 2
         devices = 1 if alone else jax.local_device_count()
         params = self.params if devices == 1 else self._copies.on(devices, self.params)
-        vectors = embed(
-            network.by_name[name],
-            network.params_of(params, name),
-            sequences,
-            rows,
-            batch_tokens,
-            devices,
-            show_progress,
-            report,
-        )
+        found = [
+            embed(
+                network.by_name[name],
+                network.params_of(params, name),
+                sequences,
+                rows,
+                batch_tokens,
+                devices,
+                show_progress,
+                report,
+            )
+            for sequences in ways
+        ]
+        vectors = found[0] if len(found) == 1 else np.mean(found, axis=0)
         if isinstance(vectors, list):
             return [self._finished(items, dim, normalize) for items in vectors]
         return self._finished(vectors, dim, normalize)
@@ -160,13 +170,28 @@ class Model:
         vectors = self._transformed(vectors)[:, :dim]
         return np.ascontiguousarray(unit_rows(vectors) if normalize else vectors, np.float32)
 
-    def chunks(self, texts: Sequence[Chunked], *, normalize: bool = True) -> list[np.ndarray]:
+    def chunks(
+        self,
+        texts: Sequence[Chunked],
+        *,
+        window: int | None = None,
+        overlap: int = 0,
+        layers: int | None = None,
+        role: str = "document",
+        normalize: bool = True,
+    ) -> list[np.ndarray]:
         """A vector for each chunk of each text, from one pass over the whole text.
 
-        A chunk beyond the model's `max_tokens` has no vector of its own and gets zeros.
+        The pooling reads the states of a chunk's tokens, which have read the whole text. A text is
+        cut at the model's `max_tokens`, and a chunk beyond it gets zeros; with a `window` nothing is
+        cut: windows of so many tokens are read, and from the second on the first `overlap` states
+        only serve the others as context.
 
         Returns:
             An array `[chunks, dim]` for each text.
+
+        Raises:
+            UsageError: `window` is above the model's `max_tokens`, or not above `overlap`.
 
         Example:
             >>> model.chunks([Chunked("One. Two.", ((0, 4), (5, 9)))])[0].shape  # doctest: +SKIP
@@ -174,12 +199,19 @@ class Model:
 
         Reference: Günther et al., Late Chunking, arXiv:2409.04701.
         """
+        network = self.embedder if layers is None else self.embedder.truncated(layers)
+        name = network.name_of(side_of(role))
+        tower, params = network.by_name[name], network.params_of(self.params, name)
+        tokenizer, limit = self.tokenizer_of(side_of(role)), tower.text.limit(role)
+        if window is not None:
+            if window > limit:
+                raise UsageError(f"window={window} is above this model's limit of {limit} tokens.")
+            tokenizer = tokenizer.uncut
         found = []
-        tower, params = self._tower("document")
-        for ids, spans in self.tokenizer_of("document").chunks(texts):
-            batch = TextBatch(ids[None], np.ones((1, len(ids)), bool), spans[None])
-            vectors = np.asarray(tower.apply(params, batch))[0]
-            found.append(self._finished(vectors * spans.any(axis=1)[:, None], None, normalize))
+        for ids, spans in tokenizer.chunks(texts, role=role):
+            read = windows(len(ids), window or limit, overlap)
+            vectors = chunk_vectors(tower, params, ids, spans, read)
+            found.append(self._finished(vectors, None, normalize))
         return found
 
     def index(self, texts: Sequence[str], *, role: str = "document") -> Index:
@@ -195,10 +227,6 @@ class Model:
 
         vectors = self.encode(texts, role=role, normalize=False)
         return Index(queries, vectors, self.embedder.similarity)
-
-    def _tower(self, role: str) -> tuple[Any, Params]:
-        name = self.embedder.name_of(role)
-        return self.embedder.by_name[name], self.embedder.params_of(self.params, name)
 
     def tokenizer_of(self, column: str) -> Tokenizer:
         """What reads the texts of a column, or in a role.
@@ -219,10 +247,11 @@ class Model:
 
     def _tokenized(
         self, texts: Sequence[str], prompt: str | None, role: str, max_tokens: int | None
-    ) -> list[np.ndarray]:
-        return self.tokenizer_of(side_of(role)).encode(
-            texts, role=role, prompt=prompt, max_tokens=max_tokens
-        )
+    ) -> list[list[np.ndarray]]:
+        """Ids of each text, once for each way in which the template writes it."""
+        tokenizer = self.tokenizer_of(side_of(role))
+        ways = tokenizer.ways if prompt is None else (tokenizer,)
+        return [way.encode(texts, role=role, prompt=prompt, max_tokens=max_tokens) for way in ways]
 
     def _transformed(self, vectors: np.ndarray) -> np.ndarray:
         for transform in self.transforms:
@@ -256,11 +285,14 @@ class Model:
         """Write a folder that `jaxemb.load` reads: `model.json`, `tokenizer.json`, `params/`.
 
         Raises:
-            UsageError: the folder exists and `overwrite` is false, or it cannot be written.
+            UsageError: the folder exists and `overwrite` is false, or it holds something else than
+                a model that was saved; or it cannot be written.
         """
-        folder = given_path(folder)
-        if folder.exists() and not overwrite:
-            raise UsageError(f"{folder} exists already; pass overwrite=True or another folder.")
+        folder = given_path(folder).resolve()
+        if folder.exists():
+            if not overwrite:
+                raise UsageError(f"{folder} exists already; pass overwrite=True or another folder.")
+            _check_replaceable(folder)
         with writing_to(folder), whole_folder(folder) as staging:
             self._write(staging)
             discard(folder)
@@ -274,6 +306,8 @@ class Model:
             "embedder": to_json(self.embedder),
             "transforms": [to_json(transform) for transform in self.transforms],
         }
+        if added := self.params.get("adapters"):  # the network does not tell of them
+            description["adapters"] = jax.tree.map(lambda x: list(np.shape(x)), added)
         write_whole(folder / "model.json", json.dumps(description, indent=1))
         if self.tokenizer is not None:
             write_whole(folder / "tokenizer.json", self.tokenizer.to_json())
@@ -282,9 +316,25 @@ class Model:
         checkpoints.save_params(folder / "params", self.params)
 
 
+def _check_replaceable(folder: Path) -> None:
+    """Refuses to overwrite anything but an empty folder or one that `save` wrote."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is a file, not the folder of a model; give another place.")
+    names = {path.name for path in folder.iterdir()}
+    other = {name for name in names if not re.fullmatch(_SAVED, name)}
+    if names and (other or "model.json" not in names):
+        held = min(other or names)
+        raise UsageError(
+            f"{folder} is not only a saved model: it holds {held!r}, which overwriting would delete. "
+            "Give another folder."
+        )
+
+
 def _checked(texts: Texts) -> list[str]:
     if isinstance(texts, bytes):
         raise UsageError("encode takes text, not bytes: decode them first.")
+    if not isinstance(texts, Iterable):
+        raise UsageError(f"encode takes a string or several, not {type(texts).__name__}.")
     texts = list(texts)
     for position, text in enumerate(texts):
         if not isinstance(text, str):

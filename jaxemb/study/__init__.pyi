@@ -15,6 +15,7 @@ from .claims.scores import NotWorse as NotWorse
 from .claims.scores import Trend as Trend
 from .claims.tasks import FlagTells as FlagTells
 from .claims.tasks import TasksAgree as TasksAgree
+from .choosing import ChooseTemplate as ChooseTemplate
 from .controls import (
     BM25 as BM25,
     Control as Control,

@@ -188,15 +188,13 @@ def reading(arms: Iterable[Arm], *, max_tokens: int) -> tuple[Arm, ...]:
         [('embedder.max_tokens', 256), ('embedder.text.max_tokens', 256)]
     """
     return tuple(
-        Arm(one.name, (*one.overrides, (_limit(dict(one.overrides)["embedder"]), max_tokens)))
+        Arm(one.name, (*one.overrides, (f"embedder.{_start(one).cuts_texts}", max_tokens)))
         for one in arms
     )
 
 
-def _limit(embedder: Embedder | Pretrained) -> str:
-    """The field that says where an arm's model cuts texts."""
-    given = isinstance(embedder, Pretrained)
-    return "embedder.max_tokens" if given else "embedder.text.max_tokens"
+def _start(one: Arm) -> Embedder | Pretrained:
+    return dict(one.overrides)["embedder"]
 
 
 def embedding_variants() -> tuple[Arm, ...]:

@@ -5,7 +5,7 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 # A text is cut before it is tokenised where it has far more words than can be kept.
 _WORD = re.compile(r"[^ \t\n\r]+")
 _LETTERS = re.compile(r"[^\W_]+")
+_ANY_LENGTH = 1 << 30
 _LONG = 8  # characters a kept token; a longer text is cut first
 
 
@@ -133,9 +134,12 @@ class Tokenizer:
             UsageError: a text is not a string (its position is named), or the role is unknown.
         """
         _check_strings(texts)
-        prefix = self.text.template.prefix(role) if prompt is None else prompt
+        template = self.text.template if prompt is None else Template(query=prompt, document=prompt)
         limit = self.text.limit(role)
         limit = limit if max_tokens is None else min(limit, max_tokens)
+        texts, prefix = [template.spelled(text) for text in texts], template.prefix(role)
+        if suffix := template.suffix(role):
+            return self._surrounded(prefix, texts, suffix, limit)
         heads = [_head(prefix + text, limit) for text in texts]
         encoded = [np.asarray(ids, np.int32) for ids in self._ids(heads)]
         for i, (text, head) in enumerate(zip(texts, heads, strict=True)):
@@ -147,6 +151,40 @@ class Tokenizer:
     def read_as(self, text: Text) -> "Tokenizer":
         """The same pieces, with other limits and templates."""
         return type(self).from_json(self.to_json(), text)
+
+    def _surrounded(
+        self, prefix: str, texts: Sequence[str], suffix: str, limit: int
+    ) -> list[np.ndarray]:
+        """Ids of texts with what stands before and after them; where it is too long, the text is cut."""
+        heads = [prefix + _head(text, limit) for text in texts]
+        encodings = self.uncut._backend.encode_batch([head + suffix for head in heads])
+        around = len(self.uncut._backend.encode(prefix + suffix).ids)
+        if around >= limit and heads:
+            raise UsageError(
+                f"max_tokens={limit} leaves no room for a text in a prompt of {around} tokens."
+            )
+        found = []
+        for head, encoding in zip(heads, encodings, strict=True):
+            ids = np.asarray(encoding.ids, np.int32)
+            if len(ids) > limit:
+                after = sum(start >= len(head) for start, _ in encoding.offsets)
+                after += self._is_closed
+                ids = np.concatenate([ids[: limit - after], ids[len(ids) - after :]])
+            found.append(ids)
+        return found
+
+    @functools.cached_property
+    def ways(self) -> tuple["Tokenizer", ...]:
+        """One tokenizer for each way in which the template writes a text; mostly itself alone."""
+        ways = self.text.template.ways
+        if ways == (self.text.template,):
+            return (self,)
+        return tuple(self.read_as(replace(self.text, template=way)) for way in ways)
+
+    @functools.cached_property
+    def uncut(self) -> "Tokenizer":
+        """The same pieces, reading texts of any length whole."""
+        return self.read_as(replace(self.text, max_tokens=_ANY_LENGTH, query_tokens=None))
 
     def tokenizer_of(self, column: str) -> "Tokenizer":
         """Itself: every column of a batch is read alike."""
@@ -168,6 +206,8 @@ class Tokenizer:
             moved = [(a + len(prefix), b + len(prefix)) for a, b in one.chunks]
             spans = token_spans(encoding.offsets, moved)
             ids = np.asarray(encoding.ids, np.int32)
+            if len(ids) > limit and self._is_closed:
+                spans[:, limit - 1] = False  # the end's mark takes the place of this token
             found.append((self._cut(ids, limit), spans[:, : min(len(ids), limit)]))
         return found
 

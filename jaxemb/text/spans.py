@@ -19,6 +19,23 @@ class Chunked(NamedTuple):
     text: str
     chunks: tuple[tuple[int, int], ...]
 
+    @classmethod
+    def joined(cls, pieces: Sequence[str], between: str = "\n") -> "Chunked":
+        """Pieces one after the other, each of them a chunk.
+
+        Example:
+            >>> Chunked.joined(["One.", "Two."])
+            Chunked(text='One.\\nTwo.', chunks=((0, 4), (5, 9)))
+        """
+        starts = np.cumsum([0, *(len(piece) + len(between) for piece in pieces)]).tolist()
+        ends = [start + len(piece) for start, piece in zip(starts, pieces, strict=False)]
+        return cls(between.join(pieces), tuple(zip(starts, ends, strict=False)))
+
+    @property
+    def pieces(self) -> list[str]:
+        """The text of each chunk."""
+        return [self.text[start:end] for start, end in self.chunks]
+
 
 def token_spans(
     offsets: Sequence[tuple[int, int]], chunks: Sequence[tuple[int, int]]

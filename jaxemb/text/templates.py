@@ -35,6 +35,19 @@ class Template(Part):
             raise UsageError(f"unknown role {role!r} of a text; roles: {', '.join(roles)}")
         return getattr(self, side)
 
+    def suffix(self, role: str) -> str:
+        """What is written after a text; it is kept where a long text is cut."""
+        return ""
+
+    def spelled(self, text: str) -> str:
+        """The text as it stands between prefix and suffix."""
+        return text
+
+    @property
+    def ways(self) -> tuple["Template", ...]:
+        """Templates that a text is embedded with in turn; its vector is the mean of what they give."""
+        return (self,)
+
     @property
     def prompts(self) -> dict[str, str]:
         """Every prefix by its role; a side without one, of which texts are refused, is left out."""

@@ -4,9 +4,10 @@ import dataclasses
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, UInt32
+from jaxtyping import Array, UInt32
 
 from jaxemb.config import UsageError
+from jaxemb.runtime.shapes import States, TokenIds
 from jaxemb.text import PAD
 from jaxemb.tokens.embedding import TokenEmbedding, TokenTable
 
@@ -20,11 +21,12 @@ class HashedNgrams(TokenEmbedding, kw_only=True):
     deep averaging network or of sent2vec, and of characters with `Bytes`, where it is that of
     fastText, over the whole text instead of each word.
 
-    Parameter `table [buckets, width]`, drawn as `TokenTable` is, and those of `inner`.
+    Parameter `table [buckets, width]`, drawn from N(0, spread²), and those of `inner`.
 
     Attributes:
         sizes: the n of the n-grams.
         buckets: rows of the table.
+        spread: deviation that rows are drawn with; at 0 an untrained token is its own vector alone.
         inner: of the tokens by themselves.
 
     Raises:
@@ -45,25 +47,22 @@ class HashedNgrams(TokenEmbedding, kw_only=True):
 
     sizes: tuple[int, ...] = (2,)
     buckets: int = 2**18
+    spread: float = 1.0
     inner: TokenEmbedding = dataclasses.field(default_factory=TokenTable)
 
     @nn.compact
-    def __call__(
-        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
-    ) -> Float[Array, "batch tokens width"]:
+    def __call__(self, ids: TokenIds, *, vocabulary: int, width: int) -> States:
         if not self.sizes or min(self.sizes) < 2:
             raise UsageError(f"sizes={self.sizes} must be sizes of n-grams, each at least 2.")
         x = self.inner(ids, vocabulary=vocabulary, width=width)
-        table = self.param("table", nn.initializers.normal(1.0), (self.buckets, width))
+        table = self.param("table", nn.initializers.normal(self.spread), (self.buckets, width))
         for size in self.sizes:
             hashes, whole = ngram_hashes(ids, size)
             x = x + jnp.where(whole[..., None], table[hashes % jnp.uint32(self.buckets)], 0)
         return x
 
 
-def ngram_hashes(
-    ids: Int[Array, "batch tokens"], size: int
-) -> tuple[UInt32[Array, "batch tokens"], Array]:
+def ngram_hashes(ids: TokenIds, size: int) -> tuple[UInt32[Array, "batch tokens"], Array]:
     """A hash of the `size` ids up to each token, and whether none of them is padding or beyond.
 
     Fowler, Noll and Vo's hash over ids, with its high bits mixed into the low ones.

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.losses import Cosine, Similarity
 from jaxemb.model import Index, Model
+from jaxemb.text import Chunked
 
 Embed = Callable[[Sequence[str], str], Float32[np.ndarray, "texts width"]]
 """Texts and their role ("query" or "document") to one vector per text, in order."""
@@ -44,6 +46,8 @@ class EmbeddingCache:
         self._vectors: dict[str, np.ndarray] = {}
         self._depths: dict[int, EmbeddingCache] = {}
         self._kinds: dict[str, EmbeddingCache] = {}
+        self._ways: dict[int, EmbeddingCache] = {}
+        self._chunks: dict[tuple, list[np.ndarray]] = {}
 
     def __call__(self, texts: Sequence[str], role: str) -> Float32[np.ndarray, "texts width"]:
         started = time.perf_counter()
@@ -65,6 +69,20 @@ class EmbeddingCache:
         return Index(
             lambda queries: embed(queries, "query"), embed(documents, "document"), self.similarity
         )
+
+    def chunks(self, texts: Sequence[Chunked], **how: Any) -> list[np.ndarray]:
+        """A vector for each chunk of each document, in its context, as `Model.chunks` makes them.
+
+        What embeds one text at a time, such as random vectors, reads each chunk alone.
+        """
+        in_context = getattr(self._embed, "chunks", None)
+        if in_context is not None:
+            key = (tuple(texts), tuple(sorted(how.items())))
+            if key not in self._chunks:
+                self._chunks[key] = in_context(texts, **how)
+            return self._chunks[key]
+        vectors = self([piece for text in texts for piece in text.pieces], "document")
+        return np.split(vectors, np.cumsum([len(text.chunks) for text in texts])[:-1])
 
     @property
     def similarity(self) -> Similarity:
@@ -109,9 +127,19 @@ class EmbeddingCache:
             self._watch(Usage(len(texts), len(fresh), time.perf_counter() - started))
 
     def _add(self, texts: list[str], role: str) -> None:
-        vectors = np.asarray(self._embed(texts, role), np.float32)
+        vectors = self._made(texts, role)
         check_vectors(vectors, texts)
         self._remember(texts, vectors, role)
+
+    def _made(self, texts: list[str], role: str) -> np.ndarray:
+        """Vectors from the model; the mean over its ways of writing a text, each cached by itself."""
+        ways = getattr(self._embed, "ways", ())
+        if not ways:
+            return np.asarray(self._embed(texts, role), np.float32)
+        for place, way in enumerate(ways):
+            self._ways.setdefault(place, self._over(way))
+        found = [self._ways[place](texts, role) for place in range(len(ways))]
+        return np.asarray(self._embed.mean(found), np.float32)
 
     def _remember(self, texts: list[str], vectors: np.ndarray, role: str) -> None:
         rows = self._rows.setdefault(role, {})

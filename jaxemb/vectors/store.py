@@ -146,7 +146,7 @@ class EmbeddingStore(EmbeddingCache):
         for start in range(0, len(keys), _CHUNK):
             some = keys[start : start + _CHUNK]
             texts = [fresh[key] for key in some]
-            vectors = np.asarray(self._embed(texts, role), np.float32)
+            vectors = self._made(texts, role)
             check_vectors(vectors, texts)
             if not self._kept(file, some, vectors):
                 self._remember(texts, vectors, role)

@@ -8,13 +8,23 @@ import pytest
 from jaxemb.config import UsageError, fingerprint
 from jaxemb.data import (
     EntailmentTriplets,
+    GradedLabels,
     LabelledPairs,
     PyDocsEntailment,
     Resplit,
     TextFile,
     at_hand,
 )
-from jaxemb.evaluation import EntailmentRecords, PairFile
+from jaxemb.evaluation import (
+    STS,
+    AngularSTS,
+    EntailmentRecords,
+    PairData,
+    PairFile,
+    PairProbe,
+    SecondAlone,
+)
+from jaxemb.evaluation.problems import PairProblem
 
 TABLE = """premise\thypothesis\tlabel\tsplit
 A man runs.\tA man moves.\tentailment\tdev
@@ -86,6 +96,13 @@ def test_labels_are_numbered_in_the_order_given(folder):
         LabelledPairs(classes=("entailment",))
 
 
+def test_labels_have_grades_and_those_without_are_left_out(folder):
+    records = at_hand(TextFile, "nli/pairs.tsv", otherwise=None).records("test")
+    assert [one["score"] for one in GradedLabels()(records)] == [2.5, 5.0, 0.0]
+    few = GradedLabels(grades=(("neutral", 1.0),))(records)
+    assert [(one["positive"], one["score"]) for one in few] == [("A man is late.", 1.0)]
+
+
 def test_triplets_join_what_is_implied_and_what_is_denied(folder):
     records = at_hand(TextFile, "nli/pairs.tsv", otherwise=None).records("dev")
     (example,) = EntailmentTriplets()(records)
@@ -101,6 +118,39 @@ def test_task_data_numbers_labels_as_training_does(folder):
     np.testing.assert_array_equal(two.gold, [1, 0])
     with pytest.raises(UsageError, match="labelled maybe"):
         EntailmentRecords(source=source, classes=("maybe",)).load()
+
+
+class Drawn(PairData):
+    """Pairs of which half are equal texts; the second alone says nothing of that."""
+
+    def load(self):
+        draw = np.random.default_rng(3)
+        gold = draw.integers(0, 2, 400)
+        texts = [f"text {n}" for n in draw.integers(0, 10**6, (400, 2)).ravel()]
+        second = [texts[2 * n] if same else texts[2 * n + 1] for n, same in enumerate(gold)]
+        return PairProblem(texts[::2], second, gold.astype(float), np.arange(400))
+
+
+def random_vectors(texts, role="query"):
+    return np.stack(
+        [np.random.default_rng(list(text.encode())).normal(size=8) for text in texts]
+    ).astype(np.float32)
+
+
+def test_what_is_of_pairs_is_not_told_by_the_second_text_alone():
+    both = PairProbe(train=Drawn(), data=Drawn(), sides=True)
+    alone = PairProbe(train=SecondAlone(inner=Drawn()), data=SecondAlone(inner=Drawn()), sides=True)
+    assert SecondAlone(inner=Drawn()).load().second == Drawn().load().second
+    assert both.run(random_vectors).metrics["accuracy"] > 0.95
+    assert alone.run(random_vectors).metrics["accuracy"] < 0.7
+
+
+def test_angles_order_pairs_as_cosines_do(folder):
+    cosine, angle = (kind(data=Drawn()).run(random_vectors) for kind in (STS, AngularSTS))
+    expected = 1 - np.arccos(np.clip(cosine.examples["prediction"].astype(float), -1, 1)) / np.pi
+    np.testing.assert_allclose(angle.examples["prediction"], expected, atol=1e-7)
+    order = np.argsort(cosine.examples["prediction"])
+    assert (np.diff(angle.examples["prediction"][order]) >= 0).all()
 
 
 def test_rules_make_pairs_from_summaries():

@@ -6,6 +6,7 @@ import pytest
 from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.data import (
     Columns,
+    Following,
     HardNegatives,
     Labels,
     NameRemoved,
@@ -105,6 +106,16 @@ def test_neighbour_pairs_go_forward_once():
         (document(RECORDS[0]), document(RECORDS[1])),
         (document(RECORDS[1]), document(RECORDS[2])),
     ]
+
+
+def test_the_following_text_is_that_of_the_next_number_in_the_same_file():
+    records = [
+        {"i": str(n), "text": f"{file} {n}", "module": file} for file in "ab" for n in (0, 1, 3, 4)
+    ]
+    pairs = [(e["query"], e["positive"]) for e in Following()(records)]
+    assert pairs == [("a 0", "a 1"), ("a 3", "a 4"), ("b 0", "b 1"), ("b 3", "b 4")]
+    with pytest.raises(UsageError, match="no field 'i'"):
+        Following()([{"text": "a"}])
 
 
 def test_see_also_follows_links_inside_the_split():
@@ -244,3 +255,10 @@ def test_wrappers_take_records_without_names_and_large_groups():
     examples = view(rows)
     assert examples[7]["negatives"] == ("p8", "p6")
     assert time.perf_counter() - begin < 20  # not quadratic: that takes minutes
+
+
+@pytest.mark.parametrize("score", ["nan", float("inf")])
+def test_a_score_that_is_not_finite_is_refused(score):
+    records = [{"a": "x", "b": "y", "score": score}]
+    with pytest.raises(UsageError, match="a finite number"):
+        Columns(query="a", positive="b", score="score")(records)

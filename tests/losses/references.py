@@ -77,6 +77,10 @@ from tests.losses.reference_spaces import (
 )
 
 
+def angular(a, b):
+    return 1 - math.acos(cosine(a, b)) / math.pi
+
+
 def squared_norm(c):
     """Half the squared length of each text, averaged over the real texts of each column."""
     total = 0.0
@@ -129,6 +133,8 @@ REFERENCES = {
     "score_regression": score_regression,
     "pair_cross_entropy": pair_cross_entropy,
     "classification": classification,
+    "of_family": lambda c: classification({**c, "weight": c["weight"] * (c["family"] == 1)}),
+    "angular": lambda c: nce(c, lambda t, o, own: plain(t, o), alike=angular),
     "margin_distillation": lambda c: over_lists(c, margin_distillation, np.dot),
     "score_distillation": lambda c: over_lists(c, score_distillation, np.dot),
     "vector_distillation": lambda c: vector_distillation(c, lambda a, b: 1 - cosine(a, b)),
@@ -162,7 +168,9 @@ REFERENCES = {
     "router_balance": router_balance,
     "sparse_reconstruction": sparse_reconstruction,
     "sum": info_nce_and_spread,
-    "for_family": lambda c: REFERENCES["info_nce"]({n: x[c["family"] == 1] for n, x in c.items()}),
+    "of_family_contrast": lambda c: REFERENCES["info_nce"](
+        {n: x[c["family"] == 1] for n, x in c.items()}
+    ),
     "progressive": progressive,
     "matryoshka": matryoshka,
 }

@@ -41,6 +41,11 @@ def pairs(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     return columns | more
 
 
+def labelled_families(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """With a label and a data set of each row."""
+    return pairs(rng, rows) | {"family": rng.permutation(rows) % 2}
+
+
 def lists(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     """A grade for each of three documents, some of them equal; some negatives are not there."""
     columns = texts(rng, rows)
@@ -55,6 +60,14 @@ def taught(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     columns = texts(rng, rows)
     names = ("query", "positive", "negatives")
     return columns | {f"{n}_teacher": rng.normal(size=columns[n].shape) for n in names}
+
+
+def spelled(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """A vector that can be cut into four, and the text that it was made of."""
+    length = rng.integers(1, T + 1, rows)
+    extra = {"ids": rng.integers(0, V, (rows, T)), "mask": np.arange(T) < length[:, None]}
+    query = L.Embedded(rng.normal(size=(rows, 8)), extra=extra)
+    return {"query": query, "weight": texts(rng, rows)["weight"]}
 
 
 def with_own_queries(rng: np.random.Generator, rows: int) -> dict[str, Any]:
@@ -223,7 +236,12 @@ SAMPLES = {
         L.PairClassifier(classes=2, features=FEATURES),
         pairs,
     ),
+    "deep_pair_classifier": Sample(
+        L.DeepPairClassifier(head=heads.PairHead(inner=heads.Linear(dim=2))), pairs
+    ),
     "classification": Sample(L.Classification(), pairs),
+    "of_family": Sample(L.OfFamily(inner=L.Classification(), family=1), labelled_families),
+    "angular": Sample(L.InfoNCE(temperature=0.3, similarity=L.Angular()), texts),
     "margin_distillation": Sample(L.MarginDistillation(), lists),
     "score_distillation": Sample(L.ScoreDistillation(temperature=2.0), lists),
     "vector_distillation": Sample(L.VectorDistillation(), taught),
@@ -248,6 +266,9 @@ SAMPLES = {
     "masked_next_token": Sample(L.MaskedNextToken(), tokens),
     "next_token": Sample(L.NextToken(), unasked),
     "answers": Sample(L.NextToken(), tokens),
+    "reconstruction": Sample(
+        L.Reconstruction(decoder=heads.RecursiveDecoder(vocabulary=V, blocks=1)), spelled
+    ),
     "bag_of_words": Sample(L.BagOfWords(vocabulary=V), bags),
     "spread_out": Sample(L.SpreadOut(columns=("query", "negatives")), lists),
     "squared_norm": Sample(L.SquaredNorm(columns=("query", "negatives")), lists),
@@ -262,7 +283,7 @@ SAMPLES = {
     "sum": Sample(
         L.Sum(losses=(INFO_NCE, L.SpreadOut(), INFO_NCE), weights=(1.0, 0.5, 0.25)), texts
     ),
-    "for_family": Sample(L.ForFamily(inner=INFO_NCE, family=1), families),
+    "of_family_contrast": Sample(L.OfFamily(inner=INFO_NCE, family=1), families),
     "progressive": Sample(L.Progressive(inner=INFO_NCE, start=0.5, steps=3), texts),
     "matryoshka": Sample(L.Matryoshka(inner=INFO_NCE, dims=(2, W), weights=(0.5, 1.0)), texts),
     "composed": Sample(

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from jaxemb.config import UsageError
+from jaxemb.heads import FeedForwardHead
+from jaxemb.pooling import Mean
 from jaxemb.text import Bytes, Words, pad
-from jaxemb.tokens import HashedNgrams
+from jaxemb.tokens import HashedNgrams, TokenTable
 from jaxemb.tokens.ngrams import ngram_hashes
 
 RNG = np.random.default_rng()
@@ -73,3 +75,19 @@ def test_it_reads_words_and_characters():
         assert x.shape == (2, 16, 4)
     with pytest.raises(UsageError, match="at least 2"):
         HashedNgrams(sizes=(1,)).init(jax.random.key(0), jnp.asarray(ids), vocabulary=300, width=4)
+
+
+@pytest.mark.parametrize(("tokens", "minds"), [(TokenTable(), False), (HashedNgrams(), True)])
+def test_an_averaging_network_minds_the_order_of_words_by_its_bigrams_alone(tokens, minds):
+    ids = jnp.asarray(RNG.permutation(np.arange(1, 9)))[None]
+    options = {"vocabulary": 30, "width": 4}
+    params = tokens.init(jax.random.key(0), ids, **options)
+    head = FeedForwardHead(dims=(6,))
+    mask = jnp.ones(ids.shape, bool)
+
+    def network(ids):
+        mean = Mean().apply({}, tokens.apply(params, ids, **options)[None], mask)
+        return head.apply(head.init(jax.random.key(1), mean), mean)
+
+    moved = jnp.abs(network(ids) - network(ids[:, ::-1])).max()
+    assert (moved > 1e-3) == minds and minds or moved < 1e-5

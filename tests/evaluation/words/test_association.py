@@ -7,6 +7,7 @@ import pytest
 
 from jaxemb.config import UsageError
 from jaxemb.evaluation import Association, AssociationFile, association_tests
+from jaxemb.evaluation.words.association import effect_size
 from tests.evaluation.words.word_sets import RNG, constant, cos, model, of, weat
 
 
@@ -47,3 +48,11 @@ def test_associations_that_are_complete_or_absent(write):
     strong = Association(data=data).run(model(**biased)).metrics
     assert strong["effect_size"] > 1.5 and strong["p"] == pytest.approx(1 / 252)
     assert Association(data=data).run(constant).metrics == {"effect_size": 0, "p": 1}
+
+
+def test_equal_targets_have_no_effect_and_exchanged_ones_the_opposite():
+    association = RNG.normal(size=10)
+    group = np.repeat([0, 1], 5)
+    there, back = effect_size(association, group), effect_size(association, 1 - group)
+    assert there == pytest.approx(-back) and there != 0
+    assert effect_size(np.tile(association[:5], 2), group) == pytest.approx(0)

@@ -10,12 +10,11 @@ from jaxemb.data import (
     Columns,
     GivenTexts,
     Pairs,
-    PyDocsGraded,
+    SeveralTasks,
     SideBySide,
     Source,
     Stratified,
     SummaryToBody,
-    Together,
     View,
     Where,
     normalise,
@@ -44,7 +43,7 @@ def parts(pydocs):
 
 
 def test_what_a_dataset_lacks_is_filled_in_and_texts_are_numbered_anew(parts):
-    data = Together(parts=parts, batch_size=8)
+    data = SeveralTasks(tasks=parts, batch_size=8)
     examples = data.examples_for(None)
     assert len(examples) == len(data) == sum(map(len, parts))
     assert set(data.columns) == {*parts[0].columns, "score", "family"}
@@ -61,7 +60,7 @@ def test_what_a_dataset_lacks_is_filled_in_and_texts_are_numbered_anew(parts):
 def test_batches_hold_a_share_of_each_or_one(parts):
     tokenizer = WordPiece(vocabulary=256, max_tokens=16).train(["1 2 3 a list of b"])
     half = SideBySide(orders=(Where(equals=0), Where(equals=1)), shares=(1, 1))
-    batches = Together(parts=parts, batch_size=8, order=half).batches(tokenizer, seed=0)
+    batches = SeveralTasks(tasks=parts, batch_size=8, order=half).batches(tokenizer, seed=0)
     for _ in range(5):
         batch = next(batches)
         assert batch["family"].tolist() == [0] * 4 + [1] * 4
@@ -70,17 +69,17 @@ def test_batches_hold_a_share_of_each_or_one(parts):
             not batch["negatives"].mask[4:, 1].any() and (batch["negatives_id"][4:, 1] == -1).all()
         )
     batches.close()
-    batches = Together(parts=parts, batch_size=8, order=Stratified()).batches(tokenizer, seed=0)
+    batches = SeveralTasks(tasks=parts, batch_size=8, order=Stratified()).batches(tokenizer, seed=0)
     assert all(len(set(next(batches)["family"].tolist())) == 1 for _ in range(5))
     batches.close()
 
 
 def test_a_text_cannot_be_missing(parts):
     single = dataclasses.replace(parts[1], view=Columns(query="text", positive=None))
-    with pytest.raises(UsageError, match="lacks 'positive', which another one has"):
-        Together(parts=(parts[0], single))
-    with pytest.raises(UsageError, match="at least one dataset"):
-        Together(parts=())
+    with pytest.raises(UsageError, match="task 1 of SeveralTasks lacks the column 'positive'"):
+        SeveralTasks(tasks=(parts[0], single))
+    with pytest.raises(UsageError, match="at least one"):
+        SeveralTasks(tasks=())
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
@@ -95,22 +94,3 @@ def test_a_known_share_of_pairs_is_noise(pydocs, share):
     assert share - 0.05 <= np.mean(wrong) <= share + 0.5 / len(plain)
     kept = [(a, b) for a, b in zip(plain, noisy, strict=True) if not b["noise"]]
     assert all(a["positive"] == b["positive"] for a, b in kept)
-
-
-def test_grades_by_rule_are_those_of_the_structure(pydocs):
-    records = {r["name"]: r for r in pydocs.records("train")}
-    module = {
-        r["summary"]: {q["module"] for q in records.values() if q["summary"] == r["summary"]}
-        for r in records.values()
-    }
-    graded = PyDocsGraded(source=pydocs).records("train")
-    assert {r["score"] for r in graded} == {0.0, 3.0, 5.0}
-    for one in graded:
-        own = records[one["name"]]
-        assert one["sentence1"] == own["summary"] and one["sentence2"]
-        if one["score"] == 5:
-            assert one["sentence2"] == own["body"]
-        elif one["score"] == 3:
-            assert own["module"] in module[one["sentence2"]]
-        else:
-            assert module[one["sentence2"]] - {own["module"]}

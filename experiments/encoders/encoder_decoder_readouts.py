@@ -1,0 +1,50 @@
+"""Which states of an encoder-decoder make the best sentence vector?
+
+Paper    Sentence-T5: Scalable Sentence Encoders from Pre-trained Text-to-Text Models,
+         arXiv:2108.08877. The encoder's first state, the mean of its states, and what the decoder
+         first gives are tuned by contrast in two stages, questions first and inference then.
+Claim    The mean beats the first state; after two stages the decoder's first state is the best in
+         text similarity; two stages beat inference alone.
+Run      jaxemb run encoder_decoder_readouts     # small: 4 arms x 3 seeds, about ? min on 2 cores
+Differs  No weights of T5 are at hand: 2 layers of 128 with relative positions and a decoder of one
+         block start at random over PPMI-SVD word vectors, so that nothing is said of read-outs
+         before tuning, nor of scale. 8,900 paraphrased questions and SNLI's two small parts.
+Found    -
+"""
+
+from jaxemb import Better, Experiment, RandomVectors, StaticBag, Untrained, arm, experiment
+from jaxemb.encoders import Transformer
+from jaxemb.nn import PreNorm, RelativeBuckets, RMSNorm
+from jaxemb.pooling import FirstDecoderStep, FirstToken, Mean
+from jaxemb.study.multi_task import contrast_in_two_stages
+
+
+@experiment(papers=(81,))
+def encoder_decoder_readouts() -> Experiment:
+    encoder = Transformer(
+        layers=2,
+        hidden=256,
+        position=RelativeBuckets(),
+        block=PreNorm(branch_norm=RMSNorm()),
+        norm=RMSNorm(),
+    )
+    base = contrast_in_two_stages(encoder, Mean(), steps=150)
+    return Experiment(
+        base=base,
+        arms=(
+            arm("mean"),
+            arm("first", pooling=FirstToken()),
+            arm("decoder", pooling=FirstDecoderStep()),
+            arm("mean-inference-alone", stages=(*base.stages[:2], base.stages[-1])),
+        ),
+        claims=(
+            Better("sts/spearman", "decoder", than="mean"),
+            Better("sts/spearman", "mean", than="first"),
+            Better("sts/spearman", "mean", than="mean-inference-alone"),
+            Better("trec/accuracy", "mean", than="first"),
+            Better("sick/accuracy", "mean", than="first"),
+        ),
+        controls=(RandomVectors(), Untrained(), StaticBag()),
+        seeds=(0, 1, 2),
+        tuning=None,
+    )

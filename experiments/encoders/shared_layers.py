@@ -1,0 +1,51 @@
+"""Do convolutions over the states make up for layers that share their parameters?
+
+Paper    Evaluation of BERT and ALBERT Sentence Embedding Performance on Downstream NLP Tasks,
+         arXiv:2101.10642. Siamese encoders with layers of their own (BERT) or one shared by all
+         (ALBERT) are read by their mean or by a small convolutional network over their states.
+Claim    The convolutions help the shared layers in text similarity, more than they help layers of
+         their own; the shared ones are then no worse than the others.
+Run      jaxemb run shared_layers                # small: 4 arms x 3 seeds, about ? min on 2 cores
+Differs  3 layers of 128 from scratch over fixed PPMI-SVD word vectors, trained on STS-B's 5,749
+         graded pairs alone: no pretraining, no factorised table, no inference first. The form of
+         the convolutions is not published: two of three tokens, then the mean.
+Found    -
+"""
+
+from jaxemb import (
+    Better,
+    Experiment,
+    NotWorse,
+    RandomVectors,
+    StaticBag,
+    Untrained,
+    arm,
+    experiment,
+)
+from jaxemb.encoders import SharedTransformer, Transformer
+from jaxemb.pooling import ConvolutionPooling, Mean
+from jaxemb.study.entailment import pair_grader
+
+
+@experiment(papers=(49,))
+def shared_layers() -> Experiment:
+    apart, layers = Transformer(layers=3, hidden=256), ConvolutionPooling()
+    return Experiment(
+        base=pair_grader(SharedTransformer(layers=3, hidden=256), Mean(), steps=150),
+        arms=(
+            arm("shared"),
+            arm("shared-convolutions", pooling=layers),
+            arm("apart", encoder=apart),
+            arm("apart-convolutions", encoder=apart, pooling=layers),
+        ),
+        claims=(
+            Better("sts/spearman", "shared-convolutions", than="shared"),
+            Better("sts/spearman", "apart-convolutions", than="apart"),
+            NotWorse("sts/spearman", "shared-convolutions", than="apart-convolutions"),
+            NotWorse("sts/spearman", "shared", than="apart"),
+            Better("sick/accuracy", "shared-convolutions", than="shared"),
+        ),
+        controls=(RandomVectors(), Untrained(), StaticBag()),
+        seeds=(0, 1, 2),
+        tuning=None,
+    )
