@@ -10,4 +10,5 @@ from jaxemb.analysis.capacity import (
     trigonometric,
 )
 from jaxemb.analysis.hamming import HammingBound
+from jaxemb.analysis.pairs import PairAudit, audit_pairs
 from jaxemb.analysis.position import SentenceWeights, inserted, removed, sentence_weights

@@ -194,6 +194,8 @@ def _column(
         return _with_spans(values, roles[0], encoders[name])
     if isinstance(first, tuple) and any(isinstance(text, str) for row in values for text in row):
         return _several(values, roles, encoders[name])
+    if isinstance(first, tuple) and name.endswith("_id"):
+        return _numbers(name, _filled(values))
     return _numbers(name, values)
 
 
@@ -202,9 +204,7 @@ def _several(values: list[tuple[str, ...]], roles: list[str], encode: _Encoder) 
 
     The number of texts is a power of two, so that few shapes are compiled.
     """
-    most = max(map(len, values))
-    if len({len(several) for several in values}) > 1:
-        most = 1 << (most - 1).bit_length()
+    most = _most(values)
     texts = [text for several in values for text in several]
     each = [role for role, several in zip(roles, values, strict=True) for _ in several]
     ids = iter(encode(texts, each))
@@ -213,6 +213,18 @@ def _several(values: list[tuple[str, ...]], roles: list[str], encode: _Encoder) 
     flat = _padded([one for row in rows for one in row], encode.max_tokens)
     shape = (len(values), most, -1)
     return TextBatch(flat.ids.reshape(shape), flat.mask.reshape(shape))
+
+
+def _most(values: list[tuple]) -> int:
+    """How many places the rows of a batch have; a power of two where they hold unequally many."""
+    most = max(map(len, values))
+    return most if len({len(one) for one in values}) == 1 else 1 << (most - 1).bit_length()
+
+
+def _filled(values: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Numbers of texts, with -1, which is no text's, where a row has fewer than the others."""
+    most = _most(values)
+    return [one + (-1,) * (most - len(one)) for one in values]
 
 
 def _with_spans(values: list[Chunked], role: str, encode: _Encoder) -> TextBatch:

@@ -1,44 +1,47 @@
-"""Data sets of several tasks, whose batches are each of one."""
+"""Data sets of several tasks as one, whose rows say which task they are of."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from jaxemb.config import UsageError, fingerprint, smaller
-from jaxemb.data.base import Dataset
-from jaxemb.data.pairs import Pairs
+from jaxemb.data.base import ExampleData
+from jaxemb.data.orders import Order
 from jaxemb.data.pipeline import BatchIterator, batches
 from jaxemb.data.strata import PowerLaw, Stratified
 from jaxemb.data.views import numbered
 
 _TEXTS = ("query", "positive", "negatives")
-_ABSENT = {"label": -1}
+_ABSENT: dict[str, Any] = {"label": -1, "score": 0.0, "negatives": ("",)}
 """What stands in a column that one task has and another lacks, and no loss counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeveralTasks(Dataset):
-    """The examples of several data sets in batches of one of them, whose number is `family`.
+class SeveralTasks(ExampleData):
+    """The examples of several data sets; `family` is the number of the one that a row is of.
 
-    With a loss for each, `Sum(losses=(OfFamily(inner=..., family=0), ...))`, one encoder learns the
-    tasks in turn. All have the same texts; where one has the column `label` and another none, the
-    other's is -1, which losses leave out. Texts are numbered anew over all of them. A data set of
-    `n` examples has a share of the batches in proportion to `n**exponent`: 0 gives all equally many.
+    With a loss for each, `Sum(losses=(OfFamily(inner=..., family=0), ...))`, one encoder learns all
+    tasks. `order` says which rows stand together: by default each batch is of one task, and all have
+    equally many; `SideBySide(orders=(Where(equals=0), Where(equals=1)), shares=(1, 1))` has half a
+    batch of each. All have the same texts. Where a column is another task's, `label` is -1, `score`
+    0 and `negatives` an empty text, which the losses of other families do not count. Texts are
+    numbered anew over all of them; the tasks' own orders are not followed.
 
     Raises:
         UsageError: no data set, or one lacks a column of another that has no stand-in.
 
     Example:
-        >>> from jaxemb.data import LabelledPairs
+        >>> from jaxemb.data import LabelledPairs, Pairs
         >>> SeveralTasks(tasks=(Pairs(), Pairs(view=LabelledPairs()))).columns
         ('query', 'positive', 'query_id', 'positive_id', 'label', 'family')
 
-    Reference: Cer et al., Universal Sentence Encoder, arXiv:1803.11175.
+    Reference: Cer et al., Universal Sentence Encoder, arXiv:1803.11175; for tasks that share each
+    step, Li et al., Conan-embedding, arXiv:2408.15710.
     """
 
-    tasks: tuple[Pairs, ...]
-    exponent: float = 0.0
+    tasks: tuple[ExampleData, ...]
     batch_size: int = 128
+    order: Order = Stratified(turns=PowerLaw(exponent=0.0))
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -55,13 +58,12 @@ class SeveralTasks(Dataset):
         given = dict.fromkeys(name for task in self.tasks for name in task.columns)
         return (*given, "family")
 
-    def examples(self) -> list[dict[str, Any]]:
-        """The examples of all tasks, one task after the other."""
+    def examples_for(self, model: Any) -> list[dict[str, Any]]:
         absent = {name: value for name, value in _ABSENT.items() if name in self.columns}
         found = [
             {**absent, **example, "family": n}
             for n, task in enumerate(self.tasks)
-            for example in task.examples()
+            for example in task.examples_for(model)
         ]
         return numbered(found, *(role for role in _TEXTS if role in self.columns))
 
@@ -72,11 +74,12 @@ class SeveralTasks(Dataset):
         for task in self.tasks:
             yield from task.texts()
 
-    def batches(self, model: Any, *, seed: int) -> BatchIterator:
-        examples = self.examples()
-        order = Stratified(by="family", turns=PowerLaw(exponent=self.exponent))
-        size = self.batch_size
-        return batches(examples, self.columns, model, batch_size=size, seed=seed, order=order)
+    def batches_of(
+        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+    ) -> BatchIterator:
+        return batches(
+            examples, columns, model, batch_size=self.batch_size, seed=seed, order=self.order
+        )
 
     def fingerprint(self) -> str:
         return fingerprint(self, [task.fingerprint() for task in self.tasks])

@@ -15,8 +15,9 @@ class OfFamily(Wrapper):
     r"""The inner loss over the rows of one family: the weight of any other row is 0.
 
     Several of them in a `Sum` train one encoder for several tasks. Where each batch is of one
-    family, as with `SeveralTasks`, the tasks have their steps in turn. The other rows of a mixed
-    batch remain candidates of a contrastive inner loss.
+    family, as `SeveralTasks` has it by default, the tasks have their steps in turn; in a batch of
+    several, every step takes all of them into account. A row that weighs nothing is nobody's
+    candidate in a contrastive inner loss either.
 
     Columns: the inner loss's, and `family` `[rows]`.
 

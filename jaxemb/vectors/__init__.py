@@ -24,7 +24,8 @@ from jaxemb.vectors.negatives import (
     Taking,
 )
 from jaxemb.vectors.own_queries import OwnQueries
-from jaxemb.vectors.ranks import Ranked, ranked
+from jaxemb.vectors.ranks import Ranked, ranked, scores_of
+from jaxemb.vectors.replacing import MinedWhereEasy
 from jaxemb.vectors.store import (
     EmbeddingStore,
     clear_store,

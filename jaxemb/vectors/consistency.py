@@ -87,7 +87,7 @@ class AheadOfOthers(Consistency):
     A negative gap lets others be ahead by that much.
 
     Example:
-        >>> found = Ranked(np.ones((2, 1), int), np.array([[0.4], [0.9]]), np.array([0.5, 0.95]))
+        >>> found = Ranked(np.ones((2, 1), int), np.array([[0.4], [0.9]]), np.array([0.6, 0.95]))
         >>> AheadOfOthers(gap=0.1)(found).tolist()
         [True, False]
     """

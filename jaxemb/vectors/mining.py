@@ -133,7 +133,7 @@ class Mined(Mining):
 class MinedBatches(Batches):
     """Shuffled batches whose negatives are those of the last search; the search is in the state."""
 
-    def __init__(self, data: Mined, examples: Sequence[dict[str, Any]], model: Any, seed: int):
+    def __init__(self, data: Mining, examples: Sequence[dict[str, Any]], model: Any, seed: int):
         self.data, self.examples, self.seed, self.position = data, examples, seed, 0
         self.mined: Int[np.ndarray, "examples count"] | None = None
         self._make = maker(data.columns, model, remember=True)

@@ -68,7 +68,20 @@ def ranked(
         keep = ~np.isin(texts_of[found[n]], list(known))
         numbers = np.array(every)[searched[found[n][keep]]][:depth]
         others[n, : len(numbers)], best[n, : len(numbers)] = numbers, scores[n][keep][:depth]
-    return Ranked(others[rows], best[rows], _paired(index, queries, rows, own))
+    own_scores = _paired(index, queries, rows, own[:, None])[:, 0]
+    return Ranked(others[rows], best[rows], own_scores)
+
+
+def scores_of(
+    examples: Sequence[dict[str, Any]], searcher: Any, numbers: Int[np.ndarray, "examples k"]
+) -> Float[np.ndarray, "examples k"]:
+    """How alike each example's query and the positives of some other examples are."""
+    every = list({example["positive"]: None for example in examples})
+    place = {text: n for n, text in enumerate(every)}
+    of_example = np.array([place[example["positive"]] for example in examples])
+    index = searcher.index(every)
+    queries = index.encode([example["query"] for example in examples])
+    return _paired(index, queries, np.arange(len(examples)), of_example[numbers])
 
 
 def _places(
@@ -87,13 +100,16 @@ _ROWS = 4096  # pairs that are scored at once
 
 
 def _paired(
-    index: Any, queries: Any, rows: np.ndarray, own: np.ndarray
-) -> Float[np.ndarray, " examples"]:
-    """The score of each query with one document."""
+    index: Any,
+    queries: Any,
+    rows: Int[np.ndarray, " examples"],
+    documents: Int[np.ndarray, "examples k"],
+) -> Float[np.ndarray, "examples k"]:
+    """The scores of each query with a few documents."""
     found = []
     for start in range(0, len(rows), _ROWS):
         here = slice(start, start + _ROWS)
-        left = Embedded(np.stack([queries[row] for row in rows[here].tolist()]))
-        right = Embedded(np.stack([index.vectors[n] for n in own[here].tolist()])[:, None])
-        found.append(np.asarray(index.similarity.paired(left, right))[:, 0])
+        left = Embedded(np.asarray(queries)[rows[here]])
+        right = Embedded(np.asarray(index.vectors)[documents[here]])
+        found.append(np.asarray(index.similarity.paired(left, right)))
     return np.concatenate(found)

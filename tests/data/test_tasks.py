@@ -51,7 +51,7 @@ def test_each_batch_is_of_one_task_and_tasks_have_equally_many():
 
 
 def test_equal_texts_of_two_tasks_have_equal_numbers():
-    examples = BOTH.examples()
+    examples = BOTH.examples_for(None)
     assert len(examples) == len(BOTH) == 42
     number = {}
     for one in examples:
@@ -60,8 +60,8 @@ def test_equal_texts_of_two_tasks_have_equal_numbers():
 
 
 def test_what_cannot_stand_side_by_side_is_refused():
-    with pytest.raises(UsageError, match="task 0 .* 'score'"):
-        SeveralTasks(tasks=(JUDGED, Pairs(source=Given(), view=Columns(score="s"))))
+    with pytest.raises(UsageError, match="task 1 .* 'positive'"):
+        SeveralTasks(tasks=(JUDGED, Pairs(source=Given(), view=Columns(positive=None))))
     with pytest.raises(UsageError, match="at least one"):
         SeveralTasks(tasks=())
     own = SeveralTasks(tasks=(Pairs(), Pairs(view=LabelledPairs())))

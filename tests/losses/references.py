@@ -168,6 +168,9 @@ REFERENCES = {
     "router_balance": router_balance,
     "sparse_reconstruction": sparse_reconstruction,
     "sum": info_nce_and_spread,
+    "of_family_contrast": lambda c: REFERENCES["info_nce"](
+        {n: x[c["family"] == 1] for n, x in c.items()}
+    ),
     "progressive": progressive,
     "matryoshka": matryoshka,
 }

@@ -283,6 +283,7 @@ SAMPLES = {
     "sum": Sample(
         L.Sum(losses=(INFO_NCE, L.SpreadOut(), INFO_NCE), weights=(1.0, 0.5, 0.25)), texts
     ),
+    "of_family_contrast": Sample(L.OfFamily(inner=INFO_NCE, family=1), families),
     "progressive": Sample(L.Progressive(inner=INFO_NCE, start=0.5, steps=3), texts),
     "matryoshka": Sample(L.Matryoshka(inner=INFO_NCE, dims=(2, W), weights=(0.5, 1.0)), texts),
     "composed": Sample(

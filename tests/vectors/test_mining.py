@@ -24,6 +24,7 @@ from jaxemb.vectors import (
     Hardest,
     Mined,
     MinedOnce,
+    MinedWhereEasy,
     OwnQueries,
     Ranks,
     WithinRank,
@@ -239,3 +240,55 @@ def test_a_negative_is_given_the_query_that_it_answers(model):
     assert batch["negatives_query"].ids.shape[:2] == (8, 3)
     with pytest.raises(UsageError, match="needs the columns 'negatives'"):
         OwnQueries(inner=pairs())
+
+
+RULE = [  # first score, score now, whether it is replaced at a factor of 1.15 and a ceiling of 0.8
+    (0.9, 0.9, False),
+    (0.9, 0.79, False),
+    (0.9, 0.78, True),
+    (0.95, 0.81, False),
+    (0.5, 0.4, True),
+    (0.2, -0.5, True),
+    (0.2, -0.85, False),
+    (-0.2, -0.15, False),
+]
+
+
+@pytest.mark.parametrize(("first", "now", "replaced"), RULE)
+def test_a_negative_is_replaced_by_the_rule(first, now, replaced):
+    found = MinedWhereEasy().easy(np.array([[first]]), np.array([[now]]))
+    assert found.tolist() == [[replaced]]
+
+
+def test_easy_negatives_are_replaced_and_the_others_stay(model):
+    data = MinedWhereEasy(inner=pairs(), count=3, every=10)
+    batches, examples = data.batches(model, seed=0), pairs().examples()
+    batches.renew(0, lambda: model)
+    before, first = batches.mined.copy(), batches.first.copy()
+    np.testing.assert_array_equal(before, mine(examples, model, 3).numbers)
+    batches.renew(5, lambda: model)
+    np.testing.assert_array_equal(batches.mined, before)
+    moved = Searcher(examples, noise=0.2)
+    draw = np.random.default_rng(8)
+    moved.vectors = {t: v + draw.normal(size=DIM) for t, v in model.vectors.items()}
+    moved.tokenizer_of = model.tokenizer_of
+    batches.renew(10, lambda: moved)
+    scores = moved.scores(examples)
+    now = np.take_along_axis(scores, before, axis=1)
+    easy = (1.15 * now < first) & (np.abs(now) < 0.8)
+    assert 0.1 < easy.mean() < 0.9
+    np.testing.assert_array_equal(batches.mined[~easy], before[~easy])
+    np.testing.assert_array_equal(batches.first[~easy], first[~easy])
+    for row in range(len(examples)):
+        fresh = [n for n in by_hand(examples, scores, row)[:6] if n not in before[row]]
+        expected = fresh[: easy[row].sum()]
+        assert batches.mined[row][easy[row]][: len(expected)].tolist() == expected
+        assert len(set(batches.mined[row].tolist())) == 3
+    np.testing.assert_allclose(
+        batches.first[easy], np.take_along_axis(scores, batches.mined, axis=1)[easy], 1e-5, 1e-6
+    )
+    state = json.loads(json.dumps(batches.get_state()))
+    resumed = data.batches(model, seed=0)
+    resumed.set_state(state)
+    np.testing.assert_array_equal(resumed.first, batches.first)
+    np.testing.assert_array_equal(next(resumed)["negatives_id"], next(batches)["negatives_id"])
