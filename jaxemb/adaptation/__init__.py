@@ -1,5 +1,7 @@
-"""Parameters changed without a loss, or said which may change: low-rank, merged, grown."""
+"""Parameters changed without a loss, or said which may change: added, low-rank, merged, grown."""
 
-from jaxemb.adaptation.growing import upcycled
+from jaxemb.adaptation.adapters import BottleneckAdapters, PrefixAdapters
+from jaxemb.adaptation.growing import Upcycled, upcycled
 from jaxemb.adaptation.low_rank import LoRA
 from jaxemb.adaptation.merging import MeanWeights, Merge, Merged, Spherical, TaskVectors
+from jaxemb.adaptation.storage import Compressed, EightBits, HalfPrecision, Storage

@@ -2,16 +2,17 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from jaxemb.adaptation.adapters import has_kernel
+from jaxemb.adaptation.places import beside, with_additions
 from jaxemb.config import UsageError
-from jaxemb.training.optimizers import check_pattern, matches
-from jaxemb.training.trainable import Trainable, overlaid
+from jaxemb.training import Trainable
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,26 +54,19 @@ class LoRA(Trainable):
 
     def split(self, params: Any, key: Array) -> tuple[Any, Any]:
         """`({"adapters": {part: ...}}, params)`."""
-        kernels = dict(_kernels(params))
-        for pattern in self.targets:
-            check_pattern(pattern, params)
-        chosen = [path for path in kernels if any(matches(t, path) for t in self.targets)]
-        if not chosen:
-            raise UsageError(f"No kernel stands under {', '.join(self.targets)}.")
-        added: dict = {}
-        for path, own in zip(chosen, jax.random.split(key, len(chosen)), strict=True):
-            _put(added, path.split("/"), self._fresh(kernels[path], own))
-        return {"adapters": added}, params
+        added = beside(params, self.targets, has_kernel, self._fresh, key, what="kernel")
+        return added, params
 
-    def _fresh(self, kernel: Array, key: Array) -> dict[str, Array]:
-        rows, columns = kernel.shape
+    def _fresh(self, module: Mapping[str, Any], key: Array) -> dict[str, Array]:
+        rows, columns = module["kernel"].shape
         a = jax.random.normal(key, (rows, self.rank)) / math.sqrt(rows)
         return {"a": a, "b": jnp.zeros((self.rank, columns))}
 
     def join(self, moved: Any, kept: Any) -> Any:
         """The kept parameters, and the scaled additions that the layers look for."""
         scale = jnp.float32(self._scale)
-        return {**kept, "adapters": _each_pair(moved["adapters"], lambda x: {**x, "scale": scale})}
+        scaled = _each_pair(moved["adapters"], lambda pair: {**pair, "scale": scale})
+        return with_additions(kept, scaled)
 
     def check(self, unread: Sequence[str]) -> None:
         """Every addition must be read by its layer: only linear maps of `jaxemb.nn.Dense` do."""
@@ -89,22 +83,6 @@ class LoRA(Trainable):
     @property
     def _scale(self) -> float:
         return self.alpha / self.rank
-
-
-def _kernels(params: Any, path: str = "") -> Iterator[tuple[str, Array]]:
-    """Modules that hold a kernel `[m, n]`, by path."""
-    kernel = params.get("kernel")
-    if kernel is not None and kernel.ndim == 2:
-        yield path, kernel
-    for name, value in params.items():
-        if isinstance(value, dict):
-            yield from _kernels(value, f"{path}/{name}" if path else name)
-
-
-def _put(tree: dict, path: list[str], value: Any) -> None:
-    for name in path[:-1]:
-        tree = tree.setdefault(name, {})
-    tree[path[-1]] = overlaid(tree.get(path[-1], {}), value)
 
 
 def _is_pair(tree: Any) -> bool:

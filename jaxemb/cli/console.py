@@ -62,7 +62,7 @@ def _task(event: Mapping[str, Any]) -> str:
 
 
 def _speed(event: Mapping[str, Any]) -> str:
-    """Texts that had to be embedded, and real tokens a second while they were."""
+    """Texts that had to be embedded, and real tokens per second while they were."""
     rate = event.get("tokens_per_second")
     speed = "" if rate is None else f", {rate:,} tokens/s"
     return f"{event['embedded']:,} of {event['texts']:,} texts embedded{speed}"

@@ -12,7 +12,7 @@ from jaxtyping import Float32
 
 from jaxemb.config import UsageError
 from jaxemb.config.files import given_path, whole_file, writing_to
-from jaxemb.data.tables import read_text
+from jaxemb.data.tables import any_text, decoded
 from jaxemb.interop import load
 
 FORMATS = (".npy", ".jsonl")
@@ -30,12 +30,13 @@ def encode_lines(model: str | os.PathLike, source: str, out: str | None, **setti
 
     Raises:
         UsageError: no such model or file, or one that is empty, binary or not UTF-8; an output that
-            has another ending or cannot be written.
+            has another ending or cannot be written; a model whose vectors are not finite.
     """
     if out is not None and Path(out).suffix not in FORMATS:
         raise UsageError(f"--out {out} must end in {' or '.join(FORMATS)}.")
     texts = _lines(source)
     vectors = load(model).encode(texts, **settings)
+    _check_finite(vectors)
     if out is None:
         sys.stdout.writelines(_json_lines(texts, vectors))
         return
@@ -45,23 +46,25 @@ def encode_lines(model: str | os.PathLike, source: str, out: str | None, **setti
 
 def _lines(source: str) -> list[str]:
     """Lines by newline alone: text may hold form feeds and the like, which end no line."""
-    text = _standard_input() if source == "-" else read_text(source)
+    text = _standard_input() if source == "-" else any_text(source)
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     return lines[:-1] if lines[-1] == "" else lines
 
 
 def _standard_input() -> str:
-    data = sys.stdin.buffer.read()
+    data = sys.stdin.buffer.read() if sys.stdin else b""
     if not data:
         raise UsageError("Standard input is empty; give a file, or pipe lines of text in.")
-    if b"\0" in data:
-        raise UsageError("Standard input is binary, not text.")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+    return decoded(data, "Standard input")
+
+
+def _check_finite(vectors: Float32[np.ndarray, "lines dim"]) -> None:
+    wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(wrong):
         raise UsageError(
-            f"Standard input is not UTF-8: byte {error.start} cannot be decoded."
-        ) from error
+            f"The vector of line {wrong[0] + 1} is not finite: the model's weights are damaged, or its "
+            "training diverged."
+        )
 
 
 def _write(path: Path, texts: Sequence[str], vectors: Float32[np.ndarray, "lines dim"]) -> None:

@@ -189,6 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0: done. 1: done, but arms failed. 2: bad input, told in one line. 130: interrupted.
     """
+    _open_streams()
     options = _parsed(parser(), argv)
     if options.command is None:
         return _without_command(options.version)
@@ -203,6 +204,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except UsageError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except (AssertionError, RuntimeError) as error:
+        if not _lacks_device():
+            raise
+        print(f"error: {_no_device(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"interrupted; {commands.how_to_go_on(options)}", file=sys.stderr)
@@ -219,6 +225,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         going_on = commands.how_to_go_on(options)
         print(f"error: {where}{os.strerror(error.errno)}; {going_on}", file=sys.stderr)
         return 2
+
+
+def _open_streams() -> None:
+    """A standard stream that was closed takes what is printed and loses it."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+
+
+def _lacks_device() -> bool:
+    """Whether the platforms that the environment names have no device here."""
+    import jax
+
+    try:
+        jax.devices()
+    except (AssertionError, RuntimeError):
+        return bool(os.environ.get("JAX_PLATFORMS"))
+    return False
+
+
+def _no_device(error: Exception) -> str:
+    named = os.environ["JAX_PLATFORMS"]
+    reason = str(error).splitlines()[0] if str(error) else "JAX cannot start it"
+    return f"there is no device for JAX_PLATFORMS={named}: {reason}; unset it, or name another."
 
 
 def _parsed(whole: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:

@@ -73,10 +73,19 @@ def _norms_of_their_own(data: dict) -> dict:
     return rest | {"embedding_norm": norm, "block": block}
 
 
+def _ranks_of_negatives(data: dict) -> dict:
+    """`skip` was how many of the best ranked are left out."""
+    if "skip" not in data:
+        return data
+    rest = {name: value for name, value in data.items() if name != "skip"}
+    return rest | {"eligible": {"part": "jaxemb.vectors.Ranks", "first": data["skip"] + 1}}
+
+
 # Parts that became something of another form, by what rewrites their JSON.
 REWRITTEN: dict[str, Callable[[dict], dict]] = {
     "jaxemb.encoders.PostNormTransformer": _norms_of_their_own,
     "jaxemb.training.SharedTrain": _shared_training,
+    "jaxemb.vectors.Mined": _ranks_of_negatives,
 }
 
 

@@ -1,7 +1,18 @@
 """Data: sources of records, views that make examples of them, and datasets that batch those."""
 
 from jaxemb.data.at_hand import at_hand
-from jaxemb.data.base import SPLITS, Batches, Dataset, Source, View
+from jaxemb.data.base import SPLITS, Batches, Dataset, ExampleData, Source, View
+from jaxemb.data.cloze import BodyFirst, InverseCloze, LinkedPassage, NextPassage, SentenceToPassage
+from jaxemb.data.compositions import (
+    Bisection,
+    Division,
+    Overlapping,
+    PartsOfText,
+    Subsuming,
+    Twins,
+)
+from jaxemb.data.cuts import FirstWords, first_words
+from jaxemb.data.descriptions import BroaderMeanings, OwnerDescriptions
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.entailment import (
     EntailmentTriplets,
@@ -11,7 +22,18 @@ from jaxemb.data.entailment import (
 )
 from jaxemb.data.files import TextFile
 from jaxemb.data.given import GivenTexts
+from jaxemb.data.graphs import TextGraph
 from jaxemb.data.judgements import Judgements
+from jaxemb.data.links import (
+    CitationTriplets,
+    Linked,
+    LinkedTogether,
+    RelatedTexts,
+    Relation,
+    cited,
+    neighbours,
+)
+from jaxemb.data.masking import Masked
 from jaxemb.data.mixtures import (
     Ciphered,
     ForTask,
@@ -21,12 +43,23 @@ from jaxemb.data.mixtures import (
     Translation,
     WordCipher,
 )
+from jaxemb.data.negation import DeniedEntailment, negated
+from jaxemb.data.orders import (
+    EpochOrder,
+    LabelGroups,
+    LengthBucketed,
+    Order,
+    Shuffled,
+    WithoutDuplicates,
+)
 from jaxemb.data.pairs import Pairs, StratifiedPairs, Texts
 from jaxemb.data.pipeline import BatchIterator, BatchStats
 from jaxemb.data.positions import Positions
 from jaxemb.data.prepared import TFDS
 from jaxemb.data.pydocs import PyDocs, cache_folder
-from jaxemb.data.selection import Resplit, Within
+from jaxemb.data.selection import Resplit, Share, Within
+from jaxemb.data.spans import NearbySpans
+from jaxemb.data.strata import Alternating, PowerLaw, SideBySide, Stratified, Turns, Where
 from jaxemb.data.tables import read_rows, read_text
 from jaxemb.data.tasks import SeveralTasks
 from jaxemb.data.views import (
@@ -42,4 +75,4 @@ from jaxemb.data.views import (
     numbered,
 )
 from jaxemb.data.windows import Windows
-from jaxemb.data.wrappers import HardNegatives, NameRemoved, ShuffledPositives
+from jaxemb.data.wrappers import HardNegatives, NameRemoved, NoisyPairs, ShuffledPositives

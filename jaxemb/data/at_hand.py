@@ -21,9 +21,9 @@ def at_hand(kind: type[_Made], name: str, *, otherwise: _Made, **fields: Any) ->
         fields: the other fields of `kind`.
 
     Example:
-        >>> from jaxemb.data import PyDocs, TextFile
-        >>> at_hand(TextFile, "nli/no-such-set.tsv", otherwise=PyDocs())
-        PyDocs()
+        >>> from jaxemb.data import GivenTexts, TextFile
+        >>> at_hand(TextFile, "nli/no-such-set.tsv", otherwise=GivenTexts(texts=("sort",)))
+        GivenTexts(texts=('sort',))
     """
     path = f"${SHARED_DATA}/{name}"
     if not os.environ.get(SHARED_DATA) or not given_path(path).exists():

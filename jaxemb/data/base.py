@@ -102,3 +102,24 @@ class Dataset(Part, ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Hex of a hash that changes when the batches do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExampleData(Dataset, ABC):
+    """Base of datasets whose examples are a list, which others filter and add columns to.
+
+    `batch_size` is how many examples a batch has.
+    """
+
+    @abstractmethod
+    def examples_for(self, model: Any) -> list[dict[str, Any]]:
+        """The examples in a fixed order; `model` is that of the stage, for data that ask it."""
+
+    @abstractmethod
+    def batches_of(
+        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+    ) -> Batches:
+        """Batches of these examples, which may be fewer and have more columns, in the data's order."""
+
+    def batches(self, model: Any, *, seed: int) -> Batches:
+        return self.batches_of(self.examples_for(model), self.columns, model, seed=seed)

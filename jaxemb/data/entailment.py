@@ -38,8 +38,8 @@ class PyDocsEntailment(Source):
     that a person would not.
 
     Example:
-        >>> PyDocsEntailment().source
-        PyDocs()
+        >>> PyDocsEntailment().records("dev")[0]["label"]  # doctest: +SKIP
+        'entailment'
     """
 
     source: Source = PyDocs()

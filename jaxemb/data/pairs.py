@@ -4,22 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from jaxemb.config import UsageError, fingerprint, smaller
-from jaxemb.data.base import Dataset, Source, View
+from jaxemb.data.base import Dataset, ExampleData, Source, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.mixtures import Several
-from jaxemb.data.pipeline import BatchIterator, Stratified, batches
+from jaxemb.data.orders import Order, Shuffled
+from jaxemb.data.pipeline import BatchIterator, batches
 from jaxemb.data.pydocs import PyDocs
+from jaxemb.data.strata import PowerLaw, Stratified
 from jaxemb.data.views import DOCUMENT, Neighbour, SummaryToBody, document
 
 _TEXTS = ("query", "positive", "negatives")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pairs(Dataset):
-    """Examples of a view over a source, `batch_size` at a time.
+class Pairs(ExampleData):
+    """Examples of a view over a source, `batch_size` at a time, in an order.
 
     Raises:
         UsageError: what the source and the view raise; fewer examples than a batch holds.
@@ -33,6 +33,7 @@ class Pairs(Dataset):
     view: View = SummaryToBody()
     split: str = "train"
     batch_size: int = 128
+    order: Order = Shuffled()
 
     def __post_init__(self):
         if self.batch_size < 1:
@@ -46,21 +47,24 @@ class Pairs(Dataset):
         """The examples in the order of the source."""
         return self.view(self.source.records(self.split))
 
+    def examples_for(self, model: Any) -> list[dict[str, Any]]:
+        return self.examples()
+
     def __len__(self) -> int:
         return len(self.examples())
 
     def texts(self) -> Iterator[str]:
         for example in self.examples():
-            yield from (example[role] for role in _TEXTS[:2] if role in example)
-
-    def batches(self, model: Any, *, seed: int) -> BatchIterator:
-        return self.batches_of(self.examples(), self.columns, model, seed=seed)
+            for text in (example[role] for role in _TEXTS[:2] if role in example):
+                yield from text if type(text) is tuple else (text,)
 
     def batches_of(
         self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
     ) -> BatchIterator:
         """Batches of these examples, which may have more columns than the view gives."""
-        return batches(examples, columns, model, batch_size=self.batch_size, seed=seed)
+        return batches(
+            examples, columns, model, batch_size=self.batch_size, seed=seed, order=self.order
+        )
 
     def fingerprint(self) -> str:
         return fingerprint(self, [self.source.fingerprint()])
@@ -75,7 +79,8 @@ class StratifiedPairs(Pairs):
 
     The view gives the column `family`, as `Several` does. A family of `n` examples has a share of
     the batches in proportion to `n**exponent`: 1 reads every example equally often, 0 gives all
-    families equally many batches. A family that does not fill a batch is left out.
+    families equally many batches. A family that does not fill a batch is left out. `order` is that
+    inside a family; `Pairs(order=Stratified(...))` says the rest by parts.
 
     Raises:
         UsageError: the view gives no families; no family fills a batch; what `Pairs` raises.
@@ -105,8 +110,7 @@ class StratifiedPairs(Pairs):
         self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
     ) -> BatchIterator:
         """Batches of these examples, each of one family."""
-        families = np.array([example["family"] for example in examples])
-        order = Stratified(families, self.exponent)
+        order = Stratified(turns=PowerLaw(exponent=self.exponent), inner=self.order)
         return batches(examples, columns, model, batch_size=self.batch_size, seed=seed, order=order)
 
 

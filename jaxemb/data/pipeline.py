@@ -8,15 +8,14 @@ import numpy as np
 
 from jaxemb.config import UsageError
 from jaxemb.data.base import Batches
+from jaxemb.data.orders import Order, Sequel, Shuffled
 from jaxemb.text import Chunked, TextBatch, Tokenizer, bucket, pad
 
 Batch = dict[str, TextBatch | np.ndarray]
-Order = Any
-"""A `grain.MapDataset` of the places of each batch, `[batch]`; not imported until it is made."""
-
+_SHUFFLED = Shuffled()
 _AHEAD = 4  # batches prepared before they are asked for
 _REMEMBERED = 200_000  # examples; the ids of larger data are not kept in memory
-_ROLES = {"query": "query"}  # every other text is a document
+_ROLES = {"query": "query", "negatives_query": "query"}  # every other text is a document
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class BatchIterator(Batches):
         (2, 16)
     """
 
-    def __init__(self, make: Callable[[np.ndarray], Batch], order: Order, about: dict[str, Any]):
+    def __init__(self, make: Callable[[np.ndarray], Batch], order: Sequel, about: dict[str, Any]):
         import grain
 
         options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
@@ -80,68 +79,6 @@ class BatchIterator(Batches):
         self._iterator.close()
 
 
-@dataclass(frozen=True)
-class Shuffled:
-    """Batches of all examples without end, each epoch in its own order."""
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What a saved position must agree with."""
-        return {}
-
-    def __call__(self, size: int, batch_size: int, seed: int) -> Order:
-        return _shuffled(np.arange(size), batch_size, seed)
-
-
-@dataclass(frozen=True)
-class Stratified:
-    """Batches that are each of one family, a family of n examples with the weight `n**exponent`.
-
-    Families smaller than a batch are left out.
-
-    Args:
-        families: `[examples]`, the family of each.
-        exponent: 1 reads every example equally often, 0 gives families equally many batches.
-
-    Raises:
-        UsageError: when called, if no family fills a batch.
-    """
-
-    families: np.ndarray
-    exponent: float
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What a saved position must agree with."""
-        return {"exponent": self.exponent}
-
-    def __call__(self, size: int, batch_size: int, seed: int) -> Order:
-        import grain
-
-        groups = [np.flatnonzero(self.families == one) for one in np.unique(self.families)]
-        strata = [places for places in groups if len(places) >= batch_size]
-        if not strata:
-            raise UsageError(
-                f"the largest family has {max(map(len, groups))} examples, fewer than "
-                f"batch_size={batch_size}"
-            )
-        # Two families of one size must not be read in one order.
-        seeds = np.random.SeedSequence(seed).generate_state(len(strata)).tolist()
-        orders = [
-            _shuffled(places, batch_size, own) for places, own in zip(strata, seeds, strict=True)
-        ]
-        return grain.MapDataset.mix(orders, [len(places) ** self.exponent for places in strata])
-
-
-def _shuffled(places: np.ndarray, batch_size: int, seed: int) -> Order:
-    import grain
-
-    # Batching comes before repeating: no example is twice in a batch, and an epoch leaves
-    # out the remainder, another one each time.
-    order = grain.MapDataset.range(len(places)).seed(seed).shuffle()
-    return order.batch(batch_size, drop_remainder=True).repeat().map(lambda at: places[at])
-
-
 def batches(
     examples: Sequence[dict[str, Any]],
     columns: Sequence[str],
@@ -149,7 +86,7 @@ def batches(
     *,
     batch_size: int,
     seed: int,
-    order: Shuffled | Stratified = Shuffled(),
+    order: Order = _SHUFFLED,
 ) -> BatchIterator:
     """Batches of examples in an order.
 
@@ -171,7 +108,8 @@ def batches(
         return of_examples([examples[i] for i in indices.tolist()])
 
     about = {"size": len(examples), "batch": batch_size, "seed": seed, **order.about}
-    return BatchIterator(make, order(len(examples), batch_size, seed), about)
+    sequel = order(examples, np.arange(len(examples)), batch_size, seed)
+    return BatchIterator(make, sequel, about)
 
 
 def maker(

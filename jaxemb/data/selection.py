@@ -2,12 +2,12 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
-from jaxemb.config import UsageError, fingerprint
+from jaxemb.config import Between, UsageError, check_ranges, fingerprint
 from jaxemb.data.base import SPLITS, Source
-from jaxemb.data.duplicates import normalise, split_of
+from jaxemb.data.duplicates import normalise, share_of, split_of
 from jaxemb.data.pydocs import PyDocs
 
 
@@ -98,6 +98,46 @@ class Resplit(Source):
         if self.field not in record:
             raise UsageError(f"a record has no field {self.field!r}; it has {', '.join(record)}")
         return split_of(normalise(str(record[self.field])))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share(Source):
+    """A share of a source's training records, by a hash of a field; the other splits are whole.
+
+    For studies of how many labels are needed. Records with an equal `field` are in or out together,
+    and a smaller share lies inside a larger one.
+
+    Raises:
+        UsageError: `share` is not from 0 to 1, a record lacks the field, or nothing is left.
+
+    Example:
+        >>> Share(share=0.01).records("train")  # doctest: +SKIP
+    """
+
+    inner: Source = PyDocs()
+    share: Annotated[float, Between(0, 1)] = 0.1
+    field: str = "name"
+
+    __post_init__ = check_ranges
+
+    def records(self, split: str) -> list[dict[str, Any]]:
+        found = list(_all(self.inner, split))
+        if split != "train":
+            return found
+        lacking = next((record for record in found if self.field not in record), None)
+        if lacking is not None:
+            raise UsageError(f"a record has no field {self.field!r}; it has {', '.join(lacking)}")
+        # The start of the name keeps this apart from hashes that made the split.
+        few = [r for r in found if share_of(f"share {r[self.field]}") < self.share]
+        if not few:
+            raise UsageError(f"share={self.share} of {len(found)} records leaves none")
+        return few
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, self.inner.fingerprint())
+
+    def small(self) -> "Share":
+        return replace(self, inner=self.inner.small(), share=max(self.share, 0.5))
 
 
 @functools.lru_cache(maxsize=4)

@@ -47,19 +47,40 @@ def read_text(path: str | Path) -> str:
     Raises:
         UsageError: the file is missing, empty, binary or not UTF-8.
     """
+    text = any_text(path)
+    if not text.strip():
+        raise UsageError(f"{path} is empty")
+    return text
+
+
+def any_text(path: str | Path) -> str:
+    """As `read_text`; a text of spaces and line breaks alone is one too.
+
+    Raises:
+        UsageError: the file is missing, of no bytes, binary or not UTF-8.
+    """
     path = given_path(path)
     data = read_bytes(path)
     if path.suffix == ".gz" or data[:2] == b"\x1f\x8b":
         data = _unzipped(path, data)
-    if not data.strip():
-        raise UsageError(f"{path} is empty")
+    return decoded(data, str(path))
+
+
+def decoded(data: bytes, name: str) -> str:
+    """Bytes as text; a byte-order mark is dropped.
+
+    Raises:
+        UsageError: they are none, binary or not UTF-8; `name` says what they are of.
+    """
+    if not data:
+        raise UsageError(f"{name} is empty")
     if b"\0" in data:
-        raise UsageError(f"{path} is binary, not text")
+        raise UsageError(f"{name} is binary, not text")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{path} is not UTF-8: byte {data[error.start]:#x}, line {line}") from None
+        raise UsageError(f"{name} is not UTF-8: byte {data[error.start]:#x}, line {line}") from None
 
 
 def read_bytes(path: str | Path) -> bytes:

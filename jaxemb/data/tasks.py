@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from jaxemb.config import UsageError, fingerprint, smaller
-from jaxemb.data.base import Dataset
+from jaxemb.data.base import ExampleData
+from jaxemb.data.orders import Order
 from jaxemb.data.pairs import Pairs
-from jaxemb.data.pipeline import BatchIterator, Stratified, batches
+from jaxemb.data.pipeline import BatchIterator, batches
+from jaxemb.data.strata import Alternating, Stratified
 from jaxemb.data.views import numbered
 
 _TEXTS = ("query", "positive", "negatives")
@@ -18,13 +18,13 @@ _ABSENT = {"label": -1}
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeveralTasks(Dataset):
-    """The examples of several data sets in batches of one of them, whose number is `family`.
+class SeveralTasks(ExampleData):
+    """The examples of several data sets, whose number is `family`, in batches of one of them each.
 
     With a loss for each, `Sum(losses=(OfFamily(inner=..., family=0), ...))`, one encoder learns the
     tasks in turn. All have the same texts; where one has the column `label` and another none, the
-    other's is -1, which losses leave out. Texts are numbered anew over all of them. A data set of
-    `n` examples has a share of the batches in proportion to `n**exponent`: 0 gives all equally many.
+    other's is -1, which losses leave out. Texts are numbered anew over all of them. By
+    `order` the tasks alternate batch by batch.
 
     Raises:
         UsageError: no data set, or one lacks a column of another that has no stand-in.
@@ -38,8 +38,8 @@ class SeveralTasks(Dataset):
     """
 
     tasks: tuple[Pairs, ...]
-    exponent: float = 0.0
     batch_size: int = 128
+    order: Order = Stratified(turns=Alternating())
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -73,11 +73,16 @@ class SeveralTasks(Dataset):
         for task in self.tasks:
             yield from task.texts()
 
-    def batches(self, model: Any, *, seed: int) -> BatchIterator:
-        examples = self.examples()
-        order = Stratified(np.array([one["family"] for one in examples]), self.exponent)
-        size = self.batch_size
-        return batches(examples, self.columns, model, batch_size=size, seed=seed, order=order)
+    def examples_for(self, model: Any) -> list[dict[str, Any]]:
+        return self.examples()
+
+    def batches_of(
+        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+    ) -> BatchIterator:
+        """Batches of these examples, which may have more columns than the tasks give."""
+        return batches(
+            examples, columns, model, batch_size=self.batch_size, seed=seed, order=self.order
+        )
 
     def fingerprint(self) -> str:
         return fingerprint(self, [task.fingerprint() for task in self.tasks])

@@ -1,5 +1,6 @@
 """Views: which texts of a record, or of two, make an example."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -308,9 +309,12 @@ def _texts(record: Record, field: str, position: int) -> tuple[str, ...]:
 def _number(record: Record, field: str, position: int) -> float:
     value = _field(record, field, position)
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
         raise _wrong(field, position, value, "a number") from None
+    if not math.isfinite(number):
+        raise _wrong(field, position, value, "a finite number")
+    return number
 
 
 def _whole(record: Record, field: str, position: int) -> int:

@@ -1,12 +1,13 @@
-"""Views over views: names removed, positives shuffled, negatives added."""
+"""Views over views: names removed, positives shuffled or partly so, negatives added."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Annotated
 
 import numpy as np
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, AtMost, UsageError, check_ranges
 from jaxemb.data.base import View
 from jaxemb.data.views import DOCUMENT, Record, SummaryToBody
 
@@ -44,6 +45,53 @@ class ShuffledPositives(View):
         order = np.random.default_rng(self.seed).permutation(len(examples)).tolist()
         moved = [{k: examples[j][k] for k in ("positive", "positive_id")} for j in order]
         return [{**example, **other} for example, other in zip(examples, moved, strict=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoisyPairs(View):
+    """The inner view with a share of its positives dealt out at random: noise of a known amount.
+
+    The examples that are dealt another positive have the field `noise` True, which is no column: a
+    filter can be judged by it. No example is dealt its own positive or one that answers its query.
+
+    Args:
+        inner: gives the pairs.
+        share: of the examples that are dealt another positive.
+        seed: of the draw.
+
+    Raises:
+        UsageError: `share` is no number from 0 to 1.
+
+    Example:
+        >>> NoisyPairs(share=0.2).columns
+        ('query', 'positive', 'query_id', 'positive_id')
+    """
+
+    inner: View = SummaryToBody()
+    share: Annotated[float, AtLeast(0), AtMost(1)] = 0.2
+    seed: int = 0
+
+    __post_init__ = check_ranges
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.inner.columns
+
+    def __call__(self, records: Sequence[Record]) -> list[Record]:
+        examples = self.inner(records)
+        draw = np.random.default_rng(self.seed)
+        chosen = draw.permutation(len(examples))[: round(self.share * len(examples))]
+        dealt = dict(zip(chosen.tolist(), np.roll(chosen, 1).tolist(), strict=True))
+        known: dict[int, set[int]] = {}
+        for example in examples:
+            known.setdefault(example["query_id"], set()).add(example["positive_id"])
+        found = []
+        for number, example in enumerate(examples):
+            other = examples[dealt.get(number, number)]
+            noise = other["positive_id"] not in known[example["query_id"]]
+            taken = {k: other[k] for k in ("positive", "positive_id")} if noise else {}
+            found.append({**example, **taken, "noise": noise})
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,10 @@
 """No network at all: the token vectors themselves."""
 
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Float, Key
 
 from jaxemb.config import UsageError
 from jaxemb.encoders.base import Encoder
+from jaxemb.runtime.shapes import States, TokenMask
 
 
 class Bag(Encoder, kw_only=True):
@@ -25,8 +26,8 @@ class Bag(Encoder, kw_only=True):
 
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
-        mask: Bool[Array, "batch tokens"],
+        x: States,
+        mask: TokenMask,
         keys: Key[Array, " batch"] | None = None,
     ) -> Float[Array, "1 batch tokens width"]:
         return x[None]

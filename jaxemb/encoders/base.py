@@ -4,9 +4,10 @@ import abc
 import dataclasses
 
 import flax.linen as nn
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Key
 
 from jaxemb.config import Part, UsageError, smaller
+from jaxemb.runtime.shapes import Depths, States, TokenMask
 
 
 class Encoder(nn.Module, Part, abc.ABC):
@@ -23,11 +24,11 @@ class Encoder(nn.Module, Part, abc.ABC):
     @abc.abstractmethod
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
-        mask: Bool[Array, "batch tokens"],
+        x: States,
+        mask: TokenMask,
         keys: Key[Array, " batch"] | None = None,
-    ) -> Float[Array, "depth batch tokens width"]:
-        """Returns every hidden state, the last one last. `keys` (one an example) turn dropout on."""
+    ) -> Depths:
+        """Returns every hidden state, the last one last. `keys` (one per example) turn dropout on."""
 
     @abc.abstractmethod
     def truncated(self, layers: int) -> "Encoder":

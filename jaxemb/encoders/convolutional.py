@@ -2,12 +2,13 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Float, Key
 
 from jaxemb.config import UsageError
 from jaxemb.encoders.base import LayeredEncoder
 from jaxemb.encoders.single import SingleStateEncoder
 from jaxemb.nn import Activation, Convolution, Dropout, ReLU
+from jaxemb.runtime.shapes import Depths, States, TokenMask
 
 
 class Convolutional(LayeredEncoder, kw_only=True):
@@ -45,10 +46,10 @@ class Convolutional(LayeredEncoder, kw_only=True):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
-        mask: Bool[Array, "batch tokens"],
+        x: States,
+        mask: TokenMask,
         keys: Key[Array, " batch"] | None = None,
-    ) -> Float[Array, "depth batch tokens width"]:
+    ) -> Depths:
         x, states = x.astype(jnp.dtype(self.dtype)), []
         for n in range(self.layers):
             x = Dropout(rate=self.dropout, name=f"dropout_{n}")(x, keys)
@@ -94,8 +95,8 @@ class ConvolutionWindows(SingleStateEncoder, kw_only=True):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
-        mask: Bool[Array, "batch tokens"],
+        x: States,
+        mask: TokenMask,
         keys: Key[Array, " batch"] | None = None,
     ) -> Float[Array, "1 batch tokens dim"]:
         features = self._features()

@@ -5,12 +5,13 @@ import zlib
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Key
 
 from jaxemb.config import UsageError
 from jaxemb.encoders.bag import Bag
 from jaxemb.encoders.base import Encoder
 from jaxemb.nn.dropout import keep_mask
+from jaxemb.runtime.shapes import Depths, States, TokenMask
 
 
 class WordDropout(Encoder, kw_only=True):
@@ -67,10 +68,10 @@ class WordDropout(Encoder, kw_only=True):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
-        mask: Bool[Array, "batch tokens"],
+        x: States,
+        mask: TokenMask,
         keys: Key[Array, " batch"] | None = None,
-    ) -> Float[Array, "depth batch tokens width"]:
+    ) -> Depths:
         if not 0.0 <= self.rate < 1.0:
             raise UsageError(f"WordDropout.rate is {self.rate}; it must lie in [0, 1).")
         if keys is None or self.rate == 0.0:

@@ -4,11 +4,12 @@ import dataclasses
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Float, Key
 
 from jaxemb.encoders.base import Encoder, LayeredEncoder
 from jaxemb.encoders.transformer import Transformer
 from jaxemb.nn import Activation, Decoder, Norm, ReLU, RMSNorm
+from jaxemb.runtime.shapes import Depths, States, TokenMask
 
 
 class EncoderDecoder(LayeredEncoder, kw_only=True):
@@ -58,10 +59,10 @@ class EncoderDecoder(LayeredEncoder, kw_only=True):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
-        mask: Bool[Array, "batch tokens"],
+        x: States,
+        mask: TokenMask,
         keys: Key[Array, " batch"] | None = None,
-    ) -> Float[Array, "depth batch tokens width"]:
+    ) -> Depths:
         states = self.inner(x, mask, keys)[-1]
         states = jnp.where(mask[..., None], states, 0)
         start = self.param("start", nn.initializers.normal(1.0), (x.shape[-1],))
@@ -80,10 +81,10 @@ class EncoderDecoder(LayeredEncoder, kw_only=True):
 
 
 def shifted(
-    x: Float[Array, "batch tokens width"],
-    mask: Bool[Array, "batch tokens"],
+    x: States,
+    mask: TokenMask,
     start: Float[Array, " width"],
-) -> Float[Array, "batch tokens width"]:
+) -> States:
     """Each token's place is taken by the one before it, the first real one's by `start`.
 
     Example:

@@ -5,7 +5,7 @@ import dataclasses
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Float32, Key
+from jaxtyping import Array, Float32, Key
 
 from jaxemb.config import UsageError
 from jaxemb.encoders.base import LayeredEncoder
@@ -22,6 +22,7 @@ from jaxemb.nn import (
     Recurrence,
     Tanh,
 )
+from jaxemb.runtime.shapes import States, TokenMask
 
 
 class RecurrentEncoder(LayeredEncoder, kw_only=True):
@@ -81,8 +82,8 @@ class Recurrent(RecurrentEncoder, kw_only=True):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
-        mask: Bool[Array, "batch tokens"],
+        x: States,
+        mask: TokenMask,
         keys: Key[Array, " batch"] | None = None,
     ) -> Float32[Array, "depth batch tokens dim"]:
         states = []
@@ -117,8 +118,8 @@ class IterativeRefinement(RecurrentEncoder, kw_only=True):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
-        mask: Bool[Array, "batch tokens"],
+        x: States,
+        mask: TokenMask,
         keys: Key[Array, " batch"] | None = None,
     ) -> Float32[Array, "depth batch tokens dim"]:
         states, carries = [], None
@@ -161,8 +162,8 @@ class RecurrentConvolutional(SingleStateEncoder, kw_only=True):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
-        mask: Bool[Array, "batch tokens"],
+        x: States,
+        mask: TokenMask,
         keys: Key[Array, " batch"] | None = None,
     ) -> Float32[Array, "1 batch tokens dim"]:
         x = Dropout(rate=self.dropout, name="dropout")(x, keys)

@@ -4,11 +4,12 @@ import dataclasses
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, Float, Key
 
 from jaxemb.encoders.single import SingleStateEncoder
 from jaxemb.nn import Activation, ConvolutionBlock, Dropout, LayerNorm, Norm, ReLU
 from jaxemb.nn.recursion import CODE, Halving, halvings, most_halvings, region
+from jaxemb.runtime.shapes import States, TokenMask
 
 
 class RecursiveConvolutional(SingleStateEncoder, kw_only=True):
@@ -54,8 +55,8 @@ class RecursiveConvolutional(SingleStateEncoder, kw_only=True):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
-        mask: Bool[Array, "batch tokens"],
+        x: States,
+        mask: TokenMask,
         keys: Key[Array, " batch"] | None = None,
     ) -> Float[Array, "1 batch tokens width"]:
         tokens, most = mask.shape[1], most_halvings(mask.shape[1])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, Shaped
+from jaxtyping import Array, Key, Shaped
 
 from jaxemb.config import Part, UsageError
 from jaxemb.encoders.base import LayeredEncoder
@@ -29,6 +29,7 @@ from jaxemb.nn import (
     Sizes,
     WithSegment,
 )
+from jaxemb.runtime.shapes import Depths, States
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -106,10 +107,10 @@ class Transformer(LayeredEncoder, kw_only=True):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
+        x: States,
         mask: Shaped[Array, "batch tokens"],
         keys: Key[Array, " batch"] | None = None,
-    ) -> Float[Array, "depth batch tokens width"]:
+    ) -> Depths:
         x, states = self._embedded(x, mask, keys), []
         kinds = dict.fromkeys(self._own(n) for n in range(self.layers))
         readings = {own: self._reading(own, mask) for own in kinds}

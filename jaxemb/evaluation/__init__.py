@@ -36,6 +36,7 @@ from jaxemb.evaluation.grammar.structures import (
     TreeDepth,
 )
 from jaxemb.evaluation.judges import CosineJudge, Judge
+from jaxemb.evaluation.lengths import DocumentWords
 from jaxemb.evaluation.mteb_adapter import MTEBEncoder
 from jaxemb.evaluation.multi_label import MultiLabelClassification
 from jaxemb.evaluation.paraphrase.lexicon import CommonSynonyms, Lexicon, SynonymFile
@@ -106,7 +107,15 @@ from jaxemb.evaluation.rank import (
     Preparation,
     TextColumn,
 )
-from jaxemb.evaluation.records import EntailmentRecords, LabelRecords, PairRecords, SecondAlone
+from jaxemb.evaluation.records import (
+    EntailmentRecords,
+    LabelRecords,
+    PairRecords,
+    RetrievalRecords,
+    SecondAlone,
+    TripletRecords,
+)
+from jaxemb.evaluation.related import RelatedCandidates
 from jaxemb.evaluation.reranking import Reranking
 from jaxemb.evaluation.retrieval import Recall, Retrieval, RetrievalAtCuts
 from jaxemb.evaluation.rewording import Paraphrased, Prompted, Reworded

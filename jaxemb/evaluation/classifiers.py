@@ -63,7 +63,7 @@ class Logistic(Classifier):
 
 @dataclass(frozen=True, kw_only=True)
 class Perceptron(Classifier):
-    """One hidden layer of rectified units, by Adam, 64 rows a step, stopped early on a tenth of the
+    """One hidden layer of rectified units, by Adam, 64 rows per step, stopped early on a tenth of the
     training rows.
 
     Reference: Conneau et al., What you can cram into a single vector, arXiv:1805.01070;

@@ -65,11 +65,12 @@ class Documentation(TaskData):
 
 @dataclass(frozen=True, kw_only=True)
 class PyDocsRetrieval(Documentation, RetrievalData):
-    """Summary → body, over the different bodies of one split.
+    """Summary → body, over the different bodies of one split; or another field as `answer`.
 
-    Objects with equal bodies share one document, and objects with equal summaries one query, to
-    which all their bodies are relevant (grade 1). `queries` and `documents` cap how many of either
-    are taken, at random by `seed`, answers before other documents; None takes all.
+    With `answer="code"` it is code search. Objects with equal bodies share one document, and objects
+    with equal summaries one query, to which all their bodies are relevant (grade 1). `queries` and
+    `documents` cap how many of either are taken, at random by `seed`, answers before other
+    documents; None takes all.
 
     Raises:
         UsageError: if the split has no object with both a summary and a body.
@@ -77,18 +78,19 @@ class PyDocsRetrieval(Documentation, RetrievalData):
 
     queries: int | None = 1000
     documents: int | None = None
+    answer: str = "body"
 
     @kept
     def load(self) -> RetrievalProblem:
-        records, draw = self.records("summary", "body"), self.draw()
+        records, draw = self.records("summary", self.answer), self.draw()
         bodies: dict[str, set[str]] = defaultdict(set)
         clusters: dict[str, str] = {}
         for record in records:
-            bodies[record["summary"]].add(record["body"])
+            bodies[record["summary"]].add(record[self.answer])
             clusters.setdefault(record["summary"], record["cluster"])
         asked = some(sorted(bodies), self.queries, draw)
         answers = {body for query in asked for body in bodies[query]}
-        others = sorted({record["body"] for record in records} - answers)
+        others = sorted({record[self.answer] for record in records} - answers)
         room = None if self.documents is None else max(0, self.documents - len(answers))
         corpus = sorted(answers | set(some(others, room, draw)))
         place = {body: number for number, body in enumerate(corpus)}

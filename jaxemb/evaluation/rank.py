@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64
+from jaxtyping import Bool, Float, Float32, Float64
 
 from jaxemb.config import Part
 from jaxemb.evaluation.base import Task
@@ -18,10 +18,10 @@ from jaxemb.statistics.result import Result
 from jaxemb.statistics.similarities import at_least_as_high, unit_rows
 from jaxemb.vectors.cache import Embed
 
-Texts = Float32[np.ndarray, "texts width"]
-Rows = Float32[np.ndarray, "rows width"]
-Columns = Float32[np.ndarray, "columns width"]
-Scores = Float32[np.ndarray, "rows columns"]
+Texts = Float[np.ndarray, "texts width"]
+Rows = Float[np.ndarray, "rows width"]
+Columns = Float[np.ndarray, "columns width"]
+Scores = Float[np.ndarray, "rows columns"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,20 @@ from jaxemb.config import UsageError
 from jaxemb.data import TFDS, Source
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classification import Classification
-from jaxemb.evaluation.problems import LabelData, LabelProblem, PairData, PairProblem, TaskData
+from jaxemb.evaluation.problems import (
+    LabelData,
+    LabelProblem,
+    PairData,
+    PairProblem,
+    RetrievalData,
+    RetrievalProblem,
+    TaskData,
+    kept,
+)
+from jaxemb.evaluation.pydocs import some
 from jaxemb.evaluation.sts import STS, PairClassification
 from jaxemb.evaluation.tables import Table
+from jaxemb.evaluation.words.problems import TripletData, TripletProblem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +123,67 @@ class LabelRecords(Records, LabelData):
         return LabelProblem.of(
             *(zip(p.texts(self.text), p.values(self.label), strict=True) for p in (train, judged))
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrievalRecords(Records, RetrievalData):
+    """One text of a record is asked for by another: the documents are the split's different ones.
+
+    Records with equal queries are one query, to which all their documents are relevant (grade 1). At
+    most `queries` are asked, drawn by `seed`; every query is its own cluster.
+
+    Raises:
+        UsageError: a field is absent.
+
+    Example:
+        >>> RetrievalRecords(source=PyDocs(), query="summary", document="body").queries
+        500
+    """
+
+    query: str = "query"
+    document: str = "positive"
+    queries: int | None = 500
+    seed: int = 0
+
+    @kept
+    def load(self) -> RetrievalProblem:
+        table = self.table(self.split)
+        answers: dict[str, set[str]] = {}
+        for asked, text in zip(table.texts(self.query), table.texts(self.document), strict=True):
+            answers.setdefault(asked, set()).add(text)
+        chosen = some(sorted(answers), self.queries, np.random.default_rng(self.seed))
+        documents = sorted(set().union(*answers.values()))
+        place = {text: number for number, text in enumerate(documents)}
+        return RetrievalProblem(
+            queries=chosen,
+            documents=documents,
+            relevant=[{place[text]: 1 for text in sorted(answers[asked])} for asked in chosen],
+            clusters=np.arange(len(chosen), dtype=np.int32),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TripletRecords(Records, TripletData):
+    """An anchor, a text that should be near it, and one that should be further, from fields.
+
+    A field that holds a list gives its first text. Every record is its own cluster.
+
+    Raises:
+        UsageError: a field is absent.
+    """
+
+    anchor: str = "anchor"
+    nearer: str = "positive"
+    farther: str = "negative"
+
+    def load(self) -> TripletProblem:
+        rows = [
+            {name: v[0] if isinstance(v, (list, tuple)) and v else v for name, v in row.items()}
+            for row in self.source.records(self.split)
+        ]
+        table = Table(rows, f"split {self.split}")
+        columns = (table.texts(name) for name in (self.anchor, self.nearer, self.farther))
+        return TripletProblem(*columns, table.count())
 
 
 _PAIRS = (("sentence1", "sentence2"), ("question1", "question2"), ("text1", "text2"))

@@ -8,17 +8,19 @@ import numpy as np
 from jaxemb.evaluation.base import Task, embed_groups
 from jaxemb.evaluation.problems import RerankingData, RerankingProblem
 from jaxemb.evaluation.pydocs_sets import PyDocsSeeAlso
+from jaxemb.evaluation.rank import ByCosine, Nearness
 from jaxemb.evaluation.retrieval import Ranking, trec_metrics
 from jaxemb.statistics.result import Result
-from jaxemb.statistics.similarities import unit_rows
 from jaxemb.vectors.cache import Embed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reranking(Task):
-    """Orders each query's own candidates by cosine and scores the order.
+    """Orders each query's own candidates by their nearness to it and scores the order.
 
-    Metrics, each a mean over the queries: `map`, `mrr@k`, `ndcg@k`; records: the same, per query.
+    Nearness is the cosine unless another is given: what was trained with distances is ranked by
+    distance. Metrics, each a mean over the queries: `map`, `mrr@k`, `ndcg@k`; records: the same,
+    per query.
     Computed by trec_eval: equal scores are ordered by the candidate's place, the later one first.
 
     Reference: Muennighoff et al., MTEB (arXiv:2210.07316); trec_eval (arXiv:1805.01597).
@@ -31,6 +33,7 @@ class Reranking(Task):
     name: str = "reranking"
     data: RerankingData = field(default_factory=PyDocsSeeAlso)
     k: int = 10
+    nearness: Nearness = ByCosine()
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -38,11 +41,11 @@ class Reranking(Task):
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
-        queries = unit_rows(np.asarray(embed(problem.queries, "query"), np.float64))
+        queries = np.asarray(embed(problem.queries, "query"), np.float64)
         parts = embed_groups(embed, problem.candidates, "document")
         scores = [
-            unit_rows(np.asarray(p, np.float64)) @ query
-            for query, p in zip(queries, parts, strict=True)
+            self.nearness(np.asarray(part, np.float64), query[None])[:, 0]
+            for query, part in zip(queries, parts, strict=True)
         ]
         return self.judge(problem, [dict(enumerate(row.tolist())) for row in scores])
 

@@ -24,7 +24,8 @@ class Whitening(Estimator):
     of the largest variance. `scale=False` leaves the lengths, `(x - m) U`: centring.
 
     Raises:
-        UsageError: if the embedder's head does not start with a `Linear`, or `dim` exceeds the width.
+        UsageError: if the embedder's head does not start with a `Linear`, `dim` exceeds the width, or
+            there are fewer than two texts per number of `dim`: the covariance would be of chance.
 
     Reference: Su et al., Whitening Sentence Representations, arXiv:2103.15316.
 
@@ -61,6 +62,10 @@ def _whitener(
     width = vectors.shape[1]
     if dim > width:
         raise UsageError(f"dim={dim} exceeds the width of the vectors, {width}.")
+    if len(vectors) < 2 * dim:
+        raise UsageError(
+            f"{len(vectors)} texts are too few to whiten {dim} numbers; {2 * dim} are needed at least."
+        )
     mean = vectors.mean(axis=0)
     variances, directions = np.linalg.eigh(np.cov(vectors.T))
     kernel = directions[:, ::-1][:, :dim]

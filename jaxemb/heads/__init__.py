@@ -5,6 +5,7 @@ from jaxemb.heads.decoders import RecursiveDecoder, TokenDecoder
 from jaxemb.heads.feed_forward import FeedForwardHead
 from jaxemb.heads.language_model import (
     BiasedOutput,
+    ComposedLanguageModelHead,
     LanguageModelHead,
     NormedLayer,
     Output,

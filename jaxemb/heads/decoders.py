@@ -5,11 +5,12 @@ import dataclasses
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float32
+from jaxtyping import Array, Float32
 
 from jaxemb.config import Part, UsageError
 from jaxemb.nn import Activation, ConvolutionBlock, Dense, LayerNorm, Norm, ReLU
 from jaxemb.nn.recursion import CODE, Doubling, halvings, most_halvings, region
+from jaxemb.runtime.shapes import TokenMask, Vectors
 
 
 class TokenDecoder(nn.Module, Part, abc.ABC):
@@ -17,7 +18,7 @@ class TokenDecoder(nn.Module, Part, abc.ABC):
 
     @abc.abstractmethod
     def __call__(
-        self, vectors: Float32[Array, "batch dim"], mask: Bool[Array, "batch tokens"]
+        self, vectors: Vectors, mask: TokenMask
     ) -> Float32[Array, "batch tokens vocabulary"]:
         """Returns logits; `mask` says how long each text is, and nothing else of it."""
 
@@ -57,7 +58,7 @@ class RecursiveDecoder(TokenDecoder, kw_only=True):
 
     @nn.compact
     def __call__(
-        self, vectors: Float32[Array, "batch dim"], mask: Bool[Array, "batch tokens"]
+        self, vectors: Vectors, mask: TokenMask
     ) -> Float32[Array, "batch tokens vocabulary"]:
         if vectors.shape[-1] % CODE:
             raise UsageError(f"A vector of {vectors.shape[-1]} numbers cannot be cut into {CODE}.")

@@ -7,8 +7,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32
 
-from jaxemb.config import Part
+from jaxemb.config import Part, UsageError
 from jaxemb.nn import Activation, Dense, ExactGELU, LayerNorm, Norm
+from jaxemb.tokens.codes import composed_logits
 
 
 class StateTransform(nn.Module, Part, abc.ABC):
@@ -116,6 +117,55 @@ class UntiedLanguageModelHead(Output, kw_only=True):
         table = self.param("embedding", nn.initializers.normal(shape[1] ** -0.5), shape)
         states = self.transform(states, dim=shape[1])
         return self.logit_scale * _products(states, table)
+
+
+class ComposedLanguageModelHead(Output, kw_only=True):
+    """Products with the vectors that small tables compose, `logits[i] = s ⟨t(h), x_i⟩`.
+
+    For a network whose tokens are a `ComposedTable`: products with the tables' rows are gathered by
+    the tokens' codes, and no whole table is ever made.
+
+    Attributes:
+        vocabulary: how many tokens there are; that of the network's `text`.
+        transform: `t`.
+        logit_scale: `s`.
+
+    Example:
+        >>> import jax
+        >>> tables = {"table_0": jnp.eye(3, 2), "table_1": jnp.eye(3, 2)}
+        >>> states = jnp.ones((1, 1, 4))
+        >>> head = ComposedLanguageModelHead(vocabulary=9)
+        >>> head.apply({"tied": tables}, states)[0, 0].tolist()
+        [2.0, 2.0, 1.0, 2.0, 2.0, 1.0, 1.0, 1.0, 0.0]
+
+    Reference: Jaiswal and Liu, Lightweight Adaptation of Neural Language Models via Subspace Embedding,
+    arXiv:2308.08688.
+    """
+
+    vocabulary: int
+    transform: StateTransform = dataclasses.field(default_factory=Unchanged)
+    logit_scale: float = 1.0
+
+    def __call__(self, states: Float[Array, "*batch width"]) -> Float32[Array, "*batch vocabulary"]:
+        tables = self.small_tables()
+        states = self.transform(states, dim=sum(table.shape[1] for table in tables))
+        return self.logit_scale * composed_logits(states, tables, self.vocabulary)
+
+    def small_tables(self) -> list[Float[Array, "rows part"]]:
+        """The tables that the network's tokens are composed of.
+
+        Raises:
+            UsageError: they are no `ComposedTable`.
+        """
+        count = 0
+        while self.has_variable("tied", f"table_{count}"):
+            count += 1
+        if not count:
+            raise UsageError(
+                "ComposedLanguageModelHead reads the small tables of a ComposedTable, and the tokens "
+                "of this network are none; take LanguageModelHead."
+            )
+        return [self.get_variable("tied", f"table_{k}") for k in range(count)]
 
 
 class BiasedOutput(Output, kw_only=True):

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float32
 
 from jaxemb.config import Part, UsageError
 from jaxemb.heads.base import Head, Linear
+from jaxemb.runtime.shapes import Vectors
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,9 +97,7 @@ class PairHead(nn.Module, Part, kw_only=True):
     features: tuple[PairFeature, ...] = (First(), Second(), AbsoluteDifference(), Product())
     inner: Head = dataclasses.field(default_factory=lambda: Linear(dim=3))
 
-    def __call__(
-        self, u: Float32[Array, "batch dim"], v: Float32[Array, "batch dim"]
-    ) -> Float32[Array, "batch out"]:
+    def __call__(self, u: Vectors, v: Vectors) -> Float32[Array, "batch out"]:
         if not self.features:
             raise UsageError("pair_head needs features, as in features=(absolute_difference,).")
         return self.inner(jnp.concatenate([feature(u, v) for feature in self.features], axis=-1))

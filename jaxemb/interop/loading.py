@@ -3,9 +3,13 @@
 import os
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
+
 from jaxemb.config import UsageError, from_json
 from jaxemb.config.files import given_path, read_json
 from jaxemb.model.model import FORMAT, Model
+from jaxemb.model.network import Network, Params
 from jaxemb.text import Text, Tokenizer
 
 
@@ -53,11 +57,24 @@ def _read(folder: Path, description: dict) -> Model:
     shared = folder / "tokenizer.json"
     return Model(
         embedder=network,
-        params=checkpoints.load_params(folder / "params", network.shapes()),
+        params=checkpoints.load_params(folder / "params", _shapes(network, description)),
         tokenizer=_tokenizer(shared, network.text) if shared.exists() else None,
         tokenizers=own,
         transforms=tuple(from_json(transform) for transform in description["transforms"]),
     )
+
+
+def _shapes(network: Network, description: dict) -> Params:
+    """The network's parameters, and those that adapters put beside them."""
+    added = description.get("adapters")
+    if added is None:
+        return network.shapes()
+    shapes = jax.tree.map(
+        lambda shape: jax.ShapeDtypeStruct(tuple(shape), jnp.float32),
+        added,
+        is_leaf=lambda value: isinstance(value, list),
+    )
+    return {**network.shapes(), "adapters": shapes}
 
 
 def _tokenizer(file: Path, text: Text) -> Tokenizer:

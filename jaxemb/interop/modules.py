@@ -182,5 +182,6 @@ def _template(settings: Mapping[str, Any]) -> Template:
     """The prompts for queries and documents, else the one that is the default."""
     prompts = settings.get("prompts") or {}
     default = prompts.get(settings.get("default_prompt_name") or "", "")
-    document = prompts.get("document") or prompts.get("passage") or default
-    return Template(query=prompts.get("query") or default, document=document)
+    # An empty prompt is a prompt: only one that is absent falls back to the next.
+    document = prompts.get("document", prompts.get("passage", default))
+    return Template(query=prompts.get("query", default), document=document)

@@ -16,8 +16,13 @@ def read_tokenizer(backend: Any, place: Path, text: Text, *, lowercase: bool) ->
         lowercase: lower every text first, whatever the tokenizer itself does.
 
     Raises:
-        UsageError: it gives ids beyond the token table.
+        UsageError: it gives ids beyond the token table, or cuts texts on the left.
     """
+    if _cuts_left(backend, place):
+        raise UsageError(
+            f"The tokenizer in {place} cuts long texts on the left (truncation_side), and jaxemb keeps "
+            "the beginning of a text; cut the texts yourself and set truncation_side to right."
+        )
     backend.no_padding()
     if lowercase:
         _lower_first(backend)
@@ -49,6 +54,12 @@ def folder_backend(folder: Path) -> Any:
         f"{folder} holds neither tokenizer.json nor vocab.txt; save the tokenizer again with "
         "transformers' AutoTokenizer.from_pretrained(folder).save_pretrained(folder)."
     )
+
+
+def _cuts_left(backend: Any, place: Path) -> bool:
+    settings = read_json(place / "tokenizer_config.json", default={}) if place.is_dir() else {}
+    by_itself = (backend.truncation or {}).get("direction")
+    return "left" in (settings.get("truncation_side"), by_itself)
 
 
 def _from_vocabulary(folder: Path) -> Any:

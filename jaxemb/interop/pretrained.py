@@ -47,6 +47,7 @@ class Pretrained(Start):
     embedder: Embedder | None = None
 
     aliases: ClassVar[tuple[str, ...]] = ("pretrained",)
+    cuts_texts: ClassVar[str] = "max_tokens"
 
     @property
     def label(self) -> str:

@@ -40,6 +40,14 @@ from jaxemb.losses.candidates import (
     SameFamily,
 )
 from jaxemb.losses.classification import Classification, DeepPairClassifier, PairClassifier
+from jaxemb.losses.composition import (
+    Composed,
+    Composer,
+    Headed,
+    ItemMax,
+    ItemMean,
+    ItemSlices,
+)
 from jaxemb.losses.distillation import (
     MarginDistillation,
     Projected,
@@ -53,6 +61,7 @@ from jaxemb.losses.embedded import (
     Reading,
     States,
     Vector,
+    VectorWithPieces,
     embedded,
     flat_items,
     stacked,
@@ -103,8 +112,10 @@ from jaxemb.losses.pairs import (
 from jaxemb.losses.progressive import Progressive
 from jaxemb.losses.queue import Memory, NoMemory, Queue
 from jaxemb.losses.ranking import FirstDocument, ListNet, RankNet, RankRegression
+from jaxemb.losses.reconstruction import Reconstruction
 from jaxemb.losses.regularisers import Alignment, EffectiveRank, Flops, OwnQuery, SquaredNorm
 from jaxemb.losses.reweighting import Contest, Debiased, Decoupled, Reweighting, Softmax
+from jaxemb.losses.roles import InRoles
 from jaxemb.losses.scores import Compared, Listed, PairScores, Scored, Scorer, Squashed
 from jaxemb.losses.sigmoid import SigmoidPairs
 from jaxemb.losses.similarity import (

@@ -58,6 +58,9 @@ class Loss(Part):
         """What is asked of the network, by column; by default a `Vector` of each in `vectors`."""
         return dict.fromkeys(self.vectors, Vector())
 
+    def check_width(self, width: int) -> None:
+        """Raises UsageError, before anything runs, if vectors of so many numbers do not fit."""
+
     def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
         """Parameters and memory before the first step, from the shapes of a batch's columns."""
         return LossState({}, {})

@@ -98,6 +98,23 @@ class Vector(Reading):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class VectorWithPieces(Reading):
+    """What `Vector` reads, and beside it the text that it was made of.
+
+    The token ids stand in `extra["ids"]` `[rows, tokens]`, and which of them are real in
+    `extra["mask"]`.
+    """
+
+    def __call__(
+        self, tower: Any, params: Any, batch: Any, keys: Key[Array, " rows"] | None
+    ) -> Embedded:
+        """`tower.vectors`, and the batch."""
+        found = tower.vectors(params, batch, keys=keys)
+        text = {"ids": jnp.asarray(batch.ids), "mask": jnp.asarray(batch.mask)}
+        return found._replace(extra={**found.extra, **text})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Depths(Reading):
     """One vector for each depth at which the tower could be cut, `[rows, layers, dim]`."""
 

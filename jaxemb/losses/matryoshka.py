@@ -22,7 +22,7 @@ class Matryoshka(Wrapper):
     Args:
         inner: any loss over vectors.
         dims: lengths of prefix.
-        weights: one a length; ones by default.
+        weights: one per length; ones by default.
 
     Raises:
         UsageError: no `dims`, another number of weights, or a length above the vectors' width.
@@ -41,6 +41,12 @@ class Matryoshka(Wrapper):
         _check_dims(self.dims)
         if self.weights and len(self.weights) != len(self.dims):
             raise UsageError(f"{len(self.weights)} weights for {len(self.dims)} dims.")
+
+    def check_width(self, width: int) -> None:
+        """Every length must be there, and the inner loss must fit each."""
+        _check_width(self.dims, width)
+        for dim in self.dims:
+            self.inner.check_width(dim)
 
     def variants(self, columns: Columns, key: Key[Array, ""]) -> dict[str, Columns]:
         """The first `d` numbers of every vector, under `dim<d>`."""
@@ -83,6 +89,11 @@ class SampledDimension(Wrapper):
 
     def __post_init__(self) -> None:
         _check_dims(self.dims)
+
+    def check_width(self, width: int) -> None:
+        """Every length must be there."""
+        _check_width(self.dims, width)
+        self.inner.check_width(width)
 
     def variants(self, columns: Columns, key: Key[Array, ""]) -> dict[str, Columns]:
         """The whole vectors under `full`, those with a mask under `sampled`."""

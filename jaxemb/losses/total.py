@@ -43,6 +43,11 @@ class Sum(Loss):
             raise UsageError(f"{len(self.weights)} weights for {len(self.losses)} losses.")
         _ = self.reads
 
+    def check_width(self, width: int) -> None:
+        """As each of them."""
+        for loss in self.losses:
+            loss.check_width(width)
+
     @property
     def names(self) -> tuple[str, ...]:
         """What the losses are called in the names of terms."""

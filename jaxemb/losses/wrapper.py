@@ -34,6 +34,10 @@ class Wrapper(Loss):
         """The inner loss's."""
         return self.inner.reads
 
+    def check_width(self, width: int) -> None:
+        """As the inner loss."""
+        self.inner.check_width(width)
+
     def variants(self, columns: Columns, key: Key[Array, ""]) -> dict[str, Columns]:
         """The columns as the inner loss sees them, by the name of the variant."""
         raise TypeError(f"{type(self).__name__} must define variants(columns, key)")

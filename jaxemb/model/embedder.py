@@ -4,7 +4,7 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+from jaxtyping import Array
 
 from jaxemb.encoders import Encoder
 from jaxemb.heads import Head, Normalize, Output
@@ -12,6 +12,7 @@ from jaxemb.losses import Cosine, Similarity
 from jaxemb.model.network import Params
 from jaxemb.model.tower import OneTower
 from jaxemb.pooling import Pooling
+from jaxemb.runtime.shapes import TokenMask
 from jaxemb.text import Text, TextBatch
 from jaxemb.tokens import TokenEmbedding
 
@@ -48,7 +49,7 @@ class Embedder(OneTower):
     def _table(self) -> dict[str, int]:
         return {"vocabulary": self.text.vocabulary, "width": self.encoder.width}
 
-    def place(self, tokens: Params, batch: TextBatch) -> tuple[Array, Bool[Array, "batch tokens"]]:
+    def place(self, tokens: Params, batch: TextBatch) -> tuple[Array, TokenMask]:
         """Each token's vector, and which tokens are real."""
         ids = jnp.asarray(batch.ids)
         return self.tokens.apply({"params": tokens}, ids, **self._table), jnp.asarray(batch.mask)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from jaxemb.config import Part, UsageError
 from jaxemb.encoders import Encoder
@@ -16,6 +16,7 @@ from jaxemb.model.network import Params
 from jaxemb.model.tower import OneTower
 from jaxemb.nn import Dense
 from jaxemb.pooling import Pooling
+from jaxemb.runtime.shapes import TokenMask
 
 
 class ImageBatch(NamedTuple):
@@ -71,7 +72,7 @@ class ImageEmbedder(OneTower):
     head: Head = dataclasses.field(default_factory=Normalize)
     similarity: Similarity = Cosine()
 
-    def place(self, tokens: Params, batch: ImageBatch) -> tuple[Array, Bool[Array, "batch tokens"]]:
+    def place(self, tokens: Params, batch: ImageBatch) -> tuple[Array, TokenMask]:
         """Each patch through one linear map; all are real."""
         patches = self._patches(jnp.asarray(batch.pixels))
         x = self._map().apply({"params": tokens}, patches)

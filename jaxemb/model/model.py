@@ -4,7 +4,8 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ class Transform(Part):
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         raise TypeError(f"{type(self).__name__} must define __call__(vectors)")
+
+
+_SAVED = r"model\.json|tokenizer(-.*)?\.json|params"
+"""The names of what `Model.save` writes."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -256,11 +261,14 @@ class Model:
         """Write a folder that `jaxemb.load` reads: `model.json`, `tokenizer.json`, `params/`.
 
         Raises:
-            UsageError: the folder exists and `overwrite` is false, or it cannot be written.
+            UsageError: the folder exists and `overwrite` is false, or it holds something else than
+                a model that was saved; or it cannot be written.
         """
-        folder = given_path(folder)
-        if folder.exists() and not overwrite:
-            raise UsageError(f"{folder} exists already; pass overwrite=True or another folder.")
+        folder = given_path(folder).resolve()
+        if folder.exists():
+            if not overwrite:
+                raise UsageError(f"{folder} exists already; pass overwrite=True or another folder.")
+            _check_replaceable(folder)
         with writing_to(folder), whole_folder(folder) as staging:
             self._write(staging)
             discard(folder)
@@ -274,6 +282,8 @@ class Model:
             "embedder": to_json(self.embedder),
             "transforms": [to_json(transform) for transform in self.transforms],
         }
+        if added := self.params.get("adapters"):  # the network does not tell of them
+            description["adapters"] = jax.tree.map(lambda x: list(np.shape(x)), added)
         write_whole(folder / "model.json", json.dumps(description, indent=1))
         if self.tokenizer is not None:
             write_whole(folder / "tokenizer.json", self.tokenizer.to_json())
@@ -282,9 +292,25 @@ class Model:
         checkpoints.save_params(folder / "params", self.params)
 
 
+def _check_replaceable(folder: Path) -> None:
+    """Refuses to overwrite anything but an empty folder or one that `save` wrote."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is a file, not the folder of a model; give another place.")
+    names = {path.name for path in folder.iterdir()}
+    other = {name for name in names if not re.fullmatch(_SAVED, name)}
+    if names and (other or "model.json" not in names):
+        held = min(other or names)
+        raise UsageError(
+            f"{folder} is not only a saved model: it holds {held!r}, which overwriting would delete. "
+            "Give another folder."
+        )
+
+
 def _checked(texts: Texts) -> list[str]:
     if isinstance(texts, bytes):
         raise UsageError("encode takes text, not bytes: decode them first.")
+    if not isinstance(texts, Iterable):
+        raise UsageError(f"encode takes a string or several, not {type(texts).__name__}.")
     texts = list(texts)
     for position, text in enumerate(texts):
         if not isinstance(text, str):

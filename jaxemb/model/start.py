@@ -1,7 +1,7 @@
 """What a recipe begins with: a model before the first stage."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxtyping import Array
 
@@ -10,7 +10,13 @@ from jaxemb.model.model import Model
 
 
 class Start(Part):
-    """Slot: where a recipe's model comes from: random parameters, or weights that are there."""
+    """Slot: where a recipe's model comes from: random parameters, or weights that are there.
+
+    Attributes:
+        cuts_texts: the path of the field that says after how many tokens a text is cut.
+    """
+
+    cuts_texts: ClassVar[str] = "text.max_tokens"
 
     @property
     def network(self) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Float32
+from jaxtyping import Array, Float, Float32
 
 from jaxemb.config import UsageError
 from jaxemb.encoders import Encoder
@@ -17,6 +17,7 @@ from jaxemb.losses import Embedded
 from jaxemb.model.model import Model
 from jaxemb.model.network import Network, Params
 from jaxemb.pooling import Pooling
+from jaxemb.runtime.shapes import TokenMask
 
 Extra = dict[str, Array]
 
@@ -33,7 +34,7 @@ class OneTower(Network, abc.ABC):
     output: ClassVar[Output | None] = None
 
     @abc.abstractmethod
-    def place(self, tokens: Params, batch: Any) -> tuple[Array, Bool[Array, "batch tokens"]]:
+    def place(self, tokens: Params, batch: Any) -> tuple[Array, TokenMask]:
         """Vectors `[batch, tokens, width]` and the mask of the real ones, from a batch of inputs."""
 
     @abc.abstractmethod
@@ -88,7 +89,7 @@ class OneTower(Network, abc.ABC):
 
     def hidden(
         self, params: Params, batch: Any, *, keys: Array | None = None
-    ) -> tuple[Float[Array, "layers batch tokens width"], Bool[Array, "batch tokens"], Extra]:
+    ) -> tuple[Float[Array, "layers batch tokens width"], TokenMask, Extra]:
         """Every hidden state, the mask, and what the encoder sowed, `[batch, places, ...]` by name.
 
         `keys`, one for each input, switch dropout on.
@@ -189,8 +190,12 @@ def variables(params: Params, part: str) -> dict[str, Any]:
 
 
 def _tied(params: Params) -> dict[str, Any]:
-    table = params.get("tokens", {}).get("embedding")
-    return {} if table is None else {"tied": {"table": table}}
+    """The token table, or the small tables that compose it."""
+    tokens = params.get("tokens", {})
+    if "embedding" in tokens:
+        return {"tied": {"table": tokens["embedding"]}}
+    small = {name: value for name, value in tokens.items() if name.startswith("table_")}
+    return {"tied": small} if small else {}
 
 
 def _created(part: Any, key: Array, params: Params, *inputs: Array) -> tuple[Any, Params]:

@@ -77,8 +77,12 @@ class Towers(Network):
     def params_of(self, params: Params, name: str) -> Params:
         """The tower's own parameters, and those that it shares with the first."""
         shares = next(tower.shares for tower in self.towers if tower.name == name)
-        first = params[self.towers[0].name]
-        return params[name] | {part: first[part] for part in shares}
+        lender = self.towers[0].name
+        own = params[name] | {part: params[lender][part] for part in shares}
+        beside = params.get("adapters", {})
+        lent = {part: x for part, x in beside.get(lender, {}).items() if part in shares}
+        added = beside.get(name, {}) | lent
+        return own | {"adapters": added} if added else own
 
     def start(self, key: Array) -> Model:
         """Random parameters, and no tokenizer yet."""

@@ -43,8 +43,16 @@ from jaxemb.nn.masks import (
     Window,
     WithinSegment,
 )
+from jaxemb.nn.matrix_experts import MatrixExpertFeedForward, MatrixExperts
 from jaxemb.nn.norm import BiasFreeLayerNorm, LayerNorm, NoNorm, Norm, OffsetRMSNorm, RMSNorm
-from jaxemb.nn.positions import Learned, NoPosition, PositionEncoding, Sinusoidal, WithSegment
+from jaxemb.nn.positions import (
+    ClippedLearned,
+    Learned,
+    NoPosition,
+    PositionEncoding,
+    Sinusoidal,
+    WithSegment,
+)
 from jaxemb.nn.recurrent import (
     GRU,
     LSTM,

@@ -16,6 +16,7 @@ from jaxemb.nn.dropout import Dropout
 from jaxemb.nn.kernels import attend, attention_weights
 from jaxemb.nn.norm import NoNorm, Norm
 from jaxemb.nn.sizes import Sizes
+from jaxemb.runtime.shapes import States
 
 Projection = Literal["query", "key", "value", "output"]
 ALL: tuple[Projection, ...] = ("query", "key", "value", "output")
@@ -63,7 +64,9 @@ class MultiHead(AttentionForm):
 class SelfAttention(nn.Module, kw_only=True):
     """Each token reads the tokens it is allowed to: `softmax(Q Kᵀ / √k) V`, heads side by side.
 
-    The output kernel starts small: in a residual branch the layer first adds little.
+    The output kernel starts small: in a residual branch the layer first adds little. Where the
+    collection `adapters` holds `prefix_key` and `prefix_value` `[prefix, heads * head_dim]`, every
+    token reads these beside the tokens; they have no position.
 
     Attributes:
         heads: of the queries, each with its own attention.
@@ -85,17 +88,21 @@ class SelfAttention(nn.Module, kw_only=True):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
+        x: States,
         allowed: Bool[Array, "#batch 1 #tokens tokens"],
         *,
         bias: Float[Array, "#batch heads tokens tokens"] | None = None,
         rotate: Callable = lambda x: x,
         keys: Key[Array, " batch"] | None = None,
-    ) -> Float[Array, "batch tokens width"]:
+    ) -> States:
         query, key, value = self._projected(x)
         norm = self.form.query_key_norm
         query = rotate(norm.clone(parent=self, name="query_norm")(query))
         key = rotate(norm.clone(parent=self, name="key_norm")(key))
+        if self.has_variable("adapters", "prefix_key"):
+            names = ("prefix_key", "prefix_value")
+            prefix = [self.get_variable("adapters", name) for name in names]
+            key, value, allowed, bias = _after_prefix(*prefix, key, value, allowed, bias)
         dropout = Dropout(rate=self.dropout, name="dropout")
         y = attend(
             query, key, value, allowed, bias=bias,
@@ -132,6 +139,32 @@ class SelfAttention(nn.Module, kw_only=True):
         return nn.initializers.zeros if name in self.form.biases else None
 
 
+def _after_prefix(
+    prefix_key: Float[Array, "prefix flat"],
+    prefix_value: Float[Array, "prefix flat"],
+    key: Float[Array, "batch groups tokens k"],
+    value: Float[Array, "batch groups tokens k"],
+    allowed: Bool[Array, "#batch 1 #queries tokens"],
+    bias: Float[Array, "#batch heads queries tokens"] | None,
+) -> tuple[Array, Array, Array, Array | None]:
+    """Keys and values behind those of a prefix, which all may read and whose scores have no bias."""
+    count = len(prefix_key)
+
+    def joined(prefix: Array, states: Array) -> Array:
+        own = split_heads(prefix[None].astype(states.dtype), states.shape[1])
+        return jnp.concatenate(
+            [jnp.broadcast_to(own, (len(states), *own.shape[1:])), states], axis=2
+        )
+
+    before = ((0, 0), (0, 0), (0, 0), (count, 0))
+    return (
+        joined(prefix_key, key),
+        joined(prefix_value, value),
+        jnp.pad(allowed, before, constant_values=True),
+        None if bias is None else jnp.pad(bias, before),
+    )
+
+
 class CrossAttention(nn.Module, kw_only=True):
     """Queries, the same for every example, read its states: `softmax(Q Kᵀ / √k) V`, in heads.
 
@@ -163,9 +196,7 @@ class CrossAttention(nn.Module, kw_only=True):
         return Dense(features=width, kernel_init=identity, name="output")(y)
 
 
-def split_heads(
-    x: Float[Array, "batch tokens width"], heads: int
-) -> Float[Array, "batch {heads} tokens head_width"]:
+def split_heads(x: States, heads: int) -> Float[Array, "batch {heads} tokens head_width"]:
     """Cuts the width into heads and moves them before the tokens."""
     if x.shape[-1] % heads:
         raise UsageError(
@@ -176,6 +207,6 @@ def split_heads(
 
 def merge_heads(
     x: Float[Array, "batch heads tokens head_width"],
-) -> Float[Array, "batch tokens width"]:
+) -> States:
     """Undoes `split_heads`."""
     return rearrange(x, "batch heads tokens k -> batch tokens (heads k)")

@@ -16,6 +16,7 @@ from jaxemb.nn.dropout import Dropout
 from jaxemb.nn.feedforward import MLP, FeedForwardForm
 from jaxemb.nn.norm import LayerNorm, Norm
 from jaxemb.nn.sizes import Sizes
+from jaxemb.runtime.shapes import States
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -108,13 +109,13 @@ class BlockLayer(nn.Module, kw_only=True):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
+        x: States,
         allowed: Bool[Array, "#batch 1 #tokens tokens"],
         *,
         bias: Float[Array, "#batch heads tokens tokens"] | None = None,
         rotate: Callable = lambda x: x,
         keys: Key[Array, " batch"] | None = None,
-    ) -> Float[Array, "batch tokens width"]:
+    ) -> States:
         attention = self.form.attention.layer(self.sizes, name="attention")
         feed_forward = self.form.feed_forward.layer(self.sizes, name="feed_forward")
 
@@ -180,13 +181,13 @@ class CheckpointedBlock(nn.Module, kw_only=True):
     @nn.compact
     def __call__(
         self,
-        x: Float[Array, "batch tokens width"],
+        x: States,
         allowed: Bool[Array, "#batch 1 #tokens tokens"],
         *,
         bias: Float[Array, "#batch heads tokens tokens"] | None = None,
         rotate: Callable = lambda x: x,
         keys: Key[Array, " batch"] | None = None,
-    ) -> Float[Array, "batch tokens width"]:
+    ) -> States:
         inner = self.form.inner.layer(self.sizes, name="inner")
         nn.share_scope(self, inner)
 

@@ -6,10 +6,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax.typing import Initializer
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from jaxemb.nn.activations import Activation, ReLU
 from jaxemb.nn.norm import LayerNorm, Norm
+from jaxemb.runtime.shapes import States, TokenMask
 
 
 class Convolution(nn.Module, kw_only=True):
@@ -35,9 +36,7 @@ class Convolution(nn.Module, kw_only=True):
     bias_init: Initializer | None = nn.initializers.zeros
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float[Array, "batch tokens features"]:
+    def __call__(self, x: States, mask: TokenMask) -> Float[Array, "batch tokens features"]:
         shape = (self.window, x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape).astype(x.dtype)
         before = (self.window - 1) // 2
@@ -69,9 +68,7 @@ class ConvolutionBlock(nn.Module, kw_only=True):
     activation: Activation = ReLU()
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float[Array, "batch tokens width"]:
+    def __call__(self, x: States, mask: TokenMask) -> States:
         y = self._convolved(0, x, mask, x.shape[-1])
         y = self._convolved(1, self._activated(y), mask, x.shape[-1])
         return self._summed(x, y, mask)
@@ -100,9 +97,7 @@ class ExpandingBlock(ConvolutionBlock, kw_only=True):
     """
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float[Array, "batch doubled width"]:
+    def __call__(self, x: States, mask: TokenMask) -> Float[Array, "batch doubled width"]:
         twice = jnp.repeat(mask, 2, axis=1)
         y = interleave(self._convolved(0, x, mask, 2 * x.shape[-1]))
         y = self._convolved(1, self._activated(y), twice, x.shape[-1])

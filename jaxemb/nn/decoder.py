@@ -13,6 +13,7 @@ from jaxemb.nn.dense import Dense, branch
 from jaxemb.nn.dropout import Dropout
 from jaxemb.nn.feedforward import FeedForward
 from jaxemb.nn.norm import Norm, RMSNorm
+from jaxemb.runtime.shapes import TokenMask
 
 
 class EncoderDecoderAttention(nn.Module, kw_only=True):
@@ -34,7 +35,7 @@ class EncoderDecoderAttention(nn.Module, kw_only=True):
         self,
         y: Float[Array, "batch queries width"],
         states: Float[Array, "batch tokens features"],
-        mask: Bool[Array, "batch tokens"],
+        mask: TokenMask,
         bias: Float[Array, "batch tokens"] | None = None,
     ) -> Float[Array, "batch queries width"]:
         """`bias`, one for each state, is added to every score: how much the state is to be read."""
@@ -77,7 +78,7 @@ class DecoderBlock(nn.Module, kw_only=True):
         y: Float[Array, "batch queries width"],
         states: Float[Array, "batch tokens features"],
         allowed: Bool[Array, "batch 1 #queries queries"],
-        mask: Bool[Array, "batch tokens"],
+        mask: TokenMask,
         *,
         bias: Float[Array, "batch tokens"] | None = None,
         keys: Key[Array, " batch"] | None = None,
@@ -135,7 +136,7 @@ class Decoder(nn.Module, kw_only=True):
         y: Float[Array, "batch queries width"],
         states: Float[Array, "batch tokens features"],
         written: Bool[Array, "batch queries"],
-        mask: Bool[Array, "batch tokens"],
+        mask: TokenMask,
         *,
         bias: Float[Array, "batch tokens"] | None = None,
         keys: Key[Array, " batch"] | None = None,

@@ -19,6 +19,21 @@ class Adapter(NamedTuple):
     scale: Float[Array, ""]
 
 
+class Bottleneck(NamedTuple):
+    """A small network that reads what a map gives and adds to it: `y + gelu(y D + d) U + u`."""
+
+    down: Float[Array, "features narrow"]
+    down_bias: Float[Array, " narrow"]
+    up: Float[Array, "narrow features"]
+    up_bias: Float[Array, " features"]
+
+    def __call__(self, y: Float[Array, "*batch features"]) -> Float[Array, "*batch features"]:
+        rows = y.reshape(-1, y.shape[-1])
+        hidden = jax.nn.gelu(matmul(rows, self.down.astype(y.dtype)) + self.down_bias)
+        added = matmul(hidden.astype(y.dtype), self.up.astype(y.dtype)) + self.up_bias
+        return (rows + added.astype(y.dtype)).reshape(y.shape)
+
+
 class Map(NamedTuple):
     """What a linear map consists of."""
 
@@ -32,7 +47,8 @@ class Dense(nn.Module, kw_only=True):
 
     Products are taken in `dtype` and summed in float32; parameters `kernel [width, features]` and
     `bias [features]` are float32. The result has `dtype`. Where the collection `adapters` holds
-    `a [width, rank]`, `b [rank, features]` and `scale []` for it, `scale (x a) b` is added.
+    `a [width, rank]`, `b [rank, features]` and `scale []` for it, `scale (x a) b` is added; where it
+    holds a `Bottleneck`, that reads the result and is added to it.
 
     Attributes:
         bias_init: of `b`; None is for a map without one.
@@ -45,7 +61,8 @@ class Dense(nn.Module, kw_only=True):
         >>> (adapted - layer.apply(variables, x)).round(3).tolist()
         [[1.5, 1.5]]
 
-    Reference: of the adapter, Hu et al., LoRA, arXiv:2106.09685.
+    Reference: of the adapters, Hu et al., LoRA, arXiv:2106.09685; Houlsby et al., Parameter-Efficient
+    Transfer Learning for NLP, arXiv:1902.00751.
     """
 
     features: int
@@ -56,7 +73,10 @@ class Dense(nn.Module, kw_only=True):
     @nn.compact
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch features"]:
         own = _parameters(self, x.shape[-1], self.features, self.kernel_init, self.bias_init)
-        return side_by_side(x, [own], self.dtype)
+        y = side_by_side(x, [own], self.dtype)
+        if not self.has_variable("adapters", "down"):
+            return y
+        return Bottleneck(*(self.get_variable("adapters", n) for n in Bottleneck._fields))(y)
 
 
 class DenseMap(nn.Module, kw_only=True):

@@ -12,6 +12,7 @@ from jaxemb.config import Part, UsageError
 from jaxemb.nn.activations import GELU, Activation
 from jaxemb.nn.feedforward import FeedForwardForm
 from jaxemb.nn.sizes import Sizes
+from jaxemb.runtime.shapes import States
 
 # Each expert's kernel by itself starts as that of a feed-forward layer does.
 _expand = nn.initializers.lecun_normal(in_axis=-2, out_axis=-1, batch_axis=(0,))
@@ -101,9 +102,9 @@ class Experts(FeedForwardForm):
     def called(
         self,
         layer: nn.Module,
-        x: Float[Array, "batch tokens width"],
+        x: States,
         real: Bool[Array, "#batch tokens"],
-    ) -> Float[Array, "batch tokens width"]:
+    ) -> States:
         return layer(x, real)
 
 

@@ -14,6 +14,7 @@ from jaxemb.config import Part
 from jaxemb.nn.activations import GELU, Activation
 from jaxemb.nn.dense import Dense, branch
 from jaxemb.nn.sizes import Sizes
+from jaxemb.runtime.shapes import States
 
 Layer = Literal["expand", "output"]
 BOTH: tuple[Layer, ...] = ("expand", "output")
@@ -30,9 +31,9 @@ class FeedForwardForm(Part, abc.ABC):
     def called(
         self,
         layer: nn.Module,
-        x: Float[Array, "batch tokens width"],
+        x: States,
         real: Bool[Array, "#batch tokens"],
-    ) -> Float[Array, "batch tokens width"]:
+    ) -> States:
         """What the layer makes of `x`; `real` is False at padding, for a form that counts tokens."""
         return layer(x)
 

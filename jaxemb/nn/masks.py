@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Shaped
 
 from jaxemb.config import Part, UsageError
+from jaxemb.runtime.shapes import TokenIds
 
 Mask = Shaped[Array, "batch tokens"]
 """Which tokens are real, or of which segment: 0 is padding, the segments count from 1."""
@@ -25,7 +26,7 @@ class AttentionMask(Part, abc.ABC):
     def __call__(self, mask: Mask) -> Bool[Array, "batch 1 queries tokens"]:
         """Returns True where the query position may read the key position."""
 
-    def positions(self, mask: Mask) -> Int[Array, "batch tokens"]:
+    def positions(self, mask: Mask) -> TokenIds:
         """Where each token stands in its text: from 0 on at the first real token of its row."""
         start = jnp.argmax(mask != 0, axis=1)
         return jnp.maximum(jnp.arange(mask.shape[1]) - start[:, None], 0)
@@ -117,7 +118,7 @@ class Window(AttentionMask):
     def __call__(self, mask: Mask) -> Bool[Array, "batch 1 tokens tokens"]:
         return self.inner(mask) & (jnp.abs(_distance(mask)) <= self.reach)
 
-    def positions(self, mask: Mask) -> Int[Array, "batch tokens"]:
+    def positions(self, mask: Mask) -> TokenIds:
         return self.inner.positions(mask)
 
 
@@ -146,7 +147,7 @@ class WithinSegment(AttentionMask):
         together = mask[:, None, :, None] == mask[:, None, None, :]
         return self.inner(mask) & together
 
-    def positions(self, mask: Mask) -> Int[Array, "batch tokens"]:
+    def positions(self, mask: Mask) -> TokenIds:
         place = jnp.broadcast_to(jnp.arange(mask.shape[1]), mask.shape)
         begins = jnp.pad(mask[:, 1:] != mask[:, :-1], ((0, 0), (1, 0)), constant_values=True)
         return place - jax.lax.cummax(jnp.where(begins, place, 0), axis=1)

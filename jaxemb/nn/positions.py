@@ -4,11 +4,12 @@ import dataclasses
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from jaxemb.config import Part, UsageError
+from jaxemb.runtime.shapes import States, TokenIds
 
-Positions = Int[Array, "batch tokens"] | None
+Positions = TokenIds | None
 
 
 class PositionEncoding(nn.Module, Part):
@@ -19,9 +20,7 @@ class PositionEncoding(nn.Module, Part):
     `bias` is added to every attention's scores.
     """
 
-    def embed(
-        self, x: Float[Array, "batch tokens width"], positions: Positions = None
-    ) -> Float[Array, "batch tokens width"]:
+    def embed(self, x: States, positions: Positions = None) -> States:
         """Adds positions to the token vectors; None counts from the first token of each row."""
         return x
 
@@ -56,9 +55,7 @@ class Learned(PositionEncoding, kw_only=True):
     scale: float = 0.02
 
     @nn.compact
-    def embed(
-        self, x: Float[Array, "batch tokens width"], positions: Positions = None
-    ) -> Float[Array, "batch tokens width"]:
+    def embed(self, x: States, positions: Positions = None) -> States:
         tokens, width = x.shape[1:]
         table = self.param(
             "embedding", nn.initializers.normal(self.scale), (self.max_tokens, width)
@@ -70,6 +67,25 @@ class Learned(PositionEncoding, kw_only=True):
             )
         rows = table[:tokens] if positions is None else table[positions]
         return x + rows.astype(x.dtype)
+
+
+class ClippedLearned(Learned, kw_only=True):
+    """`Learned`, of which all tokens beyond the table have the last row: any length can be read.
+
+    How a model with learned positions is asked to read texts that are longer than those it was
+    trained on: `x[t] + table[min(t, max_tokens - 1)]`.
+    """
+
+    @nn.compact
+    def embed(
+        self, x: Float[Array, "batch tokens width"], positions: Positions = None
+    ) -> Float[Array, "batch tokens width"]:
+        tokens, width = x.shape[1:]
+        table = self.param(
+            "embedding", nn.initializers.normal(self.scale), (self.max_tokens, width)
+        )
+        place = jnp.arange(tokens) if positions is None else positions
+        return x + table[jnp.minimum(place, self.max_tokens - 1)].astype(x.dtype)
 
 
 class WithSegment(PositionEncoding, kw_only=True):
@@ -89,9 +105,7 @@ class WithSegment(PositionEncoding, kw_only=True):
     segments: int = 2
 
     @nn.compact
-    def embed(
-        self, x: Float[Array, "batch tokens width"], positions: Positions = None
-    ) -> Float[Array, "batch tokens width"]:
+    def embed(self, x: States, positions: Positions = None) -> States:
         table = self.param("embedding", nn.initializers.normal(0.02), (self.segments, x.shape[-1]))
         return self.inner.embed(x, positions) + table[0].astype(x.dtype)
 
@@ -117,9 +131,7 @@ class Sinusoidal(PositionEncoding, kw_only=True):
     base: float = 10000.0
     scale: float = 0.1
 
-    def embed(
-        self, x: Float[Array, "batch tokens width"], positions: Positions = None
-    ) -> Float[Array, "batch tokens width"]:
+    def embed(self, x: States, positions: Positions = None) -> States:
         tokens, width = x.shape[1:]
         frequency = self.base ** (-jnp.arange(0, width, 2, dtype=jnp.float32) / (width + width % 2))
         place = jnp.arange(tokens) if positions is None else positions

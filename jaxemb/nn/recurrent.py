@@ -8,9 +8,10 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Float32
+from jaxtyping import Array, Float, Float32
 
 from jaxemb.config import Part
+from jaxemb.runtime.shapes import TokenMask, Vectors
 
 Carry = Any
 """What a cell hands from one token to the next: an array, or a pair of them."""
@@ -139,7 +140,7 @@ class Recurrence(nn.Module, kw_only=True):
     def __call__(
         self,
         x: Float[Array, "batch tokens width"],
-        mask: Bool[Array, "batch tokens"],
+        mask: TokenMask,
         carries: dict[str, Carry] | None = None,
     ) -> tuple[Float32[Array, "batch tokens dim"], dict[str, Carry]]:
         """Returns the states, and for each pass what it carries at its end.
@@ -157,7 +158,7 @@ class Recurrence(nn.Module, kw_only=True):
             states.append(h)
         return jnp.where(mask[..., None], jnp.concatenate(states, axis=-1), 0), ends
 
-    def read(self, carries: dict[str, Carry]) -> Float32[Array, "batch dim"]:
+    def read(self, carries: dict[str, Carry]) -> Vectors:
         """The states that the passes end with, one after the other."""
         passes = self.direction.backwards
         return jnp.concatenate([self.cell.hidden(carries[name]) for name in passes], axis=-1)
@@ -168,7 +169,7 @@ def over_tokens(
     hidden: Callable[[Carry], Array],
     carry: Carry,
     x: Float[Array, "batch tokens width"],
-    mask: Bool[Array, "batch tokens"],
+    mask: TokenMask,
     backwards: bool,
 ) -> tuple[Carry, Float[Array, "batch tokens features"]]:
     """Runs a cell along the tokens; over padding it keeps its carry."""

@@ -2,15 +2,16 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from jaxemb.nn.convolution import ConvolutionBlock, ExpandingBlock
+from jaxemb.runtime.shapes import States, TokenMask
 
 CODE = 4
 """Vectors that a text is brought to, whatever its length."""
 
 
-def halvings(mask: Bool[Array, "batch tokens"]) -> Int[Array, " batch"]:
+def halvings(mask: TokenMask) -> Int[Array, " batch"]:
     """How often each text is halved until `CODE` tokens are left: its length is a power of two first.
 
     A text of up to 8 tokens is halved once, one of up to 16 twice, and so on.
@@ -29,7 +30,7 @@ def most_halvings(tokens: int) -> int:
     return max(1, (tokens - 1).bit_length() - 2)
 
 
-def region(steps: Int[Array, " batch"], tokens: int) -> Bool[Array, "batch tokens"]:
+def region(steps: Int[Array, " batch"], tokens: int) -> TokenMask:
     """The tokens that take part where a text has so many halvings before it."""
     return jnp.arange(tokens) < (CODE << steps)[:, None]
 
@@ -41,9 +42,7 @@ class Halving(nn.Module, kw_only=True):
     blocks: int
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float[Array, "batch half width"]:
+    def __call__(self, x: States, mask: TokenMask) -> Float[Array, "batch half width"]:
         for n in range(self.blocks):
             x = self.block.clone(parent=self, name=f"block_{n}")(x, mask)
         return x.reshape(len(x), -1, 2, x.shape[-1]).max(2)
@@ -56,9 +55,7 @@ class Doubling(nn.Module, kw_only=True):
     blocks: int
 
     @nn.compact
-    def __call__(
-        self, x: Float[Array, "batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float[Array, "batch doubled width"]:
+    def __call__(self, x: States, mask: TokenMask) -> Float[Array, "batch doubled width"]:
         expand = ExpandingBlock(
             window=self.block.window,
             norm=self.block.norm,

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxemb.nn.positions import NoPosition, PositionEncoding
+from jaxemb.runtime.shapes import States, TokenIds
 
 
 class _Biased(PositionEncoding, kw_only=True):
@@ -19,9 +20,9 @@ class _Biased(PositionEncoding, kw_only=True):
 
     def embed(
         self,
-        x: Float[Array, "batch tokens width"],
-        positions: Int[Array, "batch tokens"] | None = None,
-    ) -> Float[Array, "batch tokens width"]:
+        x: States,
+        positions: TokenIds | None = None,
+    ) -> States:
         return self.inner.embed(x, positions)
 
     def rotate(

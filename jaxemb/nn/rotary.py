@@ -171,7 +171,7 @@ class Rotary(PositionEncoding, kw_only=True):
         tokens, width = x.shape[-2:]
         turned = int(width * self.share)
         if turned % 2:
-            raise UsageError(f"Rotary needs an even width a head, not {turned}.")
+            raise UsageError(f"Rotary needs an even width per head, not {turned}.")
         sine, cosine = self._waves(tokens, turned, x.dtype)
         first, second, rest = jnp.split(x, [turned // 2, turned], axis=-1)
         parts = [first * cosine - second * sine, second * cosine + first * sine]

@@ -12,6 +12,7 @@ from jaxemb.config import UsageError
 from jaxemb.nn import CrossAttention, GatedFeedForward, LayerNorm
 from jaxemb.pooling.base import Pooling, last_layer, weighted_mean
 from jaxemb.pooling.basic import Mean
+from jaxemb.runtime.shapes import Depths, Pooled, TokenMask
 
 
 class AttentionPooling(Pooling, kw_only=True):
@@ -25,9 +26,7 @@ class AttentionPooling(Pooling, kw_only=True):
     aliases: ClassVar[tuple[str, ...]] = ("attention",)
 
     @nn.compact
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         h = jnp.where(mask[..., None], last_layer(states), 0.0)
         query = self.param("query", nn.initializers.zeros, h.shape[-1:])
         scores = h @ query * h.shape[-1] ** -0.5
@@ -49,7 +48,7 @@ class LatentBlock(nn.Module, kw_only=True):
     @nn.compact
     def __call__(
         self, states: Float32[Array, "batch states width"], mask: Bool[Array, "batch states"]
-    ) -> Float32[Array, "batch width"]:
+    ) -> Pooled:
         width = states.shape[-1]
         queries = self.param("latents", nn.initializers.normal(0.02), (self.latents, width))
         read = CrossAttention(heads=self.heads, name="attention")(
@@ -86,15 +85,13 @@ class LatentOverTokens(Pooling, kw_only=True):
     heads: int = 4
 
     @nn.compact
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         tokens = jnp.where(mask[..., None], last_layer(states), 0.0)
         return LatentBlock(latents=self.latents, heads=self.heads, name="block")(tokens, mask)
 
 
 class LatentOverLayers(Pooling, kw_only=True):
-    """A latent attention block over one vector a layer, each marked by a learned layer position.
+    """A latent attention block over one vector per layer, each marked by a learned layer position.
 
     `S[n] = summary(h_n) + position[n]` for the layers `n`, then the block over `S [layers, width]`.
     Called with the first layers only, it reads the first rows of `position`.
@@ -118,9 +115,7 @@ class LatentOverLayers(Pooling, kw_only=True):
     summary: Pooling = dataclasses.field(default_factory=Mean)
 
     @nn.compact
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         depth, batch = states.shape[:2]
         layers = jnp.stack([self.summary(states[n : n + 1], mask) for n in range(depth)], axis=1)
         layers = layers + self._positions(depth, layers.shape[-1])

@@ -5,9 +5,10 @@ import abc
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Float32
+from jaxtyping import Array, Bool, Float32
 
 from jaxemb.config import Part
+from jaxemb.runtime.shapes import Depths, Pooled, TokenMask, Vectors
 
 
 class Pooling(nn.Module, Part, abc.ABC):
@@ -19,18 +20,16 @@ class Pooling(nn.Module, Part, abc.ABC):
     """
 
     @abc.abstractmethod
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch dim"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Vectors:
         """Pools `states`; `mask` is True on real tokens."""
 
-    def items(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch *items"] | None:
+    def items(self, mask: TokenMask) -> Bool[Array, "batch *items"] | None:
         """Which of the vectors of an example are real; None where there is one, which always is."""
         return None
 
 
 def last_layer(
-    states: Float[Array, "depth batch tokens width"],
+    states: Depths,
 ) -> Float32[Array, "batch tokens width"]:
     """The deepest states in float32.
 
@@ -43,8 +42,8 @@ def last_layer(
 def weighted_mean(
     x: Float32[Array, "batch tokens width"],
     weights: Float32[Array, "batch tokens"],
-    mask: Bool[Array, "batch tokens"],
-) -> Float32[Array, "batch width"]:
+    mask: TokenMask,
+) -> Pooled:
     """`Σ w x / Σ w` over the real tokens; 0 where there is none."""
     weights = jnp.where(mask, weights, 0.0)
     total = jnp.maximum(weights.sum(1, keepdims=True), jnp.finfo(jnp.float32).tiny)

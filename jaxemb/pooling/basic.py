@@ -3,9 +3,9 @@
 from typing import ClassVar
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Float32
 
 from jaxemb.pooling.base import Pooling, last_layer, weighted_mean
+from jaxemb.runtime.shapes import Depths, Pooled, TokenMask
 
 
 class FirstToken(Pooling, kw_only=True):
@@ -21,9 +21,7 @@ class FirstToken(Pooling, kw_only=True):
 
     aliases: ClassVar[tuple[str, ...]] = ("cls", "first")
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         return jnp.where(mask[:, :1], last_layer(states)[:, 0], 0.0)
 
 
@@ -43,9 +41,7 @@ class LastToken(Pooling, kw_only=True):
 
     aliases: ClassVar[tuple[str, ...]] = ("last", "eos")
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         tokens = jnp.arange(mask.shape[1])
         last = jnp.max(jnp.where(mask, tokens, 0), axis=1, keepdims=True)
         here = (tokens == last) & mask
@@ -63,9 +59,7 @@ class Mean(Pooling, kw_only=True):
     Reference: Reimers and Gurevych, Sentence-BERT, arXiv:1908.10084.
     """
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         return weighted_mean(last_layer(states), mask.astype(jnp.float32), mask)
 
 
@@ -80,9 +74,7 @@ class Max(Pooling, kw_only=True):
     Reference: Reimers and Gurevych, Sentence-BERT, arXiv:1908.10084.
     """
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         real = jnp.where(mask[..., None], last_layer(states), jnp.finfo(jnp.float32).min)
         return jnp.where(mask.any(1, keepdims=True), real.max(1), 0.0)
 
@@ -101,9 +93,7 @@ class PositionWeightedMean(Pooling, kw_only=True):
     Reference: Muennighoff, SGPT, arXiv:2202.08904.
     """
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         rank = jnp.cumsum(mask, axis=1).astype(jnp.float32)
         return weighted_mean(last_layer(states), rank, mask)
 
@@ -124,9 +114,7 @@ class RootLengthSum(Pooling, kw_only=True):
 
     aliases: ClassVar[tuple[str, ...]] = ("mean_sqrt_len",)
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         real = mask.astype(jnp.float32)
         return weighted_mean(last_layer(states), real, mask) * jnp.sqrt(real.sum(1, keepdims=True))
 
@@ -142,7 +130,5 @@ class Sum(Pooling, kw_only=True):
         [[2.0, 4.0]]
     """
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         return jnp.sum(jnp.where(mask[..., None], last_layer(states), 0.0), axis=1)

@@ -3,11 +3,12 @@
 import dataclasses
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Float32
+from jaxtyping import Array, Bool
 
 from jaxemb.config import UsageError
 from jaxemb.pooling.base import Pooling, last_layer, weighted_mean
 from jaxemb.pooling.basic import Max, Mean
+from jaxemb.runtime.shapes import Depths, Pooled, TokenMask, Vectors
 
 
 class Min(Pooling, kw_only=True):
@@ -19,9 +20,7 @@ class Min(Pooling, kw_only=True):
         [[0.0, 1.0]]
     """
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         real = jnp.where(mask[..., None], last_layer(states), jnp.finfo(jnp.float32).max)
         return jnp.where(mask.any(1, keepdims=True), real.min(1), 0.0)
 
@@ -45,9 +44,7 @@ class PowerMean(Pooling, kw_only=True):
 
     power: int = 3
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         if self.power < 1 or self.power % 2 == 0:
             raise UsageError(f"power={self.power} must be odd and at least 1.")
         raised = last_layer(states) ** self.power
@@ -73,14 +70,12 @@ class Concatenation(Pooling, kw_only=True):
 
     poolings: tuple[Pooling, ...] = dataclasses.field(default_factory=lambda: (Mean(), Max()))
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch dim"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Vectors:
         if not self.poolings:
             raise UsageError("concatenation needs poolings, as in concatenation(poolings=(mean,)).")
         return jnp.concatenate([pooling(states, mask) for pooling in self.poolings], axis=-1)
 
-    def items(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch *items"] | None:
+    def items(self, mask: TokenMask) -> Bool[Array, "batch *items"] | None:
         return self.poolings[0].items(mask)
 
 
@@ -101,12 +96,10 @@ class LayerConcatenation(Pooling, kw_only=True):
     layers: int = 2
     inner: Pooling = dataclasses.field(default_factory=Mean)
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch dim"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Vectors:
         depth = states.shape[0]
         read = [max(0, depth - self.layers + n) for n in range(self.layers)]
         return jnp.concatenate([self.inner(states[n : n + 1], mask) for n in read], axis=-1)
 
-    def items(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch *items"] | None:
+    def items(self, mask: TokenMask) -> Bool[Array, "batch *items"] | None:
         return self.inner.items(mask)

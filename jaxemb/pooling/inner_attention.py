@@ -3,10 +3,10 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Float32
 
 from jaxemb.nn import Dense
 from jaxemb.pooling.base import Pooling, last_layer, weighted_mean
+from jaxemb.runtime.shapes import Depths, TokenMask, Vectors
 
 
 class InnerAttention(Pooling, kw_only=True):
@@ -34,9 +34,7 @@ class InnerAttention(Pooling, kw_only=True):
     hidden: int | None = None
 
     @nn.compact
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch dim"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Vectors:
         h = jnp.where(mask[..., None], last_layer(states), 0)
         hidden = self.hidden or h.shape[-1]
         query = self.param("query", nn.initializers.normal(0.02), (hidden, self.heads))

@@ -5,11 +5,12 @@ import dataclasses
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Float32
+from jaxtyping import Array, Bool, Float32
 
 from jaxemb.config import UsageError
 from jaxemb.pooling.base import Pooling
 from jaxemb.pooling.basic import Mean
+from jaxemb.runtime.shapes import Depths, TokenMask, Vectors
 
 
 class LayerMix(Pooling, kw_only=True):
@@ -37,16 +38,14 @@ class LayerMix(Pooling, kw_only=True):
     inner: Pooling = dataclasses.field(default_factory=Mean)
 
     @nn.compact
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch dim"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Vectors:
         weights = jax.nn.softmax(self._weights(len(states)))
         scale = self.param("scale", nn.initializers.ones, ())
         real = jnp.where(mask[..., None], states, 0).astype(jnp.float32)
         mixed = scale * jnp.einsum("n,nbtw->btw", weights, real)
         return self.inner(mixed[None], mask)
 
-    def items(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch *items"] | None:
+    def items(self, mask: TokenMask) -> Bool[Array, "batch *items"] | None:
         return self.inner.items(mask)
 
     def _weights(self, depth: int) -> Float32[Array, " depth"]:
@@ -83,16 +82,14 @@ class LayerMean(Pooling, kw_only=True):
     layers: tuple[int, ...] = (0, -1)
     inner: Pooling = dataclasses.field(default_factory=Mean)
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch dim"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Vectors:
         if not self.layers:
             raise UsageError("layer_mean needs layers, as in layer_mean(layers=(0, -1)).")
         read = [states[place(n, len(states))].astype(jnp.float32) for n in self.layers]
         mean = sum(read) / len(read)
         return self.inner(mean[None], mask)
 
-    def items(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch *items"] | None:
+    def items(self, mask: TokenMask) -> Bool[Array, "batch *items"] | None:
         return self.inner.items(mask)
 
 

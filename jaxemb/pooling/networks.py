@@ -4,7 +4,7 @@ import dataclasses
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Float32
+from jaxtyping import Array, Bool
 
 from jaxemb.nn import (
     LSTM,
@@ -21,6 +21,7 @@ from jaxemb.nn import (
 )
 from jaxemb.pooling.base import Pooling, last_layer
 from jaxemb.pooling.basic import Mean
+from jaxemb.runtime.shapes import Depths, Pooled, TokenMask, Vectors
 
 
 class RecurrentPooling(Pooling, kw_only=True):
@@ -48,9 +49,7 @@ class RecurrentPooling(Pooling, kw_only=True):
     direction: Direction = LeftToRight()
 
     @nn.compact
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch dim"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Vectors:
         h = last_layer(states)
         recurrence = Recurrence(
             features=self.hidden or h.shape[-1],
@@ -89,16 +88,14 @@ class ConvolutionPooling(Pooling, kw_only=True):
     inner: Pooling = dataclasses.field(default_factory=Mean)
 
     @nn.compact
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch dim"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Vectors:
         h = last_layer(states)
         for n in range(self.convolutions):
             layer = Convolution(features=h.shape[-1], window=self.window, name=f"convolution_{n}")
             h = self.activation(layer(h, mask))
         return self.inner(h[None], mask)
 
-    def items(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch *items"] | None:
+    def items(self, mask: TokenMask) -> Bool[Array, "batch *items"] | None:
         return self.inner.items(mask)
 
 
@@ -133,9 +130,7 @@ class FirstDecoderStep(Pooling, kw_only=True):
     activation: Activation = ReLU()
 
     @nn.compact
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         h = jnp.where(mask[..., None], last_layer(states), 0)
         start = self.param("start", nn.initializers.normal(1.0), h.shape[-1:])
         decoder = Decoder(

@@ -11,10 +11,11 @@ where `g` is the mean of the rows that are to be foreseen. The objective is α-s
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Float32
+from jaxtyping import Array, Float, Float32
 
 from jaxemb.config import UsageError
 from jaxemb.pooling.base import Pooling, last_layer
+from jaxemb.runtime.shapes import Depths, States, TokenMask, Vectors
 
 Table = Float[Array, "vocabulary _"] | Float[np.ndarray, "vocabulary _"]
 
@@ -67,9 +68,7 @@ class ParagraphBag(Pooling, kw_only=True):
         """What is foreseen, of the token table."""
         return table
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch dim"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Vectors:
         _check(self.alpha)
         rows, weights, x = _table(self), _weights(mask), last_layer(states)
         goal = jnp.einsum("bt,btw->bw", weights, jnp.where(mask[..., None], x, 0.0))
@@ -112,9 +111,7 @@ class ParagraphMemory(Pooling, kw_only=True):
         """What is foreseen, of the token table."""
         return table[:, : table.shape[1] // 2]
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch dim"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Vectors:
         _check(self.alpha)
         if states.shape[-1] % 2:
             raise UsageError(f"A state of {states.shape[-1]} numbers is not two of one width.")
@@ -208,9 +205,7 @@ def gradient_and_hessian(
     return total @ rows - goal + alpha * query, spread + alpha * jnp.eye(len(query))
 
 
-def surroundings(
-    vectors: Float[Array, "batch tokens width"], window: int
-) -> Float[Array, "batch tokens width"]:
+def surroundings(vectors: States, window: int) -> States:
     """For each position, the sum of the vectors at most `window` to either side, its own left out.
 
     Example:
@@ -223,7 +218,7 @@ def surroundings(
     return sum(moved) - vectors
 
 
-def _weights(mask: Bool[Array, "batch tokens"]) -> Float32[Array, "batch tokens"]:
+def _weights(mask: TokenMask) -> Float32[Array, "batch tokens"]:
     """1 / T at the real tokens; a text without any has no weights, and the vector 0."""
     real = mask.astype(jnp.float32)
     return real / jnp.maximum(real.sum(axis=1, keepdims=True), 1.0)

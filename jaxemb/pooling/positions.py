@@ -3,11 +3,12 @@
 import dataclasses
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Float32
+from jaxtyping import Array, Bool
 
 from jaxemb.config import UsageError
 from jaxemb.pooling.base import Pooling, last_layer
 from jaxemb.pooling.basic import LastToken, Mean
+from jaxemb.runtime.shapes import Depths, Pooled, TokenMask, Vectors
 
 
 class BothEnds(Pooling, kw_only=True):
@@ -28,9 +29,7 @@ class BothEnds(Pooling, kw_only=True):
     Natural Language Inference Data, arXiv:1705.02364 (BiGRU-last).
     """
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         half, odd = divmod(states.shape[-1], 2)
         if odd:
             raise UsageError(f"A state of {states.shape[-1]} numbers is not that of two passes.")
@@ -55,9 +54,7 @@ class FirstTokens(Pooling, kw_only=True):
 
     tokens: int = 4
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch dim"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Vectors:
         real = jnp.where(mask[..., None], last_layer(states), 0)
         rank = jnp.cumsum(mask, axis=1) - 1
         here = (rank[:, None, :] == jnp.arange(self.tokens)[:, None]) & mask[:, None, :]
@@ -88,14 +85,12 @@ class Trimmed(Pooling, kw_only=True):
     last: int = 0
     inner: Pooling = dataclasses.field(default_factory=Mean)
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch dim"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Vectors:
         return self.inner(states, self._kept(mask))
 
-    def items(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch *items"] | None:
+    def items(self, mask: TokenMask) -> Bool[Array, "batch *items"] | None:
         return self.inner.items(self._kept(mask))
 
-    def _kept(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch tokens"]:
+    def _kept(self, mask: TokenMask) -> TokenMask:
         rank = jnp.cumsum(mask, axis=1)
         return mask & (rank > self.first) & (rank <= rank[:, -1:] - self.last)

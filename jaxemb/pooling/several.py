@@ -5,12 +5,13 @@ import math
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Float32, Int
+from jaxtyping import Array, Bool, Float32, Int
 
 from jaxemb.config import UsageError
 from jaxemb.nn import Dense
 from jaxemb.pooling.base import Pooling, last_layer
 from jaxemb.pooling.layers import place
+from jaxemb.runtime.shapes import Depths, TokenMask
 
 
 class EachToken(Pooling, kw_only=True):
@@ -24,12 +25,10 @@ class EachToken(Pooling, kw_only=True):
     Reference: Khattab and Zaharia, ColBERT, arXiv:2004.12832.
     """
 
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch tokens width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Float32[Array, "batch tokens width"]:
         return jnp.where(mask[..., None], last_layer(states), 0)
 
-    def items(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch tokens"]:
+    def items(self, mask: TokenMask) -> TokenMask:
         return mask
 
 
@@ -63,9 +62,7 @@ class SelectedTokens(Pooling, kw_only=True):
     layer: int = -1
 
     @nn.compact
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch selected width"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Float32[Array, "batch selected width"]:
         h, real = last_layer(states), self.items(mask)
         scored = states[place(self.layer, len(states))].astype(jnp.float32)
         scores = self._scores(jnp.where(mask[..., None], scored, 0), mask)
@@ -74,7 +71,7 @@ class SelectedTokens(Pooling, kw_only=True):
         self.sow("extra", "scores", jnp.where(real, own - jax.lax.stop_gradient(own), 0))
         return jnp.where(real[..., None], jnp.take_along_axis(h, chosen[..., None], axis=1), 0)
 
-    def items(self, mask: Bool[Array, "batch tokens"]) -> Bool[Array, "batch selected"]:
+    def items(self, mask: TokenMask) -> Bool[Array, "batch selected"]:
         if not 0 < self.share <= 1:
             raise UsageError(f"share={self.share} must be above 0 and at most 1.")
         tokens = mask.shape[1]

@@ -4,10 +4,11 @@ import dataclasses
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Float32
+from jaxtyping import Array, Float32
 
 from jaxemb.heads import LanguageModelHead, Output
 from jaxemb.pooling.base import Pooling, last_layer
+from jaxemb.runtime.shapes import Depths, TokenMask
 
 
 class VocabularyMax(Pooling, kw_only=True):
@@ -32,9 +33,7 @@ class VocabularyMax(Pooling, kw_only=True):
     output: Output = dataclasses.field(default_factory=LanguageModelHead)
 
     @nn.compact
-    def __call__(
-        self, states: Float[Array, "depth batch tokens width"], mask: Bool[Array, "batch tokens"]
-    ) -> Float32[Array, "batch vocabulary"]:
+    def __call__(self, states: Depths, mask: TokenMask) -> Float32[Array, "batch vocabulary"]:
         nn.share_scope(self, self.output)
         weights = jnp.log1p(nn.relu(self.output(last_layer(states))))
         return jnp.max(jnp.where(mask[..., None], weights, 0.0), axis=1)

@@ -10,7 +10,7 @@ from jaxemb.config.files import read_json, read_json_lines
 
 # What `run.json` tells of a run's costs: its name in a table, and how the number is written.
 COSTS = {
-    "seconds": ("seconds a run", "{:.0f}"),
+    "seconds": ("seconds per run", "{:.0f}"),
     "seconds_to_first_step": ("seconds to a run's first step", "{:.1f}"),
     "programs": ("programs compiled a run", "{:.0f}"),
     "peak_memory_bytes": ("peak memory in bytes", "{:.2e}"),

@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Float32, Int32
 
+from jaxemb.config import UsageError
 from jaxemb.runtime import local_mesh, on_every_device, place_rows
 from jaxemb.statistics.similarities import unit_rows
 
@@ -62,6 +63,7 @@ def top_k(
 
     Raises:
         ValueError: if the widths differ, or if `k` or `block` is below 1.
+        UsageError: if a vector is not finite; its number is named.
 
     Example:
         >>> import numpy as np
@@ -117,6 +119,15 @@ def _unit32(
     return unit_rows(np.asarray(vectors, np.float32))
 
 
+def _check_finite(vectors: Vectors, what: str, first: int) -> None:
+    """Refuses vectors that are not finite: no order of scores would be right."""
+    for start in range(0, len(vectors), BLOCK):
+        block = np.asarray(vectors[start : start + BLOCK])
+        if not np.isfinite(block).all():
+            row = int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
+            raise UsageError(f"The vector of {what} {first + start + row} is not finite.")
+
+
 class _Search:
     """The state of one search: the queries on the devices, their best so far, rows not yet visited."""
 
@@ -131,6 +142,7 @@ class _Search:
         self._members = _members(block, k)
         self._block = -(-block // self._members) * self._members
         self._count, self._seen = len(queries), 0
+        _check_finite(queries, "query", 0)
         self._queries = list(_query_batches(np.asarray(queries, np.float32)))
         self._best = [self._nothing(len(batch)) for batch in self._queries]
         self._rest = np.zeros((0, self._width), np.float32)
@@ -139,6 +151,7 @@ class _Search:
         """Visits further documents, in the order of their numbers."""
         if documents.shape[1] != self._width:
             raise ValueError(f"queries are {self._width} wide, documents {documents.shape[1]}")
+        _check_finite(documents, "document", self._seen + len(self._rest))
         stride, start = self._block * self._mesh.size, 0
         if len(self._rest):
             start = min(len(documents), stride - len(self._rest))

@@ -121,13 +121,24 @@ def save_params(folder: str | os.PathLike, params: Any) -> None:
     """Writes parameters by themselves; returns when they are on disk.
 
     Raises:
-        UsageError: the folder cannot be written.
+        UsageError: the folder holds something else than saved parameters, or cannot be written.
     """
     folder = Path(folder).absolute()
+    if folder.exists() and not _is_ours(folder):
+        raise UsageError(
+            f"{folder} holds something else than saved parameters; give another folder."
+        )
     with _writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
     with _writing(folder), contextlib.closing(_checkpointer()) as checkpointer:
         checkpointer.save(folder, args=_contents(params, {}), force=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder is empty, or one that parameters were saved to."""
+    return folder.is_dir() and (
+        not any(folder.iterdir()) or (folder / "_CHECKPOINT_METADATA").exists()
+    )
 
 
 def load_params(folder: str | os.PathLike, like: Any) -> Any:

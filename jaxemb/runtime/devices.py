@@ -277,6 +277,15 @@ class Pmap(Devices):
         return _copy(tree, self.shardings(tree, "replicate"))
 
 
+_NUMERICS = {
+    "jax_enable_x64": False,
+    "jax_default_prng_impl": "threefry2x32",
+    "jax_default_matmul_precision": None,
+    "jax_threefry_partitionable": True,
+}
+"""JAX's own settings that change numbers, and what they are where nobody sets them."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Runtime(Part):
     """Where and how a recipe is computed; no field changes a number beyond rounding except `dtype`.
@@ -305,7 +314,9 @@ class Runtime(Part):
     @property
     def changes(self) -> dict[str, str]:
         """What of it changes trained numbers beyond rounding, for fingerprints; `{}` by default."""
-        return {} if self.dtype == "float32" else {"dtype": self.dtype}
+        dtype = {} if self.dtype == "float32" else {"dtype": self.dtype}
+        said = {name: getattr(jax.config, name) for name in _NUMERICS}
+        return dtype | {name: str(v) for name, v in said.items() if v != _NUMERICS[name]}
 
     def place(self, tree: Any) -> Any:
         """A copy of a training state on the devices, by the rule of `parameters`."""

@@ -100,6 +100,8 @@ def check(name: str, recipe: Recipe) -> None:
     if recipe.network is not None:
         try:
             recipe.network.shapes()
+            for stage in recipe.stages:
+                stage.check_network(recipe.network)
         except UsageError as error:
             raise UsageError(f"Arm {name}: {error}") from None
         except Exception as error:  # of Flax, of einops, or of a part of somebody's own

@@ -118,6 +118,47 @@ def static_bag() -> Recipe:
     )
 
 
+def static_retriever(*, steps: int, batch_size: int = 128) -> Recipe:
+    """`static_bag` whose token vectors are trained with summaries and bodies of pydocs.
+
+    A step costs hundredths of a second, so that questions about data and losses get many seeds.
+
+    Example:
+        >>> static_retriever(steps=100).stages[-1].loss
+        InfoNCE(temperature=0.05)
+    """
+    bag = static_bag()
+    train = Train(
+        name="train",
+        data=Pairs(source=PyDocs(), view=SummaryToBody(), split="train", batch_size=batch_size),
+        loss=InfoNCE(temperature=0.05),
+        optimizer=AdamW(learning_rate=1e-2),
+        budget=Steps(steps=steps),
+    )
+    return dataclasses.replace(
+        bag,
+        stages=(*bag.stages, train),
+        evaluation=(Retrieval(data=PyDocsRetrieval(queries=None)), STS()),
+    )
+
+
+def refined(base: Recipe, *, first: int, then: int, learning_rate: float) -> Recipe:
+    """A recipe whose training has two stages: `pretrain` as it was, and `train` at another rate.
+
+    What the first one trains is shared by the arms that do not change it.
+
+    Example:
+        >>> [stage.name for stage in refined(
+        ...     static_retriever(steps=9), first=6, then=3, learning_rate=1e-3
+        ... ).stages[-2:]]
+        ['pretrain', 'train']
+    """
+    train = base.stages[-1]
+    pretrain = dataclasses.replace(train, name="pretrain", budget=Steps(steps=first))
+    again = dataclasses.replace(train.at_rate(learning_rate), budget=Steps(steps=then))
+    return dataclasses.replace(base, stages=(*base.stages[:-1], pretrain, again))
+
+
 def standing_arms() -> tuple[Arm, ...]:
     """Arms that are models, for experiments whose base trains nothing: rows to stand beside.
 
@@ -147,15 +188,13 @@ def reading(arms: Iterable[Arm], *, max_tokens: int) -> tuple[Arm, ...]:
         [('embedder.max_tokens', 256), ('embedder.text.max_tokens', 256)]
     """
     return tuple(
-        Arm(one.name, (*one.overrides, (_limit(dict(one.overrides)["embedder"]), max_tokens)))
+        Arm(one.name, (*one.overrides, (f"embedder.{_start(one).cuts_texts}", max_tokens)))
         for one in arms
     )
 
 
-def _limit(embedder: Embedder | Pretrained) -> str:
-    """The field that says where an arm's model cuts texts."""
-    given = isinstance(embedder, Pretrained)
-    return "embedder.max_tokens" if given else "embedder.text.max_tokens"
+def _start(one: Arm) -> Embedder | Pretrained:
+    return dict(one.overrides)["embedder"]
 
 
 def embedding_variants() -> tuple[Arm, ...]:

@@ -191,9 +191,14 @@ def _leaves(params: dict, prefix: str = ""):
 
 
 def _replaced(params: dict, changed: dict[str, np.ndarray], prefix: str = "") -> dict:
+    """The parameters with those that changed, and those that a stage put beside them."""
+    here = {path.removeprefix(prefix): x for path, x in changed.items() if path.startswith(prefix)}
+    names = dict.fromkeys((*params, *(path.partition("/")[0] for path in here)))
     return {
-        name: _replaced(value, changed, f"{prefix}{name}/")
-        if isinstance(value, dict)
-        else jax.numpy.asarray(changed.get(prefix + name, value))
-        for name, value in params.items()
+        name: jax.numpy.asarray(here[name])
+        if name in here
+        else _replaced(params.get(name, {}), changed, f"{prefix}{name}/")
+        if isinstance(params.get(name, {}), dict)
+        else jax.numpy.asarray(params[name])
+        for name in names
     }

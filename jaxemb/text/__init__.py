@@ -5,6 +5,7 @@ from jaxemb.text.batch import TextBatch, bucket, pad
 from jaxemb.text.bytes import Bytes
 from jaxemb.text.given import GivenPieces
 from jaxemb.text.grouping import Group, group_by_length
+from jaxemb.text.renumbering import fixed_ids, renumbered
 from jaxemb.text.spans import Chunked, token_spans
 from jaxemb.text.templates import Prefix, TaskTemplate, Template
 from jaxemb.text.wordpiece import WordPiece

@@ -15,3 +15,17 @@ def boundary(closing: str = ".!?", opening: str = "A-Z`'\"(") -> re.Pattern:
         ['It sorts, e.g. lists.', 'It is stable.']
     """
     return re.compile(rf"(?<=[{closing}])\s+(?=[{opening}])")
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text whose paragraphs are lines; a sentence does not go beyond its line.
+
+    Example:
+        >>> sentences("It sorts. It is stable.\\nReturns a list")
+        ['It sorts.', 'It is stable.', 'Returns a list']
+    """
+    parts = (part.strip() for line in text.splitlines() for part in _END.split(line))
+    return [part for part in parts if part]
+
+
+_END = boundary()

@@ -9,6 +9,7 @@ from jaxemb.tokens.bases import (
     Hermite,
     Laguerre,
     Legendre,
+    PermutedIds,
     RandomFeatures,
 )
 from jaxemb.tokens.codes import ComposedTable

@@ -7,10 +7,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32, Int
+from jaxtyping import Array, Float32, Int
 
 from jaxemb.config import Part
 from jaxemb.nn import GatedFeedForward
+from jaxemb.runtime.shapes import States, TokenIds
 from jaxemb.tokens.embedding import TokenEmbedding
 
 
@@ -144,6 +145,35 @@ class RandomFeatures(Basis):
         return jnp.sqrt(0.5) * jax.vmap(draw)(ids.ravel()).reshape(*ids.shape, width)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PermutedIds(Basis):
+    """The inner basis of ids that are dealt out anew: what the order of the ids is worth.
+
+    Every id takes the features of another one, so that tokens of like frequency no longer lie side
+    by side. Which one depends on the vocabulary's size and the seed.
+
+    Attributes:
+        inner: the functions.
+        seed: of the order.
+
+    Example:
+        >>> ids = jnp.arange(5)
+        >>> features = PermutedIds()(ids, vocabulary=5, width=4)
+        >>> bool((jnp.sort(features, 0) == jnp.sort(Fourier()(ids, vocabulary=5, width=4), 0)).all())
+        True
+    """
+
+    inner: Basis = Fourier()
+    seed: int = 0
+
+    def __call__(
+        self, ids: Int[Array, "*batch"], *, vocabulary: int, width: int
+    ) -> Float32[Array, "*batch width"]:
+        order = np.random.default_rng(self.seed).permutation(vocabulary).astype(np.int32)
+        moved = jnp.asarray(order).at[ids].get(mode="clip")
+        return self.inner(moved, vocabulary=vocabulary, width=width)
+
+
 def scaled(ids: Int[Array, "*batch"], vocabulary: int) -> Float32[Array, "*batch"]:
     """Ids to [-1, 1]: `2 id / (V - 1) - 1`."""
     return 2 * ids.astype(jnp.float32) / max(vocabulary - 1, 1) - 1
@@ -174,9 +204,7 @@ class BasisFeatures(TokenEmbedding, kw_only=True):
 
     basis: Basis = Fourier()
 
-    def __call__(
-        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
-    ) -> Float[Array, "batch tokens width"]:
+    def __call__(self, ids: TokenIds, *, vocabulary: int, width: int) -> States:
         return self.basis(ids, vocabulary=vocabulary, width=width)
 
 
@@ -204,9 +232,7 @@ class BasisEmbedding(TokenEmbedding, kw_only=True):
     hidden: int | None = None
 
     @nn.compact
-    def __call__(
-        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
-    ) -> Float[Array, "batch tokens width"]:
+    def __call__(self, ids: TokenIds, *, vocabulary: int, width: int) -> States:
         features = self.basis(ids, vocabulary=vocabulary, width=width)
         return features + GatedFeedForward(hidden=self.hidden or 4 * width, name="network")(
             features

@@ -1,10 +1,14 @@
 """Token vectors put together from rows of a few small tables."""
 
+from collections.abc import Sequence
+
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Float32, Int
 
 from jaxemb.config import UsageError
+from jaxemb.runtime.shapes import States, TokenIds
 from jaxemb.tokens.embedding import TokenEmbedding
 
 
@@ -34,10 +38,16 @@ class ComposedTable(TokenEmbedding, kw_only=True):
 
     tables: int = 2
 
-    def __call__(
-        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
-    ) -> Float[Array, "batch tokens width"]:
-        codes = codes_of(ids, vocabulary, self.tables)
+    def codes(self, ids: Int[Array, "*batch"], *, vocabulary: int) -> Int[Array, "*batch tables"]:
+        """The row of each table that ids use."""
+        return codes_of(ids, vocabulary, self.tables)
+
+    def group(self, vocabulary: int) -> int:
+        """Ids in a row that share their row of the last table, `Q^(f-1)`."""
+        return base(vocabulary, self.tables) ** (self.tables - 1)
+
+    def __call__(self, ids: TokenIds, *, vocabulary: int, width: int) -> States:
+        codes = self.codes(ids, vocabulary=vocabulary)
         tables = self._tables(vocabulary, width)
         return jnp.concatenate([t[codes[..., k]] for k, t in enumerate(tables)], axis=-1)
 
@@ -48,12 +58,7 @@ class ComposedTable(TokenEmbedding, kw_only=True):
 
         `logits[i] = Σ_k ⟨h_k, S_k[c_k(i)]⟩`, where `h_k` is the part of the state beside table k.
         """
-        codes = codes_of(jnp.arange(vocabulary), vocabulary, self.tables)
-        total, start = 0.0, 0
-        for k, table in enumerate(self._tables(vocabulary, states.shape[-1])):
-            part = states[..., start : start + table.shape[1]].astype(jnp.float32)
-            total, start = total + (part @ table.T)[..., codes[:, k]], start + table.shape[1]
-        return total
+        return composed_logits(states, self._tables(vocabulary, states.shape[-1]), vocabulary)
 
     @nn.compact
     def _tables(self, vocabulary: int, width: int) -> list[Float32[Array, "rows part"]]:
@@ -85,3 +90,16 @@ def codes_of(
     rows = base(vocabulary, tables)
     ids = jnp.clip(ids, 0, vocabulary - 1)
     return jnp.stack([ids // rows**k % rows for k in range(tables)], axis=-1)
+
+
+def composed_logits(
+    states: Float[Array, "*batch width"],
+    tables: Sequence[Float32[Array, "rows _"]],
+    vocabulary: int,
+) -> Float32[Array, "*batch vocabulary"]:
+    """`logits[i] = Σ_k ⟨h_k, S_k[c_k(i)]⟩`, from products with the rows of the small tables alone."""
+    codes = codes_of(jnp.arange(vocabulary), vocabulary, len(tables))
+    ends = np.cumsum([table.shape[1] for table in tables])
+    parts = jnp.split(states.astype(jnp.float32), ends[:-1], axis=-1)
+    products = zip(parts, tables, strict=True)
+    return sum((part @ table.T)[..., codes[:, k]] for k, (part, table) in enumerate(products))

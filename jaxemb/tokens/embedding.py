@@ -4,19 +4,17 @@ import abc
 import dataclasses
 
 import flax.linen as nn
-from jaxtyping import Array, Float, Int
 
 from jaxemb.config import Part
 from jaxemb.nn import Dense, NoNorm, NoPosition, Norm, PositionEncoding
+from jaxemb.runtime.shapes import States, TokenIds
 
 
 class TokenEmbedding(nn.Module, Part, abc.ABC):
     """Slot: maps token ids to vectors, `ids [batch, tokens] -> [batch, tokens, width]`."""
 
     @abc.abstractmethod
-    def __call__(
-        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
-    ) -> Float[Array, "batch tokens width"]:
+    def __call__(self, ids: TokenIds, *, vocabulary: int, width: int) -> States:
         """Embeds `ids`, which lie in `[0, vocabulary)`."""
 
 
@@ -36,9 +34,7 @@ class TokenTable(TokenEmbedding, kw_only=True):
     """
 
     @nn.compact
-    def __call__(
-        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
-    ) -> Float[Array, "batch tokens width"]:
+    def __call__(self, ids: TokenIds, *, vocabulary: int, width: int) -> States:
         table = self.param("embedding", nn.initializers.normal(1.0), (vocabulary, width))
         return table.at[ids].get(mode="clip")
 
@@ -71,9 +67,7 @@ class FactorizedTable(TokenEmbedding, kw_only=True):
     norm: Norm = dataclasses.field(default_factory=NoNorm)
 
     @nn.compact
-    def __call__(
-        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
-    ) -> Float[Array, "batch tokens width"]:
+    def __call__(self, ids: TokenIds, *, vocabulary: int, width: int) -> States:
         table = self.param("embedding", nn.initializers.normal(1.0), (vocabulary, self.dim))
         x = self.norm(self.position.embed(table.at[ids].get(mode="clip")))
         return Dense(features=width, name="projection")(x)

@@ -4,9 +4,10 @@ import dataclasses
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, UInt32
+from jaxtyping import Array, UInt32
 
 from jaxemb.config import UsageError
+from jaxemb.runtime.shapes import States, TokenIds
 from jaxemb.text import PAD
 from jaxemb.tokens.embedding import TokenEmbedding, TokenTable
 
@@ -50,9 +51,7 @@ class HashedNgrams(TokenEmbedding, kw_only=True):
     inner: TokenEmbedding = dataclasses.field(default_factory=TokenTable)
 
     @nn.compact
-    def __call__(
-        self, ids: Int[Array, "batch tokens"], *, vocabulary: int, width: int
-    ) -> Float[Array, "batch tokens width"]:
+    def __call__(self, ids: TokenIds, *, vocabulary: int, width: int) -> States:
         if not self.sizes or min(self.sizes) < 2:
             raise UsageError(f"sizes={self.sizes} must be sizes of n-grams, each at least 2.")
         x = self.inner(ids, vocabulary=vocabulary, width=width)
@@ -63,9 +62,7 @@ class HashedNgrams(TokenEmbedding, kw_only=True):
         return x
 
 
-def ngram_hashes(
-    ids: Int[Array, "batch tokens"], size: int
-) -> tuple[UInt32[Array, "batch tokens"], Array]:
+def ngram_hashes(ids: TokenIds, size: int) -> tuple[UInt32[Array, "batch tokens"], Array]:
     """A hash of the `size` ids up to each token, and whether none of them is padding or beyond.
 
     Fowler, Noll and Vo's hash over ids, with its high bits mixed into the low ones.

@@ -82,6 +82,9 @@ class Stage(Part):
     def check(self, runtime: Runtime) -> None:
         """Raises UsageError, before anything runs, if the stage could not."""
 
+    def check_network(self, network: Any) -> None:
+        """Raises UsageError, before anything runs, if the stage could not train this network."""
+
     def at_rate(self, rate: float) -> "Stage":
         """The stage at another learning rate; itself where it learns nothing."""
         return self

@@ -65,6 +65,10 @@ class Train(Stage):
         check_columns(self.loss, self.data)
         self.check_rows(runtime)
 
+    def check_network(self, network: Any) -> None:
+        """The loss fits the width of the network's vectors."""
+        self.loss.check_width(network.dim)
+
     def check_rows(self, runtime: Runtime, rows: int | None = None) -> None:
         """Raises UsageError if a batch does not divide over devices, pieces or chunks.
 
@@ -130,6 +134,10 @@ class Shared(Stage):
     def check(self, runtime: Runtime) -> None:
         """As the inner stage."""
         self.inner.check(runtime)
+
+    def check_network(self, network: Any) -> None:
+        """As the inner stage."""
+        self.inner.check_network(network)
 
     def at_rate(self, rate: float) -> "Shared":
         """The inner stage at another rate."""

@@ -1,8 +1,30 @@
-"""Vectors on disk, cached by the weights and the text that they are of."""
+"""Vectors on disk, cached by the weights and the text that they are of; data that ask models."""
 
 from jaxemb.vectors.cache import Embed, EmbeddingCache, Usage, check_vectors, of_kind
+from jaxemb.vectors.consistency import (
+    AboveScore,
+    AheadOfOthers,
+    AllOf,
+    Consistency,
+    Consistent,
+    WithinRank,
+)
 from jaxemb.vectors.files import VectorFile, key_of
-from jaxemb.vectors.mining import Mined, mine
+from jaxemb.vectors.judges import AnotherModel, Judge, UnderTraining
+from jaxemb.vectors.mining import Found, Mined, MinedOnce, mine
+from jaxemb.vectors.negatives import (
+    BelowPositive,
+    BelowScore,
+    BelowShareOfPositive,
+    DrawnByScore,
+    DrawnUniformly,
+    Eligible,
+    Hardest,
+    Ranks,
+    Taking,
+)
+from jaxemb.vectors.own_queries import OwnQueries
+from jaxemb.vectors.ranks import Ranked, ranked
 from jaxemb.vectors.store import (
     EmbeddingStore,
     clear_store,
@@ -10,4 +32,4 @@ from jaxemb.vectors.store import (
     store_limit,
     stored_files,
 )
-from jaxemb.vectors.teachers import Taught
+from jaxemb.vectors.teachers import Taught, TaughtScores

@@ -1,49 +1,42 @@
-"""Hard negatives that the model under training finds, again every so many steps."""
+"""Hard negatives that a model finds: once, or by the model under training every so many steps."""
 
+from abc import ABC
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
 
-from jaxemb.config import UsageError, fingerprint
-from jaxemb.data import Batches, Dataset, Pairs
-from jaxemb.data.pipeline import Shuffled, maker
+from jaxemb.config import AtLeast, UsageError, check_ranges, fingerprint
+from jaxemb.data import Batches, Dataset, ExampleData, Pairs, Shuffled
+from jaxemb.data.pipeline import maker
+from jaxemb.vectors.judges import Judge, UnderTraining
+from jaxemb.vectors.negatives import Eligible, Hardest, Ranks, Taking
+from jaxemb.vectors.ranks import ranked
+
+_ANY, _HARDEST = Ranks(), Hardest()
+_IDS = ("query", "positive", "query_id", "positive_id")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mined(Dataset):
-    """The inner pairs with `count` negatives each, searched among all positives by the model itself.
+class Mining(Dataset, ABC):
+    """Base of the inner pairs with `count` negatives each, searched among all positives."""
 
-    Before the first step and after every `every` steps, all texts are embedded by the model as it
-    is then, and each query gets the positives of ranks `skip + 1` to `skip + count` that are no
-    answer of it: neither its own positive, nor one of an equal query, nor a text equal to its own.
-
-    Args:
-        inner: pairs of `query` and `positive` with their ids.
-        count: negatives for each pair.
-        every: steps between searches.
-        skip: best candidates that are left out, since they may be answers that nobody marked.
-
-    Raises:
-        UsageError: the inner data has no ids of texts, or a number is out of range.
-
-    Reference: Xiong et al., Approximate Nearest Neighbor Negative Contrastive Learning for Dense
-    Text Retrieval, arXiv:2007.00808.
-    """
-
-    inner: Pairs = Pairs()
-    count: int = 1
-    every: int = 100
-    skip: int = 0
+    inner: ExampleData = Pairs()
+    count: Annotated[int, AtLeast(1)] = 1
+    judge: Judge = UnderTraining()
+    eligible: Eligible = Ranks()
+    take: Taking = Hardest()
+    depth: Annotated[int, AtLeast(1)] = 100
 
     def __post_init__(self) -> None:
-        if self.count < 1 or self.every < 1 or self.skip < 0:
-            raise UsageError("Mined takes count and every of at least 1, and skip of at least 0.")
-        missing = {"query", "positive", "query_id", "positive_id"} - set(self.inner.columns)
-        if missing:
-            raise UsageError(f"Mined needs the column {min(missing)!r} of the inner data.")
+        check_ranges(self)
+        for name in _IDS:
+            if name not in self.inner.columns:
+                raise UsageError(
+                    f"{type(self).__name__} needs the column {name!r} of the inner data."
+                )
 
     @property
     def batch_size(self) -> int:
@@ -60,25 +53,91 @@ class Mined(Dataset):
     def texts(self) -> Iterator[str]:
         return self.inner.texts()
 
-    def batches(self, model: Any, *, seed: int) -> "MinedBatches":
-        return MinedBatches(self, self.inner.examples(), model, seed)
-
     def fingerprint(self) -> str:
-        return fingerprint(self, [self.inner.fingerprint()])
+        return fingerprint(self, [self.inner.fingerprint(), self.judge.fingerprint()])
+
+    def found(
+        self, examples: Sequence[dict[str, Any]], current: Callable[[], Any], seed: int
+    ) -> "Found":
+        """A search by the judge."""
+        searcher = self.judge.searcher(current)
+        return mine(
+            examples, searcher, self.count, eligible=self.eligible, take=self.take,
+            depth=self.depth, seed=seed,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class MinedOnce(Mining, ExampleData):
+    """The inner pairs with `count` negatives each, searched once, before the first step.
+
+    Args:
+        inner: pairs of `query` and `positive` with their ids.
+        count: negatives for each pair.
+        judge: the model that ranks; that of the stage is asked as it starts.
+        eligible: which of the ranked may be negatives.
+        take: which of these are taken. Where they are too few, others are drawn at random.
+        depth: how many are ranked.
+
+    Raises:
+        UsageError: the inner data has no ids of texts, or a number is out of range.
+
+    Example:
+        >>> MinedOnce(count=7, eligible=Ranks(first=50, last=100), take=DrawnUniformly())
+    """
+
+    def examples_for(self, model: Any) -> list[dict[str, Any]]:
+        examples = self.inner.examples_for(model)
+        found = self.found(examples, lambda: model, seed=0)
+        return [
+            with_negatives(examples, row, own) for row, own in enumerate(found.numbers.tolist())
+        ]
+
+    def batches_of(
+        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+    ) -> Batches:
+        return self.inner.batches_of(examples, columns, model, seed=seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mined(Mining):
+    """The inner pairs with `count` negatives each, searched again as the model moves.
+
+    Before the first step and after every `every` steps, all texts are embedded by the model as it
+    is then, and each query is given those of the best ranked that are eligible and no answer of it:
+    neither its own positive, nor one of an equal query, nor a text equal to its own. A judge that
+    does not change searches once. The inner data's order is not followed: batches are shuffled.
+
+    Args:
+        inner: pairs of `query` and `positive` with their ids.
+        count: negatives for each pair.
+        judge: the model that ranks.
+        eligible: which of the ranked may be negatives.
+        take: which of these are taken. Where they are too few, others are drawn at random.
+        depth: how many are ranked.
+        every: steps between searches.
+
+    Raises:
+        UsageError: the inner data has no ids of texts, or a number is out of range.
+
+    Reference: Xiong et al., Approximate Nearest Neighbor Negative Contrastive Learning for Dense
+    Text Retrieval, arXiv:2007.00808.
+    """
+
+    every: Annotated[int, AtLeast(1)] = 100
+
+    def batches(self, model: Any, *, seed: int) -> "MinedBatches":
+        return MinedBatches(self, self.inner.examples_for(model), model, seed)
 
 
 class MinedBatches(Batches):
     """Shuffled batches whose negatives are those of the last search; the search is in the state."""
 
     def __init__(self, data: Mined, examples: Sequence[dict[str, Any]], model: Any, seed: int):
-        if len(examples) < data.batch_size:
-            raise UsageError(
-                f"the data has {len(examples)} examples, fewer than batch_size={data.batch_size}"
-            )
         self.data, self.examples, self.seed, self.position = data, examples, seed, 0
         self.mined: Int[np.ndarray, "examples count"] | None = None
         self._make = maker(data.columns, model, remember=True)
-        self._order = Shuffled()(len(examples), data.batch_size, seed)
+        self._order = Shuffled()(examples, np.arange(len(examples)), data.batch_size, seed)
 
     def __next__(self) -> dict[str, Any]:
         places = np.asarray(self._order[self.position]).tolist()
@@ -86,12 +145,7 @@ class MinedBatches(Batches):
         return self._make([self._example(place) for place in places])
 
     def _example(self, place: int) -> dict[str, Any]:
-        others = [self.examples[number] for number in self._negatives(place)]
-        return {
-            **self.examples[place],
-            "negatives": tuple(other["positive"] for other in others),
-            "negatives_id": tuple(other["positive_id"] for other in others),
-        }
+        return with_negatives(self.examples, place, self._negatives(place))
 
     def _negatives(self, place: int) -> list[int]:
         """What the last search found; before the first one, the examples that follow."""
@@ -101,8 +155,9 @@ class MinedBatches(Batches):
 
     def renew(self, step: int, model: Callable[[], Any]) -> None:
         """Search again where it is due."""
-        if self.mined is None or (step and step % self.data.every == 0):
-            self.mined = mine(self.examples, model(), self.data.count, self.data.skip)
+        due = step and step % self.data.every == 0 and self.data.judge.changes
+        if self.mined is None or due:
+            self.mined = self.data.found(self.examples, model, seed=step).numbers
 
     def get_state(self) -> dict[str, Any]:
         mined = None if self.mined is None else self.mined.tolist()
@@ -115,39 +170,86 @@ class MinedBatches(Batches):
         self.mined = None if state["mined"] is None else np.array(state["mined"], np.int32)
 
 
+class Found(NamedTuple):
+    """Negatives of each example, and how many examples had too few that were eligible.
+
+    Attributes:
+        numbers: of the examples whose positives they are.
+        short: examples for which some were drawn at random.
+    """
+
+    numbers: Int[np.ndarray, "examples count"]
+    short: int
+
+
 def mine(
-    examples: Sequence[dict[str, Any]], model: Any, count: int, skip: int = 0
-) -> Int[np.ndarray, "examples count"]:
-    """For each example, the numbers of the examples whose positives are its hardest negatives.
+    examples: Sequence[dict[str, Any]],
+    searcher: Any,
+    count: int,
+    *,
+    eligible: Eligible = _ANY,
+    take: Taking = _HARDEST,
+    depth: int = 100,
+    seed: int = 0,
+) -> Found:
+    """For each example, the numbers of the examples whose positives are its hard negatives.
 
     Args:
         examples: with `query`, `positive`, `query_id` and `positive_id`.
-        model: has `index`, as `jaxemb.model.Model`.
+        searcher: has `index`, as `jaxemb.model.Model`.
         count: how many.
-        skip: best candidates that are left out.
+        eligible: which of the ranked may be taken.
+        take: which of these are.
+        depth: how many are ranked; at least `count`.
+        seed: of what is drawn.
 
     Raises:
         UsageError: an example has fewer than `count` candidates that are no answer of it.
     """
-    first: dict[int, int] = {}
+    draw = np.random.default_rng(seed)
+    found = ranked(examples, searcher, max(depth, count))
+    numbers = take(found, eligible(found), count, draw)
+    short = np.flatnonzero((numbers < 0).any(axis=1))
     answers: dict[int, set[int]] = {}
-    for number, example in enumerate(examples):
-        first.setdefault(example["positive_id"], number)
+    for example in examples:
         answers.setdefault(example["query_id"], {example["query_id"]}).add(example["positive_id"])
-    numbers = list(first.values())
-    most = max(len(found) for found in answers.values())
-    index = model.index([examples[number]["positive"] for number in numbers])
-    queries = {example["query_id"]: example["query"] for example in examples}
-    ids, _ = index.search(list(queries.values()), skip + count + most)
-    ranked = dict(zip(queries, ids.tolist(), strict=True))
-    mined = np.zeros((len(examples), count), np.int32)
-    for row, example in enumerate(examples):
-        known = answers[example["query_id"]]
-        order = (numbers[place] for place in ranked[example["query_id"]])
-        hard = [n for n in order if examples[n]["positive_id"] not in known][skip : skip + count]
-        if len(hard) < count:
-            raise UsageError(
-                f"Example {row} has fewer than {count} texts that are no answer of it."
-            )
-        mined[row] = hard
-    return mined
+    texts = np.array([example["positive_id"] for example in examples])
+    for row in short.tolist():
+        known = answers[examples[row]["query_id"]]
+        numbers[row] = _filled(numbers[row], texts, known, draw, row)
+    return Found(numbers.astype(np.int32), len(short))
+
+
+def _filled(
+    numbers: Int[np.ndarray, " count"],
+    texts: Int[np.ndarray, " examples"],
+    known: set[int],
+    draw: np.random.Generator,
+    row: int,
+) -> Int[np.ndarray, " count"]:
+    """What is missing drawn at random, no answer and no text twice."""
+    kept = numbers[numbers >= 0].tolist()
+    out = known | {int(texts[number]) for number in kept}
+    for number in draw.permutation(len(texts)).tolist():
+        if len(kept) == len(numbers):
+            break
+        if int(texts[number]) not in out:
+            kept.append(number)
+            out.add(int(texts[number]))
+    if len(kept) < len(numbers):
+        raise UsageError(
+            f"Example {row} has fewer than {len(numbers)} texts that are no answer of it."
+        )
+    return np.array(kept)
+
+
+def with_negatives(
+    examples: Sequence[dict[str, Any]], place: int, numbers: Sequence[int]
+) -> dict[str, Any]:
+    """An example with the positives of others as its negatives."""
+    others = [examples[number] for number in numbers]
+    return {
+        **examples[place],
+        "negatives": tuple(other["positive"] for other in others),
+        "negatives_id": tuple(other["positive_id"] for other in others),
+    }

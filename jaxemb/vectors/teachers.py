@@ -1,4 +1,4 @@
-"""Data with a teacher's vectors beside the texts."""
+"""Data with a teacher's vectors or scores beside the texts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import jax
 import numpy as np
 
 from jaxemb.config import UsageError, fingerprint
-from jaxemb.data import Batches, Dataset, Pairs
+from jaxemb.data import Batches, ExampleData, Pairs
 from jaxemb.model import Embedding, Start
 from jaxemb.vectors.store import EmbeddingStore
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taught(Dataset):
+class Taught(ExampleData):
     """The inner pairs, with what a teacher makes of their texts, kept on disk by text.
 
     Adds `<column>_teacher` `[dim]` for each text column, `[k, dim]` for negatives, and
@@ -33,7 +33,7 @@ class Taught(Dataset):
         ('positive_teacher', 'teacher_score')
     """
 
-    inner: Pairs = Pairs()
+    inner: ExampleData = Pairs()
     teacher: Start
     of: tuple[str, ...] = ("query", "positive")
 
@@ -61,9 +61,8 @@ class Taught(Dataset):
     def texts(self) -> Iterator[str]:
         return self.inner.texts()
 
-    def examples(self) -> list[dict[str, Any]]:
-        """The inner examples with the teacher's vectors."""
-        examples = self.inner.examples()
+    def examples_for(self, model: Any) -> list[dict[str, Any]]:
+        examples = self.inner.examples_for(model)
         embed = EmbeddingStore(Embedding(self.teacher.start(jax.random.key(0))), name="teacher")
         found = {name: _vectors(embed, [e[name] for e in examples], name) for name in self.of}
         extended = []
@@ -74,8 +73,67 @@ class Taught(Dataset):
             extended.append({**example, **taught})
         return extended
 
-    def batches(self, model: Any, *, seed: int) -> Batches:
-        return self.inner.batches_of(self.examples(), self.columns, model, seed=seed)
+    def batches_of(
+        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+    ) -> Batches:
+        return self.inner.batches_of(examples, columns, model, seed=seed)
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, [self.inner.fingerprint(), self.teacher.fingerprint()])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaughtScores(ExampleData):
+    """The inner examples with a teacher's score of each document: `score` `[1 + k]`.
+
+    The first is of the positive, the others of the negatives, if there are some. What the teacher
+    makes of a text is kept on disk by text.
+
+    Args:
+        inner: gives the texts.
+        teacher: whose scores, as it compares its vectors; asked as it starts.
+
+    Example:
+        >>> TaughtScores(inner=MinedOnce(count=7), teacher=Pretrained("all-MiniLM-L6-v2"))
+
+    Reference: for the loss that reads them, `ScoreDistillation`: Wang et al., Text Embeddings by
+    Weakly-Supervised Contrastive Pre-training, arXiv:2212.03533.
+    """
+
+    inner: ExampleData = Pairs()
+    teacher: Start
+
+    @property
+    def batch_size(self) -> int:
+        """The inner data's."""
+        return self.inner.batch_size
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self.inner.columns, "score")
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def texts(self) -> Iterator[str]:
+        return self.inner.texts()
+
+    def examples_for(self, model: Any) -> list[dict[str, Any]]:
+        examples = self.inner.examples_for(model)
+        embed = EmbeddingStore(Embedding(self.teacher.start(jax.random.key(0))), name="teacher")
+        queries = _vectors(embed, [example["query"] for example in examples], "query")
+        lists = [(example["positive"], *example.get("negatives", ())) for example in examples]
+        documents = _vectors(embed, lists, "documents")
+        paired = embed.similarity.paired
+        return [
+            {**example, "score": np.asarray(paired(query[None], own[None]))[0].tolist()}
+            for example, query, own in zip(examples, queries, documents, strict=True)
+        ]
+
+    def batches_of(
+        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+    ) -> Batches:
+        return self.inner.batches_of(examples, columns, model, seed=seed)
 
     def fingerprint(self) -> str:
         return fingerprint(self, [self.inner.fingerprint(), self.teacher.fingerprint()])

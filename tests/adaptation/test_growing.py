@@ -7,18 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxemb.adaptation import upcycled
-from jaxemb.config import UsageError
+from jaxemb.adaptation import Upcycled, upcycled
+from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.encoders import Layer, Transformer
 from jaxemb.nn import (
     ExpertFeedForward,
     Experts,
     FeedForward,
     GatedFeedForward,
+    GatedMLP,
     PreNorm,
     RenormalizedTopExperts,
 )
 from jaxemb.nn import TopExperts as Top
+from tests import toy
 
 RNG = np.random.default_rng()
 X = jnp.asarray(RNG.normal(size=(3, 5, 6)), jnp.float32)
@@ -84,3 +86,47 @@ def test_a_gated_layer_is_no_feed_forward_and_nothing_to_replace_is_an_error():
     gated = GatedFeedForward(hidden=8).init(jax.random.key(0), X)["params"]
     with pytest.raises(UsageError, match="no feed-forward layer"):
         upcycled({"feed_forward": gated}, jax.random.key(1), experts=2)
+
+
+def test_a_model_starts_as_the_dense_one_and_every_second_layer_has_experts():
+    dense = toy.embedder(layers=3, dropout=0.0)
+    start = Upcycled(of=dense, experts=3)
+    key = jax.random.key(0)
+    before, after = dense.start(key), start.start(key)
+    assert jax.tree.map(jnp.shape, after.params) == jax.tree.map(
+        lambda x: x.shape, start.network.shapes()
+    )
+    grown = [
+        n for n in range(3) if "router" in after.params["encoder"][f"block_{n}"]["feed_forward"]
+    ]
+    assert grown == [1]
+    batch = toy.text(RNG, 4)
+    np.testing.assert_allclose(
+        after.embedder.apply(after.params, batch), dense.apply(before.params, batch), atol=1e-5
+    )
+    assert from_json(to_json(start)) == start and start.small().network.encoder.layers == 2
+
+
+def test_without_renormalization_the_branch_shrinks_by_the_share_of_the_active_experts():
+    dense = toy.embedder(dropout=0.0)
+    key, batch = jax.random.key(0), toy.text(RNG, 8)
+    expected = dense.apply(dense.start(key).params, batch)
+
+    def gap(start):
+        return np.abs(start.network.apply(start.start(key).params, batch) - expected).max()
+
+    plain = gap(Upcycled(of=dense, routing=Top(active=2)))
+    assert plain > 100 * gap(Upcycled(of=dense))
+
+
+@pytest.mark.parametrize(
+    ("of", "message"),
+    [
+        (toy.embedder(layers=1), "leaves out all 1 layers"),
+        (toy.embedder(block=PreNorm(feed_forward=GatedMLP())), "no plain feed-forward"),
+        (toy.embedder(pattern=(Layer(),)), "without a pattern"),
+    ],
+)
+def test_what_cannot_be_grown_is_refused(of, message):
+    with pytest.raises(UsageError, match=message):
+        _ = Upcycled(of=of).network

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -177,3 +178,41 @@ def test_encode_says_where_it_cannot_write(line, toy, tmp_path):
     source.write_text("one\n")
     told = refused(line("encode", "m", str(source), "--out", str(tmp_path / "no" / "v.npy")))
     assert "cannot be written: No such file or directory" in told
+
+
+def test_a_blank_line_is_an_empty_text(line, saved, tmp_path):
+    (tmp_path / "blank.txt").write_text("\n")
+    assert line("encode", str(saved), "blank.txt", "--out", "blank.npy")[0] == 0
+    assert np.load("blank.npy").shape[0] == 1
+    (tmp_path / "none.txt").write_text("")
+    code, _, err = line("encode", str(saved), "none.txt")
+    assert code == 2 and "none.txt is empty" in err
+
+
+def test_vectors_that_are_not_finite_are_not_written(line, saved, tmp_path, monkeypatch):
+    from jaxemb.model import Model
+
+    (tmp_path / "texts.txt").write_text("sort\njoin\n")
+    monkeypatch.setattr(
+        Model, "encode", lambda self, texts, **_: np.array([[1.0, 0.0], [np.nan, 0.0]], np.float32)
+    )
+    code, out, err = line("encode", str(saved), "texts.txt", "--out", "vectors.npy")
+    assert code == 2 and "vector of line 2 is not finite" in err
+    assert not (tmp_path / "vectors.npy").exists() and not out
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_closed_streams_are_no_failure(closed):
+    command = f"{sys.executable} -m jaxemb list {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 0 and "Traceback" not in done.stderr
+
+
+def test_a_platform_without_devices_is_one_sentence(saved, tmp_path):
+    (tmp_path / "texts.txt").write_text("sort\n")
+    command = [sys.executable, "-m", "jaxemb", "encode", str(saved), "texts.txt"]
+    for platform in ("cuda", "nothing"):
+        environment = {**os.environ, "JAX_PLATFORMS": platform}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        assert done.returncode == 2 and "Traceback" not in done.stderr
+        assert f"no device for JAX_PLATFORMS={platform}" in done.stderr

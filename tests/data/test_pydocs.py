@@ -8,7 +8,7 @@ import time
 import pytest
 
 from jaxemb.config import UsageError, fingerprint, from_json, to_json
-from jaxemb.data import SPLITS, PyDocs, Texts, normalise
+from jaxemb.data import SPLITS, PyDocs, Texts, normalise, pydocs
 from jaxemb.data.pydocs.installation import PACKAGES, configuration, sources
 from jaxemb.data.pydocs.store import FIELDS, built
 
@@ -230,3 +230,14 @@ def test_the_whole_corpus():
     assert not summaries["train"] & summaries["test"]
     assert not summaries["train"] & summaries["dev"]
     assert not summaries["dev"] & summaries["test"]
+
+
+def test_a_damaged_corpus_is_built_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("JAXEMB_CACHE", str(tmp_path))
+    source = PyDocs(packages=("json", "email"))
+    before = list(source.records("train"))
+    file = source.prepare() / "train.npz"
+    file.write_bytes(file.read_bytes()[:1000])
+    pydocs._load.cache_clear()
+    assert list(source.records("train")) == before
+    assert "is damaged; it is built again" in capsys.readouterr().err

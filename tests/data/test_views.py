@@ -255,3 +255,10 @@ def test_wrappers_take_records_without_names_and_large_groups():
     examples = view(rows)
     assert examples[7]["negatives"] == ("p8", "p6")
     assert time.perf_counter() - begin < 20  # not quadratic: that takes minutes
+
+
+@pytest.mark.parametrize("score", ["nan", float("inf")])
+def test_a_score_that_is_not_finite_is_refused(score):
+    records = [{"a": "x", "b": "y", "score": score}]
+    with pytest.raises(UsageError, match="a finite number"):
+        Columns(query="a", positive="b", score="score")(records)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxemb.config import UsageError
-from jaxemb.fitting import Slice, Whitening
+from jaxemb.fitting import Slice, Whitening, whitening
 from jaxemb.heads import Chain, Identity, Linear
 from jaxemb.model import Model
 from tests.contracts import base
@@ -72,3 +72,10 @@ def test_it_is_fitted_to_vectors_before_what_is_applied_to_them():
 def test_a_slice_keeps_something(dim):
     with pytest.raises(UsageError, match="at least 1"):
         Slice(dim=dim)
+
+
+@pytest.mark.parametrize("texts", [1, 33])
+def test_too_few_texts_are_refused(texts):
+    vectors = np.random.default_rng(0).normal(size=(texts, 32))
+    with pytest.raises(UsageError, match=f"{texts} texts are too few to whiten 32 numbers; 64"):
+        whitening._whitener(vectors, 32, scale=True)

@@ -7,14 +7,21 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from jaxemb.config import from_json, to_json
+from jaxemb.config import UsageError, from_json, to_json
+from jaxemb.encoders import Bag
 from jaxemb.heads import (
     BiasedOutput,
+    ComposedLanguageModelHead,
     LanguageModelHead,
     NormedLayer,
     SoftCappedOutput,
     UntiedLanguageModelHead,
 )
+from jaxemb.model import Embedder
+from jaxemb.pooling import Mean
+from jaxemb.text import TextBatch, Words
+from jaxemb.tokens import ComposedTable
+from jaxemb.tokens.codes import base
 
 B, T, W, V, D = 2, 3, 8, 11, 5
 rng = np.random.default_rng(0)
@@ -90,3 +97,38 @@ def test_json_keeps_it():
     head = BiasedOutput(inner=LanguageModelHead(transform=NormedLayer(), logit_scale=2.0))
     assert from_json(to_json(head)) == head
     assert isinstance(head, nn.Module)
+
+
+def test_a_head_of_small_tables_gives_products_with_the_vectors_that_they_compose():
+    tokens = ComposedTable(tables=3)
+    ids, options = jnp.arange(V)[None], {"vocabulary": V, "width": W}
+    small = tokens.init(jax.random.key(0), ids, **options)["params"]
+    whole = tokens.apply({"params": small}, ids, **options)[0]
+    head = BiasedOutput(inner=ComposedLanguageModelHead(vocabulary=V, logit_scale=0.5))
+    bias = jnp.asarray(rng.normal(size=V), jnp.float32)
+    found = head.apply({"tied": small, "params": {"bias": bias}}, STATES)
+    expected = 0.5 * np.asarray(STATES, np.float64) @ np.asarray(whole, np.float64).T + bias
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.raises(UsageError, match="no|none"):
+        ComposedLanguageModelHead(vocabulary=V).apply({"tied": {"table": WIDE}}, STATES)
+
+
+def test_an_embedder_of_small_tables_predicts_tokens_and_its_tables_learn_from_both_ends():
+    network = Embedder(
+        text=Words(vocabulary=V),
+        tokens=ComposedTable(tables=2),
+        encoder=Bag(width=W),
+        pooling=Mean(),
+        output=ComposedLanguageModelHead(vocabulary=V),
+    )
+    params = network.init(jax.random.key(0))
+    batch = TextBatch(jnp.array([[5, 6, 7]]), jnp.ones((1, 3), bool))
+    assert params["output"] == {}
+    found = network.logits(params, batch).vectors
+    ids = jnp.arange(V)[None]
+    whole = network.tokens.apply({"params": params["tokens"]}, ids, vocabulary=V, width=W)[0]
+    np.testing.assert_allclose(found, (whole[5:8] @ whole.T)[None], atol=1e-5)
+    slope = jax.grad(lambda p: network.logits(p, batch).vectors[0, 0, 9])(params)["tokens"]
+    touched = {n: set(np.flatnonzero(np.abs(x).sum(1)).tolist()) for n, x in slope.items()}
+    q = base(V, 2)
+    assert touched == {"table_0": {5 % q, 9 % q}, "table_1": {5 // q, 9 // q}}

@@ -268,3 +268,16 @@ def test_arrays_that_no_part_reads_are_refused(tmp_path):
 def test_given_pieces_are_not_trained(folder):
     with pytest.raises(UsageError, match="came with its weights"):
         jaxemb.load(folder).embedder.text.train(["a text"])
+
+
+def test_an_empty_prompt_is_a_prompt(tmp_path):
+    prompts = {"query": "query: ", "document": ""}
+    files = {"config_sentence_transformers": {"prompts": prompts, "default_prompt_name": "query"}}
+    template = jaxemb.load(write(tmp_path / "model", CONFIG, **files)).embedder.text.template
+    assert template == Template(query="query: ", document="")
+
+
+def test_a_tokenizer_that_keeps_the_end_of_a_text_is_refused(tmp_path):
+    files = {"tokenizer_config": {"truncation_side": "left"}}
+    with pytest.raises(UsageError, match="cuts long texts on the left"):
+        jaxemb.load(write(tmp_path / "model", CONFIG, **files))

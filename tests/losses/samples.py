@@ -62,6 +62,14 @@ def taught(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     return columns | {f"{n}_teacher": rng.normal(size=columns[n].shape) for n in names}
 
 
+def spelled(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """A vector that can be cut into four, and the text that it was made of."""
+    length = rng.integers(1, T + 1, rows)
+    extra = {"ids": rng.integers(0, V, (rows, T)), "mask": np.arange(T) < length[:, None]}
+    query = L.Embedded(rng.normal(size=(rows, 8)), extra=extra)
+    return {"query": query, "weight": texts(rng, rows)["weight"]}
+
+
 def with_own_queries(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     return texts(rng, rows) | {"negatives_query": rng.normal(size=(rows, 2, W))}
 
@@ -258,6 +266,9 @@ SAMPLES = {
     "masked_next_token": Sample(L.MaskedNextToken(), tokens),
     "next_token": Sample(L.NextToken(), unasked),
     "answers": Sample(L.NextToken(), tokens),
+    "reconstruction": Sample(
+        L.Reconstruction(decoder=heads.RecursiveDecoder(vocabulary=V, blocks=1)), spelled
+    ),
     "bag_of_words": Sample(L.BagOfWords(vocabulary=V), bags),
     "spread_out": Sample(L.SpreadOut(columns=("query", "negatives")), lists),
     "squared_norm": Sample(L.SquaredNorm(columns=("query", "negatives")), lists),

@@ -100,6 +100,7 @@ def test_few_losses_have_no_reference():
     """Those with drawn parameters or choices, or whose parts have their own tests."""
     elsewhere = {"all_blocks", "joint", "positive_to_positive", "mixed_pairs", "pair_classifier"}
     elsewhere |= {"composed", "late_distillation", "projected", "bag_of_words"}
+    elsewhere |= {"reconstruction"}
     elsewhere |= {"multiple_positives", "deep_pair_classifier"}
     elsewhere |= {"sampled_dimension", "layer_wise"}
     assert set(SAMPLES) - set(REFERENCES) == elsewhere

@@ -185,3 +185,29 @@ def test_a_model_that_cannot_be_read_is_one_sentence(tmp_path, content):
     (tmp_path / "model.json").write_bytes(content)
     with pytest.raises(UsageError, match=r"model\.json"):
         jaxemb.load(tmp_path)
+
+
+def test_only_a_saved_model_is_overwritten(model, tmp_path, monkeypatch):
+    (tmp_path / "notes.txt").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="holds 'notes.txt', which overwriting would delete"):
+        model.save(".", overwrite=True)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    model.save(".", overwrite=True)
+    assert jaxemb.load(tmp_path / "empty").dim == model.dim
+    with pytest.raises(UsageError, match="is a file"):
+        model.save(tmp_path / "notes.txt", overwrite=True)
+
+
+def test_what_is_no_text_is_told(model):
+    with pytest.raises(UsageError, match="a string or several, not NoneType"):
+        model.encode(None)
+    with pytest.raises(UsageError, match="Text 1 is a NoneType"):
+        model.encode(["sort", None])
+
+
+def test_half_floats_are_compared_as_floats(model):
+    rows = np.full((1, 2), 300, np.float16)  # whose squares are beyond float16
+    assert model.similarity(rows, rows) == pytest.approx(1.0)

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from jaxemb.config import UsageError
-from jaxemb.nn import Bidirectional, Learned, NoPosition, Rotary, SelfAttention, Sinusoidal
+from jaxemb.nn import (
+    Bidirectional,
+    ClippedLearned,
+    Learned,
+    NoPosition,
+    Rotary,
+    SelfAttention,
+    Sinusoidal,
+)
 
 B, T, W = 2, 7, 8
 
@@ -79,7 +87,7 @@ def test_a_batch_longer_than_the_table_is_refused():
 
 
 def test_an_odd_width_cannot_rotate():
-    with pytest.raises(UsageError, match="even width a head, not 5"):
+    with pytest.raises(UsageError, match="even width per head, not 5"):
         rotate(Rotary(), draw(B, 1, T, 5))
 
 
@@ -116,3 +124,15 @@ def test_without_rotation_attention_takes_tokens_as_a_set_and_with_it_does_not()
     np.testing.assert_allclose(apart, 0, atol=1e-5)
     turned = attend(x[:, order], Rotary()) - attend(x, Rotary())[:, order]
     assert np.abs(turned).max() > 1e-2
+
+
+def test_beyond_a_clipped_table_all_tokens_have_its_last_row():
+    part, x = ClippedLearned(max_tokens=3), draw(B, T, W)
+    params = part.init(jax.random.key(0), x, method="embed")["params"]
+    assert params["embedding"].shape == (3, W)
+    rows = np.asarray(params["embedding"])[[0, 1, 2, 2, 2, 2, 2]]
+    np.testing.assert_allclose(embed(part, x, params), np.asarray(x) + rows, rtol=1e-6)
+    whole = {"embedding": jnp.asarray(rows)}
+    np.testing.assert_array_equal(embed(part, x, params), embed(Learned(max_tokens=T), x, whole))
+    moved = part.apply({"params": params}, x, jnp.full((B, T), 5), method="embed")
+    np.testing.assert_allclose(moved, np.asarray(x) + rows[-1], rtol=1e-6)

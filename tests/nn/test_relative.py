@@ -117,6 +117,13 @@ def test_linear_biases_fall_with_the_distance():
         assert back[h, q, k] == pytest.approx(-slopes(2)[h] * max(q - k, 0))
 
 
+@pytest.mark.parametrize("part", [LinearBias(), BackwardLinearBias()])
+def test_a_longer_text_s_biases_begin_with_a_shorter_one_s(part):
+    short, long = (np.asarray(part.bias(tokens, 12)) for tokens in (64, 128))
+    np.testing.assert_array_equal(long[:, :, :64, :64], short)
+    assert np.array_equal(short, np.swapaxes(short, 2, 3)) == (type(part) is LinearBias)
+
+
 def test_other_positions_are_told_besides():
     part, x = RelativeBuckets(inner=Learned(max_tokens=9)), jnp.ones((2, 5, 4))
     y, variables = part.init_with_output(jax.random.key(0), x, method="embed")

@@ -191,7 +191,9 @@ def test_settings_say_what_the_middle_run_took(record, tmp_path):
     found = tables.settings(findings(record, make_runs(tmp_path, record)))
     told = {name.text: value.text for name, value in found.rows}
     seeds = [entry["seed"] for arm in record["arms"].values() for entry in arm["seeds"]]
-    assert told["seconds a run"] == f"{40 + 10 * np.median(seeds):.0f}"
+    assert told["seconds per run"] == f"{40 + 10 * np.median(seeds):.0f}"
     assert told["programs compiled a run"] == "21"
     assert "seconds to a run's first step" not in told and "peak memory in bytes" not in told
-    assert "seconds a run" not in {name.text for name, _ in tables.settings(findings(record)).rows}
+    assert "seconds per run" not in {
+        name.text for name, _ in tables.settings(findings(record)).rows
+    }

@@ -135,3 +135,14 @@ def test_more_devices_than_there_are_are_refused():
 def test_widths_must_agree():
     with pytest.raises(ValueError, match="2 wide"):
         top_k(np.ones((1, 2), "float32"), np.ones((1, 3), "float32"), 1)
+
+
+def test_a_vector_that_is_not_finite_is_named():
+    documents = np.ones((5, 3), np.float32)
+    documents[3, 1] = np.nan
+    with pytest.raises(UsageError, match="vector of document 3 is not finite"):
+        top_k(np.ones((2, 3), np.float32), documents, 2)
+    with pytest.raises(UsageError, match="vector of document 8 is not finite"):
+        top_k(np.ones((2, 3), np.float32), iter([np.ones((5, 3), np.float32), documents]), 2)
+    with pytest.raises(UsageError, match="vector of query 1 is not finite"):
+        top_k(np.array([[1.0, 2.0], [np.inf, 0.0]]), np.ones((4, 2)), 1)

@@ -374,3 +374,26 @@ def test_ctrl_c_leaves_a_whole_checkpoint_of_the_last_step(tmp_path):
         assert checkpoints.latest() == last
     assert not (tmp_path / "cut.npz").exists()
     assert not [name for name in os.listdir(tmp_path / "cut") if "tmp" in name]
+
+
+def test_a_folder_of_something_else_is_not_overwritten(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="something else than saved parameters"):
+        save_params(tmp_path, {"a": jnp.ones(3)})
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    save_params(tmp_path / "params", {"a": jnp.ones(3)})
+    save_params(tmp_path / "params", {"a": jnp.zeros(3)})
+    assert float(load_params(tmp_path / "params", {"a": jnp.ones(3)})["a"].sum()) == 0
+
+
+@pytest.mark.parametrize(
+    "name, value", [("jax_enable_x64", True), ("jax_default_matmul_precision", "bfloat16")]
+)
+def test_settings_of_jax_that_change_numbers_are_told(name, value):
+    assert Runtime().changes == {}
+    before = getattr(jax.config, name)
+    jax.config.update(name, value)
+    try:
+        assert Runtime().changes == {name: str(value)}
+    finally:
+        jax.config.update(name, before)

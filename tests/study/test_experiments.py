@@ -15,6 +15,7 @@ from jaxemb.data import PyDocs
 from jaxemb.encoders import Transformer
 from jaxemb.evaluation import STS, At, During, final, monitor
 from jaxemb.losses import InfoNCE, Matryoshka
+from jaxemb.model import Network
 from jaxemb.pooling import Mean
 from jaxemb.statistics.result import Result
 from jaxemb.study import execution, registry
@@ -69,7 +70,7 @@ def test_a_claim_speaks_of_metrics_that_are_measured(name):
 def test_smoke_makes_every_arm_small(name):
     _, arms = execution.prepare(named(name), Options(scale="smoke"))
     for _, recipe in arms:
-        given = isinstance(recipe.embedder, Pretrained)
+        given = not isinstance(recipe.embedder, Network)  # weights that are read have their size
         assert given or (costs.of_recipe(recipe)["parameters"] or 0) < 100_000
         trained = [stage for stage in recipe.stages if isinstance(stage, Train)]
         assert all(stage.budget == Steps(2) and stage.data.batch_size == 8 for stage in trained)
@@ -134,3 +135,11 @@ def test_a_watched_task_runs_when_it_is_due():
     assert watch(3, model) is None and calls == []
     assert watch(4, model) == {"sts@dev/spearman": 0.5} and calls == ["copied"]
     assert monitor([], lambda value: None)(4, model) is None and calls == ["copied"]
+
+
+def test_lengths_beyond_the_width_are_refused_before_anything_runs():
+    recipe = recipes.pair_retriever(steps=4)
+    train = dataclasses.replace(recipe.stages[-1], loss=Matryoshka(inner=InfoNCE(), dims=(64, 256)))
+    recipe = dataclasses.replace(recipe, stages=(*recipe.stages[:-1], train))
+    with pytest.raises(UsageError, match="Arm wide: dims=.*only 128 numbers"):
+        execution.check("wide", recipe)

@@ -15,6 +15,7 @@ from jaxemb.tokens import (
     Hermite,
     Laguerre,
     Legendre,
+    PermutedIds,
     RandomFeatures,
 )
 
@@ -108,3 +109,24 @@ def test_random_features_belong_to_the_id():
     once = RandomFeatures()(jnp.asarray([[4, 9], [9, 4]]), vocabulary=10, width=8)
     np.testing.assert_array_equal(once[0], once[1, ::-1])
     assert np.any(RandomFeatures(seed=1)(jnp.asarray([4]), vocabulary=10, width=8) != once[0, 0])
+
+
+def test_permuted_ids_have_the_features_of_one_another_in_an_order_of_the_seed_s():
+    plain = np.asarray(Chebyshev()(jnp.asarray(IDS), vocabulary=VOCABULARY, width=4))
+    basis = PermutedIds(inner=Chebyshev(), seed=3)
+    moved = np.asarray(basis(jnp.asarray([IDS, IDS]), vocabulary=VOCABULARY, width=4))
+    order = np.random.default_rng(3).permutation(VOCABULARY)
+    np.testing.assert_array_equal(moved, [plain[order]] * 2)
+    assert sorted(order.tolist()) == IDS.tolist() and (order != IDS).mean() > 0.9
+    assert np.any(PermutedIds(seed=4)(jnp.asarray(IDS), vocabulary=VOCABULARY, width=4)
+                  != PermutedIds(seed=3)(jnp.asarray(IDS), vocabulary=VOCABULARY, width=4))  # fmt: skip
+
+
+def test_how_near_the_nearest_ids_are_is_bounded_by_the_highest_frequency():
+    """Few frequencies cannot tell the neighbours of a large vocabulary apart."""
+    for vocabulary, width in ((301, 128), (8192, 128)):
+        found = Fourier()(jnp.arange(vocabulary), vocabulary=vocabulary, width=width)
+        step = np.linalg.norm(np.diff(np.asarray(found, np.float64), axis=0), axis=1)
+        f = np.arange(1, width // 2 + 1)
+        expected = np.sqrt(np.sum(4 * np.sin(np.pi * f / (vocabulary - 1)) ** 2))
+        np.testing.assert_allclose(step, expected, rtol=1e-3)

@@ -1,13 +1,16 @@
 """`PyDocs`: the documentation of this Python installation as a corpus. Nothing is downloaded."""
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from jaxemb.config import UsageError, fingerprint
+from jaxemb.config.files import discard
 from jaxemb.data.base import SPLITS, Source
 from jaxemb.data.progress import Progress
 from jaxemb.data.pydocs.installation import PACKAGES, configuration, installed
@@ -59,7 +62,12 @@ class PyDocs(Source):
     def records(self, split: str) -> Sequence[dict[str, Any]]:
         if split not in SPLITS:
             raise UsageError(f"pydocs has no split {split!r}; it has {', '.join(SPLITS)}")
-        return _load(self.prepare() / f"{split}.npz")
+        try:
+            return _load(self.prepare() / f"{split}.npz")
+        except (OSError, ValueError, KeyError, BadZipFile):
+            print(f"{self.prepare()} is damaged; it is built again", file=sys.stderr, flush=True)
+            discard(self.prepare())
+            return _load(self.prepare() / f"{split}.npz")
 
     def data_source(self, split: str) -> Any:
         """The same records as a `tfds.data_source`: random access to bytes, as Grain reads them."""

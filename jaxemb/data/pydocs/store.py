@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class Records(Sequence):
     def __init__(self, file: Path):
         self._file = file
         self._columns: dict[str, list] = {}
-        with np.load(file) as arrays:
+        with open(file, "rb") as stream, np.load(stream) as arrays:
             self._length = len(arrays["name.ends"])
 
     def __len__(self) -> int:
@@ -48,8 +49,14 @@ class Records(Sequence):
     def column(self, field: str) -> list:
         """One field of every record: strings, or tuples of names for links and neighbours."""
         if field not in self._columns:
-            with np.load(self._file) as arrays:
-                data, ends = arrays[f"{field}.text"].tobytes(), arrays[f"{field}.ends"].tolist()
+            try:
+                with open(self._file, "rb") as stream, np.load(stream) as arrays:
+                    data, ends = arrays[f"{field}.text"].tobytes(), arrays[f"{field}.ends"].tolist()
+            except (OSError, ValueError, KeyError, BadZipFile) as error:
+                raise UsageError(
+                    f"{self._file} is damaged ({error}); delete the folder {self._file.parent}, and it "
+                    "is built again."
+                ) from error
             texts = [data[a:b].decode() for a, b in zip([0, *ends], ends, strict=False)]
             if field in _LISTS:
                 texts = [tuple(text.split(_SEPARATOR)) if text else () for text in texts]

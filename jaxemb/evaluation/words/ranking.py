@@ -81,6 +81,7 @@ class Choice(Task):
     Metrics: `accuracy`, the share of gaps above 0 (a tie counts one half, so that chance and equal
     vectors score 1/2); `gap`, their mean; `absolute_gap`, the mean of |gap|: how far a model
     tells apart two texts that should be alike, such as sentences that differ in a pronoun's gender.
+    Texts are embedded in the `role`, anchors in the `anchor_role` where that is given.
 
     Reference: Kintsch, Predication (Cognitive Science 2001), for landmarks.
 
@@ -94,11 +95,12 @@ class Choice(Task):
     name: str = "choice"
     data: TripletData
     role: str = "query"
+    anchor_role: str | None = None
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
-        texts = problem.anchors + problem.nearer + problem.farther
-        anchors, nearer, farther = np.split(embed(texts, self.role), 3)
+        nearer, farther = np.split(embed(problem.nearer + problem.farther, self.role), 2)
+        anchors = embed(problem.anchors, self.anchor_role or self.role)
         gap = pairwise_cosine(anchors, nearer) - pairwise_cosine(anchors, farther)
         gap = gap.astype(np.float64)
         records = {

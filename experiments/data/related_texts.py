@@ -1,0 +1,65 @@
+"""Which relation between texts that people link makes the better training pairs?
+
+Paper    Exploiting Twitter as Source of Large Corpora of Weakly Similar Pairs for Semantic Sentence
+         Embeddings, EMNLP 2021. A text and its quote, two quotes of one text, a text and its reply,
+         two replies: pairs for in-batch ranking, and four ranking lists of 5 related and 25 other
+         texts that are cut from the same graph.
+Claim    Training on the pairs beats the start on such lists and stays good at text similarity;
+         quotes and co-quotes are better pairs than replies.
+Run      jaxemb run related_texts
+Differs
+Found
+"""
+
+from jaxemb import Better, Experiment, NotWorse, arm, experiment
+from jaxemb.data import (
+    LinkedTogether,
+    Pairs,
+    PyDocs,
+    RelatedTexts,
+    Several,
+    SummaryToBody,
+    at_hand,
+)
+from jaxemb.evaluation import STS, PairFile, PyDocsGrades, RelatedCandidates, Reranking
+from jaxemb.losses import InfoNCE
+from jaxemb.study.near_bag import near_bag
+from jaxemb.training import AdamW, Steps, Train
+
+TEXT = ("summary",)  # the rest of a docstring names what it links to
+
+
+@experiment(papers=(110,))
+def related_texts() -> Experiment:
+    quotes = RelatedTexts(fields=TEXT, each=3)
+    co_quotes = RelatedTexts(fields=TEXT, each=3, relation=LinkedTogether())
+    train = Train(
+        data=Pairs(source=PyDocs(), view=quotes, batch_size=64),
+        loss=InfoNCE(temperature=0.05),
+        optimizer=AdamW(learning_rate=1e-3),
+        budget=Steps(100),
+    )
+    lists = {"cited": RelatedCandidates(fields=TEXT),
+             "co_cited": RelatedCandidates(fields=TEXT, relation=LinkedTogether())}  # fmt: skip
+    ranked = [Reranking(name=name, data=data, k=30) for name, data in lists.items()]
+    pairs = at_hand(PairFile, "sts/stsb-en.tsv.gz", split="test", otherwise=PyDocsGrades())
+    base = near_bag((train,), (*ranked, STS(data=pairs)), max_tokens=32)
+    return Experiment(
+        base=base,
+        arms=(
+            arm("start", stages=base.stages[:2]),
+            arm("cited"),
+            arm("co-cited", view=co_quotes),
+            arm("sections", view=SummaryToBody()),
+            arm("all", view=Several(views=(quotes, co_quotes, SummaryToBody()))),
+        ),
+        claims=(
+            Better("cited/ndcg@30", "all", than="start"),
+            Better("co_cited/ndcg@30", "all", than="start"),
+            NotWorse("sts/spearman", "all", than="start"),
+            Better("cited/ndcg@30", "cited", than="sections"),
+            Better("co_cited/ndcg@30", "co-cited", than="sections"),
+        ),
+        seeds=(0, 1, 2),
+        tuning=None,
+    )

@@ -1,0 +1,61 @@
+"""Do spans of one document teach a retriever without labels, and does guessing tokens help them?
+
+Paper    DeCLUTR: Deep Contrastive Learning for Unsupervised Textual Representations,
+         arXiv:2006.03659. A long span of a document is pulled towards the mean of shorter ones that
+         overlap it or touch it, away from all other spans of the batch, while the same model guesses
+         hidden tokens of the anchors.
+Claim    With both losses the mean of the states is far better than after guessing tokens alone.
+Run      jaxemb run nearby_spans
+Differs
+Found
+"""
+
+from jaxemb import Better, Experiment, arm, experiment
+from jaxemb.data import Masked, NearbySpans, Pairs, PyDocs
+from jaxemb.evaluation import STS, PyDocsRetrieval, Retrieval
+from jaxemb.heads import LanguageModelHead
+from jaxemb.losses import (
+    Composed,
+    DocumentToDocument,
+    DocumentToQuery,
+    InfoNCE,
+    MaskedLanguageModel,
+    QueryToDocument,
+    QueryToQuery,
+    Sum,
+)
+from jaxemb.study.near_bag import near_bag
+from jaxemb.training import AdamW, Steps, Train
+
+ALL_VIEWS = (QueryToDocument(), QueryToQuery(), DocumentToQuery(), DocumentToDocument())
+
+
+@experiment(papers=(47,))
+def nearby_spans() -> Experiment:
+    spans = NearbySpans(shortest=4, longest=24)
+    contrast = Composed(inner=InfoNCE(temperature=0.05, blocks=ALL_VIEWS))
+    guessing = MaskedLanguageModel(column="masked")
+    train = Train(
+        data=Masked(inner=Pairs(source=PyDocs(), view=spans, batch_size=48)),
+        loss=Sum(losses=(contrast, guessing)),
+        optimizer=AdamW(learning_rate=1e-3),
+        budget=Steps(100),
+    )
+    search = Retrieval(data=PyDocsRetrieval(queries=600, documents=1500))
+    return Experiment(
+        base=near_bag((train,), (search, STS()), max_tokens=32, output=LanguageModelHead()),
+        arms=(
+            arm("guessing", loss=guessing),
+            arm("spans", loss=contrast),
+            arm("both"),
+            arm("one-positive", {"view.positives": 1}),
+        ),
+        claims=(
+            Better("retrieval/recall@10", "both", than="guessing"),
+            Better("sts/spearman", "both", than="guessing"),
+            Better("retrieval/recall@10", "both", than="spans"),
+            Better("retrieval/recall@10", "both", than="one-positive"),
+        ),
+        seeds=(0, 1, 2),
+        tuning=None,
+    )

@@ -1,0 +1,66 @@
+"""Do triplets with a denied sentence teach an embedder what *not* means, at no cost elsewhere?
+
+Paper    Jina Embeddings: A Novel Set of High-Performance Sentence Embedding Models,
+         arXiv:2307.11224. After a stage on pairs, a stage on triplets of an anchor, a sentence that
+         it implies and one that denies that sentence, with three terms: from anchors to all others,
+         back from the implied sentences, and a margin between the two.
+Claim    The triplet stage lifts the share of anchors that are nearer to what they imply than to its
+         denial, and text similarity does not suffer.
+Run      jaxemb run negation_triplets
+Differs
+Found
+"""
+
+from jaxemb import Better, Experiment, NotWorse, arm, experiment
+from jaxemb.data import (
+    Columns,
+    DeniedEntailment,
+    Pairs,
+    PyDocsEntailment,
+    Resplit,
+    TextFile,
+    Texts,
+    at_hand,
+)
+from jaxemb.evaluation import STS, Choice, PairFile, PyDocsGrades, TripletRecords
+from jaxemb.losses import Cosine, DocumentToQuery, InfoNCE, InRoles, QueryToDocument, Sum, Triplet
+from jaxemb.study.near_bag import near_bag
+from jaxemb.training import AdamW, Steps, Train
+
+
+@experiment(papers=(41,))
+def negation_triplets() -> Experiment:
+    snli = at_hand(TextFile, "nli/snli.tsv.gz", otherwise=PyDocsEntailment())
+    nli = Resplit(inner=snli, of=("dev", "test"), field="premise")
+    denied = DeniedEntailment(inner=nli)
+    both_ways = InfoNCE(temperature=0.05, blocks=(QueryToDocument(), DocumentToQuery()))
+    pairs, margin = InRoles(inner=both_ways), Triplet(margin=0.05, similarity=Cosine())
+    roles = Columns(query="anchor", positive="entailment", negatives="negation")
+    data = Pairs(source=denied, view=roles, batch_size=64)
+    stages = [
+        Train(
+            name=name, data=data, loss=loss, optimizer=AdamW(learning_rate=1e-3), budget=Steps(60)
+        )
+        for name, loss in (("pairs", pairs), ("triplets", Sum(losses=(both_ways, margin))))
+    ]
+    easy = TripletRecords(source=denied, nearer="entailment", farther="negation")
+    hard = TripletRecords(source=denied, anchor="entailment", nearer="anchor", farther="negation")
+    real = at_hand(PairFile, "sts/sick-en.tsv.gz", split="test", otherwise=PyDocsGrades())
+    tasks = (Choice(name="easy", data=easy), Choice(name="hard", data=hard), STS(data=real))
+    texts = Texts(source=nli, fields=("premise", "hypothesis"))
+    return Experiment(
+        base=near_bag(stages, tasks, texts=texts, max_tokens=32),
+        arms=(
+            arm("pairs", {"triplets.loss": pairs}),
+            arm("no-margin", {"triplets.loss": both_ways}),
+            arm("triplets"),
+        ),
+        claims=(
+            Better("easy/accuracy", "triplets", than="pairs"),
+            NotWorse("sts/spearman", "triplets", than="pairs"),
+            Better("hard/accuracy", "triplets", than="pairs"),
+            Better("easy/accuracy", "triplets", than="no-margin"),
+        ),
+        seeds=(0, 1, 2),
+        tuning=None,
+    )

@@ -1,0 +1,65 @@
+"""What makes an embedder for code search: the batch, the language model before it, the sides' marks?
+
+Paper    Text and Code Embeddings by Contrastive Pre-Training, arXiv:2201.10005. A causal language
+         model is trained on docstrings and the code under them, each side between marks of its own,
+         with very large batches and a learned temperature.
+Claim    Larger batches are better, and so is a start from a language model.
+Run      jaxemb run code_search
+Differs
+Found
+"""
+
+from jaxemb import Better, Experiment, arm, experiment
+from jaxemb.data import Pairs, PyDocs, SummaryToCode, Texts
+from jaxemb.evaluation import PyDocsRetrieval, Retrieval
+from jaxemb.heads import LanguageModelHead
+from jaxemb.losses import DocumentToQuery, InfoNCE, LearnedTemperature, NextToken, QueryToDocument
+from jaxemb.nn import Causal
+from jaxemb.study.near_bag import near_bag
+from jaxemb.text import Template
+from jaxemb.training import AdamW, Shared, Steps, Train
+
+
+@experiment(papers=(12,))
+def code_search() -> Experiment:
+    fields = ("summary", "body", "code")
+    reading = Train(
+        name="language",
+        data=Texts(source=PyDocs(), fields=fields, batch_size=32),
+        loss=NextToken(),
+        optimizer=AdamW(learning_rate=1e-3),
+        budget=Steps(100),
+    )
+    train = Train(
+        data=Pairs(source=PyDocs(), view=SummaryToCode(), batch_size=64),
+        loss=InfoNCE(
+            temperature=LearnedTemperature(start=0.05),
+            blocks=(QueryToDocument(), DocumentToQuery()),
+        ),
+        optimizer=AdamW(learning_rate=1e-3),
+        budget=Steps(80),
+    )
+    search = Retrieval(data=PyDocsRetrieval(answer="code", queries=1000, documents=1000))
+    base = near_bag(
+        (Shared(inner=reading, name="language"), train),
+        (search,),
+        texts=Texts(source=PyDocs(), fields=fields),
+        max_tokens=32,
+        output=LanguageModelHead(),
+    )
+    return Experiment(
+        base=base,
+        arms=(
+            arm("base", mask=Causal()),
+            arm("small-batch", {"train.data.batch_size": 8}, mask=Causal()),
+            arm("no-language", mask=Causal(), stages=(*base.stages[:2], train)),
+            arm("own-marks", mask=Causal(), template=Template(query="text: ", document="code: ")),
+        ),
+        claims=(
+            Better("retrieval/mrr@10", "base", than="small-batch"),
+            Better("retrieval/mrr@10", "base", than="no-language"),
+            Better("retrieval/mrr@10", "own-marks", than="base"),
+        ),
+        seeds=(0, 1, 2),
+        tuning=None,
+    )

@@ -1,0 +1,99 @@
+"""How a model ranks the texts of a dataset: for each pair, its own score and the best others."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from jaxemb.losses import Embedded
+
+
+class Ranked(NamedTuple):
+    """What a model finds for the query of each example, its answers left out.
+
+    Attributes:
+        others: numbers of the examples whose positives are most alike, best first; -1 where there
+            are no more.
+        scores: theirs; minus infinity where there are no more.
+        own: the score of the example's own positive.
+    """
+
+    others: Int[np.ndarray, "examples depth"]
+    scores: Float[np.ndarray, "examples depth"]
+    own: Float[np.ndarray, " examples"]
+
+    @property
+    def rank(self) -> Int[np.ndarray, " examples"]:
+        """The rank of the own positive among the others, from 1; at most `depth + 1`."""
+        return 1 + np.sum(self.scores > self.own[:, None], axis=1)
+
+
+def ranked(
+    examples: Sequence[dict[str, Any]],
+    searcher: Any,
+    depth: int,
+    pool: Sequence[int] | None = None,
+) -> Ranked:
+    """Searches for each query among the positives, and leaves out what is known to answer it.
+
+    An answer is the query's own text, its positive, and the positive of every equal query.
+
+    Args:
+        examples: with `query`, `positive`, `query_id` and `positive_id`.
+        searcher: has `index`, as `jaxemb.model.Model` and `jaxemb.vectors.EmbeddingStore`.
+        depth: how many others of each query.
+        pool: numbers of the examples whose positives are searched; by default all.
+    """
+    first: dict[int, int] = {}
+    answers: dict[int, set[int]] = {}
+    for number, example in enumerate(examples):
+        first.setdefault(example["positive_id"], number)
+        answers.setdefault(example["query_id"], {example["query_id"]}).add(example["positive_id"])
+    every = list(first.values())
+    place = {examples[number]["positive_id"]: n for n, number in enumerate(every)}
+    index = searcher.index([examples[number]["positive"] for number in every])
+    row = {query: n for n, query in enumerate(answers)}
+    texts = {example["query_id"]: example["query"] for example in examples}
+    queries = index.encode([texts[query] for query in row])
+    rows = np.array([row[example["query_id"]] for example in examples])
+    own = np.array([place[example["positive_id"]] for example in examples])
+    searched = np.arange(len(every)) if pool is None else _places(examples, pool, place)
+    most = depth + max(map(len, answers.values()))
+    found, scores = index.similarity.top_k(queries, _some(index.vectors, searched), most)
+    texts_of = np.array([examples[number]["positive_id"] for number in every])[searched]
+    others = np.full((len(row), depth), -1, np.int64)
+    best = np.full((len(row), depth), -np.inf, np.float32)
+    for n, known in enumerate(answers.values()):
+        keep = ~np.isin(texts_of[found[n]], list(known))
+        numbers = np.array(every)[searched[found[n][keep]]][:depth]
+        others[n, : len(numbers)], best[n, : len(numbers)] = numbers, scores[n][keep][:depth]
+    return Ranked(others[rows], best[rows], _paired(index, queries, rows, own))
+
+
+def _places(
+    examples: Sequence[dict[str, Any]], pool: Sequence[int], place: dict[int, int]
+) -> Int[np.ndarray, " pool"]:
+    return np.unique([place[examples[number]["positive_id"]] for number in pool])
+
+
+def _some(vectors: Any, places: np.ndarray) -> Any:
+    if isinstance(vectors, np.ndarray):
+        return vectors[places]
+    return [vectors[place] for place in places.tolist()]
+
+
+_ROWS = 4096  # pairs that are scored at once
+
+
+def _paired(
+    index: Any, queries: Any, rows: np.ndarray, own: np.ndarray
+) -> Float[np.ndarray, " examples"]:
+    """The score of each query with one document."""
+    found = []
+    for start in range(0, len(rows), _ROWS):
+        here = slice(start, start + _ROWS)
+        left = Embedded(np.stack([queries[row] for row in rows[here].tolist()]))
+        right = Embedded(np.stack([index.vectors[n] for n in own[here].tolist()])[:, None])
+        found.append(np.asarray(index.similarity.paired(left, right))[:, 0])
+    return np.concatenate(found)
