@@ -13,16 +13,7 @@ Differs  Three tasks: SNLI's classes, the next paragraph of four novels for the 
 Found    -
 """
 
-from jaxemb import (
-    Better,
-    BetterIn,
-    Experiment,
-    RandomVectors,
-    StaticBag,
-    Untrained,
-    arm,
-    experiment,
-)  # fmt: skip
+from jaxemb import Better, BetterIn, Experiment, arm, experiment
 from jaxemb.encoders import Transformer
 from jaxemb.heads import Identity, Linear
 from jaxemb.losses import PairClassifier
@@ -60,7 +51,6 @@ def averaging_in_turn() -> Experiment:
             Better("sts/spearman", "averaging", than="without-bigrams"),
             BetterIn("angular/pearson", "averaging", than_metric="sts/pearson"),
         ),
-        controls=(RandomVectors(), Untrained(), StaticBag()),
         seeds=(0, 1, 2),
         tuning=None,
     )

@@ -14,16 +14,7 @@ Found    -
 
 import dataclasses
 
-from jaxemb import (
-    Better,
-    BetterIn,
-    Experiment,
-    RandomVectors,
-    StaticBag,
-    Untrained,
-    arm,
-    experiment,
-)  # fmt: skip
+from jaxemb import Better, BetterIn, Experiment, arm, experiment
 from jaxemb.data import Columns
 from jaxemb.encoders import Convolutional, Recurrent
 from jaxemb.losses import InfoNCE
@@ -61,7 +52,6 @@ def sentence_readouts() -> Experiment:
             Better("trec/accuracy", "largest", than="unlabelled"),
             BetterIn("nli/accuracy", "largest", than_metric="hypothesis/accuracy"),
         ),
-        controls=(RandomVectors(), Untrained(), StaticBag()),
         seeds=(0, 1, 2),
         tuning=None,
     )
