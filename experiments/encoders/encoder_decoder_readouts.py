@@ -12,7 +12,7 @@ Differs  No weights of T5 are at hand: 2 layers of 128 with relative positions a
 Found    -
 """
 
-from jaxemb import Better, Experiment, RandomVectors, StaticBag, Untrained, arm, experiment
+from jaxemb import Better, Experiment, arm, experiment
 from jaxemb.encoders import Transformer
 from jaxemb.nn import PreNorm, RelativeBuckets, RMSNorm
 from jaxemb.pooling import FirstDecoderStep, FirstToken, Mean
@@ -44,7 +44,6 @@ def encoder_decoder_readouts() -> Experiment:
             Better("trec/accuracy", "mean", than="first"),
             Better("sick/accuracy", "mean", than="first"),
         ),
-        controls=(RandomVectors(), Untrained(), StaticBag()),
         seeds=(0, 1, 2),
         tuning=None,
     )

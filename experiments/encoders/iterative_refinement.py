@@ -13,7 +13,7 @@ Found    -
 
 import dataclasses
 
-from jaxemb import Better, Experiment, RandomVectors, StaticBag, Untrained, arm, experiment
+from jaxemb import Better, Experiment, arm, experiment
 from jaxemb.encoders import IterativeRefinement, Recurrent
 from jaxemb.evaluation import probing_tasks
 from jaxemb.heads import Chain, FeedForwardHead, Linear, PairHead
@@ -49,7 +49,6 @@ def iterative_refinement() -> Experiment:
             *(Better(f"{name}/accuracy", "refined", than="one") for name in GRAMMAR),
             Better("nli/accuracy", "refined", than="stacked"),
         ),
-        controls=(RandomVectors(), Untrained(), StaticBag()),
         seeds=(0, 1, 2),
         tuning=None,
     )

@@ -12,21 +12,25 @@ Differs  128 units each way, word vectors by PPMI-SVD on the training texts, 15,
 Found    -
 """
 
-from jaxemb import Better, Experiment, RandomVectors, StaticBag, Untrained, arm, experiment
+import dataclasses
+
+from jaxemb import Better, BetterIn, Experiment, arm, experiment
 from jaxemb.data import Columns
 from jaxemb.encoders import Convolutional, Recurrent
 from jaxemb.losses import InfoNCE
 from jaxemb.nn import BothWays
 from jaxemb.pooling import BothEnds, LayerConcatenation, Max, Mean
-from jaxemb.study.entailment import pair_judge
+from jaxemb.study.entailment import hypothesis_task, pair_judge, transfer_tasks
 
 
 @experiment(papers=(9,))
 def sentence_readouts() -> Experiment:
     encoder = Recurrent(layers=1, hidden=128, direction=BothWays())
+    base = pair_judge(encoder, Max(), steps=300)
+    tasks = (*transfer_tasks(), hypothesis_task())
     itself = Columns(query="premise", positive="premise")
     return Experiment(
-        base=pair_judge(encoder, Max(), steps=300),
+        base=dataclasses.replace(base, evaluation=tasks),
         arms=(
             arm("largest"),
             arm("mean", pooling=Mean()),
@@ -46,8 +50,8 @@ def sentence_readouts() -> Experiment:
             Better("sts/spearman", "largest", than="unlabelled"),
             Better("sick/accuracy", "largest", than="unlabelled"),
             Better("trec/accuracy", "largest", than="unlabelled"),
+            BetterIn("nli/accuracy", "largest", than_metric="hypothesis/accuracy"),
         ),
-        controls=(RandomVectors(), Untrained(), StaticBag()),
         seeds=(0, 1, 2),
         tuning=None,
     )

@@ -12,16 +12,7 @@ Differs  3 layers of 128 from scratch over fixed PPMI-SVD word vectors, trained 
 Found    -
 """
 
-from jaxemb import (
-    Better,
-    Experiment,
-    NotWorse,
-    RandomVectors,
-    StaticBag,
-    Untrained,
-    arm,
-    experiment,
-)
+from jaxemb import Better, Experiment, NotWorse, arm, experiment
 from jaxemb.encoders import SharedTransformer, Transformer
 from jaxemb.pooling import ConvolutionPooling, Mean
 from jaxemb.study.entailment import pair_grader
@@ -45,7 +36,6 @@ def shared_layers() -> Experiment:
             NotWorse("sts/spearman", "shared", than="apart"),
             Better("sick/accuracy", "shared-convolutions", than="shared"),
         ),
-        controls=(RandomVectors(), Untrained(), StaticBag()),
         seeds=(0, 1, 2),
         tuning=None,
     )

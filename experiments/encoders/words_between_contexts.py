@@ -11,7 +11,7 @@ Differs  BANKING77's 77 intents of customers, 11 words each, in place of long do
 Found    -
 """
 
-from jaxemb import Better, Experiment, RandomVectors, StaticBag, Untrained, arm, experiment
+from jaxemb import Better, Experiment, arm, experiment
 from jaxemb.encoders import Bag, ConvolutionWindows, Recurrent, RecurrentConvolutional
 from jaxemb.nn import BothWays
 from jaxemb.pooling import BothEnds, Max, Mean
@@ -37,7 +37,6 @@ def words_between_contexts() -> Experiment:
             Better("banking/accuracy", "between", than="ends"),
             Better("banking/accuracy", "between", than="average"),
         ),
-        controls=(RandomVectors(), Untrained(), StaticBag()),
         seeds=(0, 1, 2),
         tuning=None,
     )

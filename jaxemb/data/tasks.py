@@ -8,7 +8,7 @@ from jaxemb.config import UsageError, fingerprint, smaller
 from jaxemb.data.base import ExampleData
 from jaxemb.data.orders import Order
 from jaxemb.data.pipeline import BatchIterator, batches
-from jaxemb.data.strata import PowerLaw, Stratified
+from jaxemb.data.strata import Alternating, Stratified
 from jaxemb.data.views import numbered
 
 _TEXTS = ("query", "positive", "negatives")
@@ -41,7 +41,7 @@ class SeveralTasks(ExampleData):
 
     tasks: tuple[ExampleData, ...]
     batch_size: int = 128
-    order: Order = Stratified(turns=PowerLaw(exponent=0.0))
+    order: Order = Stratified(turns=Alternating())
 
     def __post_init__(self) -> None:
         if not self.tasks:

@@ -27,6 +27,7 @@ from jaxemb.evaluation import (
     PairProbe,
     PyDocsGrades,
     PyDocsLabels,
+    SecondAlone,
     Task,
 )
 from jaxemb.fitting import PPMISVD, Fit, Vocabulary
@@ -79,7 +80,7 @@ def word_stages(rarity: float | None = 1e-2) -> tuple[Fit, Fit]:
     )
 
 
-def inference_task() -> Task:
+def inference_task() -> PairProbe:
     """Judging pairs from both frozen vectors, on premises that were not trained on."""
     pairs = judged_pairs()
     return PairProbe(
@@ -88,6 +89,17 @@ def inference_task() -> Task:
         data=EntailmentRecords(source=pairs),
         classifier=Logistic(penalty=300.0),
         sides=True,
+    )
+
+
+def hypothesis_task() -> PairProbe:
+    """`inference_task` without the premises: what hypotheses give away by themselves."""
+    both = inference_task()
+    return dataclasses.replace(
+        both,
+        name="hypothesis",
+        train=SecondAlone(inner=both.train),
+        data=SecondAlone(inner=both.data),
     )
 
 

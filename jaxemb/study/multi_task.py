@@ -57,8 +57,15 @@ def what_follows() -> Pairs:
     return Pairs(source=Joined(sources=tuple(found)), view=Following(), batch_size=64)
 
 
+def paraphrased_questions() -> Pairs:
+    """Questions that people asked in other words; else the summaries and bodies of pydocs."""
+    source = at_hand(TextFile, "pairs/quora-positives.tsv.gz", otherwise=PyDocs())
+    view = SummaryToBody() if source == PyDocs() else Columns(query="anchor")
+    return Pairs(source=source, view=view, batch_size=64)
+
+
 def tasks_in_turn(steps: int) -> Recipe:
-    """A deep averaging network of words and bigrams that judges pairs and finds what follows."""
+    """A deep averaging network of words and bigrams: classes of pairs, what follows, paraphrases."""
     base = pair_judge(Bag(), Mean(), steps=steps)
     embedder = dataclasses.replace(
         base.embedder,
@@ -67,14 +74,17 @@ def tasks_in_turn(steps: int) -> Recipe:
     )
     train = dataclasses.replace(
         base.stages[-1],
-        data=SeveralTasks(tasks=(inference(), what_follows()), batch_size=64),
+        data=SeveralTasks(
+            tasks=(inference(), what_follows(), paraphrased_questions()), batch_size=64
+        ),
         loss=Sum(
             losses=(
                 OfFamily(inner=PairClassifier(classes=3, features=PAIR), family=0),
-                OfFamily(inner=InfoNCE(temperature=0.1), family=1),
+                OfFamily(inner=InfoNCE(temperature=0.05), family=1),
+                OfFamily(inner=InfoNCE(temperature=0.05), family=2),
             )
         ),
-        optimizer=dataclasses.replace(base.stages[-1].optimizer, freezes=("embedding",)),
+        optimizer=AdamW(learning_rate=3e-3),
     )
     return dataclasses.replace(
         base,
@@ -105,8 +115,6 @@ def _tasks() -> tuple[Task, ...]:
 def contrast_in_two_stages(encoder: Encoder, pooling: Pooling, *, steps: int) -> Recipe:
     """An encoder contrasted with paraphrased questions first, then with what is implied and denied."""
     base = pair_judge(encoder, pooling, steps=steps)
-    source = at_hand(TextFile, "pairs/quora-positives.tsv.gz", otherwise=PyDocs())
-    view = SummaryToBody() if source == PyDocs() else Columns(query="anchor")
     stages = [
         Train(
             name=name,
@@ -116,7 +124,7 @@ def contrast_in_two_stages(encoder: Encoder, pooling: Pooling, *, steps: int) ->
             budget=Steps(steps=steps),
         )
         for name, data in (
-            ("questions", Pairs(source=source, view=view, batch_size=64)),
+            ("questions", paraphrased_questions()),
             ("inference", _triplets()),
         )
     ]

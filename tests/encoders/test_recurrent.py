@@ -89,6 +89,20 @@ def test_later_refinements_read_the_words_and_start_with_what_was_carried():
         assert n == 0 or np.abs(fresh - h).max() > 1e-3, "what was carried does not matter"
 
 
+def test_where_nothing_is_carried_the_order_of_the_passes_does_not_matter():
+    """A cell that reads no state and forgets its memory starts anew at each token."""
+    params, _ = drawn(REFINED)
+    for layer in params.values():
+        for cell in layer.values():
+            for gate in ("hi", "hf", "hg", "ho"):
+                cell[gate]["kernel"] = jnp.zeros_like(cell[gate]["kernel"])
+            cell["hf"]["bias"] = jnp.full_like(cell["hf"]["bias"], -1e4)
+    order = [2, 0, 1]
+    moved = {f"layer_{n}": params[f"layer_{m}"] for n, m in enumerate(order)}
+    states, turned = (REFINED.apply({"params": p}, X, MASK) for p in (params, moved))
+    np.testing.assert_allclose(turned, states[jnp.array(order)], atol=1e-6)
+
+
 def test_gradients_reach_the_first_pass_through_what_it_carries():
     params, _ = drawn(REFINED)
 
