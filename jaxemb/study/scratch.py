@@ -54,11 +54,11 @@ def implied_sentences() -> Source:
 
 
 def graded_pairs() -> tuple[Task, ...]:
-    """Similarity as people grade it: STS-B, and SICK beside it."""
-    names = {"sts": "sts/stsb-en.tsv.gz", "sick": "sts/sick-en.tsv.gz"}
+    """Similarity as people grade it: the largest part of STS-B and of SICK, of which none is trained on."""
+    parts = {"sts": ("sts/stsb-en.tsv.gz", "train"), "sick": ("sts/sick-en.tsv.gz", "test")}
     return tuple(
-        STS(name=name, data=at_hand(PairFile, path, split="test", otherwise=PyDocsGrades()))
-        for name, path in names.items()
+        STS(name=name, data=at_hand(PairFile, path, split=split, otherwise=PyDocsGrades()))
+        for name, (path, split) in parts.items()
     )
 
 
