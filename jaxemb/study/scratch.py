@@ -54,7 +54,7 @@ def implied_sentences() -> Source:
 
 
 def graded_pairs() -> tuple[Task, ...]:
-    """Similarity as people grade it: the largest part of STS-B and of SICK, of which none is trained on."""
+    """Similarity as people grade it: the largest parts of STS-B and SICK, which no one trains on."""
     parts = {"sts": ("sts/stsb-en.tsv.gz", "train"), "sick": ("sts/sick-en.tsv.gz", "test")}
     return tuple(
         STS(name=name, data=at_hand(PairFile, path, split=split, otherwise=PyDocsGrades()))
