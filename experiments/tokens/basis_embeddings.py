@@ -6,8 +6,8 @@ Paper    Parameter-Efficient Transformer Embeddings, arXiv:2505.02266. A token's
 Claim    On STS-B it is at most 0.03 behind the table (2 points in the paper, at one layer), it needs
          the order of the ids, and it is better than fixed random numbers of each id.
 Run      jaxemb run basis_embeddings             # small: 4 arms x 5 seeds
-Differs  One layer of 128 and 120 steps on 5,300 triplets of SNLI's dev and test parts, where the paper
-         takes 122,700 steps on all of SNLI and MNLI; denied sentences are candidates too; 8,192 words
+Differs  One layer of 128 and 120 steps on 5,300 pairs of SNLI's dev and test parts, where the paper
+         takes 122,700 steps on all of SNLI and MNLI; 8,192 words
          instead of 30,522 pieces; judged on the 5,749 pairs that STS-B gives for training, since its
          test has too few for so few seeds.
 """

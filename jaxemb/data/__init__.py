@@ -2,7 +2,7 @@
 
 from jaxemb.data.at_hand import at_hand
 from jaxemb.data.base import SPLITS, Batches, Dataset, Source, View
-from jaxemb.data.cuts import FirstWords, first_words
+from jaxemb.data.cuts import FirstWords, OfValue, first_words
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.entailment import EntailmentTriplets, LabelledPairs, PyDocsEntailment
 from jaxemb.data.files import TextFile

@@ -1,8 +1,9 @@
 """Bases of experiments about networks that learn from nothing: implied sentences, whole words."""
 
 from jaxemb.data import (
-    EntailmentTriplets,
+    Columns,
     FirstWords,
+    OfValue,
     Pairs,
     PyDocs,
     PyDocsEntailment,
@@ -53,6 +54,13 @@ def implied_sentences() -> Source:
     return Resplit(inner=there, of=("dev", "test"), field="premise")
 
 
+def _implied(batch_size: int) -> Pairs:
+    """Premises, and sentences that they imply."""
+    source = OfValue(inner=implied_sentences(), field="label", values=("entailment",))
+    view = Columns(query="premise", positive="hypothesis")
+    return Pairs(source=source, view=view, batch_size=batch_size)
+
+
 def graded_pairs() -> tuple[Task, ...]:
     """Similarity as people grade it: the largest parts of STS-B and SICK, which no one trains on."""
     parts = {"sts": ("sts/stsb-en.tsv.gz", "train"), "sick": ("sts/sick-en.tsv.gz", "test")}
@@ -73,11 +81,9 @@ def modern_layers(layers: int, width: int) -> Transformer:
 def implied_pairs(encoder: Encoder, *, steps: int, batch_size: int = 64) -> Recipe:
     """Premises to what they imply, from random parameters, over words sorted by frequency.
 
-    The symmetric loss has a learned temperature, and denied sentences are candidates beside those of
-    the other rows.
+    The symmetric loss has a learned temperature.
     """
-    source = implied_sentences()
-    texts = Texts(source=source, fields=("premise", "hypothesis"))
+    texts = Texts(source=implied_sentences(), fields=("premise", "hypothesis"))
     return Recipe(
         embedder=Embedder(
             text=Words(vocabulary=8192, max_tokens=32),
@@ -89,7 +95,7 @@ def implied_pairs(encoder: Encoder, *, steps: int, batch_size: int = 64) -> Reci
             Fit(name="vocabulary", estimator=Vocabulary(), data=texts),
             Train(
                 name="train",
-                data=Pairs(source=source, view=EntailmentTriplets(), batch_size=batch_size),
+                data=_implied(batch_size),
                 loss=InfoNCE(
                     temperature=LearnedTemperature(), blocks=(QueryToDocument(), DocumentToQuery())
                 ),
@@ -110,9 +116,7 @@ def tuned_on_implied(
         stages=(
             Train(
                 name="train",
-                data=Pairs(
-                    source=implied_sentences(), view=EntailmentTriplets(), batch_size=batch_size
-                ),
+                data=_implied(batch_size),
                 loss=InfoNCE(temperature=0.05),
                 optimizer=AdamW(learning_rate=learning_rate),
                 budget=Steps(steps=steps),
