@@ -98,6 +98,7 @@ class Compressed(Trainable):
         storage: how the others are kept.
 
     Example:
+        >>> from jaxemb.training import Only
         >>> kernel = {"head": {"kernel": jnp.eye(4), "bias": jnp.zeros(4)}}
         >>> half = Compressed(inner=Only(patterns=("bias",)))
         >>> half.split(kernel, jax.random.key(0))[1]["head"]["kernel"].dtype

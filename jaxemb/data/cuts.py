@@ -72,8 +72,8 @@ class OfValue(Source):
         UsageError: a record lacks the field, or none has such a value.
 
     Example:
-        >>> OfValue(field="kind", values=("class",)).inner
-        PyDocs()
+        >>> OfValue(field="kind", values=("class",)).records("dev")[0]["kind"]  # doctest: +SKIP
+        'class'
     """
 
     inner: Source = PyDocs()
