@@ -109,7 +109,8 @@ def test_every_public_part_has_a_row():
     covered |= {encoders.Layer, nn.MultiHead}
     for base in (nn.RotaryScaling, heads.Output, heads.StateTransform):
         covered |= set(choices(base).values())
-    covered |= {fitting.Whitening, fitting.ParagraphTable}  # their tests are in fitting/
+    # Their tests are in fitting/.
+    covered |= {fitting.Whitening, fitting.ParagraphTable, fitting.MeanRows}
     covered |= {type(part) for part in samples.parts()}  # tested in losses/test_every_loss.py
     missing = [name for name, cls in public_parts().items() if cls not in covered]
     assert not missing, f"add rows to tests/calls.py for {', '.join(missing)}"

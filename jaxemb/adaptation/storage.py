@@ -98,9 +98,10 @@ class Compressed(Trainable):
         storage: how the others are kept.
 
     Example:
+        >>> from jaxemb.training import Only
         >>> kernel = {"head": {"kernel": jnp.eye(4), "bias": jnp.zeros(4)}}
         >>> half = Compressed(inner=Only(patterns=("bias",)))
-        >>> half.split(kernel, jax.random.key(0))[1]["head"]["kernel"].dtype
+        >>> half.split(kernel, jax.random.key(0))[1]["head"]["kernel"].value.dtype
         dtype(bfloat16)
 
     Reference: of low-rank additions to a base in few bits, Dettmers et al., QLoRA, arXiv:2305.14314

@@ -85,6 +85,8 @@ def _flops(jaxpr: Any) -> int:
         match equation.primitive.name:
             case "dot_general":
                 total += _dot(equation)
+            case "ragged_dot_general":
+                total += _grouped(equation)
             case "conv_general_dilated":
                 total += _convolution(equation)
             case "cond":
@@ -109,6 +111,16 @@ def _dot(equation: Any) -> int:
     (contracted, _), _ = equation.params["dimension_numbers"]
     left = equation.invars[0].aval.shape
     return 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(left[d] for d in contracted)
+
+
+def _grouped(equation: Any) -> int:
+    """Of rows that each are multiplied with the matrix of their group alone."""
+    numbers = equation.params["ragged_dot_dimension_numbers"]
+    (contracted, _), _ = numbers.dot_dimension_numbers
+    left, result = equation.invars[0].aval.shape, equation.outvars[0].aval.shape
+    # Where rows are summed over, each adds to the matrix of its group only.
+    groups = result[0] if set(numbers.lhs_ragged_dimensions) & set(contracted) else 1
+    return 2 * math.prod(result) * math.prod(left[d] for d in contracted) // groups
 
 
 def _convolution(equation: Any) -> int:

@@ -11,7 +11,7 @@ from jaxemb.data.compositions import (
     Subsuming,
     Twins,
 )
-from jaxemb.data.cuts import FirstWords, first_words
+from jaxemb.data.cuts import FirstWords, OfValue, first_words
 from jaxemb.data.descriptions import BroaderMeanings, OwnerDescriptions
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.entailment import (

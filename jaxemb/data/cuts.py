@@ -1,11 +1,12 @@
-"""Texts cut to their first words."""
+"""Less of the data: texts cut to their first words, records of some value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from jaxemb.config import AtLeast, check_ranges
-from jaxemb.data.base import View
+from jaxemb.config import AtLeast, UsageError, check_ranges, fingerprint
+from jaxemb.data.base import Source, View
+from jaxemb.data.pydocs import PyDocs
 from jaxemb.data.views import Record, SummaryToBody, numbered
 
 _TEXTS = ("query", "positive", "negatives")
@@ -59,3 +60,35 @@ def first_words(text: str, words: int) -> str:
     """
     rest = text.split(None, words)
     return text[: len(text) - len(rest[words])].rstrip() if len(rest) > words else text
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfValue(Source):
+    """The records of another source whose field has one of some values.
+
+    Such as the pairs of a set of judgements whose label is `entailment`. Values are compared as text.
+
+    Raises:
+        UsageError: a record lacks the field, or none has such a value.
+
+    Example:
+        >>> OfValue(field="kind", values=("class",)).records("dev")[0]["kind"]  # doctest: +SKIP
+        'class'
+    """
+
+    inner: Source = PyDocs()
+    field: str
+    values: tuple[str, ...]
+
+    def records(self, split: str) -> list[dict[str, Any]]:
+        records = self.inner.records(split)
+        lacking = next((record for record in records if self.field not in record), None)
+        if lacking is not None:
+            raise UsageError(f"a record has no field {self.field!r}; it has {', '.join(lacking)}")
+        found = [record for record in records if str(record[self.field]) in self.values]
+        if not found:
+            raise UsageError(f"no record of split {split!r} has {self.field}={self.values}")
+        return found
+
+    def fingerprint(self) -> str:
+        return fingerprint(self, self.inner.fingerprint())

@@ -22,8 +22,8 @@ class DocumentWords(RetrievalData):
         UsageError: no query keeps an answer.
 
     Example:
-        >>> DocumentWords(least=100, most=20).inner
-        PyDocsRetrieval(split='test', seed=0, source=PyDocs(), queries=1000, documents=None)
+        >>> DocumentWords(least=100, most=20).on("dev").inner.split
+        'dev'
     """
 
     inner: RetrievalData = field(default_factory=PyDocsRetrieval)

@@ -61,12 +61,20 @@ class Stored:
         """Our array, a row for each output, of theirs."""
         return arrays[0]
 
+    def parts(self, array: np.ndarray) -> list[np.ndarray]:
+        """Theirs, of our array: the inverse of `made`."""
+        return [array]
+
 
 class Joined(Stored):
     """Several modules, one below the other."""
 
     def made(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
         return np.concatenate(arrays)
+
+    def parts(self, array: np.ndarray) -> list[np.ndarray]:
+        """Equal parts."""
+        return np.split(array, len(self.names))
 
 
 @dataclasses.dataclass(frozen=True)

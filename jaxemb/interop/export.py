@@ -6,22 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxemb.config import UsageError, expression
 from jaxemb.config.files import given_path, write_whole, writing_to
-from jaxemb.encoders import Encoder, PostNormTransformer, Transformer
 from jaxemb.heads import Activated, Chain, Head, Identity, Linear, Normalize, Normed
-from jaxemb.interop.architectures import ACTIVATIONS, Config
-from jaxemb.interop.bidirectional import bert
 from jaxemb.interop.files import WEIGHTS
 from jaxemb.interop.modules import POOLINGS
-from jaxemb.interop.weights import paths, stored_names
+from jaxemb.interop.outgoing import activation_name, arrays_of, settings_of
 from jaxemb.model import Model
-from jaxemb.nn import Activation, LayerNorm, Learned, PostNorm, WithSegment
 from jaxemb.pooling import Concatenation, Pooling
-from jaxemb.tokens import TokenEmbedding, TokenTable
 
 _TORCH = {"gelu": "GELU", "relu": "ReLU", "silu": "SiLU", "tanh": "Tanh"}
 _PLACE = "sentence_transformers.models."
@@ -30,9 +24,9 @@ _PLACE = "sentence_transformers.models."
 def export(model: Model, folder: str | os.PathLike) -> Path:
     """Write a folder that sentence-transformers reads, and `jaxemb.load` too.
 
-    The network must be a BERT: a `PostNormTransformer` that reads both ways, over a `TokenTable`,
-    with `WithSegment(inner=Learned())` positions. What was read by `load` is, unless it is a
-    DistilBERT.
+    The network must be one that transformers has: a BERT, a DistilBERT, a Nomic BERT, a Llama, a
+    Mistral, or a Qwen 2 or 3, whatever it was made from. Low-rank additions are in the kernels after
+    training, so such a model can be written; one with adapters inside cannot.
 
     Example:
         >>> export(jaxemb.load("all-MiniLM-L6-v2"), "minilm")  # doctest: +SKIP
@@ -47,10 +41,18 @@ def export(model: Model, folder: str | os.PathLike) -> Path:
     if model.transforms or model.tokenizer is None:
         lacking = "transforms of its vectors" if model.transforms else "no tokenizer"
         raise UsageError(f"A model with {lacking} cannot be written as a folder of others.")
-    config = _config(model)
+    if model.params.get("adapters"):
+        raise UsageError(
+            "A model with adapters inside cannot be written as a folder of others: they read what "
+            "its layers give, and cannot be merged. Save it with Model.save."
+        )
+    config, target = settings_of(model.embedder)
+    _check_pieces(model, config["model_type"])
     heads = list(_heads(model.embedder.head, model.params["head"]))
-    pooling = {"word_embedding_dimension": config["hidden_size"]} | _pooling(model.embedder.pooling)
-    _write(folder, _arrays(model), {"config": config, **_settings(model)})
+    width = model.embedder.encoder.width
+    pooling = {"word_embedding_dimension": width} | _pooling(model.embedder.pooling)
+    arrays = arrays_of(model.params, target)
+    _write(folder, arrays, {"config": config, **_settings(model)})
     write_whole(folder / "tokenizer.json", model.tokenizer.to_json())
     listed = [("", "Transformer"), ("1_Pooling", "Pooling")]
     _write(folder / "1_Pooling", {}, {"config": pooling})
@@ -65,64 +67,13 @@ def export(model: Model, folder: str | os.PathLike) -> Path:
     return folder
 
 
-def _config(model: Model) -> dict[str, Any]:
-    """The network as `config.json` describes it."""
-    encoder, tokens = model.embedder.encoder, model.embedder.tokens
-    position = getattr(encoder, "position", None)
-    if not _is_bert(encoder, tokens):
+def _check_pieces(model: Model, kind: str) -> None:
+    """Refuses pieces that transformers would cut otherwise: a Qwen 2 always has its own tokenizer."""
+    if kind == "qwen2" and json.loads(model.tokenizer.to_json())["model"]["type"] != "BPE":
         raise UsageError(
-            f"A network of {expression(tokens)} and {expression(encoder)} has no counterpart in "
-            "sentence-transformers; only a BERT of PostNormTransformer is written."
+            "transformers cuts the texts of a Qwen 2 into byte-level pairs, whatever the folder's "
+            "tokenizer is: one with other pieces cannot be written."
         )
-    return {
-        "architectures": ["BertModel"], "model_type": "bert",
-        "vocab_size": model.embedder.text.vocabulary, "hidden_size": encoder.width,
-        "num_hidden_layers": encoder.layers, "num_attention_heads": encoder.heads,
-        "intermediate_size": encoder.hidden or 4 * encoder.width,
-        "hidden_act": _activation(encoder.activation), "hidden_dropout_prob": encoder.dropout,
-        "attention_probs_dropout_prob": encoder.dropout,
-        "layer_norm_eps": encoder.embedding_norm.epsilon,
-        "max_position_embeddings": position.inner.max_tokens, "type_vocab_size": position.segments,
-        "pad_token_id": 0,
-    }  # fmt: skip
-
-
-def _is_bert(encoder: Encoder, tokens: TokenEmbedding) -> bool:
-    """Whether a network has all that a BERT has, and nothing else."""
-    position = getattr(encoder, "position", None)
-    if not isinstance(encoder, Transformer) or not isinstance(position, WithSegment):
-        return False
-    norm = encoder.embedding_norm
-    plain = PostNormTransformer(embedding_norm=norm, block=PostNorm(branch_norm=norm))
-    same = ("mask", "block", "norm", "embedding_norm", "embedding_scale", "pattern")
-    return (
-        type(encoder) in (Transformer, PostNormTransformer)
-        and isinstance(tokens, TokenTable)
-        and isinstance(position.inner, Learned)
-        and isinstance(norm, LayerNorm)
-        and all(getattr(encoder, name) == getattr(plain, name) for name in same)
-    )
-
-
-def _activation(part: Activation) -> str:
-    found = [name for name, known in ACTIVATIONS.items() if known == part]
-    if not found:
-        raise UsageError(f"The activation {expression(part)} has no name in transformers.")
-    return found[0]
-
-
-def _arrays(model: Model) -> dict[str, np.ndarray]:
-    network = {slot: model.params[slot] for slot in ("tokens", "encoder")}
-    places = bert(Config(_config(model), Path("config.json"))).places
-    return {
-        stored_names(path, places)[0]: _transposed(path, array)
-        for path, array in zip(paths(network), jax.tree.leaves(network), strict=True)
-    }
-
-
-def _transposed(path: str, array: jax.Array) -> np.ndarray:
-    array = np.asarray(array, np.float32)
-    return np.ascontiguousarray(array.T if path.endswith("kernel") else array)
 
 
 def _settings(model: Model) -> dict[str, Any]:
@@ -133,6 +84,8 @@ def _settings(model: Model) -> dict[str, Any]:
     named = {"pad": ("[PAD]", "<pad>"), "unk": ("[UNK]", "<unk>"), "cls": ("[CLS]", "<s>"),
              "sep": ("[SEP]", "</s>"), "mask": ("[MASK]", "<mask>")}  # fmt: skip
     special = {f"{k}_token": p for k, names in named.items() for p in names if p in pieces}
+    # Something must stand where texts are filled up, and nothing reads it.
+    special.setdefault("pad_token", model.tokenizer.pieces()[0])
     about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": text.max_tokens}
     return {
         "tokenizer_config": about | special,
@@ -181,7 +134,7 @@ def _heads(head: Head, params: dict) -> Iterator[tuple[str, dict, dict]]:
 def _dense(params: dict, following: Head | None) -> tuple[dict, dict]:
     function = "torch.nn.modules.linear.Identity"
     if isinstance(following, Activated):
-        name = _activation(following.activation)
+        name = activation_name(following.activation)
         if name not in _TORCH:
             raise UsageError(f"The activation {expression(following.activation)} has no module.")
         function = f"torch.nn.modules.activation.{_TORCH[name]}"

@@ -75,7 +75,7 @@ def _read(
     values = []
     for path, (_, shape) in zip(paths(shapes), leaves, strict=True):
         names = [found[name] for name in stored_names(path, places)]
-        values.append(_ours(arrays, path, names, _place(path, places), shape.shape))
+        values.append(_ours(arrays, path, names, place_of(path, places), shape.shape))
     return jax.tree_util.tree_unflatten(structure, values)
 
 
@@ -108,11 +108,12 @@ def stored_names(path: str, places: Places) -> list[str]:
     """The checkpoint's names of one of our arrays, of which there may be several."""
     block, leaf = re.search(r"block_(\d+)", path), path.rpartition("/")[2]
     end = "bias" if leaf == "bias" else "weight"
-    names = _place(path, places).names
+    names = place_of(path, places).names
     return [f"{name.format(n=block[1]) if block else name}.{end}" for name in names]
 
 
-def _place(path: str, places: Places) -> Stored:
+def place_of(path: str, places: Places) -> Stored:
+    """Where one of our arrays stands."""
     return stored(places[re.sub(r"block_\d+", "block", path.rpartition("/")[0])])
 
 

@@ -24,6 +24,10 @@ def batched(a, b):
     return jnp.einsum("bij,bkj->bik", a, b)
 
 
+def grouped(a, b):
+    return jax.lax.ragged_dot(a, b, jnp.array([1, 0, 3, 2], jnp.int32))
+
+
 def branching(x):
     return jax.lax.cond(x.sum() > 0, scanned, lambda y: y @ y, x)
 
@@ -44,6 +48,9 @@ def convolved(x, kernel):
         (branching, (shape(3, 3),), 5 * 2 * 27),
         (jax.checkpoint(lambda a: a @ a), (shape(3, 3),), 2 * 27),
         (convolved, (shape(1, 7, 3), shape(5, 3, 4)), 2 * 7 * 4 * 5 * 3),
+        (grouped, (shape(6, 3), shape(4, 3, 5)), 2 * 6 * 3 * 5),
+        (jax.grad(lambda a, b: grouped(a, b).sum(), (0, 1)), (shape(6, 3), shape(4, 3, 5)),
+         3 * 2 * 6 * 3 * 5),
         (lambda a: a + a, (shape(3, 3),), 0),
     ],
 )  # fmt: skip

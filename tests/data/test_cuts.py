@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxemb.config import UsageError
-from jaxemb.data import FirstWords, HardNegatives, first_words
+from jaxemb.data import FirstWords, GivenTexts, HardNegatives, OfValue, first_words
 from jaxemb.evaluation import DocumentWords
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 
@@ -66,3 +66,14 @@ def test_short_documents_go_with_the_queries_that_only_they_answer():
     assert whole.documents == Five().load().documents and whole.relevant == Five().load().relevant
     with pytest.raises(UsageError, match="at least 6 words"):
         DocumentWords(inner=Five(), least=6).load()
+
+
+def test_records_of_a_value_are_kept():
+    source = GivenTexts(texts=("a", "b", "a"))
+    found = OfValue(inner=source, field="text", values=("a", "c"))
+    assert found.records("dev") == [{"text": "a"}, {"text": "a"}]
+    assert found.fingerprint() != OfValue(inner=source, field="text", values=("a",)).fingerprint()
+    with pytest.raises(UsageError, match="no field 'label'"):
+        OfValue(inner=source, field="label", values=("a",)).records("train")
+    with pytest.raises(UsageError, match="no record of split"):
+        OfValue(inner=source, field="text", values=("z",)).records("train")
