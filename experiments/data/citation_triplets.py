@@ -42,7 +42,7 @@ def citation_triplets() -> Experiment:
     train = Train(
         data=Pairs(source=source, view=CitationTriplets(), batch_size=64),
         loss=Triplet(margin=1.0),
-        optimizer=AdamW(learning_rate=1e-3),
+        optimizer=AdamW(learning_rate=3e-3),
         budget=Steps(100),
     )
     lists = {"cited": RelatedCandidates(source=source),

@@ -13,6 +13,7 @@ Found
 
 from jaxemb import Better, Experiment, NotWorse, arm, experiment
 from jaxemb.data import (
+    Linked,
     LinkedTogether,
     Pairs,
     PyDocs,
@@ -36,12 +37,18 @@ def related_texts() -> Experiment:
     train = Train(
         data=Pairs(source=PyDocs(), view=quotes, batch_size=64),
         loss=InfoNCE(temperature=0.05),
-        optimizer=AdamW(learning_rate=1e-3),
+        optimizer=AdamW(learning_rate=3e-3),
         budget=Steps(100),
     )
-    lists = {"cited": RelatedCandidates(fields=TEXT),
-             "co_cited": RelatedCandidates(fields=TEXT, relation=LinkedTogether())}  # fmt: skip
-    ranked = [Reranking(name=name, data=data, k=30) for name, data in lists.items()]
+    relations = {"cited": Linked(), "co_cited": LinkedTogether()}
+    ranked = [
+        Reranking(
+            name=name,
+            data=RelatedCandidates(fields=TEXT, within="package", relation=relation),
+            k=30,
+        )
+        for name, relation in relations.items()
+    ]
     pairs = at_hand(PairFile, "sts/stsb-en.tsv.gz", split="test", otherwise=PyDocsGrades())
     base = near_bag((train,), (*ranked, STS(data=pairs)), max_tokens=32)
     return Experiment(

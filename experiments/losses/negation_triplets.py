@@ -39,7 +39,7 @@ def negation_triplets() -> Experiment:
     data = Pairs(source=denied, view=roles, batch_size=64)
     stages = [
         Train(
-            name=name, data=data, loss=loss, optimizer=AdamW(learning_rate=1e-3), budget=Steps(60)
+            name=name, data=data, loss=loss, optimizer=AdamW(learning_rate=3e-3), budget=Steps(60)
         )
         for name, loss in (("pairs", pairs), ("triplets", Sum(losses=(both_ways, margin))))
     ]

@@ -29,7 +29,7 @@ def abstract_descriptions() -> Experiment:
     train = Train(
         data=Pairs(source=source, view=roles, batch_size=64),
         loss=Sum(losses=(contrast, order), weights=(1.0, 0.1)),
-        optimizer=AdamW(learning_rate=1e-3),
+        optimizer=AdamW(learning_rate=3e-3),
         budget=Steps(100),
     )
     found = RetrievalRecords(source=source, query="description", document="text")

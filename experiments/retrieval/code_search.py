@@ -27,7 +27,7 @@ def code_search() -> Experiment:
         name="language",
         data=Texts(source=PyDocs(), fields=fields, batch_size=32),
         loss=NextToken(),
-        optimizer=AdamW(learning_rate=1e-3),
+        optimizer=AdamW(learning_rate=3e-3),
         budget=Steps(100),
     )
     train = Train(
@@ -36,7 +36,7 @@ def code_search() -> Experiment:
             temperature=LearnedTemperature(start=0.05),
             blocks=(QueryToDocument(), DocumentToQuery()),
         ),
-        optimizer=AdamW(learning_rate=1e-3),
+        optimizer=AdamW(learning_rate=3e-3),
         budget=Steps(80),
     )
     search = Retrieval(data=PyDocsRetrieval(answer="code", queries=1000, documents=1000))
