@@ -37,12 +37,12 @@ from jaxemb.training import AdamW, Steps, Train
 
 @experiment(papers=(80,))
 def citation_triplets() -> Experiment:
-    graph = at_hand(TextGraph, "graph/cora", otherwise=None, shares=(0.5, 0.1, 0.4))
+    graph = at_hand(TextGraph, "graph/cora", otherwise=None, shares=(0.6, 0.1, 0.3))
     source = graph or PyDocs()
     train = Train(
         data=Pairs(source=source, view=CitationTriplets(), batch_size=64),
         loss=Triplet(margin=1.0),
-        optimizer=AdamW(learning_rate=3e-3),
+        optimizer=AdamW(learning_rate=1e-3),
         budget=Steps(100),
     )
     lists = {"cited": RelatedCandidates(source=source),

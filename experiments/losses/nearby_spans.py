@@ -38,7 +38,7 @@ def nearby_spans() -> Experiment:
     train = Train(
         data=Masked(inner=Pairs(source=PyDocs(), view=spans, batch_size=48)),
         loss=Sum(losses=(contrast, guessing)),
-        optimizer=AdamW(learning_rate=3e-3),
+        optimizer=AdamW(learning_rate=5e-4),
         budget=Steps(100),
     )
     search = Retrieval(data=PyDocsRetrieval(queries=600, documents=1500))
