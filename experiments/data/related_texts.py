@@ -7,7 +7,9 @@ Paper    Exploiting Twitter as Source of Large Corpora of Weakly Similar Pairs f
 Claim    Training on the pairs beats the start on such lists and stays good at text similarity;
          quotes and co-quotes are better pairs than replies.
 Run      jaxemb run related_texts
-Differs
+Differs  Summaries of Python's documentation for tweets: links for quotes, objects that a third
+         one links to for co-quotes, bodies for replies; no co-replies. The 25 others are of the
+         query's package, since those of any package are told apart by its name. One layer of 128.
 Found
 """
 

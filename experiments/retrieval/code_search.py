@@ -5,7 +5,9 @@ Paper    Text and Code Embeddings by Contrastive Pre-Training, arXiv:2201.10005.
          with very large batches and a learned temperature.
 Claim    Larger batches are better, and so is a start from a language model.
 Run      jaxemb run code_search
-Differs
+Differs  One causal layer of 128 that starts as the bag of a fitted table, read by its mean and
+         not at the last token, after 100 steps of next tokens for a language model; batches of 8 and
+         64 at equal steps. The sides differ by a word in front; their closing mark is one.
 Found
 """
 
