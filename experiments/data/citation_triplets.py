@@ -7,7 +7,9 @@ Paper    SPECTER: Document-level Representation Learning using Citation-informed
 Claim    The encoder trained on links beats the same one without them in ranking cited and co-cited
          documents and in classification, and hard negatives are better than random ones alone.
 Run      jaxemb run citation_triplets
-Differs
+Differs  One layer of 128 that starts as the bag of a fitted table, for SciBERT; the 2,277 papers
+         of Cora, 60 % of them to train on, whose texts lack function words. Mean of the states. No
+         co-views, co-reads and recommendation.
 Found
 """
 
@@ -37,7 +39,7 @@ from jaxemb.training import AdamW, Steps, Train
 
 @experiment(papers=(80,))
 def citation_triplets() -> Experiment:
-    graph = at_hand(TextGraph, "graph/cora", otherwise=None, shares=(0.5, 0.1, 0.4))
+    graph = at_hand(TextGraph, "graph/cora", otherwise=None, shares=(0.6, 0.1, 0.3))
     source = graph or PyDocs()
     train = Train(
         data=Pairs(source=source, view=CitationTriplets(), batch_size=64),

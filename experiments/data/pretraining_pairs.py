@@ -8,7 +8,9 @@ Claim    With few labelled pairs, towers prepared by the three together are far 
          towers prepared by guessing hidden tokens, or not at all; the inverse cloze is the strongest
          of the three, and the others add to it.
 Run      jaxemb run pretraining_pairs
-Differs
+Differs  One layer of 128 that starts as the bag of a fitted table, on docstrings for pages and
+         "See Also" for links; cosines with a temperature for raw products; one network for both
+         sides. Labelled pairs are summaries and code, 1 % of them, searched for among code.
 Found
 """
 

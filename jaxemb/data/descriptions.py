@@ -28,8 +28,8 @@ class OwnerDescriptions(Source):
     stands where the owner stands; `name` and `module`. Objects without one of them are left out.
 
     Example:
-        >>> OwnerDescriptions().source
-        PyDocs()
+        >>> OwnerDescriptions(source=PyDocs(packages=("json",))).source
+        PyDocs(packages=('json',))
     """
 
     source: Source = PyDocs()

@@ -77,8 +77,8 @@ class DeniedEntailment(Source):
     Reference: Günther et al., Jina Embeddings, arXiv:2307.11224, section 2.3.
 
     Example:
-        >>> DeniedEntailment().inner
-        PyDocsEntailment(source=PyDocs())
+        >>> DeniedEntailment(inner=PyDocsEntailment()).match
+        'entailment'
     """
 
     inner: Source = PyDocsEntailment()

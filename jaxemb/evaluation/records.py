@@ -136,7 +136,8 @@ class RetrievalRecords(Records, RetrievalData):
         UsageError: a field is absent.
 
     Example:
-        >>> RetrievalRecords(source=PyDocs(), query="summary", document="body").queries
+        >>> from jaxemb.data import GivenTexts
+        >>> RetrievalRecords(source=GivenTexts(texts=("a",)), query="text", document="text").queries
         500
     """
 

@@ -1,5 +1,6 @@
 """Ranking lists cut from a graph of links: a few related texts among many that are not."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
@@ -19,7 +20,8 @@ class RelatedCandidates(RerankingData):
 
     A query is a record with at least `least` related ones in the split; at most `queries` of them
     are taken. Irrelevant are records that no link and no common citing record joins to it, whatever
-    the relation is. Everything is drawn by `seed`.
+    the relation is; with `within`, a field, only those that have the query's value of it, such as
+    its `package`: such lists are harder. Everything is drawn by `seed`.
 
     Raises:
         UsageError: a number is below 1, `least` is above `positives`, or no record has so many
@@ -41,6 +43,7 @@ class RelatedCandidates(RerankingData):
     positives: Annotated[int, AtLeast(1)] = 5
     others: Annotated[int, AtLeast(1)] = 25
     least: Annotated[int, AtLeast(1)] = 1
+    within: str = ""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -53,13 +56,15 @@ class RelatedCandidates(RerankingData):
         records, draw = list(self.source.records(self.split)), np.random.default_rng(self.seed)
         texts = [document(record, self.fields, place) for place, record in enumerate(records)]
         related, near = self.relation(records), _near(records)
+        groups = self._groups(records)
         rows = []
         for place in draw.permutation(len(records)).tolist():
             good = _different(related[place], texts, {texts[place]})
             if len(rows) == self.queries or len(good) < self.least:
                 continue
             good = some(good, self.positives, draw)
-            bad = self._unrelated({place, *near[place], *related[place]}, texts, draw)
+            group = groups[str(records[place].get(self.within, ""))]
+            bad = self._unrelated({place, *near[place], *related[place]}, group, texts, draw)
             if bad:
                 rows.append((place, good, draw.permutation([*good, *bad]).tolist()))
         if not rows:
@@ -77,13 +82,17 @@ class RelatedCandidates(RerankingData):
         """A few queries of a sliver, of its training part: its test part has no links."""
         return replace(smaller(self, queries=20, others=10), split="train")
 
+    def _groups(self, records: Sequence[dict[str, Any]]) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = defaultdict(list)
+        for place, record in enumerate(records):
+            found[str(record.get(self.within, ""))].append(place)
+        return found
+
     def _unrelated(
-        self, near: set[int], texts: Sequence[str], draw: np.random.Generator
+        self, near: set[int], group: list[int], texts: Sequence[str], draw: np.random.Generator
     ) -> list[int]:
-        wanted = min(self.others, len(texts) - len(near))
-        drawn = draw.choice(len(texts), min(len(texts), 2 * wanted + len(near)), replace=False)
-        known = {texts[place] for place in near}
-        return _different([n for n in drawn.tolist() if n not in near], texts, known)[:wanted]
+        order = draw.permutation([place for place in group if place not in near]).tolist()
+        return _different(order, texts, {texts[place] for place in near})[: self.others]
 
 
 def _near(records: Sequence[dict[str, Any]]) -> list[set[int]]:

@@ -142,6 +142,14 @@ def test_a_ranking_list_holds_what_is_related_and_what_is_not(graph, relation):
         assert not near[place] & (set(numbers) - good) and place not in numbers
 
 
+def test_others_may_be_kept_to_what_shares_a_field_with_the_query(graph):
+    records = [{**r, "package": f"p{n % 3}"} for n, r in enumerate(records_of(graph))]
+    problem = RelatedCandidates(source=Given(records), within="package").load()
+    for query, texts, grades in zip(*problem[:3], strict=True):
+        bad = [number(t) for t, grade in zip(texts, grades, strict=True) if not grade]
+        assert len(bad) == 25 and all(n % 3 == number(query) % 3 for n in bad)
+
+
 def test_random_scores_reach_what_chance_gives(graph):
     """E[DCG] = 5/30 of the sum of discounts over 30 places; the ideal is that of the first five."""
     records = records_of(random_graph(400, 4000, seed=1))

@@ -46,6 +46,11 @@ def labelled_families(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     return pairs(rng, rows) | {"family": rng.permutation(rows) % 2}
 
 
+def parts(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """Positives of two vectors in each row."""
+    return pairs(rng, rows) | {"positive": rng.normal(size=(rows, 2, W))}
+
+
 def lists(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     """A grade for each of three documents, some of them equal; some negatives are not there."""
     columns = texts(rng, rows)
@@ -248,6 +253,15 @@ SAMPLES = {
     "vector_mean_square": Sample(L.VectorDistillation(similarity=L.MeanSquare()), taught),
     "projected": Sample(
         L.Projected(inner=L.VectorDistillation(similarity=L.Euclidean()), dim=W), taught
+    ),
+    "of_parts": Sample(L.Composed(inner=L.InfoNCE(temperature=0.3)), parts),
+    "of_slices": Sample(L.Composed(inner=L.Alignment(), composer=L.ItemSlices()), parts),
+    "headed": Sample(L.Headed(inner=L.InfoNCE(temperature=0.3)), pairs),
+    "in_roles": Sample(
+        L.InRoles(
+            inner=L.Triplet(margin=0.5), query="positive", positive="query", negatives="negatives"
+        ),
+        texts,
     ),
     "similarity_distillation": Sample(L.SimilarityDistillation(), taught),
     "neighbour_distillation": Sample(L.NeighbourDistillation(temperature=0.3), taught),
