@@ -9,5 +9,15 @@ from jaxemb.analysis.capacity import (
     subsets,
     trigonometric,
 )
+from jaxemb.analysis.geometry import (
+    FirstDimensions,
+    PrincipalComponents,
+    RandomDimensions,
+    RandomProjection,
+    Reduction,
+    distinct,
+    intrinsic_dimension,
+    neighbour_ratios,
+)
 from jaxemb.analysis.hamming import HammingBound
 from jaxemb.analysis.position import SentenceWeights, inserted, removed, sentence_weights
