@@ -9,6 +9,16 @@ from jaxemb.analysis.capacity import (
     subsets,
     trigonometric,
 )
+from jaxemb.analysis.geometry import (
+    FirstDimensions,
+    PrincipalComponents,
+    RandomDimensions,
+    RandomProjection,
+    Reduction,
+    distinct,
+    intrinsic_dimension,
+    neighbour_ratios,
+)
 from jaxemb.analysis.hamming import HammingBound
 from jaxemb.analysis.pairs import PairAudit, audit_pairs
 from jaxemb.analysis.position import SentenceWeights, inserted, removed, sentence_weights

@@ -39,6 +39,7 @@ from jaxemb.evaluation.files import (
     SummaryFile,
 )
 from jaxemb.evaluation.folders import RetrievalFolder
+from jaxemb.evaluation.geometry import Geometry, Reduced, sweep
 from jaxemb.evaluation.grammar.meanings import MeaningRetrieval, Restyled
 from jaxemb.evaluation.grammar.structures import (
     ObjectNumber,

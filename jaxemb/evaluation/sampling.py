@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from jaxemb.config import UsageError
+from jaxemb.config import UsageError, smaller
 from jaxemb.evaluation.problems import (
     BitextData,
     BitextProblem,
@@ -56,6 +56,9 @@ class Sampled(RetrievalData, PairData, LabelData, BitextData, RerankingData, Tag
 
     inner: TaskData
     texts: int = 1000
+
+    def small(self) -> "Sampled":
+        return smaller(self, texts=100)
 
     def load(self) -> Any:
         whole = self.inner.load()

@@ -3,6 +3,12 @@
 The same function gives the printed score and, on resampled records, its uncertainty.
 """
 
+from jaxemb.statistics.metrics.geometry import (
+    effective_rank,
+    iso_score,
+    mean_cosine,
+    two_nearest_dimension,
+)
 from jaxemb.statistics.metrics.labels import macro_f1, purity, ranking_precision, v_measure
 from jaxemb.statistics.metrics.pairs import (
     CORRELATIONS,

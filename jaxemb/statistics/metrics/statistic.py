@@ -6,6 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Num
 
+from jaxemb.statistics.metrics.geometry import (
+    effective_rank,
+    iso_score,
+    mean_cosine,
+    two_nearest_dimension,
+)
 from jaxemb.statistics.metrics.labels import macro_f1, purity, v_measure
 from jaxemb.statistics.metrics.pairs import (
     CORRELATIONS,
@@ -99,11 +105,17 @@ STATISTICS: dict[str, Statistic] = {
     "effect_size": Statistic(effect_size, ("association", "group")),
     "growth": Statistic(log_slope, ("by_count", "counts")),
     "decay": Statistic(log_slope, ("by_length", "lengths")),
+    "intrinsic_dimension": Statistic(two_nearest_dimension, ("ratio",)),
+    "iso_score": Statistic(iso_score, ("vector",)),
+    "effective_rank": Statistic(effective_rank, ("vector",)),
+    "mean_cosine": Statistic(mean_cosine, ("vector",)),
 }
 """Metric name to how it is computed from records; any other metric is a mean over examples."""
 
 
-DESCRIPTIVE = frozenset({"gap", "slope", "growth", "similarity", "effect_size"})
+DESCRIPTIVE = frozenset(
+    {"gap", "slope", "growth", "similarity", "effect_size", "intrinsic_dimension"}
+)
 """Main metrics of tasks that say what a model is like, and not that it is good: in no mean or rank."""
 
 SAME_IN_EVERY_RUN = ("cluster", "gold", "label", "category", "times")
@@ -115,6 +127,8 @@ def statistic_of(metric: str) -> Statistic | None:
 
     A reworded task's `spearman.mean` and `spearman.drop` are computed from records that have an axis
     of runs `[examples, 1 + runs]`, the original texts first, but for those in `SAME_IN_EVERY_RUN`.
+    `spearman.kept` is the score of the first run over that of the second; so is `ndcg@10.kept`, with
+    the means of the records.
 
     Example:
         >>> runs = np.array([[0.1, 0.3, 0.2], [0.2, 0.2, 0.3], [0.3, 0.1, 0.1]])
@@ -122,8 +136,10 @@ def statistic_of(metric: str) -> Statistic | None:
         1.75
     """
     name, _, of = metric.rpartition(".")
-    if metric in STATISTICS or name not in STATISTICS or of not in ("mean", "drop"):
+    if metric in STATISTICS or of not in ("mean", "drop", "kept"):
         return STATISTICS.get(metric)
+    if name not in STATISTICS:
+        return Statistic(_share_of_mean, (name,)) if of == "kept" else None
     inner = STATISTICS[name]
 
     names = (*inner.records, *inner.optional)
@@ -136,6 +152,13 @@ def statistic_of(metric: str) -> Statistic | None:
             for run in range(count)
         ]
         mean = float(np.mean(scores[1:]))
+        if of == "kept":
+            return scores[0] / mean if mean else 0.0
         return mean if of == "mean" else scores[0] - mean
 
     return Statistic(over_runs, inner.records, inner.optional)
+
+
+def _share_of_mean(record: Num[np.ndarray, "examples 2"]) -> float:
+    first, second = np.mean(record, axis=0)
+    return float(first / second) if second else 0.0
