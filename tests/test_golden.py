@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jaxemb.config import (
+    UsageError,
     diff,
     expression,
     fingerprint,
@@ -18,11 +19,22 @@ from jaxemb.config import (
     snake_case,
     to_json,
 )
+from jaxemb.interop import pretrained
 from jaxemb.study import registry
 from jaxemb.study.sweep import expand
 
 GOLDEN = Path(__file__).with_name("golden")
 NAMES = sorted(registry.discover().entries)
+
+
+@pytest.fixture(autouse=True)
+def no_optional_weights(monkeypatch):
+    """As on a machine without the packages of weights that experiments use where they are at hand."""
+
+    def refuse(place):
+        raise UsageError(f"{place} is not at hand.")
+
+    monkeypatch.setattr(pretrained, "readable", refuse)
 
 
 def resolved(name: str) -> str:
