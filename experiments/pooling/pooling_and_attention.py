@@ -7,9 +7,11 @@ Paper    Pooling And Attention: What Are Effective Designs For LLM-Based Embeddi
 Claim    Bidirectional attention with pooling over all layers beats causal attention with the last
          token in retrieval and in text similarity.
 Run      jaxemb run pooling_and_attention        # small: 5 arms x 5 seeds, about 20 min on 2 cores
+         jaxemb run pooling_and_attention --scale medium   # one GPU; not recorded yet
 Differs  2 layers of 128 trained whole on a token table fitted to the training text, where the paper
-         tunes a 7B language model by LoRA. No scale of the paper's own yet: its model cannot be
-         expressed here.
+         tunes a 7B language model by LoRA. At medium SmolLM2 of 135M parameters is tuned by LoRA on
+         pairs of documentation and then on SNLI triplets, without dropout in the additions and without
+         a token for the text's end, and judged on STS-B, SICK, XQuAD, Banking77 and AG News.
 Found    Retrieval: supported, +0.041 nDCG@10 [0.016, 0.066]. Similarity: undecided, +0.008 Spearman
          [-0.007, 0.023]. Reading the last layer's tokens is better than reading all layers, .430 to
          .403. After 80 steps instead of 128 no arm of the claim reached the static bag, .396; BM25,
@@ -40,4 +42,5 @@ def pooling_and_attention() -> Experiment:
             Better(metric, "bidirectional-layers", than="causal-last")
             for metric in ("retrieval/ndcg@10", "sts/spearman")
         ),
+        scales={"medium": recipes.language_model_tuning()},
     )

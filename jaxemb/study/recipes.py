@@ -30,6 +30,7 @@ from jaxemb.pooling import (
     PositionWeightedMean,
     PowerMean,
 )
+from jaxemb.study.bases import language_model_tuning  # noqa: F401 (a base like the others)
 from jaxemb.study.recipe import Recipe
 from jaxemb.study.sweep import Arm, arm, chain
 from jaxemb.text import WordPiece

@@ -9,4 +9,4 @@ from jaxemb.training.optimizers import SGD, AdamW, Optimizer
 from jaxemb.training.schedules import Constant, Schedule, WarmupCosine, WarmupLinear
 from jaxemb.training.stage import Shared, Train
 from jaxemb.training.state import TrainState
-from jaxemb.training.trainable import Everything, Only, Trainable
+from jaxemb.training.trainable import Everything, Only, Trainable, WithParts

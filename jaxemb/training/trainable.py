@@ -89,6 +89,54 @@ class Only(Trainable):
         return any(matches(pattern, path) for pattern in self.patterns)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WithParts(Trainable):
+    """What `inner` moves, and all parameters of some parts of the network, whole.
+
+    For additions to weights that are there, beside a pooling or a head that starts fresh. A part
+    without parameters moves nothing.
+
+    Args:
+        inner: what of the other parts moves.
+        parts: `"pooling"`, `"head"`, ...
+
+    Raises:
+        UsageError: the network has no such part.
+
+    Example:
+        >>> params = {"head": {"bias": 2.0}, "pooling": {}, "encoder": {"kernel": 3.0}}
+        >>> trains = WithParts(inner=Only(patterns=("kernel",)), parts=("head", "pooling"))
+        >>> trains.split(params, jax.random.key(0))
+        ({'inner': {'encoder': {'kernel': 3.0}}, 'parts': {'head': {'bias': 2.0}, 'pooling': {}}}, {})
+    """
+
+    inner: Trainable
+    parts: tuple[str, ...] = ("pooling", "head")
+
+    def split(self, params: Any, key: Array) -> tuple[Any, Any]:
+        """The inner split of the other parts; these parts beside what it moves."""
+        absent = [name for name in self.parts if name not in params]
+        if absent:
+            raise UsageError(f"The network has no part {absent[0]!r}; it has {', '.join(params)}.")
+        whole = {name: params[name] for name in self.parts}
+        rest = {name: tree for name, tree in params.items() if name not in whole}
+        moved, kept = self.inner.split(rest, key)
+        return {"inner": moved, "parts": whole}, kept
+
+    def join(self, moved: Any, kept: Any) -> Any:
+        """The inner join, with these parts."""
+        return {**self.inner.join(moved["inner"], kept), **moved["parts"]}
+
+    def check(self, unread: Sequence[str]) -> None:
+        """As the inner one; a part may hold what this batch does not need."""
+        own = (path.partition("inner/") for path in unread)
+        self.inner.check([rest for before, found, rest in own if found and not before])
+
+    def merged(self, moved: Any, kept: Any) -> Any:
+        """The inner merge, with these parts."""
+        return {**self.inner.merged(moved["inner"], kept), **moved["parts"]}
+
+
 def _parted(tree: dict, moves: Any, path: str = "") -> tuple[dict, dict]:
     """The leaves whose path `moves`, and the rest."""
     moved, kept = {}, {}
