@@ -16,6 +16,7 @@ Found
 from jaxemb import Better, Experiment, arm, experiment
 from jaxemb.data import BroaderMeanings, Columns, OwnerDescriptions, Pairs, Texts, at_hand
 from jaxemb.evaluation import Choice, Retrieval, RetrievalRecords, TripletRecords
+from jaxemb.heads import Identity
 from jaxemb.losses import InfoNCE, InRoles, Sum, Triplet
 from jaxemb.study.near_bag import near_bag, two_towers
 from jaxemb.training import AdamW, Steps, Train
@@ -32,14 +33,14 @@ def abstract_descriptions() -> Experiment:
     train = Train(
         data=Pairs(source=source, view=roles, batch_size=64),
         loss=Sum(losses=(contrast, order), weights=(1.0, 0.1)),
-        optimizer=AdamW(learning_rate=3e-3),
+        optimizer=AdamW(learning_rate=1e-3),
         budget=Steps(100),
     )
     found = RetrievalRecords(source=source, query="description", document="text")
     told = TripletRecords(source=source, anchor="text", nearer="description", farther="misleading")
     tasks = (Retrieval(data=found), Choice(data=told, anchor_role="document"))
     texts = Texts(source=source, fields=("text", "description"))
-    single = near_bag((train,), tasks, texts=texts, max_tokens=32)
+    single = near_bag((train,), tasks, texts=texts, max_tokens=32, head=Identity())
     base = two_towers(single, own=("query", "negatives"))
     return Experiment(
         base=base,
