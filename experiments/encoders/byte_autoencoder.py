@@ -12,9 +12,7 @@ Differs  Four vectors of 64, two blocks a group and 300 steps on short sentences
          the batch. Word vectors are PPMI-SVD of the same sentences, as wide as the codes.
 Found    Undecided among questions, -0.037 accuracy [-0.123, 0.050] (500 examples are few), and
          contradicted among subjective sentences, -0.154 [-0.197, -0.111]: words tell more. Norms help,
-         +0.095 [0.024, 0.165], though Holm's correction leaves it undecided. Codes of random
-         convolutions do as well among questions (.692, trained .697): the shape of a text is read off
-         its bytes before anything is learned.
+         +0.095 [0.024, 0.165], undecided by Holm. Random convolutions do as well among questions (.692).
 """
 
 from jaxemb import Better, Experiment, NotWorse, arm, experiment
