@@ -25,8 +25,13 @@ class Ranked(NamedTuple):
 
     @property
     def rank(self) -> Int[np.ndarray, " examples"]:
-        """The rank of the own positive among the others, from 1; at most `depth + 1`."""
-        return 1 + np.sum(self.scores > self.own[:, None], axis=1)
+        """The rank of the own positive among the others, from 1; at most `depth + 1`.
+
+        Another text is ahead where its score is higher by more than rounding.
+        """
+        own = self.own[:, None]
+        ahead = (self.scores > own) & ~np.isclose(self.scores, own, rtol=1e-5, atol=1e-6)
+        return 1 + np.sum(ahead, axis=1)
 
 
 def ranked(
