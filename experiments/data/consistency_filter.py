@@ -9,6 +9,7 @@ Run      jaxemb run consistency_filter           # small: 5 arms x 5 seeds
 Differs  A trained bag of words on pydocs pairs. The filter is the model itself after 50 steps on all
          pairs, ranking among 500, and training goes on from there for 100. The noise is injected, so
          that what the filter keeps can be counted. No second stage with a cross-encoder.
+Found    Not recorded yet.
 """
 
 from jaxemb import Better, Experiment, NotWorse, arm, experiment, recipes

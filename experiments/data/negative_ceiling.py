@@ -9,6 +9,7 @@ Run      jaxemb run negative_ceiling             # small: 6 arms x 5 seeds
 Differs  A trained bag of words on four kinds of pairs of pydocs, whose own pretrained state ranks the
          candidates, where the paper pretrains BERT on 300 million pairs and mines with a stronger
          model. No synthetic queries, no ceiling that rises.
+Found    Not recorded yet.
 """
 
 import dataclasses

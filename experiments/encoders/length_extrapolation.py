@@ -9,6 +9,7 @@ Run      jaxemb run length_extrapolation         # small: 4 arms x 3 seeds
 Differs  Two layers of 128 on a fitted token table and 100 contrastive steps on first words, without
          masked language modelling; documents of 100 words and more, cut at 256 tokens: 8 times the
          length of training.
+Found    Not recorded yet.
 """
 
 from jaxemb import Better, BetterIn, Experiment, arm, experiment

@@ -8,6 +8,7 @@ Claim    Replaced negatives beat those that are mined once; steps of both tasks 
 Run      jaxemb run balanced_tasks               # small: 5 arms x 5 seeds
 Differs  A trained bag of words, tuned for 120 steps on pydocs pairs and on STS benchmark, looking
          every 20 steps; one process, so that balance is one of rows and not of devices.
+Found    Not recorded yet.
 """
 
 import dataclasses

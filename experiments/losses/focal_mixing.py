@@ -9,6 +9,7 @@ Run      jaxemb run focal_mixing                 # small: 6 arms x 5 seeds
 Differs  A trained bag of words on pydocs pairs, where the paper tunes a 0.5B language model with a
          mask in both directions on many tasks. No soup, no instructions, one prefix length. The loss
          temperature is 0.05 throughout.
+Found    Not recorded yet.
 """
 
 from jaxemb import Better, Experiment, arm, experiment, recipes

@@ -10,6 +10,7 @@ Run      jaxemb run own_query_penalty            # small: 5 arms x 3 seeds
 Differs  One layer of 128 on a fitted token table, trained on pydocs pairs and then tuned on the same
          pairs for 60 steps, where the paper tunes a strong multilingual embedder on new languages.
          Both experts are asked, weighted by their gate: with one of weight 1 the gate has no gradient.
+Found    Not recorded yet.
 """
 
 import dataclasses

@@ -8,6 +8,7 @@ Run      jaxemb run progressive_weighting        # small: 6 arms x 5 seeds
 Differs  A trained bag of words on pydocs pairs, batches of 64 and 512 without mined negatives, where
          the paper trains BERT-large with 80,000 negatives. The paper does not print its weight; here
          it is a softmax of the row's own loss, gain 0 to 1 over the run, at most ten times the mean.
+Found    Not recorded yet.
 """
 
 from jaxemb import Better, Experiment, Tuning, arm, experiment, recipes

@@ -10,6 +10,7 @@ Differs  One layer of 128 and 120 steps on 5,300 pairs of SNLI's dev and test pa
          takes 122,700 steps on all of SNLI and MNLI; 8,192 words
          instead of 30,522 pieces; judged on the 5,749 pairs that STS-B gives for training, since its
          test has too few for so few seeds.
+Found    Not recorded yet.
 """
 
 from jaxemb import Better, Experiment, NotWorse, Tuning, arm, experiment

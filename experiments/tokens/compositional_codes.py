@@ -9,6 +9,7 @@ Run      jaxemb run compositional_codes          # small: 3 arms x 3 seeds
 Differs  Two layers of all-MiniLM-L6-v2 and 60 contrastive steps on SNLI's implied sentences, scored on
          STS-B and SICK, where the paper goes on with masked language modelling and tunes for GLUE.
          Balanced clusters by 2-means again and again: the paper does not say how they are balanced.
+Found    Not recorded yet.
 """
 
 from jaxemb import Better, Experiment, Fit, NotWorse, Pretrained, arm, experiment

@@ -93,6 +93,7 @@ def test_bytes_a_device():
     )
 
 
+@pytest.mark.slow
 def test_bytes_of_a_chunk_are_those_of_all_its_texts_on_a_device():
     recipe = recipes.pair_retriever()
     rows = recipe.stages[-1].data.batch_size
