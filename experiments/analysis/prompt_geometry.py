@@ -9,7 +9,7 @@ Run      jaxemb run prompt_geometry              # small: 5 arms; vectors are th
 Differs  SmolLM2 of 135M parameters, its first 28 of 30 layers, in place of models trained with
          instructions; some 240 sentences of STS-B, fewer than the 576 dimensions, so isotropy is
          only compared between arms.
-Found    Not yet recorded.
+Found    Not recorded yet.
 """
 
 from jaxemb import Better, Experiment, Recipe, arm, experiment

@@ -9,7 +9,7 @@ Run      jaxemb run reduced_vectors              # small: 2 models
 Differs  all-MiniLM-L6-v2, which no task has a prompt for, in place of models that follow
          instructions; one set per type. Nearly the whole score is taken to be 95 percent. Principal
          components stand beside the first numbers.
-Found    Not yet recorded.
+Found    Not recorded yet.
 """
 
 from jaxemb import Above, BetterIn, Experiment, Recipe, arm, experiment

@@ -10,7 +10,8 @@ Run      jaxemb run citation_triplets
 Differs  One layer of 128 that starts as the bag of a fitted table, for SciBERT; the 2,277 papers
          of Cora, 60 % of them to train on, whose texts lack function words. Mean of the states. No
          co-views, co-reads and recommendation.
-Found    Not recorded yet."""
+Found    Not recorded yet.
+"""
 
 from jaxemb import Better, Experiment, arm, experiment
 from jaxemb.data import (

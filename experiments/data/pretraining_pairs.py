@@ -11,7 +11,8 @@ Run      jaxemb run pretraining_pairs
 Differs  One layer of 128 that starts as the bag of a fitted table, on docstrings for pages and
          "See Also" for links; cosines with a temperature for raw products; one network for both
          sides. Labelled pairs are summaries and code, 1 % of them, searched for among code.
-Found    Not recorded yet."""
+Found    Not recorded yet.
+"""
 
 from jaxemb import Better, Experiment, arm, experiment
 from jaxemb.data import (

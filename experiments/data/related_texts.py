@@ -10,7 +10,8 @@ Run      jaxemb run related_texts
 Differs  Summaries of Python's documentation for tweets: links for quotes, objects that a third
          one links to for co-quotes, bodies for replies; no co-replies. The 25 others are of the
          query's package, since those of any package are told apart by its name. One layer of 128.
-Found    Not recorded yet."""
+Found    Not recorded yet.
+"""
 
 from jaxemb import Better, Experiment, NotWorse, arm, experiment
 from jaxemb.data import (

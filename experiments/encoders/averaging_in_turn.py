@@ -5,12 +5,12 @@ Paper    Universal Sentence Encoder, arXiv:1803.11175. A deep averaging network 
 Claim    Sentence vectors carry over to other tasks better than word vectors, most of all where few
          labels are at hand; the transformer does so better; the angle suits graded pairs better than
          the cosine.
-Run      jaxemb run averaging_in_turn            # small: 5 arms x 5 seeds, about ? min on 2 cores
+Run      jaxemb run averaging_in_turn            # small: 5 arms x 5 seeds
 Differs  Three tasks: SNLI's classes, the next paragraph of four novels for the next sentence, and
          paraphrased questions for answers; vectors of 128; 16,384 bigram rows; a transformer of 2
          layers; 400 steps. Three association tests of words stand in the tables without a claim.
          Vectors are frozen at transfer.
-Found    -
+Found    Not recorded yet.
 """
 
 from jaxemb import Better, BetterIn, Experiment, arm, experiment

@@ -5,11 +5,11 @@ Paper    Supervised Learning of Universal Sentence Representations from Natural 
          neither from [u; v; |u - v|; u * v], then frozen and used for other tasks.
 Claim    A bidirectional LSTM read by its largest values beats the same one read by its mean or its
          last states, and beats one that learned from the same sentences without their labels.
-Run      jaxemb run sentence_readouts            # small: 5 arms x 5 seeds, about ? min on 2 cores
+Run      jaxemb run sentence_readouts            # small: 5 arms x 5 seeds
 Differs  128 units each way, word vectors by PPMI-SVD on the training texts, 15,700 pairs of SNLI's
          development and test parts, where the paper has 2048 units, GloVe and 550,000 pairs. AdamW
          in place of SGD. Without labels a text is told from others after another dropout.
-Found    -
+Found    Not recorded yet.
 """
 
 import dataclasses

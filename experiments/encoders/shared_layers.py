@@ -5,11 +5,11 @@ Paper    Evaluation of BERT and ALBERT Sentence Embedding Performance on Downstr
          (ALBERT) are read by their mean or by a small convolutional network over their states.
 Claim    The convolutions help the shared layers in text similarity, more than they help layers of
          their own; the shared ones are then no worse than the others.
-Run      jaxemb run shared_layers                # small: 4 arms x 5 seeds, about ? min on 2 cores
+Run      jaxemb run shared_layers                # small: 4 arms x 5 seeds
 Differs  3 layers of 128 from scratch over fixed PPMI-SVD word vectors, trained on STS-B's 5,749
          graded pairs alone: no pretraining, no factorised table, no inference first. The form of
          the convolutions is not published: two of three tokens, then the mean.
-Found    -
+Found    Not recorded yet.
 """
 
 from jaxemb import Better, Experiment, NotWorse, arm, experiment

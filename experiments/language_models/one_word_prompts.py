@@ -9,7 +9,7 @@ Run      jaxemb run one_word_prompts             # small: 4 arms
 Differs  SmolLM2 of 135M parameters, its first 28 of 30 layers, where the paper goes from 125M to 66B;
          five demonstrations to choose from on 50 pairs, where the paper has 300; 120 pairs of STS-B.
          Every demonstration is read anew with every text: no states of the shared prefix are kept.
-Found    Not yet recorded.
+Found    Not recorded yet.
 """
 
 from jaxemb import Better, ChooseTemplate, Experiment, Recipe, arm, experiment

@@ -9,7 +9,7 @@ Run      jaxemb run prompted_tuning              # small: 4 arms x 3 seeds
 Differs  The first 6 of SmolLM2's 30 layers and 20 steps of 16 triplets, which is far too little for a
          prompt to say much; additions without dropout to a base in 32 bits, not 4. Triplets are those
          of SNLI's development and test parts, split anew.
-Found    Not yet recorded.
+Found    Not recorded yet.
 """
 
 from jaxemb import Better, Experiment, NotWorse, Recipe, Train, arm, experiment

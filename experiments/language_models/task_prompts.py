@@ -8,7 +8,7 @@ Claim    The mean over prompts is better in similarity than any single prompt an
 Run      jaxemb run task_prompts                 # small: 7 arms
 Differs  SmolLM2 of 135M parameters, its first 28 of 30 layers, where the paper has models of 7B; four
          of the eight prompts; 120 pairs of STS-B, because a word costs this processor milliseconds.
-Found    Not yet recorded.
+Found    Not recorded yet.
 """
 
 from jaxemb import Better, Experiment, Recipe, arm, experiment

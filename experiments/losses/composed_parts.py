@@ -8,7 +8,8 @@ Run      jaxemb run composed_parts
 Differs  One layer of 128 that starts as the bag of a table fitted to captions, mean of the
          states for [CLS], 4,000 premises of SNLI for a million sentences. The first 48 of 128
          numbers, as 256 of 768.
-Found    Not recorded yet."""
+Found    Not recorded yet.
+"""
 
 from jaxemb import Better, Experiment, arm, experiment
 from jaxemb.data import (

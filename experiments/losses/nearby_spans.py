@@ -10,7 +10,8 @@ Differs  One layer of 128 that starts as the bag of a fitted table; spans of 4 t
          docstrings, for 32 to 512 tokens of pages. Anchors are read twice, whole for the contrast and
          with hidden tokens for the guessing, where the paper reads them once. Hence the contrast
          does not see masks.
-Found    Not recorded yet."""
+Found    Not recorded yet.
+"""
 
 from jaxemb import Better, Experiment, arm, experiment
 from jaxemb.data import Masked, NearbySpans, Pairs, PyDocs

@@ -9,7 +9,8 @@ Claim    The triplet stage lifts the share of anchors that are nearer to what th
 Run      jaxemb run negation_triplets
 Differs  One layer of 128 that starts as the bag of a table fitted to SNLI, for T5; denials by
          rule for those of a language model; both stages on the same 3,300 pairs, without a filter.
-Found    Not recorded yet."""
+Found    Not recorded yet.
+"""
 
 from jaxemb import Better, Experiment, NotWorse, arm, experiment
 from jaxemb.data import (

@@ -10,7 +10,8 @@ Differs  Definitions of words for sentences, that of a broader word for a descri
          of its sibling for a misleading one, by rule from a thesaurus; no language model wrote them
          and no person judged. A layer of 128 for each side over one table for two MPNets. No marker
          before descriptions: each side has its own encoder anyway.
-Found    Not recorded yet."""
+Found    Not recorded yet.
+"""
 
 from jaxemb import Better, Experiment, arm, experiment
 from jaxemb.data import BroaderMeanings, Columns, OwnerDescriptions, Pairs, Texts, at_hand

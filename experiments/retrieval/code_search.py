@@ -8,7 +8,8 @@ Run      jaxemb run code_search
 Differs  One causal layer of 128 that starts as the bag of a fitted table, read by its mean and
          not at the last token, after 100 steps of next tokens for a language model; batches of 8 and
          64 at equal steps. The sides differ by a word in front; their closing mark is one.
-Found    Not recorded yet."""
+Found    Not recorded yet.
+"""
 
 from jaxemb import Better, Experiment, arm, experiment
 from jaxemb.data import Pairs, PyDocs, SummaryToCode, Texts

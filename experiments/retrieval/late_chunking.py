@@ -9,7 +9,7 @@ Run      jaxemb run late_chunking                # small: 3 models
 Differs  Texts of 250 words read whole by models of 512 positions, where the paper reads 8,000: classes
          of Python's documentation with a chunk per method, and articles of XQuAD with a chunk per
          paragraph. No training on spans.
-Found    Not yet recorded.
+Found    Not recorded yet.
 """
 
 from jaxemb import BetterIn, Experiment, Recipe, arm, experiment
