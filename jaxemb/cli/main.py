@@ -231,7 +231,7 @@ def _open_streams() -> None:
     """A standard stream that was closed takes what is printed and loses it."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
 
 
 def _lacks_device() -> bool:

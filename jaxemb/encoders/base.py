@@ -35,7 +35,7 @@ class Encoder(nn.Module, Part, abc.ABC):
         """Returns the encoder cut after `layers`; it reads a subset of this one's parameters."""
 
     def small(self) -> "Encoder":
-        return smaller(self, width=32)
+        return smaller(self, width=32, hidden=32)
 
     def checkpointed(self) -> "Encoder":
         """Returns the same network that keeps less for its backward pass; by default itself."""
@@ -68,4 +68,4 @@ class LayeredEncoder(Encoder, kw_only=True):
         return dataclasses.replace(self, layers=layers)
 
     def small(self) -> "LayeredEncoder":
-        return smaller(self, layers=2, width=32)
+        return smaller(self, layers=2, width=32, hidden=32)

@@ -125,8 +125,8 @@ def static_retriever(*, steps: int, batch_size: int = 128) -> Recipe:
     A step costs hundredths of a second, so that questions about data and losses get many seeds.
 
     Example:
-        >>> static_retriever(steps=100).stages[-1].loss
-        InfoNCE(temperature=0.05)
+        >>> static_retriever(steps=100).stages[-1].loss.temperature
+        0.05
     """
     bag = static_bag()
     train = Train(

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, UInt32
 
-from jaxemb.config import UsageError
+from jaxemb.config import UsageError, smaller
 from jaxemb.runtime.shapes import States, TokenIds
 from jaxemb.text import PAD
 from jaxemb.tokens.embedding import TokenEmbedding, TokenTable
@@ -51,6 +51,9 @@ class HashedNgrams(TokenEmbedding, kw_only=True):
     inner: TokenEmbedding = dataclasses.field(default_factory=TokenTable)
 
     @nn.compact
+    def small(self) -> "HashedNgrams":
+        return smaller(self, buckets=64)
+
     def __call__(self, ids: TokenIds, *, vocabulary: int, width: int) -> States:
         if not self.sizes or min(self.sizes) < 2:
             raise UsageError(f"sizes={self.sizes} must be sizes of n-grams, each at least 2.")
