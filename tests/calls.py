@@ -246,7 +246,7 @@ ROWS = (
 )
 
 # Slots whose parts are called inside another row's part.
-INSIDE_ROWS = (heads.PairFeature, nn.Routing, fitting.TokenRows, losses.Composer)
+INSIDE_ROWS = (heads.PairFeature, nn.Routing, fitting.TokenRows, fitting.InTower, losses.Composer)
 
 # Fitted to texts without gradients; nothing of them is compiled.
 ESTIMATORS = (
@@ -254,7 +254,6 @@ ESTIMATORS = (
     fitting.PPMISVD(window=2),
     fitting.TFIDF(),
     fitting.MoreWords(words=2),
-    fitting.InTower(inner=fitting.PPMISVD(window=2), tower="query"),
     fitting.SimilarIds(rows=fitting.FittedRows(estimator=fitting.PPMISVD(window=2)), group=8),
 )
 

@@ -50,10 +50,10 @@ class HashedNgrams(TokenEmbedding, kw_only=True):
     spread: float = 1.0
     inner: TokenEmbedding = dataclasses.field(default_factory=TokenTable)
 
-    @nn.compact
     def small(self) -> "HashedNgrams":
         return smaller(self, buckets=64)
 
+    @nn.compact
     def __call__(self, ids: TokenIds, *, vocabulary: int, width: int) -> States:
         if not self.sizes or min(self.sizes) < 2:
             raise UsageError(f"sizes={self.sizes} must be sizes of n-grams, each at least 2.")
