@@ -5,24 +5,16 @@ Paper    Universal Sentence Encoder, arXiv:1803.11175. A deep averaging network 
 Claim    Sentence vectors carry over to other tasks better than word vectors, most of all where few
          labels are at hand; the transformer does so better; the angle suits graded pairs better than
          the cosine.
-<<<<<<< HEAD
-Run      jaxemb run averaging_in_turn            # small: 5 arms x 5 seeds
-=======
 Run      jaxemb run averaging_in_turn            # small: 5 arms x 5 seeds, about 8 min on 2 cores
->>>>>>> nli
 Differs  Three tasks: SNLI's classes, the next paragraph of four novels for the next sentence, and
          paraphrased questions for answers; vectors of 128; 16,384 bigram rows; a transformer of 2
          layers; 400 steps. Three association tests of words stand in the tables without a claim.
          Vectors are frozen at transfer.
-<<<<<<< HEAD
-Found    Not recorded yet.
-=======
 Found    Undecided: in text similarity the transformer leads words by +0.061 [0.010, 0.112], not clearly
          after correction, and the averaging network by +0.041 [-0.006, 0.088]. Several tasks lean
          ahead of inference alone, +0.074 [0.024, 0.125]. With 8 questions per type no network
          reaches the average of words (.470; .420 and .380), so that is not testable. Bigrams
          (-0.005 [-0.015, 0.005]) and the angle (-0.002 [-0.012, 0.008]) gain nothing: contradicted.
->>>>>>> nli
 """
 
 from jaxemb import Better, BetterIn, Experiment, arm, experiment

@@ -22,7 +22,6 @@ from jaxemb.study import execution, registry
 from jaxemb.study.claims import EVERY_TASK
 from jaxemb.study.execution import Named, Options
 from jaxemb.study.smoke import smoke
-from jaxemb.training import Steps
 
 NAMES = sorted(registry.discover().entries)
 
@@ -84,7 +83,7 @@ def test_smoke_makes_every_arm_small(name):
         given = not isinstance(recipe.embedder, Network)  # weights that are read have their size
         assert given or (costs.of_recipe(recipe)["parameters"] or 0) < 100_000
         trained = [stage for stage in recipe.stages if isinstance(stage, Train)]
-        assert all(stage.budget == Steps(2) and stage.data.batch_size == 8 for stage in trained)
+        assert all(stage.budget.steps <= 2 and stage.data.batch_size == 8 for stage in trained)
         sources = [value for value in paths(recipe).values() if isinstance(value, PyDocs)]
         assert all(source == PyDocs().small() for source in sources)
 
