@@ -14,11 +14,12 @@ Found    Not recorded yet.
 
 from jaxemb import Better, Experiment, NotWorse, Recipe, Train, arm, experiment
 from jaxemb.adaptation import LoRA
-from jaxemb.data import EntailmentTriplets, Pairs, PyDocsEntailment, Resplit, TextFile, at_hand
+from jaxemb.data import EntailmentTriplets, Pairs, at_hand
 from jaxemb.evaluation import STS, PairFile, PyDocsGrades, Sampled
 from jaxemb.interop import Pretrained, weights_at_hand
 from jaxemb.losses import InfoNCE
 from jaxemb.pooling import LastToken
+from jaxemb.study.bases import judged_sentences
 from jaxemb.text import Asking
 from jaxemb.training import AdamW, Everything, Steps
 
@@ -30,8 +31,7 @@ def prompted_tuning() -> Experiment:
     model = weights_at_hand(
         "SmolLM2-135M-Instruct", layers=6, max_tokens=48, otherwise=Pretrained("all-MiniLM-L6-v2")
     )
-    judged = at_hand(TextFile, "nli/snli.tsv.gz", otherwise=PyDocsEntailment())
-    triplets = Resplit(inner=judged, of=("dev", "test"), field="premise")
+    triplets = judged_sentences()
     pairs = at_hand(PairFile, "sts/stsb-en.tsv.gz", split="test", otherwise=PyDocsGrades())
     train = Train(
         data=Pairs(source=triplets, view=EntailmentTriplets(), split="train", batch_size=16),

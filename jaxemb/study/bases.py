@@ -49,7 +49,7 @@ def language_model_tuning(*, steps: int = 300, batch_size: int = 128) -> dict[st
     """
     minilm = Pretrained("all-MiniLM-L6-v2", max_tokens=64)
     model = weights_at_hand("SmolLM2-135M-Instruct", max_tokens=64, otherwise=minilm)
-    entailed = at_hand(_snli, "nli/snli.tsv.gz", otherwise=PyDocsEntailment())
+    entailed = judged_sentences()
     return {
         "embedder": model,
         "text.template": Template(query=QUERY),
@@ -60,6 +60,11 @@ def language_model_tuning(*, steps: int = 300, batch_size: int = 128) -> dict[st
         "evaluation": _real_tasks(),
         "runtime.dtype": "bfloat16",
     }
+
+
+def judged_sentences() -> Source:
+    """SNLI where it is at hand, split anew by premise; else pairs made from pydocs by rule."""
+    return at_hand(_snli, "nli/snli.tsv.gz", otherwise=PyDocsEntailment())
 
 
 def _snli(path: str) -> Resplit:
