@@ -6,7 +6,7 @@ Paper    Late Chunking: Contextual Chunk Embeddings Using Long-Context Embedding
 Claim    Late chunks are found better than the same chunks encoded alone; so are whole texts by their
          best chunk.
 Run      jaxemb run late_chunking                # small: 3 models
-Differs  Texts of 250 words read whole by models of 512 positions, where the paper reads 8,000: classes
+Differs  Texts of 230 words read whole by models of 512 positions, where the paper reads 8,000: classes
          of Python's documentation with a chunk per method; articles of XQuAD with a chunk per
          paragraph, read in windows of 256 tokens. No training on spans.
 Found    Not recorded yet.
@@ -39,7 +39,7 @@ WIDE = InContext(window=256, overlap=64)  # articles are longer than what a mode
 
 @experiment(papers=(87,))
 def late_chunking() -> Experiment:
-    methods = PyDocsMethods(split="train", classes=80)
+    methods = PyDocsMethods(split="train", classes=80, words=230)
     articles = Neighbouring(
         inner=at_hand(
             RetrievalFolder, "retrieval/xquad-en", otherwise=PyDocsRetrieval(documents=300)
