@@ -5,7 +5,7 @@ Paper    Scaling Sentence Embeddings with Large Language Models, arXiv:2307.1664
 Claim    Tuning by additions improves the prompted vectors, beats tuning the mean of the tokens, and is
          no worse than training all weights.
 Run      jaxemb run prompted_tuning              # small: 4 arms x 3 seeds
-         jaxemb run prompted_tuning --scale medium   # one GPU: 28 layers, 256 triplets a step
+         jaxemb run prompted_tuning --scale medium   # one GPU: all layers, 256 triplets a step
 Differs  The first 6 of SmolLM2's 30 layers and 20 steps of 16 triplets, which is far too little for a
          prompt to say much; additions without dropout to a base in 32 bits, not 4. Triplets are those
          of SNLI's development and test parts, split anew.
@@ -60,7 +60,7 @@ def prompted_tuning() -> Experiment:
         tuning=None,
         scales={
             "medium": {
-                "embedder.layers": 28,
+                "embedder.layers": None,
                 "train.data.batch_size": 256,
                 "train.budget.steps": 100,
                 "evaluation": (STS(data=pairs),),
