@@ -76,6 +76,6 @@ def pretraining_pairs() -> Experiment:
             Better("retrieval/recall@10", "cloze", than="links"),
             Better("retrieval/recall@10", "all", than="cloze"),
         ),
-        seeds=(0, 1, 2),
+        seeds=(0, 1, 2, 3, 4),
         tuning=None,
     )

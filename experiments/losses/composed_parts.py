@@ -64,6 +64,6 @@ def composed_parts() -> Experiment:
             Better("sick/spearman", "mean-first", than="mean"),
             Better("sick/spearman", "mean", than="slices"),
         ),
-        seeds=(0, 1, 2),
+        seeds=(0, 1, 2, 3, 4),
         tuning=None,
     )

@@ -56,6 +56,6 @@ def abstract_descriptions() -> Experiment:
             Better("choice/accuracy", "contrast-order", than="contrast"),
             Better("retrieval/recall@10", "contrast-order", than="one-tower"),
         ),
-        seeds=(0, 1, 2),
+        seeds=(0, 1, 2, 3, 4),
         tuning=None,
     )
