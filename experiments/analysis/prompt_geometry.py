@@ -5,11 +5,13 @@ Paper    Redundancy, Isotropy, and Intrinsic Dimensionality of Prompt-based Text
          dimension and the isotropy of their vectors are measured.
 Claim    Prompts that ask for a class give a lower intrinsic dimension and a lower isotropy than a
          prompt that asks for the meaning.
-Run      jaxemb run prompt_geometry              # small: 5 arms; vectors are those of task_prompts
+Run      jaxemb run prompt_geometry       # small: 5 arms; reads the vectors of task_prompts, about 4 min on 2 cores
 Differs  SmolLM2 of 135M parameters, its first 28 of 30 layers, in place of models trained with
          instructions; some 240 sentences of STS-B, fewer than the 576 dimensions, so isotropy is
          only compared between arms.
-Found    Not recorded yet.
+Found    Undecided for the dimension: all four prompts give 2.4 to 2.6, the mean of the tokens 3.4.
+         Supported for isotropy: +0.011 [0.007, 0.015] over the prompt for emotions, +0.006 [0.003,
+         0.010] over that for opinions.
 """
 
 from jaxemb import Better, Experiment, Recipe, arm, experiment

@@ -5,11 +5,13 @@ Paper    Redundancy, Isotropy, and Intrinsic Dimensionality of Prompt-based Text
          percent, and each task is scored again.
 Claim    A quarter of the numbers keeps nearly the whole score in every type of task, and
          classification and clustering need fewer than retrieval and similarity.
-Run      jaxemb run reduced_vectors              # small: 2 models
+Run      jaxemb run reduced_vectors       # small: 2 models, about 1 min on 2 cores
 Differs  all-MiniLM-L6-v2, which no task has a prompt for, in place of models that follow
          instructions; one set per type. Nearly the whole score is taken to be 95 percent. Principal
          components stand beside the first numbers.
-Found    Not recorded yet.
+Found    A quarter keeps 95 % in similarity (.99) alone: retrieval keeps .90 [.87, .93], clusters
+         .82, classification .94, undecided. Of 8 numbers classification keeps more than retrieval,
+         +0.43 [0.36, 0.49], but similarity keeps most: contradicted, -0.24 [-0.30, -0.17].
 """
 
 from jaxemb import Above, BetterIn, Experiment, Recipe, arm, experiment

@@ -5,11 +5,12 @@ Paper    Scaling Sentence Embeddings with Large Language Models, arXiv:2307.1664
          demonstration, chosen among many on a development set, stands before it.
 Claim    The one-word prompt beats the mean of the tokens and the plain last token in similarity, and
          a demonstration beats the prompt without one.
-Run      jaxemb run one_word_prompts             # small: 4 arms
+Run      jaxemb run one_word_prompts      # small: 4 arms, about 3 min on 2 cores
 Differs  SmolLM2 of 135M parameters, its first 28 of 30 layers, where the paper goes from 125M to 66B;
          five demonstrations to choose from on 50 pairs, where the paper has 300; 120 pairs of STS-B.
          Every demonstration is read anew with every text: no states of the shared prefix are kept.
-Found    Not recorded yet.
+Found    Supported for the prompt: .710 Spearman, mean of the tokens .565, +0.145 [0.058, 0.231],
+         last token .196. Undecided whether a demonstration adds to it, +0.007 [-0.026, 0.041].
 """
 
 from jaxemb import Better, ChooseTemplate, Experiment, Recipe, arm, experiment

@@ -4,12 +4,14 @@ Paper    Scaling Sentence Embeddings with Large Language Models, arXiv:2307.1664
          prompt around every text, low-rank additions are trained on entailment triplets by InfoNCE.
 Claim    Tuning by additions improves the prompted vectors, beats tuning the mean of the tokens, and is
          no worse than training all weights.
-Run      jaxemb run prompted_tuning              # small: 4 arms x 3 seeds
+Run      jaxemb run prompted_tuning       # small: 4 arms x 3 seeds, about 6 min on 2 cores
          jaxemb run prompted_tuning --scale medium   # one GPU: all layers, 256 triplets a step
 Differs  The first 6 of SmolLM2's 30 layers and 20 steps of 16 triplets, which is far too little for a
          prompt to say much; additions without dropout to a base in 32 bits, not 4. Triplets are those
          of SNLI's development and test parts, split anew.
-Found    Not recorded yet.
+Found    Not testable: of six layers the prompt makes little, .129 Spearman, and .231 tuned, below
+         the static bag (.458). Contradicted: tuned, the mean of the tokens reads .551, -0.320
+         [-0.639, -0.001]; all weights .415.
 """
 
 from jaxemb import Better, Experiment, NotWorse, Recipe, Train, arm, experiment

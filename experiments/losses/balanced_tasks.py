@@ -5,10 +5,12 @@ Paper    Conan-embedding: General Text Embedding with More and Better Negative S
          time; every step holds retrieval pairs and graded pairs, each with its own loss.
 Claim    Replaced negatives beat those that are mined once; steps of both tasks beat steps of one task
          in turn, in retrieval and in similarity.
-Run      jaxemb run balanced_tasks               # small: 5 arms x 5 seeds
+Run      jaxemb run balanced_tasks        # small: 5 arms x 5 seeds, about 4 min on 2 cores
 Differs  A trained bag of words, tuned for 120 steps on pydocs pairs and on STS benchmark, looking
          every 20 steps; one process, so that balance is one of rows and not of devices.
-Found    Not recorded yet.
+Found    Contradicted: replaced negatives are level with those that are mined once, -0.000 nDCG@10
+         [-0.000, 0.000] (.450; without mining .446), and balanced steps with steps in turn, -0.001
+         [-0.002, 0.000] in retrieval and in similarity.
 """
 
 import dataclasses

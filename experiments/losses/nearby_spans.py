@@ -5,12 +5,14 @@ Paper    DeCLUTR: Deep Contrastive Learning for Unsupervised Textual Representat
          overlap it or touch it, away from all other spans of the batch, while the same model guesses
          hidden tokens of the anchors.
 Claim    With both losses the mean of the states is far better than after guessing tokens alone.
-Run      jaxemb run nearby_spans
+Run      jaxemb run nearby_spans          # small: 4 arms x 3 seeds, about 3 min on 2 cores
 Differs  One layer of 128 that starts as the bag of a fitted table; spans of 4 to 24 words of
          docstrings, for 32 to 512 tokens of pages. Anchors are read twice, whole for the contrast and
          with hidden tokens for the guessing, where the paper reads them once. Hence the contrast
          does not see masks.
-Found    Not recorded yet.
+Found    Not testable: no arm is above the static bag (.529 recall@10), which both losses leave at
+         .522 and guessing alone takes down to .481. Between the two +0.040 [-0.004, 0.084]; spans
+         without guessing are level with both.
 """
 
 from jaxemb import Better, Experiment, arm, experiment

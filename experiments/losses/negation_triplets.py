@@ -6,10 +6,12 @@ Paper    Jina Embeddings: A Novel Set of High-Performance Sentence Embedding Mod
          back from the implied sentences, and a margin between the two.
 Claim    The triplet stage lifts the share of anchors that are nearer to what they imply than to its
          denial, and text similarity does not suffer.
-Run      jaxemb run negation_triplets
+Run      jaxemb run negation_triplets     # small: 3 arms x 3 seeds, about 2 min on 2 cores
 Differs  One layer of 128 that starts as the bag of a table fitted to SNLI, for T5; denials by
          rule for those of a language model; both stages on the same 3,300 pairs, without a filter.
-Found    Not recorded yet.
+Found    Supported: after pairs .801 of the anchors are nearer to what they imply, after triplets
+         .998, +0.197 [0.101, 0.293]; where the denial shares more words .025 and .476. Similarity
+         gains, +0.023 [0.010, 0.036]. The margin adds nothing to the other terms.
 """
 
 from jaxemb import Better, Experiment, NotWorse, arm, experiment

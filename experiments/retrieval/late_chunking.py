@@ -5,11 +5,14 @@ Paper    Late Chunking: Contextual Chunk Embeddings Using Long-Context Embedding
          states, instead of being encoded alone.
 Claim    Late chunks are found better than the same chunks encoded alone; so are whole texts by their
          best chunk.
-Run      jaxemb run late_chunking                # small: 3 models
+Run      jaxemb run late_chunking         # small: 2 models, about 3 min on 2 cores
 Differs  Texts of 230 words read whole by models of 512 positions, where the paper reads 8,000: classes
          of Python's documentation with a chunk per method; articles of XQuAD with a chunk per
          paragraph, read in windows of 256 tokens. No training on spans.
-Found    Not recorded yet.
+Found    Supported where chunks are methods: late .594 nDCG@10, alone .535, +0.060 [0.025, 0.094];
+         their class's name before the chunk does far better (-0.184 [-0.214, -0.154]). Contradicted
+         for paragraphs of articles, -0.021 [-0.029, -0.012]; whole texts are level. BM25 has .531
+         for methods and .959 for paragraphs.
 """
 
 from jaxemb import BetterIn, Experiment, Recipe, arm, experiment

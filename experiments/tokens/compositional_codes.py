@@ -5,11 +5,13 @@ Paper    Lightweight Adaptation of Neural Language Models via Subspace Embedding
          are the digits of its id or come from clusters of the table that was there.
 Claim    Cluster codes beat the digits at equal size, and are at most 0.04 behind the whole table,
          of which they keep 0.6 %.
-Run      jaxemb run compositional_codes          # small: 3 arms x 3 seeds
+Run      jaxemb run compositional_codes   # small: 3 arms x 3 seeds, about 3 min on 2 cores
 Differs  Two layers of all-MiniLM-L6-v2 and 60 contrastive steps on SNLI's implied sentences, scored on
          STS-B and SICK, where the paper goes on with masked language modelling and tunes for GLUE.
          Balanced clusters by 2-means again and again: the paper does not say how they are balanced.
-Found    Not recorded yet.
+Found    Supported: cluster codes read .498 Spearman, digits .309, +0.189 [0.086, 0.293].
+         Contradicted against the whole table (.656): -0.158 [-0.237, -0.080], where -0.04 was
+         allowed.
 """
 
 from jaxemb import Better, Experiment, Fit, NotWorse, Pretrained, arm, experiment
