@@ -5,7 +5,7 @@ Paper    Redundancy, Isotropy, and Intrinsic Dimensionality of Prompt-based Text
          dimension and the isotropy of their vectors are measured.
 Claim    Prompts that ask for a class give a lower intrinsic dimension and a lower isotropy than a
          prompt that asks for the meaning.
-Run      jaxemb run prompt_geometry       # small: 5 arms; reads the vectors of task_prompts, about 4 min on 2 cores
+Run      jaxemb run prompt_geometry       # small: 5 arms, about 4 min on 2 cores
 Differs  SmolLM2 of 135M parameters, its first 28 of 30 layers, in place of models trained with
          instructions; some 240 sentences of STS-B, fewer than the 576 dimensions, so isotropy is
          only compared between arms.
