@@ -37,16 +37,11 @@ def of_recipe(recipe: Any) -> dict[str, int | None]:
     }
 
 
-@functools.lru_cache(maxsize=64)
-def _shapes(network: Network) -> Any:
-    return network.shapes()
-
-
 def parameters(network: Network) -> dict[str, int]:
     """How many numbers each part of a network learns, by the part's slot or the tower's name."""
     return {
         slot: sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))
-        for slot, tree in _shapes(network).items()
+        for slot, tree in network.shapes().items()
     }
 
 
@@ -68,7 +63,7 @@ def column_flops(network: Network, column: str, reading: Reading) -> int:
         return network.embed(params, inputs, {column: reading})
 
     if key not in known:
-        known[key] = product_flops(embed, _shapes(network), inputs)
+        known[key] = product_flops(embed, network.shapes(), inputs)
     return known[key]
 
 

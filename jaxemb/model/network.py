@@ -1,6 +1,7 @@
 """What every network is: a batch's columns in, what a loss reads of them out."""
 
 import abc
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -80,8 +81,13 @@ class Network(Start, abc.ABC):
         return found
 
     def shapes(self) -> Params:
-        """The parameters' shapes and dtypes, without computing anything."""
-        return jax.eval_shape(self.init, jax.random.key(0))
+        """The parameters' shapes and dtypes, without computing anything; each network is traced once."""
+        return _shapes(self)
+
+
+@functools.lru_cache(maxsize=256)
+def _shapes(network: Network) -> Params:
+    return jax.eval_shape(network.init, jax.random.key(0))
 
 
 def _alike(

@@ -1,6 +1,7 @@
 """Every experiment: its arms are built at every scale, and all of them are run at `smoke`."""
 
 import dataclasses
+import functools
 import json
 
 import jax
@@ -26,6 +27,7 @@ from jaxemb.study.smoke import smoke
 NAMES = sorted(registry.discover().entries)
 
 
+@functools.cache
 def named(name: str) -> Named:
     entry = registry.discover().get(name)
     return Named(
@@ -37,11 +39,15 @@ def named(name: str) -> Named:
     )
 
 
+@functools.cache
+def prepared(name: str, scale: str):
+    return execution.prepare(named(name), Options(scale=scale))[1]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_arm_has_shapes_at_every_scale(name):
     for scale in ("smoke", "small", *named(name).experiment.scales):
-        _, arms = execution.prepare(named(name), Options(scale=scale))
-        for _, recipe in arms:
+        for _, recipe in prepared(name, scale):
             assert recipe.network is None or jax.tree.leaves(recipe.network.shapes())
 
 
@@ -78,8 +84,7 @@ def test_a_claim_speaks_of_metrics_that_are_measured(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_smoke_makes_every_arm_small(name):
-    _, arms = execution.prepare(named(name), Options(scale="smoke"))
-    for _, recipe in arms:
+    for _, recipe in prepared(name, "smoke"):
         given = not isinstance(recipe.embedder, Network)  # weights that are read have their size
         assert given or (costs.of_recipe(recipe)["parameters"] or 0) < 100_000
         trained = [stage for stage in recipe.stages if isinstance(stage, Train)]
