@@ -7,11 +7,13 @@ Paper    Pre-training Tasks for Embedding-based Large-scale Retrieval, arXiv:200
 Claim    With few labelled pairs, towers prepared by the three together are far better than the same
          towers prepared by guessing hidden tokens, or not at all; the inverse cloze is the strongest
          of the three, and the others add to it.
-Run      jaxemb run pretraining_pairs
+Run      jaxemb run pretraining_pairs     # small: 6 arms x 5 seeds, about 4 min on 2 cores
 Differs  One layer of 128 that starts as the bag of a fitted table, on docstrings for pages and
          "See Also" for links; cosines with a temperature for raw products; one network for both
          sides. Labelled pairs are summaries and code, 1 % of them, searched for among code.
-Found    Not recorded yet.
+Found    Supported against guessing tokens, which harms: .553 and .407 recall@10, +0.147 [0.100,
+         0.193]. Undecided against no preparation (.539), +0.014 [-0.006, 0.034], and so is the
+         order of the three, which differ by less than 0.02; BM25 has .538.
 """
 
 from jaxemb import Better, Experiment, arm, experiment
