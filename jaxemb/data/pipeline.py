@@ -1,5 +1,6 @@
 """Examples → shuffled, tokenised, padded batches, with a state that resumes exactly."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from jaxemb.text import Chunked, TextBatch, Tokenizer, bucket, pad
 Batch = dict[str, TextBatch | np.ndarray]
 _SHUFFLED = Shuffled()
 _AHEAD = 4  # batches prepared before they are asked for
+_THREADS = max(1, min(_AHEAD, (os.cpu_count() or 1) // 4))  # that tokenise ahead of the step
 _REMEMBERED = 200_000  # examples; the ids of larger data are not kept in memory
 _ROLES = {"query": "query", "negatives_query": "query"}  # every other text is a document
 
@@ -46,7 +48,7 @@ class BatchIterator(Batches):
     def __init__(self, make: Callable[[np.ndarray], Batch], order: Sequel, about: dict[str, Any]):
         import grain
 
-        options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
+        options = grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_AHEAD)
         self._iterator = iter(order.map(make).to_iter_dataset(options))
         self._about = about
         self.stats = BatchStats(0, 0)
@@ -80,7 +82,7 @@ class BatchIterator(Batches):
 
 
 def batches(
-    examples: Sequence[dict[str, Any]],
+    examples: Sequence[Any],
     columns: Sequence[str],
     model: Any,
     *,
