@@ -3,6 +3,7 @@
 from jaxemb.data.at_hand import at_hand
 from jaxemb.data.base import SPLITS, Batches, Dataset, ExampleData, Source, View
 from jaxemb.data.cloze import BodyFirst, InverseCloze, LinkedPassage, NextPassage, SentenceToPassage
+from jaxemb.data.columns import ColumnFiles
 from jaxemb.data.compositions import (
     Bisection,
     Division,

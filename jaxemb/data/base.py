@@ -38,8 +38,12 @@ class View(Part, ABC):
         """The columns of a batch."""
 
     @abstractmethod
-    def __call__(self, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The examples that the records give, in their order."""
+    def __call__(self, records: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+        """The examples that the records give, in their order.
+
+        Mostly a list. A view that reads each record by itself asks records that stay on disk for
+        `examples_of` it, and has its examples made when they are asked for.
+        """
 
 
 class Batches(ABC):
@@ -106,18 +110,18 @@ class Dataset(Part, ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class ExampleData(Dataset, ABC):
-    """Base of datasets whose examples are a list, which others filter and add columns to.
+    """Base of datasets whose examples are a sequence, which others filter and add columns to.
 
     `batch_size` is how many examples a batch has.
     """
 
     @abstractmethod
-    def examples_for(self, model: Any) -> list[dict[str, Any]]:
+    def examples_for(self, model: Any) -> Sequence[dict[str, Any]]:
         """The examples in a fixed order; `model` is that of the stage, for data that ask it."""
 
     @abstractmethod
     def batches_of(
-        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
     ) -> Batches:
         """Batches of these examples, which may be fewer and have more columns, in the data's order."""
 

@@ -1,14 +1,18 @@
 """Records from files that people bring, with a split each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from jaxemb.config import UsageError, fingerprint, hash_of
 from jaxemb.config.files import given_path
+from jaxemb.data import lines
 from jaxemb.data.base import SPLITS, Source
-from jaxemb.data.duplicates import normalise, split_of
-from jaxemb.data.tables import SPLIT_NAMES, Row, read_rows
+from jaxemb.data.duplicates import split_at, text_hash
+from jaxemb.data.lines import LineFile, LineRecords
+from jaxemb.data.tables import SPLIT_NAMES, Row, line_format, read_rows
 
 Record = Row
 
@@ -23,6 +27,10 @@ class TextFile(Source):
     Splits: a `{split}` in the path is replaced by train, dev or test; else the field `split` of the
     records decides; else a hash of the first field, so that equal first texts stay together
     (80 / 10 / 10 %).
+
+    Of a large file, 64 MB or more, nothing is kept in memory: records are read by their byte
+    offsets, which are found in one pass by all cores and kept in the cache folder, by content, for
+    every later process. CSV and gzipped files are read whole, whatever their size.
 
     Raises:
         UsageError: the file is missing, empty, binary, not UTF-8 or not in its format (the line is
@@ -39,10 +47,13 @@ class TextFile(Source):
     path: str
     header: tuple[str, ...] = ()
 
-    def records(self, split: str) -> list[Record]:
+    def records(self, split: str) -> Sequence[Any]:
         if split not in SPLITS:
             raise UsageError(f"a file has no split {split!r}; splits: {', '.join(SPLITS)}")
         path = self._path(split)
+        if _is_large(path):
+            by_path = split if "{split}" in self.path else None
+            return LineRecords(LineFile(path, self.header, _completed, by_path), split)
         found = [r for r in self._all(path) if "{split}" in self.path or r["split"] == split]
         if not found:
             raise UsageError(f"{path} has no records of the split {split!r}")
@@ -68,6 +79,11 @@ class TextFile(Source):
         return _read(path, self.header, changed)
 
 
+def _is_large(path: Path) -> bool:
+    """Whether the records stay in the file: they can be read by their offsets, and are many."""
+    return line_format(path) is not None and path.is_file() and path.stat().st_size >= lines.LARGE
+
+
 @lru_cache(maxsize=4)
 def _read(path: Path, header: tuple[str, ...], changed: int) -> tuple[Record, ...]:
     return tuple(_completed(path, row) for row in read_rows(path, header))
@@ -78,5 +94,5 @@ def _completed(path: Path, record: Record) -> Record:
     if "split" in record:
         split = SPLIT_NAMES.get(str(record["split"]), record["split"])
     else:
-        split = split_of(normalise(str(next(iter(record.values()), ""))))
+        split = split_at(text_hash(str(next(iter(record.values()), ""))) / 2**64)
     return {"module": path.name, "name": "", **record, "split": split}

@@ -1,6 +1,6 @@
 """Datasets: a source seen through a view and cut into batches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from jaxemb.data.orders import Order, Shuffled
 from jaxemb.data.pipeline import BatchIterator, batches
 from jaxemb.data.pydocs import PyDocs
 from jaxemb.data.strata import PowerLaw, Stratified
-from jaxemb.data.views import DOCUMENT, Neighbour, SummaryToBody, document
+from jaxemb.data.views import DOCUMENT, DocumentRows, Neighbour, SummaryToBody, document
 
 _TEXTS = ("query", "positive", "negatives")
 
@@ -43,23 +43,23 @@ class Pairs(ExampleData):
     def columns(self) -> tuple[str, ...]:
         return self.view.columns
 
-    def examples(self) -> list[dict[str, Any]]:
+    def examples(self) -> Sequence[dict[str, Any]]:
         """The examples in the order of the source."""
         return self.view(self.source.records(self.split))
 
-    def examples_for(self, model: Any) -> list[dict[str, Any]]:
+    def examples_for(self, model: Any) -> Sequence[dict[str, Any]]:
         return self.examples()
 
     def __len__(self) -> int:
         return len(self.examples())
 
-    def texts(self) -> Iterator[str]:
-        for example in self.examples():
-            for text in (example[role] for role in _TEXTS[:2] if role in example):
-                yield from text if type(text) is tuple else (text,)
+    def texts(self) -> Iterable[str]:
+        examples = self.examples()
+        stored = getattr(examples, "texts", None)
+        return _texts_of(examples) if stored is None else stored(_TEXTS[:2])
 
     def batches_of(
-        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
     ) -> BatchIterator:
         """Batches of these examples, which may have more columns than the view gives."""
         return batches(
@@ -107,7 +107,7 @@ class StratifiedPairs(Pairs):
             )
 
     def batches_of(
-        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
     ) -> BatchIterator:
         """Batches of these examples, each of one family."""
         order = Stratified(turns=PowerLaw(exponent=self.exponent), inner=self.order)
@@ -133,8 +133,11 @@ class Texts(Dataset):
     def columns(self) -> tuple[str, ...]:
         return ("query", "query_id")
 
-    def examples(self) -> list[dict[str, Any]]:
+    def examples(self) -> Sequence[dict[str, Any]]:
         """The texts with their numbers, in the order of the source."""
+        stored = getattr(self.source.records(self.split), "examples_of", None)
+        if stored is not None:
+            return stored(DocumentRows(self.fields))
         seen: dict[str, int] = {}
         return [
             {"query": text, "query_id": seen.setdefault(normalise(text), len(seen))}
@@ -144,9 +147,12 @@ class Texts(Dataset):
     def __len__(self) -> int:
         return len(self.source.records(self.split))
 
-    def texts(self) -> Iterator[str]:
-        for i, record in enumerate(self.source.records(self.split)):
-            yield document(record, self.fields, i)
+    def texts(self) -> Iterable[str]:
+        records = self.source.records(self.split)
+        stored = getattr(records, "texts_of", None)
+        if stored is not None:
+            return stored(DocumentRows(self.fields))
+        return (document(record, self.fields, i) for i, record in enumerate(records))
 
     def batches(self, model: Any, *, seed: int) -> BatchIterator:
         return batches(self.examples(), self.columns, model, batch_size=self.batch_size, seed=seed)
@@ -156,3 +162,9 @@ class Texts(Dataset):
 
     def small(self) -> "Texts":
         return smaller(self, batch_size=8)
+
+
+def _texts_of(examples: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for example in examples:
+        for text in (example[role] for role in _TEXTS[:2] if role in example):
+            yield from text if type(text) is tuple else (text,)

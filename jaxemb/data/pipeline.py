@@ -1,19 +1,24 @@
 """Examples → shuffled, tokenised, padded batches, with a state that resumes exactly."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxemb.config import UsageError
 from jaxemb.data.base import Batches
 from jaxemb.data.orders import Order, Sequel, Shuffled
+from jaxemb.data.shapes import few_shapes, fitting
 from jaxemb.text import Chunked, TextBatch, Tokenizer, bucket, pad
 
 Batch = dict[str, TextBatch | np.ndarray]
 _SHUFFLED = Shuffled()
+Record = dict[str, Any]
+_SAMPLED = 16  # batches by which the lengths of all are chosen
 _AHEAD = 4  # batches prepared before they are asked for
+_THREADS = max(1, min(_AHEAD, (os.cpu_count() or 1) // 4))  # that tokenise ahead of the step
 _REMEMBERED = 200_000  # examples; the ids of larger data are not kept in memory
 _ROLES = {"query": "query", "negatives_query": "query"}  # every other text is a document
 
@@ -46,7 +51,7 @@ class BatchIterator(Batches):
     def __init__(self, make: Callable[[np.ndarray], Batch], order: Sequel, about: dict[str, Any]):
         import grain
 
-        options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=_AHEAD)
+        options = grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_AHEAD)
         self._iterator = iter(order.map(make).to_iter_dataset(options))
         self._about = about
         self.stats = BatchStats(0, 0)
@@ -80,7 +85,7 @@ class BatchIterator(Batches):
 
 
 def batches(
-    examples: Sequence[dict[str, Any]],
+    examples: Sequence[Any],
     columns: Sequence[str],
     model: Any,
     *,
@@ -103,6 +108,7 @@ def batches(
         )
 
     of_examples = maker(columns, model, remember=len(examples) <= _REMEMBERED)
+    of_examples.settle(_sample(examples, order, batch_size))
 
     def make(indices: np.ndarray) -> Batch:
         return of_examples([examples[i] for i in indices.tolist()])
@@ -112,9 +118,18 @@ def batches(
     return BatchIterator(make, sequel, about)
 
 
-def maker(
-    columns: Sequence[str], model: Any, *, remember: bool
-) -> Callable[[Sequence[dict[str, Any]]], Batch]:
+def _sample(examples: Sequence[Any], order: Order, batch_size: int) -> list[list[Any]]:
+    """A few batches that are like all others, whatever the seed; none where the order needs more."""
+    step = max(1, len(examples) // (_SAMPLED * batch_size))
+    places = np.arange(0, len(examples), step)
+    try:
+        sequel = order(examples, places, batch_size, 0)
+    except UsageError:  # too few examples of a stratum, for one
+        return []
+    return [[examples[i] for i in sequel[n].tolist()] for n in range(_SAMPLED)]
+
+
+def maker(columns: Sequence[str], model: Any, *, remember: bool) -> "Maker":
     """Examples to a batch of their columns.
 
     Args:
@@ -122,13 +137,68 @@ def maker(
         model: as in `batches`.
         remember: keep the ids of every text that was read.
     """
-    encoders = _Encoders(model, remember=remember)
+    return Maker(columns, _Encoders(model, remember=remember))
 
-    def make(chosen: Sequence[dict[str, Any]]) -> Batch:
+
+class Maker:
+    """Examples to a batch of their columns, each as long as it needs or in one of few shapes."""
+
+    def __init__(self, columns: Sequence[str], encoders: "_Encoders"):
+        self._columns, self._encoders = columns, encoders
+        self._texts: list[str] = []
+        self._shapes: tuple[tuple[int, ...], ...] = ()
+
+    def settle(self, sample: Sequence[Sequence[Record]]) -> None:
+        """Choose at most three shapes by some batches; every later batch has one of them."""
+        found = [self._read(chosen) for chosen in sample]
+        if not found:
+            return
+        self._texts = [name for name, column in found[0].items() if isinstance(column, _Texts)]
+        if not self._texts:
+            return
+        columns = [[batch[name] for name in self._texts] for batch in found]
+        longest = np.array([[column.longest for column in batch] for batch in columns])
+        limits = [column.limit for column in columns[0]]
+        self._shapes = few_shapes(longest, limits, [column.each for column in columns[0]])
+
+    def __call__(self, chosen: Sequence[Record]) -> Batch:
+        found = self._read(chosen)
+        texts = self._texts or [n for n, column in found.items() if isinstance(column, _Texts)]
+        longest = [found[name].longest for name in texts]
+        shape = fitting(longest, self._shapes)
+        if shape is None:  # nothing was chosen, or a text is far longer than any of the sample
+            shape = [bucket(n, found[name].limit) for n, name in zip(longest, texts, strict=True)]
+        lengths = dict(zip(texts, shape, strict=True))
+        return {n: x.padded(lengths[n]) if n in lengths else x for n, x in found.items()}
+
+    def _read(self, chosen: Sequence[Record]) -> dict[str, Any]:
+        """Each column as it is; texts not yet padded."""
         tasks = [e.get("task", "") for e in chosen]
-        return {name: _column(name, [e[name] for e in chosen], tasks, encoders) for name in columns}
+        return {
+            name: _column(name, [e[name] for e in chosen], tasks, self._encoders)
+            for name in self._columns
+        }
 
-    return make
+
+class _Texts(NamedTuple):
+    """Ids of a column's texts, `each` of them a row; no text exceeds the limit."""
+
+    ids: list[np.ndarray]
+    limit: int
+    lead: tuple[int, ...]
+
+    @property
+    def longest(self) -> int:
+        return max(map(len, self.ids))
+
+    @property
+    def each(self) -> int:
+        return self.lead[1] if len(self.lead) > 1 else 1
+
+    def padded(self, length: int) -> TextBatch:
+        flat = pad(self.ids, length)
+        shape = (*self.lead, -1)
+        return TextBatch(flat.ids.reshape(shape), flat.mask.reshape(shape))
 
 
 class _Encoders:
@@ -162,6 +232,10 @@ class _Encoder:
                 found[n] = ids
         return found
 
+    def limit(self, roles: Sequence[str]) -> int:
+        """Tokens that no text exceeds in these roles."""
+        return max(map(self._tokenizer.text.limit, dict.fromkeys(roles)))
+
     def chunks(self, values: Sequence[Chunked], role: str) -> list[tuple[np.ndarray, np.ndarray]]:
         """Ids of each text and the masks of its chunks."""
         return self._tokenizer.chunks(values, role=role)
@@ -183,13 +257,13 @@ def _small(ids: np.ndarray) -> np.ndarray:
 
 def _column(
     name: str, values: list[Any], tasks: list[str], encoders: _Encoders
-) -> TextBatch | np.ndarray:
+) -> _Texts | TextBatch | np.ndarray:
     side = _ROLES.get(name, "document")
     roles = [f"{task}/{side}" if task else side for task in tasks]
     first = values[0]
     if isinstance(first, str):
         encode = encoders[name]
-        return _padded(encode(values, roles), encode.max_tokens)
+        return _Texts(encode(values, roles), encode.limit(roles), (len(values),))
     if isinstance(first, Chunked):
         return _with_spans(values, roles[0], encoders[name])
     if isinstance(first, tuple) and any(isinstance(text, str) for row in values for text in row):
@@ -199,7 +273,7 @@ def _column(
     return _numbers(name, values)
 
 
-def _several(values: list[tuple[str, ...]], roles: list[str], encode: _Encoder) -> TextBatch:
+def _several(values: list[tuple[str, ...]], roles: list[str], encode: _Encoder) -> _Texts:
     """`[rows, k, tokens]`; a row with fewer texts than the others is filled with empty ones.
 
     The number of texts is a power of two, so that few shapes are compiled.
@@ -210,9 +284,8 @@ def _several(values: list[tuple[str, ...]], roles: list[str], encode: _Encoder) 
     ids = iter(encode(texts, each))
     blank = np.zeros(0, np.int32)
     rows = [[next(ids) for _ in several] + [blank] * (most - len(several)) for several in values]
-    flat = _padded([one for row in rows for one in row], encode.max_tokens)
-    shape = (len(values), most, -1)
-    return TextBatch(flat.ids.reshape(shape), flat.mask.reshape(shape))
+    flat = [one for row in rows for one in row]
+    return _Texts(flat, encode.limit(roles), (len(values), most))
 
 
 def _most(values: list[tuple]) -> int:

@@ -9,7 +9,9 @@ from typing import Any
 
 from jaxemb.config import UsageError, fingerprint
 from jaxemb.config.files import given_path
+from jaxemb.data import lines
 from jaxemb.data.base import SPLITS, Source
+from jaxemb.data.stored import StoredRecords
 
 _TFDS_SPLITS = {"dev": ("validation", "dev", "valid")}
 
@@ -22,7 +24,8 @@ class TFDS(Source):
     `~/tensorflow_datasets`. Records are the features as they stand, text as strings and class labels
     as numbers; `dev` is the split that TFDS calls `validation`. Of several versions the newest is
     read, unless one is named. TensorFlow is not needed where the set was prepared with
-    `file_format="array_record"`.
+    `file_format="array_record"`. Of a split of 64 MB or more nothing is kept in memory: a record is
+    read when it is asked for.
 
     Raises:
         UsageError: the set is not there, has no such split, or its files need TensorFlow.
@@ -36,7 +39,7 @@ class TFDS(Source):
     name: str
     data_dir: str = ""
 
-    def records(self, split: str) -> Sequence[dict[str, Any]]:
+    def records(self, split: str) -> Sequence[Any]:
         if split not in SPLITS:
             raise UsageError(f"{self.name} has no split {split!r}; splits: {', '.join(SPLITS)}")
         return _records(self, split)
@@ -90,7 +93,7 @@ def _opened(folder: Path) -> Any:
 
 
 @functools.lru_cache(maxsize=8)
-def _records(source: TFDS, split: str) -> tuple[dict[str, Any], ...]:
+def _records(source: TFDS, split: str) -> Sequence[Any]:
     builder = source._builder()
     names = _TFDS_SPLITS.get(split, (split,))
     name = next((name for name in names if name in builder.info.splits), None)
@@ -98,12 +101,31 @@ def _records(source: TFDS, split: str) -> tuple[dict[str, Any], ...]:
         raise UsageError(f"{source.name} has no split {split}; it has {', '.join(source.splits())}")
     try:
         read = builder.as_data_source(split=name)
-        return tuple({key: _plain(value) for key, value in row.items()} for row in read)
+        if builder.info.splits[name].num_bytes >= lines.LARGE:
+            return PreparedRecords(read, fingerprint(source, split))
+        return tuple(map(_record, read))
     except (ImportError, NotImplementedError) as error:
         raise UsageError(
             f"the files of {source.name} cannot be read without TensorFlow ({error}): prepare it "
             "with file_format='array_record'"
         ) from error
+
+
+class PreparedRecords(StoredRecords):
+    """Records of a large set, each of which is read from its ArrayRecord file when it is asked for."""
+
+    def __init__(self, read: Any, address: str):
+        self._read, self.address = read, address
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+    def record(self, place: int) -> dict[str, Any]:
+        return _record(self._read[place])
+
+
+def _record(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: _plain(value) for key, value in row.items()}
 
 
 def _plain(value: Any) -> Any:

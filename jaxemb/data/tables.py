@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxemb.config import UsageError
 from jaxemb.config.files import given_path
@@ -127,16 +127,8 @@ def _reader(path: Path) -> _Reader:
 def _jsonl(path: Path, text: str, header: tuple[str, ...]) -> Iterator[Row]:
     # Only "\n" ends a line here: JSON strings may hold other characters that end lines.
     for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise UsageError(f"line {number} of {path} is not JSON: {error}") from None
-        if not isinstance(row, dict):
-            kind = type(row).__name__
-            raise UsageError(f"line {number} of {path} is a JSON {kind}, not an object")
-        yield row
+        if line.strip():
+            yield _json_row(path, number, line, header)
 
 
 def _tsv(path: Path, text: str, header: tuple[str, ...]) -> Iterator[Row]:
@@ -162,16 +154,9 @@ def _csv(path: Path, text: str, header: tuple[str, ...]) -> Iterator[Row]:
 def _table(
     path: Path, rows: Iterator[tuple[int, list[str]]], header: tuple[str, ...]
 ) -> Iterator[Row]:
-    names = header or tuple(next(rows, (0, []))[1])
-    if len(set(names)) < len(names):
-        raise UsageError(f"{path} names a field twice: {', '.join(names)}")
+    names = _names(path, header or tuple(next(rows, (0, []))[1]))
     for number, row in rows:
-        if len(row) != len(names):
-            raise UsageError(
-                f"line {number} of {path} has {len(row)} fields, not {len(names)} "
-                f"({', '.join(names)})"
-            )
-        yield dict(zip(names, row, strict=True))
+        yield _fields(path, number, row, names)
 
 
 def _lines(path: Path, text: str, header: tuple[str, ...]) -> Iterator[Row]:
@@ -181,6 +166,88 @@ def _lines(path: Path, text: str, header: tuple[str, ...]) -> Iterator[Row]:
             yield {"text": line.strip()}
 
 
+def _names(path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise UsageError(f"{path} names a field twice: {', '.join(names)}")
+    return names
+
+
+def _fields(path: Path, number: int, row: list[str], names: tuple[str, ...]) -> Row:
+    if len(row) != len(names):
+        raise UsageError(
+            f"line {number} of {path} has {len(row)} fields, not {len(names)} ({', '.join(names)})"
+        )
+    return dict(zip(names, row, strict=True))
+
+
 _READERS: dict[str, _Reader] = {
     ".jsonl": _jsonl, ".tsv": _tsv, ".csv": _csv, ".txt": _lines, ".json": _jsonl,
 }  # fmt: skip
+
+
+# --- formats of which each row is a line by itself
+
+
+def _json_row(path: Path, number: int, line: str, names: tuple[str, ...]) -> Row:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise UsageError(f"line {number} of {path} is not JSON: {error}") from None
+    if not isinstance(row, dict):
+        kind = type(row).__name__
+        raise UsageError(f"line {number} of {path} is a JSON {kind}, not an object")
+    return row
+
+
+def _tsv_row(path: Path, number: int, line: str, names: tuple[str, ...]) -> Row:
+    return _fields(path, number, line.removesuffix("\r").split("\t"), names)
+
+
+def _txt_row(path: Path, number: int, line: str, names: tuple[str, ...]) -> Row:
+    return {"text": line.strip()}
+
+
+class LineFormat(NamedTuple):
+    """A format of which each line is a row by itself, so that rows can be read in any order.
+
+    Attributes:
+        row: `row(path, number, line, names)`; `number` is for errors, `names` are of a table's fields.
+        is_row: whether a line is one, and not empty.
+        has_names: whether the first row may name the fields.
+    """
+
+    row: Callable[[Path, int, str, tuple[str, ...]], Row]
+    is_row: Callable[[bytes], bool]
+    has_names: bool = False
+
+    def names(self, path: Path, first: str) -> tuple[str, ...]:
+        """The names that a table's first line gives to its fields."""
+        return _names(path, tuple(first.removesuffix("\r").split("\t")))
+
+
+def _has_letters(line: bytes) -> bool:
+    return bool(line.strip())
+
+
+def _has_fields(line: bytes) -> bool:
+    return bool(line.removesuffix(b"\r"))
+
+
+_LINE_FORMATS = {
+    ".jsonl": LineFormat(_json_row, _has_letters),
+    ".json": LineFormat(_json_row, _has_letters),
+    ".tsv": LineFormat(_tsv_row, _has_fields, has_names=True),
+    ".txt": LineFormat(_txt_row, _has_letters),
+}
+
+
+def line_format(path: Path) -> LineFormat | None:
+    """How the lines of a file are read one by one; None where that cannot be done.
+
+    A row of a CSV file may have several lines, and a gzipped file is read from its start.
+
+    Example:
+        >>> line_format(Path("pairs.csv")) is None, line_format(Path("pairs.jsonl")) is None
+        (True, False)
+    """
+    return _LINE_FORMATS.get(path.suffix)

@@ -1,6 +1,6 @@
 """Data sets of several tasks as one, whose rows say which task they are of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +75,7 @@ class SeveralTasks(ExampleData):
             yield from task.texts()
 
     def batches_of(
-        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
     ) -> BatchIterator:
         return batches(
             examples, columns, model, batch_size=self.batch_size, seed=seed, order=self.order

@@ -1,5 +1,6 @@
 """Views: which texts of a record, or of two, make an example."""
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -170,20 +171,34 @@ class Columns(View):
         values = [role for role in ("score", "label") if getattr(self, role)]
         return (*texts, *(f"{role}_id" for role in texts), *values)
 
-    def __call__(self, records: Sequence[Record]) -> list[Record]:
+    @functools.cached_property
+    def roles(self) -> tuple[str, ...]:
+        """The columns that hold texts."""
+        return tuple(role for role in ("query", "positive", "negatives") if getattr(self, role))
+
+    @functools.cached_property
+    def _readers(self) -> tuple[tuple[str, str, Callable], ...]:
+        """Role, field and reader of each column."""
         readers = {
             "query": text_field, "positive": text_field, "negatives": _texts, "score": _number,
             "label": _whole,
         }  # fmt: skip
-        fields = {role: name for role in readers if (name := getattr(self, role))}
-        examples = [
-            {role: readers[role](record, field, i) for role, field in fields.items()}
-            | provenance(record)
-            for i, record in enumerate(records)
-        ]
+        found = ((role, getattr(self, role), read) for role, read in readers.items())
+        return tuple(one for one in found if one[1])
+
+    def example(self, record: Record, position: int) -> Record:
+        """The example of one record, without the numbers of its texts."""
+        found = {role: read(record, field, position) for role, field, read in self._readers}
+        return found | provenance(record)
+
+    def __call__(self, records: Sequence[Any]) -> Sequence[Any]:
+        stored = getattr(records, "examples_of", None)
+        if stored is not None:
+            return stored(self)
+        examples = [self.example(record, i) for i, record in enumerate(records)]
         if len({len(example.get("negatives", ())) for example in examples}) > 1:
             raise UsageError(f"field {self.negatives!r} must hold equally many texts everywhere")
-        return numbered(examples, *(r for r in fields if r in ("query", "positive", "negatives")))
+        return numbered(examples, *self.roles)
 
 
 # --- what views share
@@ -202,6 +217,20 @@ def document(record: Record, fields: Sequence[str] = DOCUMENT, position: int = 0
     if not any(field in record for field in fields):
         raise UsageError(_lacks(record, " or ".join(map(repr, fields)), position))
     return "\n".join(str(record[field]) for field in fields if record.get(field))
+
+
+@dataclass(frozen=True)
+class DocumentRows:
+    """Some fields of each record as one text, as an example by itself: what `Texts` has."""
+
+    fields: tuple[str, ...] = DOCUMENT
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return ("query",)
+
+    def example(self, record: Record, position: int) -> Record:
+        return {"query": document(record, self.fields, position)}
 
 
 def numbered(examples: list[Record], *roles: str) -> list[Record]:

@@ -1,7 +1,7 @@
 """Pairs that a model finds consistent, and the others left out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -184,14 +184,14 @@ class Consistent(ExampleData):
         return [example for example, is_kept in zip(examples, kept, strict=True) if is_kept]
 
     def batches_of(
-        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
     ) -> Batches:
         return self.inner.batches_of(examples, columns, model, seed=seed)
 
     def fingerprint(self) -> str:
         return fingerprint(self, [self.inner.fingerprint(), self.judge.fingerprint()])
 
-    def _pool(self, examples: list[dict[str, Any]]) -> list[int] | None:
+    def _pool(self, examples: Sequence[dict[str, Any]]) -> list[int] | None:
         if self.pool is None or self.pool >= len(examples):
             return None
         return np.random.default_rng(0).permutation(len(examples))[: self.pool].tolist()

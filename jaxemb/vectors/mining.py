@@ -94,7 +94,7 @@ class MinedOnce(Mining, ExampleData):
         ]
 
     def batches_of(
-        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
     ) -> Batches:
         return self.inner.batches_of(examples, columns, model, seed=seed)
 

@@ -1,6 +1,6 @@
 """For each negative, a query that it does answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,7 @@ class OwnQueries(ExampleData):
         ]
 
     def batches_of(
-        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
     ) -> Batches:
         return self.inner.batches_of(examples, columns, model, seed=seed)
 

@@ -1,6 +1,6 @@
 """Data with a teacher's vectors or scores beside the texts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +74,7 @@ class Taught(ExampleData):
         return extended
 
     def batches_of(
-        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
     ) -> Batches:
         return self.inner.batches_of(examples, columns, model, seed=seed)
 
@@ -131,7 +131,7 @@ class TaughtScores(ExampleData):
         ]
 
     def batches_of(
-        self, examples: list[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
     ) -> Batches:
         return self.inner.batches_of(examples, columns, model, seed=seed)
 

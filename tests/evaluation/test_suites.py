@@ -233,3 +233,17 @@ def test_a_set_that_is_not_prepared_is_one_sentence(prepared, monkeypatch):
     assert TFDS(name="kinds").splits() == ("train", "test")
     with pytest.raises(UsageError, match="has no split dev; it has train, test"):
         TFDS(name="kinds").records("dev")
+
+
+def test_of_a_large_prepared_set_records_are_read_when_they_are_asked_for(prepared, monkeypatch):
+    from jaxemb.data import lines as data_lines
+    from jaxemb.data import prepared as reading
+
+    source = TFDS(name="kinds", data_dir=str(prepared))
+    whole = source.records("train")
+    monkeypatch.setattr(data_lines, "LARGE", 0)
+    reading._records.cache_clear()
+    stored = source.records("train")
+    assert isinstance(stored, reading.PreparedRecords)
+    assert list(stored) == list(whole) and stored[-1] == whole[-1] and len(stored) == len(whole)
+    reading._records.cache_clear()
