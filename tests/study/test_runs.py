@@ -22,7 +22,8 @@ from jaxemb.statistics.result import Result
 from jaxemb.study import Better, execution, records, runs
 from jaxemb.study.execution import Options
 from jaxemb.study.recipe import Tuning
-from jaxemb.study.runs import data_fingerprints, read_curve, read_results, read_scores, run_arm
+from jaxemb.study.run_files import read_curve, read_results, read_scores
+from jaxemb.study.runs import data_fingerprints, run_arm
 from tests.toy_runs import experiment, folders, jobs, named, run
 
 
@@ -370,7 +371,7 @@ def test_data_of_two_stages_of_one_name_are_both_told():
 def test_many_may_write_one_file_at_once(tmp_path):
     path = tmp_path / "scores.json"
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: runs._write_json(path, {"n": [n] * 2000}), range(200)))
+        list(pool.map(lambda n: runs.write_json(path, {"n": [n] * 2000}), range(200)))
     assert len(set(json.loads(path.read_text())["n"])) == 1
     assert [file.name for file in tmp_path.iterdir()] == ["scores.json"]
 
