@@ -5,12 +5,12 @@ import functools
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax
 from jaxtyping import Array
 
-from jaxemb.config import UsageError, small, to_json
+from jaxemb.config import Between, UsageError, small, to_json
 from jaxemb.config.files import discard, whole_folder, write_whole
 from jaxemb.config.manifests import seal
 from jaxemb.interop import files
@@ -43,8 +43,8 @@ class Pretrained(Start):
     """
 
     name: str
-    layers: int | None = None
-    max_tokens: int | None = None
+    layers: Annotated[int, Between(0, 1000)] | None = None
+    max_tokens: Annotated[int, Between(1, 2**31)] | None = None
     embedder: Embedder | None = None
 
     aliases: ClassVar[tuple[str, ...]] = ("pretrained",)

@@ -17,17 +17,17 @@ KIND, RESULTS = "run", "results"
 
 
 class _Needed(TypedDict):
-    format: int
     arm: str
     status: str
     seed: Annotated[int, AtLeast(0)]
-    fingerprint: str
     recipe: dict[str, Any]
 
 
 class RunFile(_Needed, total=False):
     """What `run.json` holds."""
 
+    format: int
+    fingerprint: str
     experiment: str
     scale: str
     overrides: dict[str, Any]
@@ -45,7 +45,7 @@ def read_run(folder: Path) -> RunFile:
     """
     path = Path(folder) / "run.json"
     found = read_json(path, RunFile)
-    check_format(path, found["format"], FORMAT)
+    check_format(path, found.setdefault("format", 0), FORMAT)
     return found
 
 

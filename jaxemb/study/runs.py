@@ -149,10 +149,10 @@ def _finished(job: Job, recipe: Recipe, seed: int) -> bool:
         warn(f"{error} This seed is run again.")
         discard(folder)
         return False
-    expected = arm_fingerprint(recipe, job.tuning)
-    if found["fingerprint"] != expected or not _still_means(found["recipe"], recipe, job):
+    expected, made = arm_fingerprint(recipe, job.tuning), found.get("fingerprint", "")
+    if made != expected or not _still_means(found["recipe"], recipe, job):
         raise UsageError(
-            f"{folder} holds a run of another recipe (fingerprint {found['fingerprint'][:8]}, "
+            f"{folder} holds a run of another recipe (fingerprint {made[:8]}, "
             f"not {expected[:8]}); move it away or use another --runs folder."
         )
     if found["status"] != "done" or not (folder / "scores.json").exists():

@@ -3,6 +3,7 @@ import fcntl
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -152,10 +153,8 @@ def test_a_run_of_a_default_that_has_changed_since_is_another_recipe(finished, t
     job = dataclasses.replace(job, seeds=(0,))
     done = folder / "toy" / "small" / Path(job.folder).name / "seed-0"
     target = Path(job.folder) / "seed-0"
-    target.mkdir(parents=True)
-    (target / "scores.json").write_bytes((done / "scores.json").read_bytes())
+    shutil.copytree(done, target)
     stored = json.loads((done / "run.json").read_text())
-    (target / "run.json").write_text(json.dumps(stored))
     events = []
     run_arm(job, events.append)
     assert [event["event"] for event in events] == ["skipped"]
