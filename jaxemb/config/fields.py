@@ -66,16 +66,16 @@ def bases(hint: Any) -> list[type]:
 
 def members(hint: Any) -> tuple[Any, ...]:
     """The alternatives of an annotation, without ranges: `A | None` is `(A, NoneType)`."""
-    return tuple(member for member, _ in _ranged(hint))
+    return tuple(member for member, _ in ranged(hint))
 
 
-def _ranged(hint: Any, ranges: tuple = ()) -> Iterator[tuple[Any, tuple]]:
+def ranged(hint: Any, ranges: tuple = ()) -> Iterator[tuple[Any, tuple]]:
     """The alternatives of an annotation, each with what it is annotated with."""
     if typing.get_origin(hint) is Annotated:
-        yield from _ranged(hint.__origin__, (*ranges, *hint.__metadata__))
+        yield from ranged(hint.__origin__, (*ranges, *hint.__metadata__))
     elif typing.get_origin(hint) in (typing.Union, types.UnionType):
         for item in typing.get_args(hint):
-            yield from _ranged(item, ranges)
+            yield from ranged(item, ranges)
     else:
         yield hint, ranges
 
@@ -129,7 +129,7 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def _fit_any(value: Any, hint: Any) -> Any:
-    attempts = ((_fit(value, member), ranges) for member, ranges in _ranged(hint))
+    attempts = ((_fit(value, member), ranges) for member, ranges in ranged(hint))
     fitting = (f for f, ranges in attempts if f is not _MISFIT and in_range(f, ranges))
     return next(fitting, _MISFIT)
 
@@ -170,7 +170,7 @@ _WORDS = {
 
 def kind(hint: Any) -> str:
     """An annotation in words: `a whole number of at least 1 or None`."""
-    told = (_kind(member, ranges) for member, ranges in _ranged(hint))
+    told = (_kind(member, ranges) for member, ranges in ranged(hint))
     return " or ".join(dict.fromkeys(told))
 
 
@@ -225,7 +225,7 @@ def _declares_range(hint: Any) -> bool:
     return any(
         any(isinstance(one, Range) for one in ranges)
         or any(map(_declares_range, typing.get_args(member)))
-        for member, ranges in _ranged(hint)
+        for member, ranges in ranged(hint)
     )
 
 

@@ -2,12 +2,11 @@
 
 import contextlib
 import errno
-import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from jaxemb.config.parts import UsageError
 
@@ -36,39 +35,6 @@ def given_path(path: str | os.PathLike) -> Path:
             )
         given = os.environ[SHARED_DATA] + given.removeprefix(f"${SHARED_DATA}")
     return Path(os.path.expanduser(given))
-
-
-def read_json(path: Path, default: Any = None) -> Any:
-    """The content of a JSON file; `default`, where it is given, stands for a file that is not there.
-
-    Raises:
-        UsageError: it cannot be read, or there is none and no default.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        if default is not None:
-            return default
-        raise UsageError(f"{path} cannot be read: there is no such file.") from None
-    except (
-        OSError,
-        ValueError,
-        RecursionError,
-    ) as error:  # no JSON, no UTF-8, or nested too deeply
-        raise UsageError(f"{path} cannot be read: {error}.") from error
-
-
-def read_json_lines(path: Path) -> list[Any]:
-    """An object for each line of a file that grows while a process runs; none without the file.
-
-    A kill may cut the last line short: such a line is left out.
-    """
-    found = []
-    with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8") as lines:
-        for line in lines:
-            with contextlib.suppress(json.JSONDecodeError):
-                found.append(json.loads(line))
-    return found
 
 
 @contextlib.contextmanager
@@ -144,11 +110,21 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def discard(folder: Path) -> None:
-    """Removes a folder at once for those who look for it, and then its files; none is no error."""
+    """Removes a folder at once for those who look for it, and then its files; none is no error.
+
+    A file that stands where the folder belongs is removed as well.
+    """
     aside = _beside(folder)
     with contextlib.suppress(FileNotFoundError):
         folder.rename(aside)
+    if aside.is_file() or aside.is_symlink():
+        aside.unlink()
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def warn(sentence: str) -> None:
+    """Tells a person, on standard error, what was not as it should be and what becomes of it."""
+    print(f"warning: {' '.join(sentence.split())}", file=sys.stderr, flush=True)
 
 
 def leftovers(path: Path) -> list[Path]:
@@ -164,6 +140,16 @@ def leftovers(path: Path) -> list[Path]:
 
 
 _MARK = ".writing-"
+
+
+def sweep_leftovers(folder: Path) -> None:
+    """Removes what killed writers left in a folder, at any depth.
+
+    Only for a folder that nobody else writes to at the time.
+    """
+    if folder.is_dir():
+        for left in [*folder.rglob(f"{_MARK}*"), *folder.rglob("*.orbax-checkpoint-tmp*")]:
+            discard(left)
 
 
 def _beside(path: Path) -> Path:

@@ -30,7 +30,7 @@ class SentenceToPassage(View, ABC):
     body: str = "body"
     sentences: Annotated[int, AtLeast(2)] = 5
     each: Annotated[int, AtLeast(1)] = 1
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     __post_init__ = check_ranges
 

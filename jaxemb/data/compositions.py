@@ -122,7 +122,7 @@ class PartsOfText(View):
     division: Division = Bisection()
     fields: tuple[str, ...] = DOCUMENT
     least: Annotated[int, AtLeast(6)] = 6
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     __post_init__ = check_ranges
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Bool
 
-from jaxemb.config import UsageError, fingerprint
+from jaxemb.config import AtLeast, UsageError, fingerprint
 from jaxemb.data.base import Batches, Dataset
 from jaxemb.text import TextBatch
 
@@ -39,7 +39,7 @@ class Judgements(Dataset):
 
     relevant: tuple[tuple[int, ...], ...]
     documents: int
-    copies: int = 1
+    copies: Annotated[int, AtLeast(1)] = 1
 
     def __post_init__(self) -> None:
         named = [document for own in self.relevant for document in own]

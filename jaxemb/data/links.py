@@ -110,7 +110,7 @@ class RelatedTexts(View):
     relation: Relation = Linked()
     fields: tuple[str, ...] = DOCUMENT
     each: Annotated[int, AtLeast(1)] = 1
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     __post_init__ = check_ranges
 
@@ -154,7 +154,7 @@ class CitationTriplets(View):
     fields: tuple[str, ...] = DOCUMENT
     each: Annotated[int, AtLeast(1)] = 5
     hard: Annotated[float, Between(0, 1)] = 0.3
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     __post_init__ = check_ranges
 

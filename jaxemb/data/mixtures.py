@@ -4,10 +4,11 @@ import functools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from jaxemb.config import Part, UsageError, fingerprint
+from jaxemb.config import AtLeast, Part, UsageError, fingerprint
 from jaxemb.data.base import Source, View
 from jaxemb.data.pydocs import PyDocs
 from jaxemb.data.views import DOCUMENT, Record, SummaryToBody, numbered, pairs
@@ -90,7 +91,7 @@ class WordCipher(Part):
         'sort 3 lists, sorted'
     """
 
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def __call__(self, text: str) -> str:
         """The text in the made-up language, lower-cased."""

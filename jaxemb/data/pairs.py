@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from jaxemb.config import UsageError, fingerprint, smaller
+from jaxemb.config import AtLeast, UsageError, fingerprint, smaller
 from jaxemb.data.base import Dataset, ExampleData, Source, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.mixtures import Several
@@ -32,7 +32,7 @@ class Pairs(ExampleData):
     source: Source = PyDocs()
     view: View = SummaryToBody()
     split: str = "train"
-    batch_size: int = 128
+    batch_size: Annotated[int, AtLeast(1)] = 128
     order: Order = Shuffled()
 
     def __post_init__(self):
@@ -127,7 +127,7 @@ class Texts(Dataset):
     source: Source = PyDocs()
     fields: tuple[str, ...] = DOCUMENT
     split: str = "train"
-    batch_size: int = 128
+    batch_size: Annotated[int, AtLeast(1)] = 128
 
     @property
     def columns(self) -> tuple[str, ...]:

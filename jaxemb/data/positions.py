@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Int
 
-from jaxemb.config import UsageError, fingerprint
+from jaxemb.config import AtLeast, UsageError, fingerprint
 from jaxemb.data.base import Batches, Dataset, Source
 from jaxemb.data.pydocs import PyDocs
 from jaxemb.data.views import DOCUMENT, document
@@ -44,7 +44,7 @@ class Positions(Dataset):
     fields: tuple[str, ...] = DOCUMENT
     split: str = "train"
     window: int = 0
-    batch_size: int = 2048
+    batch_size: Annotated[int, AtLeast(1)] = 2048
 
     def __post_init__(self) -> None:
         if self.window < 0 or self.batch_size < 1:

@@ -45,7 +45,7 @@ class NearbySpans(View):
     positives: Annotated[int, AtLeast(1)] = 2
     shortest: Annotated[int, AtLeast(1)] = 8
     longest: Annotated[int, AtLeast(1)] = 64
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def __post_init__(self) -> None:
         check_ranges(self)

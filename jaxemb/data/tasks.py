@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from jaxemb.config import UsageError, fingerprint, smaller
+from jaxemb.config import AtLeast, UsageError, fingerprint, smaller
 from jaxemb.data.base import ExampleData
 from jaxemb.data.orders import Order
 from jaxemb.data.pipeline import BatchIterator, batches
@@ -40,7 +40,7 @@ class SeveralTasks(ExampleData):
     """
 
     tasks: tuple[ExampleData, ...]
-    batch_size: int = 128
+    batch_size: Annotated[int, AtLeast(1)] = 128
     order: Order = Stratified(turns=Alternating())
 
     def __post_init__(self) -> None:

@@ -3,12 +3,12 @@
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxemb.config import UsageError, fingerprint
+from jaxemb.config import AtLeast, UsageError, fingerprint
 from jaxemb.data.base import Batches, Dataset, Source
 from jaxemb.data.pydocs import PyDocs
 from jaxemb.data.views import DOCUMENT, document
@@ -50,7 +50,7 @@ class Windows(Dataset):
     negatives: int = 5
     power: float = 0.75
     threshold: float = 1e-3
-    batch_size: int = 1024
+    batch_size: Annotated[int, AtLeast(1)] = 1024
 
     def __post_init__(self) -> None:
         for name in ("window", "negatives", "batch_size"):

@@ -34,7 +34,7 @@ class ShuffledPositives(View):
     """The inner view with the positives dealt out at random: a control that nothing can learn."""
 
     inner: View = SummaryToBody()
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ class NoisyPairs(View):
 
     inner: View = SummaryToBody()
     share: Annotated[float, AtLeast(0), AtMost(1)] = 0.2
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     __post_init__ = check_ranges
 

@@ -1,8 +1,10 @@
 """No network at all: the token vectors themselves."""
 
+from typing import Annotated
+
 from jaxtyping import Array, Float, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import Between, UsageError
 from jaxemb.encoders.base import Encoder
 from jaxemb.runtime.shapes import States, TokenMask
 
@@ -18,7 +20,7 @@ class Bag(Encoder, kw_only=True):
         (1, 1, 3, 2)
     """
 
-    width: int = 128
+    width: Annotated[int, Between(1, 2**22)] = 128
 
     @property
     def depth(self) -> int:

@@ -2,11 +2,12 @@
 
 import abc
 import dataclasses
+from typing import Annotated
 
 import flax.linen as nn
 from jaxtyping import Array, Key
 
-from jaxemb.config import Part, UsageError, smaller
+from jaxemb.config import Between, Part, UsageError, smaller
 from jaxemb.runtime.shapes import Depths, States, TokenMask
 
 
@@ -49,7 +50,7 @@ class LayeredEncoder(Encoder, kw_only=True):
         layers: how many.
     """
 
-    layers: int = 2
+    layers: Annotated[int, Between(0, 1000)] = 2
 
     @property
     def depth(self) -> int:

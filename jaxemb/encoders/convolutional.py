@@ -1,10 +1,12 @@
 """Convolutional encoders: stacked, and with windows of several sizes side by side."""
 
+from typing import Annotated
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, Below, Between, UsageError
 from jaxemb.encoders.base import LayeredEncoder
 from jaxemb.encoders.single import SingleStateEncoder
 from jaxemb.nn import Activation, Convolution, Dropout, ReLU
@@ -36,11 +38,11 @@ class Convolutional(LayeredEncoder, kw_only=True):
     Data, arXiv:1705.02364.
     """
 
-    layers: int = 4
-    width: int = 128
+    layers: Annotated[int, Between(0, 1000)] = 4
+    width: Annotated[int, Between(1, 2**22)] = 128
     window: int = 3
     activation: Activation = ReLU()
-    dropout: float = 0.1
+    dropout: Annotated[float, AtLeast(0), Below(1)] = 0.1
     dtype: str = "float32"
 
     @nn.compact
@@ -85,11 +87,11 @@ class ConvolutionWindows(SingleStateEncoder, kw_only=True):
     Reference: Kim, Convolutional Neural Networks for Sentence Classification, arXiv:1408.5882.
     """
 
-    width: int = 128
+    width: Annotated[int, Between(1, 2**22)] = 128
     windows: tuple[int, ...] = (1, 3, 5)
-    features: int | None = None
+    features: Annotated[int, Between(1, 2**22)] | None = None
     activation: Activation = ReLU()
-    dropout: float = 0.1
+    dropout: Annotated[float, AtLeast(0), Below(1)] = 0.1
     dtype: str = "float32"
 
     @nn.compact

@@ -1,11 +1,13 @@
 """An encoder whose states are read by a decoder."""
 
 import dataclasses
+from typing import Annotated
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from jaxemb.config import AtLeast, Below, Between
 from jaxemb.encoders.base import Encoder, LayeredEncoder
 from jaxemb.encoders.transformer import Transformer
 from jaxemb.nn import Activation, Decoder, Norm, ReLU, RMSNorm
@@ -44,11 +46,11 @@ class EncoderDecoder(LayeredEncoder, kw_only=True):
     """
 
     inner: Encoder = dataclasses.field(default_factory=Transformer)
-    heads: int = 4
-    hidden: int | None = None
+    heads: Annotated[int, AtLeast(1)] = 4
+    hidden: Annotated[int, Between(1, 2**22)] | None = None
     norm: Norm = dataclasses.field(default_factory=RMSNorm)
     activation: Activation = ReLU()
-    dropout: float = 0.1
+    dropout: Annotated[float, AtLeast(0), Below(1)] = 0.1
     dtype: str = "float32"
 
     @property

@@ -1,13 +1,14 @@
 """Recurrent encoders: stacked, refined pass by pass, and with the words between their contexts."""
 
 import dataclasses
+from typing import Annotated
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, Below, Between, UsageError
 from jaxemb.encoders.base import LayeredEncoder
 from jaxemb.encoders.single import SingleStateEncoder
 from jaxemb.nn import (
@@ -37,11 +38,11 @@ class RecurrentEncoder(LayeredEncoder, kw_only=True):
         dropout: rate on what each recurrence reads.
     """
 
-    width: int = 128
-    hidden: int | None = None
+    width: Annotated[int, Between(1, 2**22)] = 128
+    hidden: Annotated[int, Between(1, 2**22)] | None = None
     cell: Cell = LSTM()
     direction: Direction = LeftToRight()
-    dropout: float = 0.1
+    dropout: Annotated[float, AtLeast(0), Below(1)] = 0.1
 
     def _recurrence(self, n: int) -> Recurrence:
         passes = len(self.direction.backwards)
@@ -112,7 +113,7 @@ class IterativeRefinement(RecurrentEncoder, kw_only=True):
     Encoders, arXiv:1808.08762.
     """
 
-    layers: int = 3
+    layers: Annotated[int, Between(0, 1000)] = 3
     direction: Direction = BothWays()
 
     @nn.compact
@@ -153,11 +154,11 @@ class RecurrentConvolutional(SingleStateEncoder, kw_only=True):
     2015; Lai, Word and Document Embeddings based on Neural Network Approaches, arXiv:1611.05962.
     """
 
-    width: int = 128
+    width: Annotated[int, Between(1, 2**22)] = 128
     context: int = 64
-    hidden: int | None = None
+    hidden: Annotated[int, Between(1, 2**22)] | None = None
     activation: Activation = dataclasses.field(default_factory=Tanh)
-    dropout: float = 0.1
+    dropout: Annotated[float, AtLeast(0), Below(1)] = 0.1
 
     @nn.compact
     def __call__(

@@ -1,11 +1,13 @@
 """An encoder that halves a text by the same layers until four vectors are left."""
 
 import dataclasses
+from typing import Annotated
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from jaxemb.config import AtLeast, Below, Between
 from jaxemb.encoders.single import SingleStateEncoder
 from jaxemb.nn import Activation, ConvolutionBlock, Dropout, LayerNorm, Norm, ReLU
 from jaxemb.nn.recursion import CODE, Halving, halvings, most_halvings, region
@@ -45,12 +47,12 @@ class RecursiveConvolutional(SingleStateEncoder, kw_only=True):
     arXiv:1802.01817.
     """
 
-    width: int = 256
-    blocks: int = 4
+    width: Annotated[int, Between(1, 2**22)] = 256
+    blocks: Annotated[int, AtLeast(1)] = 4
     window: int = 3
     norm: Norm = dataclasses.field(default_factory=LayerNorm)
     activation: Activation = ReLU()
-    dropout: float = 0.0
+    dropout: Annotated[float, AtLeast(0), Below(1)] = 0.0
 
     @nn.compact
     def __call__(

@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Annotated
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key, Shaped
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Below, Between, Part, UsageError
 from jaxemb.encoders.base import LayeredEncoder
 from jaxemb.nn import (
     GELU,
@@ -90,14 +91,14 @@ class Transformer(LayeredEncoder, kw_only=True):
     Reference: Vaswani et al., Attention Is All You Need, arXiv:1706.03762.
     """
 
-    width: int = 128
-    heads: int = 4
-    hidden: int | None = None
+    width: Annotated[int, Between(1, 2**22)] = 128
+    heads: Annotated[int, AtLeast(1)] = 4
+    hidden: Annotated[int, Between(1, 2**22)] | None = None
     mask: AttentionMask = Bidirectional()
     position: PositionEncoding = dataclasses.field(default_factory=Learned)
     activation: Activation = GELU()
     norm: Norm = dataclasses.field(default_factory=NoNorm)
-    dropout: float = 0.1
+    dropout: Annotated[float, AtLeast(0), Below(1)] = 0.1
     dtype: str = "float32"
     block: Block = PreNorm()
     embedding_norm: Norm = dataclasses.field(default_factory=NoNorm)
@@ -224,7 +225,7 @@ class SharedTransformer(Transformer, kw_only=True):
     Reference: Lan et al., ALBERT, arXiv:1909.11942.
     """
 
-    repeats: int | None = None
+    repeats: Annotated[int, AtLeast(1)] | None = None
 
     def _blocks(self) -> Sequence[nn.Module]:
         repeats = self.layers if self.repeats is None else self.repeats

@@ -1,12 +1,12 @@
 """How many documents vectors of some width can serve in every combination; needs no model."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from jaxemb.analysis import FreeVectors, critical_size, subsets
-from jaxemb.config import smaller
+from jaxemb.config import Between, smaller
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import TaskData
 from jaxemb.statistics.result import Result
@@ -47,7 +47,7 @@ class Capacity(Task):
     name: str = "capacity"
     data: AllSubsets = field(default_factory=AllSubsets)
     vectors: FreeVectors = field(default_factory=FreeVectors)
-    dim: int = 4
+    dim: Annotated[int, Between(1, 2**22)] = 4
     starts: int = 3
     tries: int = 6
     most: int = 64

@@ -3,12 +3,12 @@
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from jaxemb.config import Part, UsageError, smaller
+from jaxemb.config import AtLeast, Part, UsageError, smaller
 from jaxemb.evaluation.base import embed_groups
 from jaxemb.evaluation.problems import RetrievalProblem, TaskData
 from jaxemb.evaluation.retrieval import CutRanking
@@ -153,7 +153,7 @@ class _Chunks(CutRanking, abc.ABC):
     kind: ClassVar[str] = "retrieval"
     data: ChunkData
     chunking: Chunking = InContext()
-    k: int = 10
+    k: Annotated[int, AtLeast(1)] = 10
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
 """Classification: what can a classifier read off frozen vectors?"""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Int, Int32, Int64
 
+from jaxemb.config import AtLeast
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classifiers import Classifier, Logistic, check_classes, fitted
 from jaxemb.evaluation.problems import LabelData, LabelProblem
@@ -84,9 +85,9 @@ class FewShotClassification(Task):
     data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "document"
     shots: int = 8
-    repeats: int = 10
+    repeats: Annotated[int, AtLeast(1)] = 10
     iterations: int = 100
-    seed: int = 42
+    seed: Annotated[int, AtLeast(0)] = 42
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

@@ -3,12 +3,12 @@
 import abc
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float, Float64, Int, Int32
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Between, Part, UsageError
 
 Features = Float[np.ndarray, "rows features"]
 
@@ -70,9 +70,9 @@ class Perceptron(Classifier):
     sklearn.neural_network.MLPClassifier.
     """
 
-    hidden: int = 50
+    hidden: Annotated[int, Between(1, 2**22)] = 50
     steps: int = 200
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def _model(self):
         from sklearn.neural_network import MLPClassifier

@@ -4,12 +4,12 @@ import abc
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float32, Int, Int32
 
-from jaxemb.config import smaller
+from jaxemb.config import AtLeast, smaller
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import LabelData, LabelProblem, taken
 from jaxemb.evaluation.pydocs import PyDocsLabels
@@ -89,7 +89,7 @@ class SampleClustering(Task, abc.ABC):
     data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "document"
     batch: int = 500
-    seed: int = 42
+    seed: Annotated[int, AtLeast(0)] = 42
 
     @abc.abstractmethod
     def drawn(self, problem: LabelProblem) -> tuple[LabelProblem, Sequence[Sample]]:

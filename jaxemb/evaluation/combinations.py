@@ -8,11 +8,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Int
 
-from jaxemb.config import Part, UsageError, smaller
+from jaxemb.config import AtLeast, Part, UsageError, smaller
 from jaxemb.data import PyDocs, Source
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem, cluster_numbers, kept
 
@@ -99,11 +100,11 @@ class AttributeSearch(RetrievalData):
     """
 
     pattern: Pattern = field(default_factory=DenseSets)
-    queries: int = 1000
+    queries: Annotated[int, AtLeast(1)] = 1000
     documents: int = 46
     size: int = 2
     attributes: int = 50
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
     source: Source = field(default_factory=PyDocs)
 
     @kept

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from jaxemb.analysis import FirstDimensions, Reduction, distinct, neighbour_ratios
-from jaxemb.config import smaller, snake_case
+from jaxemb.config import Between, smaller, snake_case
 from jaxemb.data import Dataset, PyDocs, Texts
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.rank import Background, PairTexts
@@ -71,7 +71,7 @@ class Reduced(Wrapped):
     arXiv:2506.01435.
     """
 
-    dim: int
+    dim: Annotated[int, Between(1, 2**22)]
     by: Reduction = FirstDimensions()
     texts: Dataset = Texts(source=PyDocs())
     sample: int = 1000

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import LabelSetData, LabelSetProblem
 from jaxemb.evaluation.pydocs_sets import PyDocsLabelSets
@@ -40,9 +40,9 @@ class MultiLabelClassification(Task):
     data: LabelSetData = field(default_factory=PyDocsLabelSets)
     role: str = "document"
     shots: int = 8
-    repeats: int = 10
+    repeats: Annotated[int, AtLeast(1)] = 10
     neighbours: int = 5
-    seed: int = 42
+    seed: Annotated[int, AtLeast(0)] = 42
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

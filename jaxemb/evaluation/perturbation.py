@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float64, Int32, Shaped
 
 from jaxemb.analysis import HammingBound
-from jaxemb.config import UsageError, smaller
+from jaxemb.config import AtLeast, Between, UsageError, smaller
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import LabelData, LabelProblem
 from jaxemb.evaluation.pydocs import PyDocsLabels
@@ -69,11 +69,11 @@ class Perturbation(Task):
     replaced: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
     lengths: tuple[int, ...] = (16, 32, 64, 128)
     held: int = 5
-    draws: int = 5
+    draws: Annotated[int, AtLeast(1)] = 5
     documents: int = 40
-    vocabulary: int = 2000
+    vocabulary: Annotated[int, Between(1, 2**31)] = 2000
     role: str = "document"
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def __post_init__(self) -> None:
         if min((*self.replaced, self.held)) < 1 or max(self.replaced) > max(self.lengths):

@@ -4,12 +4,12 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Int32
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.evaluation.problems import TaskData, cluster_numbers, kept
 from jaxemb.evaluation.pydocs import Documentation, Record, some
 from jaxemb.text.sentences import boundary
@@ -85,7 +85,7 @@ class ShuffledSentences(ProseData):
     """
 
     inner: ProseData
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def load(self) -> ProseProblem:
         whole, draw = self.inner.load(), np.random.default_rng(self.seed)

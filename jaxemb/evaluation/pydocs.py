@@ -10,11 +10,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.data import PyDocs, Source
 from jaxemb.evaluation.problems import (
     LabelData,
@@ -37,7 +37,7 @@ class Documentation(TaskData):
     """Base of data read off documentation: a split of its objects, sampled by `seed`."""
 
     split: str = "test"
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
     source: Source = field(default_factory=PyDocs)
 
     def records(self, *fields: str) -> list[Record]:
@@ -76,7 +76,7 @@ class PyDocsRetrieval(Documentation, RetrievalData):
         UsageError: if the split has no object with both a summary and a body.
     """
 
-    queries: int | None = 1000
+    queries: Annotated[int, AtLeast(1)] | None = 1000
     documents: int | None = None
     answer: str = "body"
 
@@ -119,7 +119,7 @@ class PyDocsGrades(Documentation, PairData):
     is the one to read.
     """
 
-    pairs: int = 2000
+    pairs: Annotated[int, AtLeast(1)] = 2000
 
     @kept
     def load(self) -> PairProblem:
@@ -149,7 +149,7 @@ class PyDocsLinks(Documentation, PairData):
     package that neither refers to it nor is referred to.
     """
 
-    pairs: int = 1000
+    pairs: Annotated[int, AtLeast(1)] = 1000
 
     @kept
     def load(self) -> PairProblem:

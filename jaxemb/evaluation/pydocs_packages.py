@@ -7,10 +7,11 @@ enough objects to stand alone; what is left of its package is then a part withou
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.data import PyDocs, Source, Within
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classification import Classification
@@ -47,7 +48,7 @@ class PyDocsOpenings(Documentation, PairData):
         UsageError: fewer than two objects have a body that opens with a sentence.
     """
 
-    pairs: int = 1000
+    pairs: Annotated[int, AtLeast(1)] = 1000
 
     def load(self) -> PairProblem:
         records = distinct(self.records("summary", "body"), "summary")

@@ -6,10 +6,11 @@ alone.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.data import WordCipher
 from jaxemb.evaluation.problems import (
     BitextData,
@@ -43,7 +44,7 @@ class PyDocsCode(Documentation, BitextData):
         UsageError: if the split has no object with both.
     """
 
-    pairs: int = 500
+    pairs: Annotated[int, AtLeast(1)] = 500
 
     @kept
     def load(self) -> BitextProblem:
@@ -62,7 +63,7 @@ class PyDocsTranslation(Documentation, BitextData):
         UsageError: if the split has no object with a summary.
     """
 
-    pairs: int = 500
+    pairs: Annotated[int, AtLeast(1)] = 500
     cipher: WordCipher = WordCipher()
 
     @kept
@@ -95,7 +96,7 @@ class PyDocsSeeAlso(Documentation, RerankingData):
         UsageError: if no object of the split links to another.
     """
 
-    queries: int = 500
+    queries: Annotated[int, AtLeast(1)] = 500
     others: int = 20
 
     @kept

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.data import TFDS, Source
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classification import Classification
@@ -143,8 +144,8 @@ class RetrievalRecords(Records, RetrievalData):
 
     query: str = "query"
     document: str = "positive"
-    queries: int | None = 500
-    seed: int = 0
+    queries: Annotated[int, AtLeast(1)] | None = 500
+    seed: Annotated[int, AtLeast(0)] = 0
 
     @kept
     def load(self) -> RetrievalProblem:

@@ -44,7 +44,7 @@ class RelatedCandidates(RerankingData):
     others: Annotated[int, AtLeast(1)] = 25
     least: Annotated[int, AtLeast(1)] = 1
     within: str = ""
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def __post_init__(self) -> None:
         check_ranges(self)

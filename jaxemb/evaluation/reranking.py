@@ -1,10 +1,11 @@
 """Reranking: do a query's good candidates stand above its bad ones?"""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from jaxemb.config import AtLeast
 from jaxemb.evaluation.base import Task, embed_groups
 from jaxemb.evaluation.problems import RerankingData, RerankingProblem
 from jaxemb.evaluation.pydocs_sets import PyDocsSeeAlso
@@ -32,7 +33,7 @@ class Reranking(Task):
 
     name: str = "reranking"
     data: RerankingData = field(default_factory=PyDocsSeeAlso)
-    k: int = 10
+    k: Annotated[int, AtLeast(1)] = 10
     nearness: Nearness = ByCosine()
 
     @property

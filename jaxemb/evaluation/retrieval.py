@@ -3,11 +3,12 @@
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from jaxemb.config import AtLeast
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.combinations import AttributeSearch
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
@@ -92,7 +93,7 @@ class Retrieval(CutRanking):
 
     name: str = "retrieval"
     data: RetrievalData = field(default_factory=PyDocsRetrieval)
-    k: int = 10
+    k: Annotated[int, AtLeast(1)] = 10
     depth: int = 100
 
     @property

@@ -4,12 +4,12 @@ import abc
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float32
 
-from jaxemb.config import UsageError, smaller
+from jaxemb.config import AtLeast, UsageError, smaller
 from jaxemb.evaluation.judges import Judge
 from jaxemb.evaluation.paraphrase.paraphrasers import (
     ClauseOrder,
@@ -114,7 +114,7 @@ class Paraphrased(Reworded):
     judge: Judge | None = None
     runs: int = 5
     sample: int = 100
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def __post_init__(self) -> None:
         if self.runs < 1 or self.sample < 1:

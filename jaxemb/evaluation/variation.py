@@ -1,11 +1,12 @@
 """How meaning moves through ordered prose, as a model sees it; for comparing models without labels."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
 from jaxemb.analysis import adjacent_similarity, similarity_matrix
+from jaxemb.config import AtLeast
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.prose import ProseData, PyDocsProse
 from jaxemb.statistics.result import Result
@@ -73,8 +74,8 @@ class SimilarityStructure(Task):
     metrics: ClassVar[tuple[str, ...]] = ("similarity",)
     name: str = "structure"
     data: ProseData = field(default_factory=_manuals)
-    sentences: int = 500
-    seed: int = 0
+    sentences: Annotated[int, AtLeast(1)] = 500
+    seed: Annotated[int, AtLeast(0)] = 0
     role: str = "document"
 
     def run(self, embed: Embed) -> Result:

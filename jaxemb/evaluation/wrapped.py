@@ -5,12 +5,12 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float32
 
-from jaxemb.config import UsageError, smaller
+from jaxemb.config import Between, UsageError, smaller
 from jaxemb.evaluation.base import Task, evaluate, flatten
 from jaxemb.evaluation.problems import TaskData
 from jaxemb.statistics.result import Result
@@ -79,8 +79,8 @@ class At(Wrapped):
         'sts@layers=2,dim=32'
     """
 
-    layers: int | None = None
-    dim: int | None = None
+    layers: Annotated[int, Between(0, 1000)] | None = None
+    dim: Annotated[int, Between(1, 2**22)] | None = None
 
     @property
     def manner(self) -> str:

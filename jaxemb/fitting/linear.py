@@ -1,11 +1,12 @@
 """Linear maps of finished vectors."""
 
 import dataclasses
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
 
-from jaxemb.config import UsageError
+from jaxemb.config import Between, UsageError
 from jaxemb.model import Transform
 
 
@@ -23,7 +24,7 @@ class Slice(Transform):
     Reference: Matryoshka Representation Learning, arXiv:2205.13147.
     """
 
-    dim: int
+    dim: Annotated[int, Between(1, 2**22)]
 
     def __post_init__(self) -> None:
         if self.dim < 1:

@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from jaxemb.config import UsageError, smaller
+from jaxemb.config import AtLeast, UsageError, smaller
 from jaxemb.data import GivenTexts, Positions
 from jaxemb.encoders import Bag
 from jaxemb.fitting.estimator import Estimator
@@ -52,8 +52,8 @@ class ParagraphTable(Estimator):
     reads: ClassVar[tuple[str, ...]] = ("text", "tokens", "encoder", "pooling")
     stochastic: ClassVar[bool] = True
     steps: int = 300
-    batch_size: int = 2048
-    learning_rate: float = 0.03
+    batch_size: Annotated[int, AtLeast(1)] = 2048
+    learning_rate: Annotated[float, AtLeast(0)] = 0.03
 
     def small(self) -> "ParagraphTable":
         return smaller(self, steps=2, batch_size=8)

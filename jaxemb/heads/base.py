@@ -2,13 +2,14 @@
 
 import abc
 import dataclasses
+from typing import Annotated
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from jaxemb.config import Part, smaller
+from jaxemb.config import Above, Between, Part, smaller
 from jaxemb.nn import Activation, LayerNorm, Norm, Tanh
 
 
@@ -36,7 +37,7 @@ class Normalize(Head, kw_only=True):
         [0.6, 0.8]
     """
 
-    epsilon: float = 1e-12
+    epsilon: Annotated[float, Above(0)] = 1e-12
 
     def __call__(self, vectors: Float32[Array, "*batch width"]) -> Float32[Array, "*batch width"]:
         # The bound is on the square: the root's gradient at 0 is infinite.
@@ -51,7 +52,7 @@ class Linear(Head, kw_only=True):
         dim: features of the result.
     """
 
-    dim: int = 128
+    dim: Annotated[int, Between(1, 2**22)] = 128
 
     @nn.compact
     def __call__(self, vectors: Float32[Array, "*batch width"]) -> Float32[Array, "*batch dim"]:

@@ -2,12 +2,13 @@
 
 import abc
 import dataclasses
+from typing import Annotated
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Between, Part, UsageError
 from jaxemb.nn import Activation, ConvolutionBlock, Dense, LayerNorm, Norm, ReLU
 from jaxemb.nn.recursion import CODE, Doubling, halvings, most_halvings, region
 from jaxemb.runtime.shapes import TokenMask, Vectors
@@ -50,8 +51,8 @@ class RecursiveDecoder(TokenDecoder, kw_only=True):
     arXiv:1802.01817.
     """
 
-    vocabulary: int = 261
-    blocks: int = 4
+    vocabulary: Annotated[int, Between(1, 2**31)] = 261
+    blocks: Annotated[int, AtLeast(1)] = 4
     window: int = 3
     norm: Norm = dataclasses.field(default_factory=LayerNorm)
     activation: Activation = ReLU()

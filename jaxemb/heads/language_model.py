@@ -2,12 +2,13 @@
 
 import abc
 import dataclasses
+from typing import Annotated
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Between, Part, UsageError
 from jaxemb.nn import Activation, Dense, ExactGELU, LayerNorm, Norm
 from jaxemb.tokens.codes import composed_logits
 
@@ -142,7 +143,7 @@ class ComposedLanguageModelHead(Output, kw_only=True):
     arXiv:2308.08688.
     """
 
-    vocabulary: int
+    vocabulary: Annotated[int, Between(1, 2**31)]
     transform: StateTransform = dataclasses.field(default_factory=Unchanged)
     logit_scale: float = 1.0
 

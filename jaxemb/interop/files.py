@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from jaxemb.config import UsageError, hash_of
-from jaxemb.config.files import read_json
+from jaxemb.config.reading import inside, read_json
+from jaxemb.interop.settings import Index
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+_REALS = ("F32", "F16", "BF16", "F64")
 _READ = (".json", ".txt", ".safetensors", ".gguf")
 
 
@@ -39,16 +41,36 @@ class Tensors:
         found: dict[str, np.ndarray] = {}
         for name in names:
             try:
-                found[name] = np.asarray(self._files[name].get_tensor(name), np.float32)
-            except (SafetensorError, OSError, TypeError, ValueError) as error:
+                kind = self._files[name].get_slice(name).get_dtype()
+                if kind not in _REALS:
+                    raise UsageError(
+                        f"{self.place}: {name} is of type {kind}; weights are of {', '.join(_REALS)}."
+                    )
+                array = np.asarray(self._files[name].get_tensor(name), np.float32)
+            except UsageError:
+                raise
+            except (SafetensorError, OSError, TypeError, ValueError, MemoryError) as error:
                 raise UsageError(f"{self.place}: {name} cannot be read: {error}.") from error
+            found[name] = finite(array, name, self.place)
         return found
+
+
+def finite(array: np.ndarray, name: str, place: Path) -> np.ndarray:
+    """Weights that are numbers.
+
+    Raises:
+        UsageError: one is infinite, or none.
+    """
+    bad = array.size - int(np.isfinite(array).sum())
+    if bad:
+        raise UsageError(f"{place}: {name} holds {bad} weights that are infinite or no numbers.")
+    return array
 
 
 def _weight_files(folder: Path) -> list[Path]:
     if (folder / INDEX).exists():
-        shards = read_json(folder / INDEX).get("weight_map", {}).values()
-        return [folder / name for name in dict.fromkeys(shards)]
+        shards = read_json(folder / INDEX, Index)["weight_map"].values()
+        return [inside(folder, name, folder / INDEX) for name in dict.fromkeys(shards)]
     if (folder / WEIGHTS).exists():
         return [folder / WEIGHTS]
     pickles = [name for name in ("pytorch_model.bin", "tf_model.h5") if (folder / name).exists()]
@@ -68,7 +90,7 @@ def _opened(path: Path) -> tuple[Any, list[str]]:
     try:
         opened = safe_open(path, framework="numpy")
         return opened, list(opened.keys())
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}.") from error
 
 

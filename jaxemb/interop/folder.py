@@ -50,7 +50,8 @@ def read(folder: Path, *, layers: int | None = None, max_tokens: int | None = No
     files = source(modules.network)
     whole = _network(files)
     embedder = cut(_embedder(files, modules, whole), layers, max_tokens)
-    kept, shapes = dataclasses.replace(whole, encoder=embedder.encoder), embedder.shapes()
+    kept = dataclasses.replace(whole, encoder=embedder.encoder)
+    shapes = _shapes(embedder, folder)
     wanted = {slot: shapes[slot] for slot in ("tokens", "encoder")}
     params = network_params(files.arrays(), kept, wanted, layers=whole.encoder.layers)
     params |= {"pooling": {}, "head": modules.head_params()}
@@ -89,6 +90,16 @@ def _output_shapes(whole: Network, embedder: Embedder) -> dict[str, Any]:
 
     states = jax.ShapeDtypeStruct((1, whole.encoder.width), "float32")
     return jax.eval_shape(start, states, embedder.shapes()["tokens"]["embedding"])
+
+
+def _shapes(embedder: Embedder, folder: Path) -> dict[str, Any]:
+    try:
+        return embedder.shapes()
+    except UsageError:
+        raise
+    except Exception as error:  # of Flax or of einops: sizes that do not divide one another
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UsageError(f"The settings in {folder} do not fit each other: {reason}.") from error
 
 
 def _check_head(folder: Path, params: dict, shapes: dict) -> None:

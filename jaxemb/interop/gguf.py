@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jaxemb.config import UsageError
+from jaxemb.interop.files import finite
 
 # What GGUF calls a field, under the architecture's name, and what Hugging Face does.
 _SETTINGS = {
@@ -99,6 +100,7 @@ class GGUF:
         except (NotImplementedError, ValueError) as error:
             kind = tensor.tensor_type.name
             raise UsageError(f"{self.place}: {tensor.name} of type {kind}: {error}.") from error
+        finite(array, tensor.name, self.place)
         counts = {"q_proj": "head_count", "k_proj": "head_count_kv"}
         count = counts.get(name.split(".")[-2])
         if count is None or not _NEIGHBOURS[self.kind]:

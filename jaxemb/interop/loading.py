@@ -2,13 +2,17 @@
 
 import os
 from pathlib import Path
+from typing import Any, TypedDict
 
 import jax
 import jax.numpy as jnp
 
-from jaxemb.config import UsageError, from_json
-from jaxemb.config.files import given_path, read_json
-from jaxemb.model.model import FORMAT, Model
+from jaxemb.config import UsageError, conform, from_json
+from jaxemb.config.files import given_path
+from jaxemb.config.manifests import check
+from jaxemb.config.reading import check_format, read_json, read_text
+from jaxemb.model import Start, Transform
+from jaxemb.model.model import FORMAT, KIND, Model
 from jaxemb.model.network import Network, Params
 from jaxemb.text import Text, Tokenizer
 
@@ -32,53 +36,94 @@ def load(path: str | os.PathLike) -> Model:
         from jaxemb import interop
 
         return interop.read(interop.find(path))
-    description = read_json(folder / "model.json")
-    if not isinstance(description, dict):
-        raise UsageError(f"{folder / 'model.json'} is a JSON {type(description).__name__}.")
-    if description.get("format", 0) > FORMAT:
-        raise UsageError(
-            f"{folder} was written in format {description['format']}, and this jaxemb reads up to "
-            f"{FORMAT}: install a newer jaxemb."
-        )
+    description = read_description(folder)
     if "pretrained" in description:
-        return from_json(description["pretrained"]).start_again(description["weights"])
+        named = conform(from_json(description["pretrained"]), interop_start(), "pretrained")
+        return named.start_again(description.get("weights", ""))
     return _read(folder, description)
 
 
-def _read(folder: Path, description: dict) -> Model:
+class Description(TypedDict, total=False):
+    """What `model.json` holds."""
+
+    format: int
+    embedder: dict[str, Any]
+    transforms: list[dict[str, Any]]
+    adapters: dict[str, Any]
+    pretrained: dict[str, Any]
+    weights: str
+
+
+def read_description(folder: Path) -> Description:
+    """What `model.json` says of a model of ours, whose folder is what was written.
+
+    Raises:
+        UsageError: it cannot be read, is of a format that is yet to come, or the folder is damaged.
+    """
+    file = folder / "model.json"
+    description = read_json(file, Description)
+    written = check_format(file, description.get("format", 0), FORMAT)
+    check(folder, KIND, required=written >= 2, alone=True)
+    if not description.keys() & {"embedder", "pretrained"}:
+        raise UsageError(f"{file} lacks embedder.")
+    return description
+
+
+def interop_start() -> type[Start]:
+    from jaxemb.interop.pretrained import Pretrained
+
+    return Pretrained
+
+
+def _read(folder: Path, description: Description) -> Model:
     from jaxemb.runtime import checkpoints
 
-    network = from_json(description["embedder"])
+    network = conform(from_json(description["embedder"]), Network, "embedder")
     own = {
         name: _tokenizer(folder / f"tokenizer-{name}.json", tower.text)
         for name, tower in network.by_name.items()
         if (folder / f"tokenizer-{name}.json").exists()
     }
-    shared = folder / "tokenizer.json"
+    shared, made = folder / "tokenizer.json", description.get("transforms", [])
     return Model(
         embedder=network,
-        params=checkpoints.load_params(folder / "params", _shapes(network, description)),
+        params=checkpoints.load_params(folder / "params", _shapes(folder, network, description)),
         tokenizer=_tokenizer(shared, network.text) if shared.exists() else None,
         tokenizers=own,
-        transforms=tuple(from_json(transform) for transform in description["transforms"]),
+        transforms=conform(from_json(made), tuple[Transform, ...], "transforms"),
     )
 
 
-def _shapes(network: Network, description: dict) -> Params:
+def _shapes(folder: Path, network: Network, description: Description) -> Params:
     """The network's parameters, and those that adapters put beside them."""
+    try:
+        own = network.shapes()
+    except UsageError:
+        raise
+    except Exception as error:  # of Flax, of einops, or of a part of somebody's own
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UsageError(
+            f"The network of {folder / 'model.json'} cannot be built: {reason}."
+        ) from error
     added = description.get("adapters")
     if added is None:
-        return network.shapes()
+        return own
     shapes = jax.tree.map(
         lambda shape: jax.ShapeDtypeStruct(tuple(shape), jnp.float32),
         added,
         is_leaf=lambda value: isinstance(value, list),
     )
-    return {**network.shapes(), "adapters": shapes}
+    return {**own, "adapters": shapes}
 
 
 def _tokenizer(file: Path, text: Text) -> Tokenizer:
-    return Tokenizer.from_json(file.read_text(encoding="utf-8"), text)
+    tokenizer = Tokenizer.from_json(read_text(file), text)
+    if tokenizer.largest >= text.vocabulary:
+        raise UsageError(
+            f"{file} has a piece with the id {tokenizer.largest}, and the model's token table has "
+            f"{text.vocabulary} rows."
+        )
+    return tokenizer
 
 
 def model_folder(path: str | os.PathLike) -> Path:

@@ -8,10 +8,18 @@ from typing import Any
 import jax.numpy as jnp
 
 from jaxemb.config import UsageError
-from jaxemb.config.files import read_json
+from jaxemb.config.reading import inside, read_json
 from jaxemb.heads import Activated, Chain, Head, Identity, Linear, Normalize, Normed
 from jaxemb.interop.architectures import activation
 from jaxemb.interop.files import Tensors
+from jaxemb.interop.settings import (
+    HeadSettings,
+    Module,
+    PoolingSettings,
+    Prompts,
+    Sentences,
+    read_settings,
+)
 from jaxemb.nn import LayerNorm
 from jaxemb.pooling import (
     Concatenation,
@@ -100,17 +108,18 @@ def read_modules(folder: Path) -> Modules:
     Raises:
         UsageError: a module or a setting that no part here does.
     """
-    listed = read_json(folder / "modules.json", default=[])
+    listing = folder / "modules.json"
+    listed = read_json(listing, list[Module], default=[])
     kinds = [str(entry.get("type", "")).rpartition(".")[2] for entry in listed]
-    places = [folder / str(entry.get("path", "")) for entry in listed]
-    if listed and kinds[:2] != ["Transformer", "Pooling"]:
+    places = [inside(folder, entry.get("path", ""), listing) for entry in listed]
+    if listing.is_file() and kinds[:2] != ["Transformer", "Pooling"]:
         raise UsageError(
-            f"{folder / 'modules.json'} begins with {', '.join(kinds[:2])}; jaxemb reads folders "
+            f"{listing} begins with {', '.join(kinds[:2]) or 'nothing'}; jaxemb reads folders "
             "that begin with Transformer, Pooling."
         )
     network = places[0] if listed else folder
-    settings = read_json(network / "sentence_bert_config.json", default={})
-    prompts = read_json(folder / "config_sentence_transformers.json", default={})
+    settings = read_settings(network / "sentence_bert_config.json", Sentences, {})
+    prompts = read_settings(folder / "config_sentence_transformers.json", Prompts, {})
     after = zip(kinds[2:], places[2:], strict=True)
     return Modules(
         network=network,
@@ -123,7 +132,7 @@ def read_modules(folder: Path) -> Modules:
 
 
 def _pooling(place: Path, prompts: Mapping[str, Any]) -> Pooling:
-    config = read_json(place / "config.json")
+    config = read_settings(place / "config.json", PoolingSettings)
     modes = config.get("pooling_mode") or [m for f, m in _FLAGS.items() if config.get(f)]
     modes = [modes] if isinstance(modes, str) else list(modes) or ["mean"]
     unknown = [mode for mode in modes if mode not in POOLINGS]
@@ -143,7 +152,7 @@ def _pooling(place: Path, prompts: Mapping[str, Any]) -> Pooling:
 
 def _heads(kind: str, place: Path) -> Sequence[HeadFile]:
     """The heads that a module after the pooling is; dropout is none, where nothing is trained."""
-    config = read_json(place / "config.json", default={})
+    config = read_settings(place / "config.json", HeadSettings, {})
     read, written = (config.get(f"module_{end}_name") for end in ("input", "output"))
     if {read, written} - {None, _VECTOR}:
         raise UsageError(f"{place} changes {read or written}; jaxemb reads modules of vectors.")
@@ -180,7 +189,8 @@ def _dense(config: Mapping[str, Any], place: Path) -> list[HeadFile]:
 
 def _template(settings: Mapping[str, Any]) -> Template:
     """The prompts for queries and documents, else the one that is the default."""
-    prompts = settings.get("prompts") or {}
+    named = settings.get("prompts") or {}
+    prompts = {name: text for name, text in named.items() if text is not None}
     default = prompts.get(settings.get("default_prompt_name") or "", "")
     # An empty prompt is a prompt: only one that is absent falls back to the next.
     document = prompts.get("document", prompts.get("passage", default))

@@ -8,6 +8,7 @@ from jaxemb.config import UsageError
 from jaxemb.interop.architectures import Config, Describe, Network
 from jaxemb.interop.bidirectional import BIDIRECTIONAL
 from jaxemb.interop.generative import GENERATIVE
+from jaxemb.interop.settings import network_settings
 from jaxemb.interop.unmasked import UNMASKED
 
 ARCHITECTURES: dict[str, Describe] = BIDIRECTIONAL | UNMASKED | GENERATIVE
@@ -26,7 +27,7 @@ def network(values: Mapping[str, Any], place: Path) -> Network:
         UsageError: a network that needs code of its own, one that is not known here, a field that
             is needed and absent, or one that says what no part here does.
     """
-    config = Config(values, place)
+    config = Config(network_settings(values, place), place)
     kind, known = config.get("model_type"), ", ".join(ARCHITECTURES)
     if config.get("auto_map") and kind not in _KNOWN_BY_HEART:
         raise UsageError(
@@ -45,5 +46,7 @@ def network(values: Mapping[str, Any], place: Path) -> Network:
         if str(place) in str(error):
             raise
         raise UsageError(f"The model in {place.parent}: {error}.") from None
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise UsageError(f"{place} has settings that make no sense: {error!r}.") from error
+    except KeyError as error:
+        raise UsageError(f"{place} does not say {error}.") from error
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise UsageError(f"{place} has settings that do not fit each other: {error}.") from error

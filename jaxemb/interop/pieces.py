@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from jaxemb.config import UsageError
-from jaxemb.config.files import read_json
+from jaxemb.config.reading import read_text, shaped
+from jaxemb.interop.settings import Pieces, read_settings
 from jaxemb.text import Text, Tokenizer
+from jaxemb.text.base import backend_from
 
 
 def read_tokenizer(backend: Any, place: Path, text: Text, *, lowercase: bool) -> Tokenizer:
@@ -41,12 +43,10 @@ def folder_backend(folder: Path) -> Any:
     Raises:
         UsageError: there is none, or it cannot be read.
     """
-    import tokenizers
-
     if (folder / "tokenizer.json").exists():
         try:
-            return tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-        except Exception as error:  # the library raises plain Exception
+            return backend_from(read_text(folder / "tokenizer.json"))
+        except UsageError as error:
             raise UsageError(f"{folder / 'tokenizer.json'} cannot be read: {error}.") from None
     if (folder / "vocab.txt").exists():
         return _from_vocabulary(folder)
@@ -57,7 +57,7 @@ def folder_backend(folder: Path) -> Any:
 
 
 def _cuts_left(backend: Any, place: Path) -> bool:
-    settings = read_json(place / "tokenizer_config.json", default={}) if place.is_dir() else {}
+    settings = read_settings(place / "tokenizer_config.json", Pieces, {}) if place.is_dir() else {}
     by_itself = (backend.truncation or {}).get("direction")
     return "left" in (settings.get("truncation_side"), by_itself)
 
@@ -66,10 +66,10 @@ def _from_vocabulary(folder: Path) -> Any:
     """The WordPiece tokenizer that BERT's `vocab.txt`, one piece per line, stands for."""
     from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 
-    settings = read_json(folder / "tokenizer_config.json", default={})
+    settings = read_settings(folder / "tokenizer_config.json", Pieces, {})
     vocabulary = _lines(folder / "vocab.txt")
     special = {
-        name: _content(settings.get(f"{name}_token", f"[{name.upper()}]"))
+        name: _content(settings.get(f"{name}_token", f"[{name.upper()}]"), folder, name)
         for name in ("pad", "unk", "cls", "sep", "mask")
     }
     lacking = [piece for piece in special.values() if piece not in vocabulary]
@@ -93,14 +93,15 @@ def _from_vocabulary(folder: Path) -> Any:
 
 
 def _lines(path: Path) -> dict[str, int]:
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = read_text(path).split("\n")
     pieces = lines[:-1] if lines[-1] == "" else lines
     return {piece.removesuffix("\r"): number for number, piece in enumerate(pieces)}
 
 
-def _content(piece: str | dict) -> str:
+def _content(piece: str | dict, folder: Path, name: str) -> str:
     """A special piece, which newer files describe by a dictionary."""
-    return piece["content"] if isinstance(piece, dict) else piece
+    found = piece.get("content") if isinstance(piece, dict) else piece
+    return shaped(found, str, folder / "tokenizer_config.json", f"{name}_token.content")
 
 
 def _lower_first(backend: Any) -> None:

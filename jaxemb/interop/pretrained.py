@@ -5,17 +5,18 @@ import functools
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax
 from jaxtyping import Array
 
-from jaxemb.config import UsageError, small, to_json
-from jaxemb.config.files import write_whole
+from jaxemb.config import Between, UsageError, small, to_json
+from jaxemb.config.files import discard, whole_folder, write_whole
+from jaxemb.config.manifests import seal
 from jaxemb.interop import files
 from jaxemb.interop.folder import cut, describe, read
 from jaxemb.interop.locate import find, readable
-from jaxemb.model import FORMAT, Embedder, Model, Start, initialised, transplanted
+from jaxemb.model import FORMAT, KIND, Embedder, Model, Start, initialised, transplanted
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Pretrained(Start):
     """
 
     name: str
-    layers: int | None = None
-    max_tokens: int | None = None
+    layers: Annotated[int, Between(0, 1000)] | None = None
+    max_tokens: Annotated[int, Between(1, 2**31)] | None = None
     embedder: Embedder | None = None
 
     aliases: ClassVar[tuple[str, ...]] = ("pretrained",)
@@ -97,9 +98,11 @@ class Pretrained(Start):
         if changed:
             super().save(model, folder, changed=changed)
             return
-        folder.mkdir(parents=True, exist_ok=True)
         description = {"format": FORMAT, "pretrained": to_json(self), "weights": self.fingerprint()}
-        write_whole(folder / "model.json", json.dumps(description, indent=1))
+        with whole_folder(folder) as staging:
+            write_whole(staging / "model.json", json.dumps(description, indent=1))
+            seal(staging, KIND)
+            discard(folder)
 
     def start_again(self, weights: str) -> Model:
         """The model of these weights, as `save` noted them.

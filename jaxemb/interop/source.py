@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from jaxemb.config import UsageError
-from jaxemb.config.files import read_json
 from jaxemb.interop.files import Tensors
 from jaxemb.interop.gguf import GGUF, only_file
 from jaxemb.interop.pieces import folder_backend
+from jaxemb.interop.settings import Pieces, read_settings
 from jaxemb.interop.weights import Arrays
 
 
@@ -37,7 +37,7 @@ class Folder:
         self.place = place
 
     def settings(self) -> dict[str, Any]:
-        return read_json(self.place / "config.json")
+        return read_settings(self.place / "config.json", dict)
 
     def arrays(self) -> Tensors:
         return Tensors(self.place)
@@ -46,9 +46,9 @@ class Folder:
         return folder_backend(self.place)
 
     def longest(self, positions: int) -> int:
-        stated = read_json(self.place / "tokenizer_config.json", default={}).get("model_max_length")
+        stated = read_settings(self.place / "tokenizer_config.json", Pieces, {})
         # A number far beyond all is how "no limit" is written.
-        return min(int(stated), positions) if isinstance(stated, int | float) else positions
+        return min(int(stated.get("model_max_length", positions)), positions)
 
 
 class GGUFFile(GGUF):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32, Key
 
-from jaxemb.config import Above, AtLeast, UsageError, check_ranges
+from jaxemb.config import AtLeast, UsageError, check_ranges
 from jaxemb.losses.base import LOWEST, Columns, Loss, LossState, Term, row_weights
 from jaxemb.losses.embedded import embedded
 from jaxemb.losses.scores import Compared, Scored, Scorer
@@ -85,7 +85,7 @@ class ScoreDistillation(Scored):
     """
 
     scores: Scorer = Compared(similarity=Dot())
-    temperature: Annotated[float, Above(0)] = 1.0
+    temperature: Annotated[float, AtLeast(1e-6)] = 1.0
 
     __post_init__ = check_ranges
 

@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32, Int, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.losses.base import Columns, Loss, Term, row_weights, vectors
 from jaxemb.losses.embedded import Depths, Reading, Vector
 from jaxemb.losses.wrapper import Wrapper
@@ -41,7 +42,7 @@ class LayerWise(Wrapper):
 
     inner: Loss
     alignment: float = 1.0
-    temperature: float = 0.3
+    temperature: Annotated[float, AtLeast(1e-6)] = 0.3
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:

@@ -100,7 +100,7 @@ class MixedList(MixedNegatives):
     Reference: KaLM-Embedding-V2, arXiv:2506.20923 (the form of the shares is our choice).
     """
 
-    temperature: Annotated[float, Above(0)] = 0.05
+    temperature: Annotated[float, AtLeast(1e-6)] = 0.05
 
     __post_init__ = check_ranges
 

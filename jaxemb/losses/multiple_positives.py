@@ -1,13 +1,13 @@
 """A row's queries against the row's documents, where a query has several answers."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.losses.base import Columns, Loss, Term, column, row_weights
 from jaxemb.losses.embedded import embedded
 from jaxemb.losses.similarity import Cosine, Similarity
@@ -47,7 +47,7 @@ class MultiplePositives(Loss):
     arXiv:2508.21038 (its free embeddings).
     """
 
-    temperature: float = 0.1
+    temperature: Annotated[float, AtLeast(1e-6)] = 0.1
     similarity: Similarity = Cosine()
 
     needs: ClassVar[tuple[str, ...]] = ("query", "document", "relevant")

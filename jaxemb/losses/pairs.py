@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from jaxemb.config import Above, check_ranges
+from jaxemb.config import Above, AtLeast, check_ranges
 from jaxemb.losses.base import LOWEST, Columns, Loss, Term, column, row_weights
 from jaxemb.losses.scores import Compared, Scored, Scorer
 from jaxemb.losses.similarity import Cosine, Similarity
@@ -150,7 +150,7 @@ class CoSENT(Loss):
     arXiv:2309.12871.
     """
 
-    temperature: Annotated[float, Above(0)] = 0.05
+    temperature: Annotated[float, AtLeast(1e-6)] = 0.05
     similarity: Similarity = Cosine()
 
     needs: ClassVar[tuple[str, ...]] = ("query", "positive", "score")

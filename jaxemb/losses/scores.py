@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
-from jaxemb.config import Above, Part, UsageError, check_ranges
+from jaxemb.config import AtLeast, Part, UsageError, check_ranges
 from jaxemb.losses.base import Columns, Loss, column
 from jaxemb.losses.batch import hard_negatives, texts
 from jaxemb.losses.embedded import embedded
@@ -57,7 +57,7 @@ class Compared(Scorer):
     """
 
     similarity: Similarity = Cosine()
-    temperature: Annotated[float, Above(0)] = 1.0
+    temperature: Annotated[float, AtLeast(1e-6)] = 1.0
 
     needs: ClassVar[tuple[str, ...]] = ("query", "positive")
     vectors: ClassVar[tuple[str, ...]] = ("query", "positive", "negatives")

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Key
 
-from jaxemb.config import Above, check_ranges
+from jaxemb.config import AtLeast, check_ranges
 from jaxemb.losses.base import Columns, Loss, Term, row_weights
 from jaxemb.losses.batch import texts
 from jaxemb.losses.distillation import TEXTS, divergence, with_teacher
@@ -108,7 +108,7 @@ class NeighbourDistillation(Structure):
         >>> NeighbourDistillation(temperature=0.05)
     """
 
-    temperature: Annotated[float, Above(0)] = 0.05
+    temperature: Annotated[float, AtLeast(1e-6)] = 0.05
     similarity: Similarity = Cosine()
 
     __post_init__ = check_ranges

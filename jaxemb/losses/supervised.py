@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from jaxemb.config import Above, check_ranges
+from jaxemb.config import AtLeast, check_ranges
 from jaxemb.losses.base import LOWEST, Columns, Loss, Term, column, row_weights
 from jaxemb.losses.embedded import Embedded, embedded, stacked
 from jaxemb.losses.similarity import Cosine, Similarity
@@ -42,7 +42,7 @@ class SupervisedContrastive(Loss):
     Reference: Khosla et al., Supervised Contrastive Learning, arXiv:2004.11362 (its $L_{out}$).
     """
 
-    temperature: Annotated[float, Above(0)] = 0.07
+    temperature: Annotated[float, AtLeast(1e-6)] = 0.07
     similarity: Similarity = Cosine()
 
     needs: ClassVar[tuple[str, ...]] = ("query", "label")

@@ -4,7 +4,7 @@ from jaxemb.model.embedder import Embedder
 from jaxemb.model.embedding import Embedding
 from jaxemb.model.images import Image, ImageBatch, ImageEmbedder
 from jaxemb.model.index import Index
-from jaxemb.model.model import FORMAT, Model, Transform
+from jaxemb.model.model import FORMAT, KIND, Model, Transform
 from jaxemb.model.network import Network, Params
 from jaxemb.model.start import NoModel, Start
 from jaxemb.model.tower import OneTower, initialised

@@ -15,6 +15,7 @@ from jaxtyping import Array
 
 from jaxemb.config import Part, UsageError, to_json
 from jaxemb.config.files import discard, given_path, whole_folder, write_whole, writing_to
+from jaxemb.config.manifests import seal
 from jaxemb.model.batches import Params, Report, embed
 from jaxemb.model.chunks import chunk_vectors, windows
 from jaxemb.model.index import Index
@@ -23,7 +24,9 @@ from jaxemb.statistics.similarities import unit_rows
 from jaxemb.text import Chunked, Tokenizer
 from jaxemb.text.templates import side_of
 
-FORMAT = 1
+FORMAT = 2
+"""Since 2, a model's folder has a manifest."""
+KIND = "model"
 Texts = Any
 """A string, or an iterable of strings; anything else is refused in a sentence."""
 
@@ -35,7 +38,7 @@ class Transform(Part):
         raise TypeError(f"{type(self).__name__} must define __call__(vectors)")
 
 
-_SAVED = r"model\.json|tokenizer(-.*)?\.json|params"
+_SAVED = r"model\.json|manifest\.json|tokenizer(-.*)?\.json|params"
 """The names of what `Model.save` writes."""
 
 
@@ -314,6 +317,7 @@ class Model:
         for name, tokenizer in self.tokenizers.items():
             write_whole(folder / f"tokenizer-{name}.json", tokenizer.to_json())
         checkpoints.save_params(folder / "params", self.params)
+        seal(folder, KIND)
 
 
 def _check_replaceable(folder: Path) -> None:

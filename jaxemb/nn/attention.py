@@ -3,14 +3,14 @@
 import abc
 import dataclasses
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
 from einops import rearrange
 from jaxtyping import Array, Bool, Float, Key
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Below, Part, UsageError
 from jaxemb.nn.dense import Dense, DenseMap, branch, identity, side_by_side
 from jaxemb.nn.dropout import Dropout
 from jaxemb.nn.kernels import attend, attention_weights
@@ -80,8 +80,8 @@ class SelfAttention(nn.Module, kw_only=True):
     Reference: Vaswani et al., Attention Is All You Need, arXiv:1706.03762.
     """
 
-    heads: int
-    dropout: float = 0.0
+    heads: Annotated[int, AtLeast(1)]
+    dropout: Annotated[float, AtLeast(0), Below(1)] = 0.0
     dtype: str = "float32"
     form: MultiHead = MultiHead()
 
@@ -177,7 +177,7 @@ class CrossAttention(nn.Module, kw_only=True):
     Reference: Vaswani et al., Attention Is All You Need, arXiv:1706.03762.
     """
 
-    heads: int
+    heads: Annotated[int, AtLeast(1)]
 
     @nn.compact
     def __call__(

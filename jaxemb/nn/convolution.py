@@ -1,6 +1,7 @@
 """Convolutions along the tokens, which padding never enters."""
 
 import dataclasses
+from typing import Annotated
 
 import flax.linen as nn
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 from flax.typing import Initializer
 from jaxtyping import Array, Float
 
+from jaxemb.config import Between
 from jaxemb.nn.activations import Activation, ReLU
 from jaxemb.nn.norm import LayerNorm, Norm
 from jaxemb.runtime.shapes import States, TokenMask
@@ -31,7 +33,7 @@ class Convolution(nn.Module, kw_only=True):
         [2.0, 3.0, 2.0, 0.0]
     """
 
-    features: int
+    features: Annotated[int, Between(1, 2**22)]
     window: int = 3
     bias_init: Initializer | None = nn.initializers.zeros
 

@@ -1,12 +1,14 @@
 """Decoder blocks: attention to what was written before, then to an encoder's states."""
 
 import dataclasses
+from typing import Annotated
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
+from jaxemb.config import AtLeast, Below, Between
 from jaxemb.nn.activations import Activation, ReLU
 from jaxemb.nn.attention import SelfAttention, merge_heads, split_heads
 from jaxemb.nn.dense import Dense, branch
@@ -27,7 +29,7 @@ class EncoderDecoderAttention(nn.Module, kw_only=True):
     Reference: Vaswani et al., Attention Is All You Need, arXiv:1706.03762.
     """
 
-    heads: int
+    heads: Annotated[int, AtLeast(1)]
     dtype: str = "float32"
 
     @nn.compact
@@ -65,11 +67,11 @@ class DecoderBlock(nn.Module, kw_only=True):
     Transformer, arXiv:1910.10683.
     """
 
-    heads: int
-    hidden: int
+    heads: Annotated[int, AtLeast(1)]
+    hidden: Annotated[int, Between(1, 2**22)]
     norm: Norm = dataclasses.field(default_factory=RMSNorm)
     activation: Activation = ReLU()
-    dropout: float = 0.0
+    dropout: Annotated[float, AtLeast(0), Below(1)] = 0.0
     dtype: str = "float32"
 
     @nn.compact
@@ -122,12 +124,12 @@ class Decoder(nn.Module, kw_only=True):
         (3, 2, 1, 8)
     """
 
-    layers: int = 1
-    heads: int = 4
-    hidden: int | None = None
+    layers: Annotated[int, Between(0, 1000)] = 1
+    heads: Annotated[int, AtLeast(1)] = 4
+    hidden: Annotated[int, Between(1, 2**22)] | None = None
     norm: Norm = dataclasses.field(default_factory=RMSNorm)
     activation: Activation = ReLU()
-    dropout: float = 0.0
+    dropout: Annotated[float, AtLeast(0), Below(1)] = 0.0
     dtype: str = "float32"
 
     @nn.compact

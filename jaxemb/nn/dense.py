@@ -1,7 +1,7 @@
 """The linear map that every layer is made of."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from flax.typing import Initializer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Float32
+
+from jaxemb.config import Between
 
 
 class Adapter(NamedTuple):
@@ -65,7 +67,7 @@ class Dense(nn.Module, kw_only=True):
     Transfer Learning for NLP, arXiv:1902.00751.
     """
 
-    features: int
+    features: Annotated[int, Between(1, 2**22)]
     dtype: str = "float32"
     kernel_init: Initializer = nn.initializers.lecun_normal()
     bias_init: Initializer | None = nn.initializers.zeros
@@ -82,7 +84,7 @@ class Dense(nn.Module, kw_only=True):
 class DenseMap(nn.Module, kw_only=True):
     """The parameters that a `Dense` of the same name would have, for `side_by_side` to apply."""
 
-    features: int
+    features: Annotated[int, Between(1, 2**22)]
     kernel_init: Initializer = nn.initializers.lecun_normal()
     bias_init: Initializer | None = nn.initializers.zeros
 

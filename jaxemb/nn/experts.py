@@ -2,13 +2,14 @@
 
 import abc
 from dataclasses import dataclass
+from typing import Annotated
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32, Int
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Between, Part, UsageError
 from jaxemb.nn.activations import GELU, Activation
 from jaxemb.nn.feedforward import FeedForwardForm
 from jaxemb.nn.sizes import Sizes
@@ -86,7 +87,7 @@ class Experts(FeedForwardForm):
     Reference: Fedus, Zoph and Shazeer, Switch Transformers, arXiv:2101.03961.
     """
 
-    experts: int = 8
+    experts: Annotated[int, AtLeast(1)] = 8
     routing: Routing = TopExperts()
 
     def layer(self, sizes: Sizes, *, name: str) -> "ExpertFeedForward":
@@ -137,8 +138,8 @@ class ExpertFeedForward(nn.Module, kw_only=True):
     Training Sparse Mixture Of Experts Text Embedding Models, arXiv:2502.07972.
     """
 
-    hidden: int
-    experts: int = 8
+    hidden: Annotated[int, Between(1, 2**22)]
+    experts: Annotated[int, AtLeast(1)] = 8
     routing: Routing = TopExperts()
     activation: Activation = GELU()
     dtype: str = "float32"

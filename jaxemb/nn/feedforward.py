@@ -3,14 +3,14 @@
 import abc
 import dataclasses
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxemb.config import Part
+from jaxemb.config import Between, Part
 from jaxemb.nn.activations import GELU, Activation
 from jaxemb.nn.dense import Dense, branch
 from jaxemb.nn.sizes import Sizes
@@ -94,7 +94,7 @@ class FeedForward(nn.Module, kw_only=True):
         biases: which of the maps have one.
     """
 
-    hidden: int
+    hidden: Annotated[int, Between(1, 2**22)]
     activation: Activation = GELU()
     dtype: str = "float32"
     biases: tuple[Layer, ...] = BOTH
@@ -121,7 +121,7 @@ class GatedFeedForward(nn.Module, kw_only=True):
     Reference: Shazeer, GLU Variants Improve Transformer, arXiv:2002.05202.
     """
 
-    hidden: int
+    hidden: Annotated[int, Between(1, 2**22)]
     activation: Activation = GELU()
     dtype: str = "float32"
     biases: tuple[Layer, ...] = BOTH

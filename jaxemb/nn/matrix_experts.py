@@ -1,12 +1,14 @@
 """A feed-forward layer whose first map has a few experts, each a change of the one map."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxemb.config import AtLeast, Between
 from jaxemb.nn.activations import GELU, Activation
 from jaxemb.nn.dense import Dense, branch
 from jaxemb.nn.experts import RenormalizedTopExperts, Routing
@@ -27,7 +29,7 @@ class MatrixExperts(FeedForwardForm):
     retrieval: contrastive learning penalty, arXiv:2412.17364.
     """
 
-    experts: int = 2
+    experts: Annotated[int, AtLeast(1)] = 2
     routing: Routing = RenormalizedTopExperts(active=2)
 
     def layer(self, sizes: Sizes, *, name: str) -> "MatrixExpertFeedForward":
@@ -65,8 +67,8 @@ class MatrixExpertFeedForward(nn.Module, kw_only=True):
     Reference: Yu et al., arXiv:2412.17364 (which gives whole copies; a sum is the same function).
     """
 
-    hidden: int
-    experts: int = 2
+    hidden: Annotated[int, Between(1, 2**22)]
+    experts: Annotated[int, AtLeast(1)] = 2
     routing: Routing = RenormalizedTopExperts(active=2)
     activation: Activation = GELU()
     dtype: str = "float32"

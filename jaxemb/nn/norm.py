@@ -1,13 +1,14 @@
 """Normalisation of a token's features."""
 
 import abc
+from typing import Annotated
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxemb.config import Part
+from jaxemb.config import Above, Part
 
 
 class Norm(nn.Module, Part, abc.ABC):
@@ -33,7 +34,7 @@ class LayerNorm(Norm, kw_only=True):
     Reference: Ba et al., Layer Normalization, arXiv:1607.06450.
     """
 
-    epsilon: float = 1e-6
+    epsilon: Annotated[float, Above(0)] = 1e-6
 
     @nn.compact
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
@@ -48,7 +49,7 @@ class BiasFreeLayerNorm(Norm, kw_only=True):
     Reference: Warner et al., Smarter, Better, Faster, Longer, arXiv:2412.13663.
     """
 
-    epsilon: float = 1e-5
+    epsilon: Annotated[float, Above(0)] = 1e-5
 
     @nn.compact
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
@@ -62,7 +63,7 @@ class RMSNorm(Norm, kw_only=True):
     Reference: Zhang and Sennrich, Root Mean Square Layer Normalization, arXiv:1910.07467.
     """
 
-    epsilon: float = 1e-6
+    epsilon: Annotated[float, Above(0)] = 1e-6
 
     @nn.compact
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:
@@ -76,7 +77,7 @@ class OffsetRMSNorm(Norm, kw_only=True):
     Reference: Gemma Team, Gemma, arXiv:2403.08295.
     """
 
-    epsilon: float = 1e-6
+    epsilon: Annotated[float, Above(0)] = 1e-6
 
     @nn.compact
     def __call__(self, x: Float[Array, "*batch width"]) -> Float[Array, "*batch width"]:

@@ -1,12 +1,13 @@
 """Where a token stands: added to its vector, or rotated into queries and keys."""
 
 import dataclasses
+from typing import Annotated
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Between, Part, UsageError
 from jaxemb.runtime.shapes import States, TokenIds
 
 Positions = TokenIds | None
@@ -51,7 +52,7 @@ class Learned(PositionEncoding, kw_only=True):
         UsageError: if a batch is longer than `max_tokens`.
     """
 
-    max_tokens: int = 512
+    max_tokens: Annotated[int, Between(1, 2**31)] = 512
     scale: float = 0.02
 
     @nn.compact
@@ -102,7 +103,7 @@ class WithSegment(PositionEncoding, kw_only=True):
     """
 
     inner: PositionEncoding = dataclasses.field(default_factory=Learned)
-    segments: int = 2
+    segments: Annotated[int, AtLeast(1)] = 2
 
     @nn.compact
     def embed(self, x: States, positions: Positions = None) -> States:

@@ -3,14 +3,14 @@
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32
 
-from jaxemb.config import Part
+from jaxemb.config import Between, Part
 from jaxemb.runtime.shapes import TokenMask, Vectors
 
 Carry = Any
@@ -132,7 +132,7 @@ class Recurrence(nn.Module, kw_only=True):
         ((2, 3, 10), ['backward', 'forward'], (2, 10))
     """
 
-    features: int
+    features: Annotated[int, Between(1, 2**22)]
     cell: Cell = LSTM()
     direction: Direction = LeftToRight()
 

@@ -1,9 +1,12 @@
 """Halving and doubling texts by one shared group of layers, each text as often as it needs."""
 
+from typing import Annotated
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxemb.config import AtLeast
 from jaxemb.nn.convolution import ConvolutionBlock, ExpandingBlock
 from jaxemb.runtime.shapes import States, TokenMask
 
@@ -39,7 +42,7 @@ class Halving(nn.Module, kw_only=True):
     """Blocks, then the larger of every two neighbours: half the tokens."""
 
     block: ConvolutionBlock
-    blocks: int
+    blocks: Annotated[int, AtLeast(1)]
 
     @nn.compact
     def __call__(self, x: States, mask: TokenMask) -> Float[Array, "batch half width"]:
@@ -52,7 +55,7 @@ class Doubling(nn.Module, kw_only=True):
     """A block that doubles the tokens, then more of them."""
 
     block: ConvolutionBlock
-    blocks: int
+    blocks: Annotated[int, AtLeast(1)]
 
     @nn.compact
     def __call__(self, x: States, mask: TokenMask) -> Float[Array, "batch doubled width"]:

@@ -2,13 +2,14 @@
 
 import dataclasses
 import math
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from jaxemb.config import AtLeast
 from jaxemb.nn.positions import NoPosition, PositionEncoding
 from jaxemb.runtime.shapes import States, TokenIds
 
@@ -46,7 +47,7 @@ class RelativeBuckets(_Biased, kw_only=True):
     Reference: Raffel et al., Exploring the Limits of Transfer Learning, arXiv:1910.10683.
     """
 
-    buckets: int = 32
+    buckets: Annotated[int, AtLeast(1)] = 32
     farthest: int = 128
 
     @nn.compact

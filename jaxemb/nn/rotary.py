@@ -3,12 +3,13 @@
 import abc
 import dataclasses
 import math
+from typing import Annotated
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Part, UsageError
 from jaxemb.nn.positions import PositionEncoding
 
 
@@ -74,7 +75,7 @@ class DynamicNTKScaling(RotaryScaling):
     """
 
     factor: float = 2.0
-    trained_tokens: int = 2048
+    trained_tokens: Annotated[int, AtLeast(1)] = 2048
 
     def frequencies(self, base: float, width: int, tokens: int) -> Float[np.ndarray, " half"]:
         longer = max(tokens, self.trained_tokens) / self.trained_tokens
@@ -97,7 +98,7 @@ class YarnScaling(RotaryScaling):
     """
 
     factor: float = 4.0
-    trained_tokens: int = 2048
+    trained_tokens: Annotated[int, AtLeast(1)] = 2048
     fast: float = 32.0
     slow: float = 1.0
     size_factor: float | None = None
@@ -133,7 +134,7 @@ class BandScaling(RotaryScaling):
     """
 
     factor: float = 8.0
-    trained_tokens: int = 8192
+    trained_tokens: Annotated[int, AtLeast(1)] = 8192
     slow: float = 1.0
     fast: float = 4.0
 

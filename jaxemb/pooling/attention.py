@@ -1,14 +1,14 @@
 """Poolings with parameters: learned queries that read tokens, or layers."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.nn import CrossAttention, GatedFeedForward, LayerNorm
 from jaxemb.pooling.base import Pooling, last_layer, weighted_mean
 from jaxemb.pooling.basic import Mean
@@ -42,8 +42,8 @@ class LatentBlock(nn.Module, kw_only=True):
     as identities, so that an untrained block gives about the mean of the normalised states.
     """
 
-    latents: int
-    heads: int
+    latents: Annotated[int, AtLeast(1)]
+    heads: Annotated[int, AtLeast(1)]
 
     @nn.compact
     def __call__(
@@ -81,8 +81,8 @@ class LatentOverTokens(Pooling, kw_only=True):
     Embedding Models?, arXiv:2409.02727.
     """
 
-    latents: int = 16
-    heads: int = 4
+    latents: Annotated[int, AtLeast(1)] = 16
+    heads: Annotated[int, AtLeast(1)] = 4
 
     @nn.compact
     def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
@@ -110,8 +110,8 @@ class LatentOverLayers(Pooling, kw_only=True):
     Embedding Models?, arXiv:2409.02727.
     """
 
-    latents: int = 16
-    heads: int = 4
+    latents: Annotated[int, AtLeast(1)] = 16
+    heads: Annotated[int, AtLeast(1)] = 4
     summary: Pooling = dataclasses.field(default_factory=Mean)
 
     @nn.compact

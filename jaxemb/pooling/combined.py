@@ -1,11 +1,12 @@
 """Poolings made of others: power means, several poolings or several layers one after the other."""
 
 import dataclasses
+from typing import Annotated
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from jaxemb.config import UsageError
+from jaxemb.config import Between, UsageError
 from jaxemb.pooling.base import Pooling, last_layer, weighted_mean
 from jaxemb.pooling.basic import Max, Mean
 from jaxemb.runtime.shapes import Depths, Pooled, TokenMask, Vectors
@@ -93,7 +94,7 @@ class LayerConcatenation(Pooling, kw_only=True):
     linguistic probing tasks, arXiv:1806.06259.
     """
 
-    layers: int = 2
+    layers: Annotated[int, Between(0, 1000)] = 2
     inner: Pooling = dataclasses.field(default_factory=Mean)
 
     def __call__(self, states: Depths, mask: TokenMask) -> Vectors:

@@ -1,9 +1,12 @@
 """Poolings whose weights come from a small network of each token."""
 
+from typing import Annotated
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxemb.config import AtLeast, Between
 from jaxemb.nn import Dense
 from jaxemb.pooling.base import Pooling, last_layer, weighted_mean
 from jaxemb.runtime.shapes import Depths, TokenMask, Vectors
@@ -30,8 +33,8 @@ class InnerAttention(Pooling, kw_only=True):
     Inference Data, arXiv:1705.02364 (four heads).
     """
 
-    heads: int = 4
-    hidden: int | None = None
+    heads: Annotated[int, AtLeast(1)] = 4
+    hidden: Annotated[int, Between(1, 2**22)] | None = None
 
     @nn.compact
     def __call__(self, states: Depths, mask: TokenMask) -> Vectors:

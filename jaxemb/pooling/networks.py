@@ -1,11 +1,13 @@
 """Poolings that are networks of their own: a recurrence, convolutions, a decoder's first step."""
 
 import dataclasses
+from typing import Annotated
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
+from jaxemb.config import AtLeast, Between
 from jaxemb.nn import (
     LSTM,
     Activation,
@@ -44,7 +46,7 @@ class RecurrentPooling(Pooling, kw_only=True):
     Paraphrases, arXiv:2207.12759.
     """
 
-    hidden: int | None = None
+    hidden: Annotated[int, Between(1, 2**22)] | None = None
     cell: Cell = LSTM()
     direction: Direction = LeftToRight()
 
@@ -82,7 +84,7 @@ class ConvolutionPooling(Pooling, kw_only=True):
     Downstream NLP Tasks, arXiv:2101.10642.
     """
 
-    convolutions: int = 2
+    convolutions: Annotated[int, AtLeast(1)] = 2
     window: int = 3
     activation: Activation = ReLU()
     inner: Pooling = dataclasses.field(default_factory=Mean)
@@ -123,9 +125,9 @@ class FirstDecoderStep(Pooling, kw_only=True):
     Reference: Ni et al., Sentence-T5, arXiv:2108.08877.
     """
 
-    blocks: int = 1
-    heads: int = 4
-    hidden: int | None = None
+    blocks: Annotated[int, AtLeast(1)] = 1
+    heads: Annotated[int, AtLeast(1)] = 4
+    hidden: Annotated[int, Between(1, 2**22)] | None = None
     norm: Norm = dataclasses.field(default_factory=RMSNorm)
     activation: Activation = ReLU()
 

@@ -4,7 +4,8 @@ import argparse
 import sys
 
 from jaxemb.config import UsageError
-from jaxemb.config.files import given_path, read_json
+from jaxemb.config.files import given_path
+from jaxemb.config.reading import read_json
 from jaxemb.report import picture, report
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxemb.config.files import read_json, read_json_lines
+from jaxemb.config.reading import read_json, read_json_lines
 
 # What `run.json` tells of a run's costs: its name in a table, and how the number is written.
 COSTS = {

@@ -85,7 +85,7 @@ class Checkpoints:
             extra: JSON to be given back with it.
         """
         with _writing(self.folder):
-            self._manager.save(step, args=_contents(state, extra))
+            self._manager.save(step, args=_contents(state, extra, step))
 
     def restore(self, step: int, like: Any) -> tuple[Any, dict[str, Any]]:
         """`(state, extra)` of a step, each array on the devices that `like` asks for.
@@ -166,13 +166,14 @@ def load_params(folder: str | os.PathLike, like: Any) -> Any:
 # --- contents
 
 
-def _contents(tree: Any, extra: dict[str, Any]) -> Any:
+def _contents(tree: Any, extra: dict[str, Any], step: int | None = None) -> Any:
     args = _orbax().args
     arrays = _flat(tree)
     page = {
         "arrays": {name: _kind(x) for name, x in arrays.items()},
         "digests": {name: int(x) for name, x in jax.device_get(_digests(arrays)).items()},
         "extra": extra,
+        "step": step,
     }
     written = {name: x for name, x in arrays.items() if x.size}  # Orbax refuses empty arrays.
     return args.Composite(state=args.StandardSave(written), page=args.JsonSave(_sealed(page)))
@@ -182,6 +183,8 @@ def _read(folder: Path, like: Any, read: Any, step: int | None, previous: int | 
     args = _orbax().args
     try:
         page = _opened(folder, read("page", args.JsonRestore()))
+        if page.get("step", step) != step:
+            raise ValueError(f"it was saved at step {page['step']}")
         wanted = {name: _target(x) for name, x in _flat(like).items()}
         _check_same(folder, page["arrays"], wanted)
         arrays = {

@@ -3,8 +3,12 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
+
+from jaxemb.config import UsageError
+from jaxemb.config.reading import read_arrays, shaped
 
 
 @dataclass(eq=False)
@@ -36,8 +40,20 @@ class Result:
 
     @classmethod
     def load(cls, path: str | Path) -> "Result":
-        """Reads what `save` wrote."""
-        with np.load(path, allow_pickle=False) as stored:
-            header = json.loads(str(stored["header"]))
-            examples = {name: stored[name] for name in stored.files if name != "header"}
-        return cls(metrics=header["metrics"], examples=examples, data=header["data"])
+        """Reads what `save` wrote.
+
+        Raises:
+            UsageError: it cannot be read.
+        """
+        arrays = read_arrays(Path(path))
+        try:
+            header = json.loads(str(arrays.pop("header")))
+        except (KeyError, ValueError, RecursionError) as error:
+            raise UsageError(f"{path} is damaged: its header cannot be read.") from error
+        shaped(header, _Header, Path(path), "header")
+        return cls(metrics=header["metrics"], examples=arrays, data=header["data"])
+
+
+class _Header(TypedDict):
+    metrics: dict[str, float]
+    data: str

@@ -3,11 +3,11 @@
 import dataclasses
 import hashlib
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from jaxemb.config import Part, UsageError, snake_case
+from jaxemb.config import AtLeast, Between, Part, UsageError, snake_case
 from jaxemb.data import ShuffledPositives
 from jaxemb.encoders import Bag
 from jaxemb.evaluation import Task, evaluate
@@ -72,7 +72,7 @@ class BM25(Control):
 class RandomVectors(Control):
     """A random direction for each distinct text: what chance scores."""
 
-    dim: int = 128
+    dim: Annotated[int, Between(1, 2**22)] = 128
 
     def score(self, fitted: Model | None, tasks: Sequence[Task]) -> dict[str, Result]:
         """Equal texts get equal vectors, so exact copies are still found."""
@@ -133,7 +133,7 @@ class ShuffledPairs(Control):
 
     trained: ClassVar[bool] = True
 
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def recipe(self, base: Recipe) -> Recipe:
         """The base with every view of pairs shuffled."""

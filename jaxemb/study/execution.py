@@ -20,6 +20,7 @@ from jaxemb.study.sweep import Arm, expand, path_safe, sets
 from jaxemb.study.workers import default_jobs, run_jobs
 
 Emit = Callable[[dict], None]
+MOST_SEEDS = 10_000
 _OTHER_FILES = 512  # that a run may have open beside the locks of its arms
 
 
@@ -80,8 +81,8 @@ def prepare(named: Named, options: Options) -> tuple[Experiment, list[tuple[Arm,
     chosen = named.experiment.of(options.arms) if options.arms else named.experiment
     experiment = at_scale(chosen, options.scale)
     if options.seeds is not None:
-        if options.seeds < 1:
-            raise UsageError(f"--seeds {options.seeds} must be at least 1.")
+        if not 1 <= options.seeds <= MOST_SEEDS:
+            raise UsageError(f"--seeds {options.seeds} must be from 1 to {MOST_SEEDS}.")
         experiment = dataclasses.replace(experiment, seeds=tuple(range(options.seeds)))
     arms = expand(experiment.base, experiment.arms, options.overrides)
     arms = [(arm, rebuilt(recipe)) for arm, recipe in arms]

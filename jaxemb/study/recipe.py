@@ -2,8 +2,9 @@
 
 import dataclasses
 from dataclasses import field
+from typing import Annotated
 
-from jaxemb.config import Part, from_json, to_json
+from jaxemb.config import AtLeast, Part, from_json, to_json
 from jaxemb.evaluation import Task
 from jaxemb.model import Network, NoModel, Start
 from jaxemb.runtime import Runtime
@@ -26,7 +27,7 @@ class Recipe(Part):
     embedder: Start | None = None
     stages: tuple[Stage, ...] = ()
     evaluation: tuple[Task, ...] = ()
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
     runtime: Runtime = field(default_factory=Runtime)
 
     @property

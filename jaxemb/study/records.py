@@ -11,14 +11,23 @@ from typing import Any
 import numpy as np
 
 from jaxemb.config import UsageError, fingerprint, from_json, provenance
-from jaxemb.config.files import discard, whole_folder, write_whole
+from jaxemb.config.files import discard, warn, whole_folder, write_whole
+from jaxemb.config.manifests import check, read_sealed, seal
 from jaxemb.evaluation import final, flatten
 from jaxemb.statistics import level
 from jaxemb.statistics.result import Result
 from jaxemb.study.claims import Judgement, Table, judge_all
 from jaxemb.study.rankings import ranking
 from jaxemb.study.recipe import Recipe
-from jaxemb.study.runs import Job, data_fingerprints, read_results, read_scores, write_results
+from jaxemb.study.run_files import (
+    RESULTS,
+    check_run,
+    read_results,
+    read_run,
+    read_scores,
+    write_results,
+)
+from jaxemb.study.runs import Job, data_fingerprints
 from jaxemb.study.specification import Experiment
 from jaxemb.study.verdicts import FORMAT
 
@@ -36,7 +45,7 @@ def score_controls(
     for control in experiment.controls:
         mark = fingerprint(base, control, data_fingerprints(base))[:8]
         place = folder / "controls" / f"{control.name}-{mark}"
-        if again or not (place / "scores.json").exists():
+        if again or not _is_whole(place):
             emit({"event": "control", "arm": control.name})
             recipe = control.recipe(base)
             which = fingerprint(recipe), control.trained
@@ -48,6 +57,18 @@ def score_controls(
     return rows
 
 
+def _is_whole(place: Path) -> bool:
+    """Whether a control's results are there, and are what was written."""
+    if not place.exists():
+        return False
+    try:
+        return check(place, RESULTS) or bool(read_results(place))
+    except UsageError as error:
+        warn(f"{error} The control is scored again.")
+        discard(place)
+        return False
+
+
 def _keep(place: Path, results: dict[str, Result], again: bool = False) -> None:
     """Put a control's results in their place whole: tasks of a batch system may score it together.
 
@@ -55,6 +76,7 @@ def _keep(place: Path, results: dict[str, Result], again: bool = False) -> None:
     """
     with whole_folder(place) as staging:
         write_results(staging, results)
+        seal(staging, RESULTS)
         if again or not (place / "scores.json").exists():
             discard(place)
 
@@ -98,11 +120,18 @@ def write(
 
 
 def _run(job: Job, seed: int) -> dict | None:
-    with contextlib.suppress(OSError, json.JSONDecodeError):
-        return json.loads(
-            (Path(job.folder) / f"seed-{seed}" / "run.json").read_text(encoding="utf-8")
-        )
-    return None
+    """What a seed says of itself, where it does and is what was written; else None."""
+    folder = Path(job.folder) / f"seed-{seed}"
+    if not (folder / "run.json").exists():
+        return None
+    try:
+        found = read_run(folder)
+        if found["status"] == "done":
+            check_run(folder)
+        return found
+    except UsageError as error:
+        warn(f"{error} It is left out of the record.")
+        return None
 
 
 def _headline(experiment: Experiment, judgements: Sequence[Judgement]) -> str | None:
@@ -173,10 +202,9 @@ def _arm(job: Job, seeds: Finished) -> dict:
 
 
 def _learning_rate(job: Job) -> float | None:
-    with contextlib.suppress(OSError, json.JSONDecodeError):
-        return json.loads((Path(job.folder) / "tuning.json").read_text(encoding="utf-8"))[
-            "learning_rate"
-        ]
+    path = Path(job.folder) / "tuning.json"
+    with contextlib.suppress(UsageError):
+        return read_sealed(path, dict)["learning_rate"] if path.exists() else None
     return None
 
 

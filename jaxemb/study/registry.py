@@ -107,13 +107,19 @@ class Entry:
         """
         build = getattr(load_file(self.path), self.name)
         try:
-            return build()
+            found = build()
         except UsageError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             line = _line_in(self.path.resolve(), error)
             reason = f"{type(error).__name__}: {error}"
             raise UsageError(f"{self.path}{line} cannot be built: {reason}.") from error
+        from jaxemb.study.specification import Experiment
+
+        if not isinstance(found, Experiment):
+            kind = type(found).__name__
+            raise UsageError(f"{self.path}: {self.name}() returns a {kind}, not an Experiment.")
+        return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -295,7 +301,7 @@ def _loaded(path: Path) -> ModuleType:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         if isinstance(error, UsageError):
             raise

@@ -14,21 +14,32 @@ import time
 import traceback
 from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
+from typing import Annotated, TypedDict
 
 import numpy as np
 
-from jaxemb.config import UsageError, fingerprint, from_json, provenance, to_json
-from jaxemb.config.files import read_json_lines, write_whole
+from jaxemb.config import Above, UsageError, fingerprint, from_json, provenance, to_json
+from jaxemb.config.files import discard, sweep_leftovers, warn, write_whole
+from jaxemb.config.manifests import MANIFEST, read_sealed, write_sealed
 from jaxemb.evaluation import Task, evaluate, final, flatten, monitor, reaches
 from jaxemb.model import Embedding, Model
 from jaxemb.runtime.running_costs import RunningCosts
 from jaxemb.statistics.result import Result
 from jaxemb.study.recipe import Recipe, Tuning
+from jaxemb.study.run_files import (
+    FORMAT,
+    mended,
+    read_curve,
+    read_run,
+    read_scores,
+    seal_run,
+    write_json,
+    write_results,
+)
 from jaxemb.training import Stage
 from jaxemb.vectors import EmbeddingStore
 from jaxemb.vectors.cache import Embed
 
-FORMAT = 1
 Emit = Callable[[dict], None]
 
 
@@ -69,6 +80,8 @@ def run_arm(job: Job, emit: Emit) -> None:
     todo = [seed for seed in job.seeds if job.again or not _finished(job, recipe, seed)]
     if todo:
         folder.mkdir(parents=True, exist_ok=True)
+        for seed in todo:
+            sweep_leftovers(folder / f"seed-{seed}")
     if job.trial is not None:
         if todo:
             _try(job, recipe, emit)
@@ -122,16 +135,31 @@ def _unused(name: str, taken: Container[str]) -> str:
 def _finished(job: Job, recipe: Recipe, seed: int) -> bool:
     """Whether this seed is done; refuses a folder that holds another recipe's run."""
     folder = Path(job.folder) / f"seed-{seed}"
-    with contextlib.suppress(OSError, json.JSONDecodeError):
-        found = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        expected = arm_fingerprint(recipe, job.tuning)
-        if found["fingerprint"] != expected or not _still_means(found["recipe"], recipe, job):
-            raise UsageError(
-                f"{folder} holds a run of another recipe (fingerprint {found['fingerprint'][:8]}, "
-                f"not {expected[:8]}); move it away or use another --runs folder."
-            )
-        return found["status"] == "done" and (folder / "scores.json").exists()
-    return False
+    if not (folder.exists() or folder.is_symlink()):
+        return False
+    if not folder.is_dir():
+        warn(f"{folder} is a file, where a run's folder belongs: it is removed.")
+        discard(folder)
+        return False
+    if not (folder / "run.json").exists():
+        return False
+    try:
+        found = read_run(folder)
+    except UsageError as error:
+        warn(f"{error} This seed is run again.")
+        discard(folder)
+        return False
+    expected, made = arm_fingerprint(recipe, job.tuning), found.get("fingerprint", "")
+    if made != expected or not _still_means(found["recipe"], recipe, job):
+        raise UsageError(
+            f"{folder} holds a run of another recipe (fingerprint {made[:8]}, "
+            f"not {expected[:8]}); move it away or use another --runs folder."
+        )
+    if found["status"] != "done" or not (folder / "scores.json").exists():
+        return False
+    if found["format"] >= 2 and not (folder / MANIFEST).exists():
+        return False  # killed in its last moment: its last checkpoint is still there
+    return mended(folder)
 
 
 def _still_means(stored: dict, recipe: Recipe, job: Job) -> bool:
@@ -150,7 +178,7 @@ def _still_means(stored: dict, recipe: Recipe, job: Job) -> bool:
 
 
 def _made_by_other_code(folder: Path) -> dict:
-    made = json.loads((folder / "run.json").read_text(encoding="utf-8"))["commit"]
+    made = read_run(folder).get("commit")
     return {"other_code": made} if made != provenance.commit() else {}
 
 
@@ -158,11 +186,34 @@ def _tuned(job: Job, recipe: Recipe, emit: Emit) -> Recipe:
     """The recipe at the learning rate that does best on dev at a fraction of the budget."""
     tuning: Tuning = from_json(job.tuning)
     path = Path(job.folder) / "tuning.json"
-    if not path.exists():
+    found = _kept(path, _Tuned)
+    if found is None:
         trials = [_trial(job, recipe, rate, emit) for rate in tuning.learning_rates]
         best = max(trials, key=lambda trial: trial["score"])["learning_rate"]
-        _write_json(path, {"learning_rate": best, "trials": trials, "metrics": tuning.metrics})
-    return _at_rate(recipe, json.loads(path.read_text(encoding="utf-8"))["learning_rate"])
+        found = {"learning_rate": best, "trials": trials, "metrics": tuning.metrics}
+        write_sealed(path, found)
+    return _at_rate(recipe, found["learning_rate"])
+
+
+class _Trial(TypedDict):
+    learning_rate: Annotated[float, Above(0)]
+    score: float
+
+
+class _Tuned(TypedDict):
+    learning_rate: Annotated[float, Above(0)]
+
+
+def _kept(path: Path, shape: type) -> dict | None:
+    """What an earlier process wrote there; None where there is nothing, or nothing of use."""
+    if not path.exists():
+        return None
+    try:
+        return read_sealed(path, shape)
+    except UsageError as error:
+        warn(f"{error} It is computed again.")
+        discard(path)
+        return None
 
 
 def _try(job: Job, recipe: Recipe, emit: Emit) -> None:
@@ -181,8 +232,9 @@ def _trial(job: Job, recipe: Recipe, rate: float, emit: Emit) -> dict[str, float
     """What a rate scores on dev, from the arm's folder if a process has tried it."""
     tuning: Tuning = from_json(job.tuning)
     path = Path(job.folder) / "trials" / f"{rate!r}.json"
-    if path.exists():
-        return json.loads(path.read_text(encoding="utf-8"))
+    kept = _kept(path, _Trial)
+    if kept is not None:
+        return kept
     short = _at_fraction(_at_rate(recipe, rate), tuning)
 
     def tell(event: dict) -> None:
@@ -191,7 +243,7 @@ def _trial(job: Job, recipe: Recipe, rate: float, emit: Emit) -> dict[str, float
     scores = [_dev_score(short, seed, tuning, tell) for seed in tuning.seeds]
     trial = {"learning_rate": rate, "score": float(np.mean(scores))}
     path.parent.mkdir(exist_ok=True)
-    _write_json(path, trial)
+    write_sealed(path, trial)
     tell({"event": "tuned", **trial})
     return trial
 
@@ -273,6 +325,7 @@ def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
     if job.again:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
     started, costs = time.time(), RunningCosts()
     _describe(job, folder, recipe, "running")
     try:
@@ -284,6 +337,7 @@ def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
         return
     seconds = time.time() - started
     _describe(job, folder, recipe, "done", seconds=round(seconds, 1), **costs.summary())
+    seal_run(folder)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     emit({"event": "done", "seed": recipe.seed, "seconds": seconds, "scores": read_scores(folder)})
 
@@ -328,7 +382,7 @@ class _Curve:
 
 def _describe(job: Job, folder: Path, recipe: Recipe, status: str, **more: object) -> None:
     declared = from_json(job.recipe)
-    _write_json(
+    write_json(
         folder / "run.json",
         {
             "format": FORMAT,
@@ -358,31 +412,3 @@ def _quarantine(
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
     _describe(job, folder, dataclasses.replace(recipe, seed=seed), "failed", error=reason)
     emit({"event": "failed", "seed": seed, "error": reason})
-
-
-def write_results(folder: Path, results: dict[str, Result]) -> None:
-    """Store a record for every example, one file per task, and then the scores."""
-    (folder / "examples").mkdir(exist_ok=True)
-    for task, result in results.items():
-        result.save(folder / "examples" / f"{task}.npz")
-    _write_json(folder / "scores.json", flatten(results))
-
-
-def read_results(folder: Path) -> dict[str, Result]:
-    """Results of a finished run by task's name, with their per-example records."""
-    tasks = dict.fromkeys(key.rpartition("/")[0] for key in read_scores(folder))
-    return {task: Result.load(Path(folder) / "examples" / f"{task}.npz") for task in tasks}
-
-
-def read_scores(folder: Path) -> dict[str, float]:
-    """`{"task/metric": x}` of a finished run."""
-    return json.loads((Path(folder) / "scores.json").read_text(encoding="utf-8"))
-
-
-def read_curve(folder: Path) -> list[dict]:
-    """The training curve of a run: an object a step; a line cut short by a kill is left out."""
-    return read_json_lines(Path(folder) / "metrics.jsonl")
-
-
-def _write_json(path: Path, content: object) -> None:
-    write_whole(path, json.dumps(content, indent=1))

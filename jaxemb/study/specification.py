@@ -1,6 +1,7 @@
 """An experiment: what is compared, on what, and what is claimed of it."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any
@@ -10,6 +11,8 @@ from jaxemb.study.claims import Claim
 from jaxemb.study.controls import BM25, Control, RandomVectors, StaticBag, Untrained
 from jaxemb.study.recipe import Recipe, Tuning
 from jaxemb.study.sweep import Arm, chain
+
+_MOST = 10_001  # of arms, or of seeds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,10 +43,18 @@ class Experiment:
     margin: float = 0.01
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "seeds", tuple(self.seeds))
-        object.__setattr__(self, "arms", chain(self.arms))
+        object.__setattr__(self, "seeds", tuple(itertools.islice(self.seeds, _MOST)))
+        object.__setattr__(self, "arms", chain(itertools.islice(self.arms, _MOST)))
+        if not self.arms:
+            raise UsageError(
+                "arms=() of an experiment: there is nothing to compare; give one or more."
+            )
+        for name in ("seeds", "arms"):
+            if len(getattr(self, name)) == _MOST:
+                raise UsageError(f"An experiment has fewer than {_MOST} {name}.")
         for scale in {"smoke", "small"} & self.scales.keys():
             raise UsageError(f"The scale {scale!r} is defined for every experiment; name another.")
+        self._check_numbers()
         names = [arm.name for arm in self.arms]
         for claim in self.claims:
             for name in claim.arms:
@@ -52,6 +63,20 @@ class Experiment:
                         f"The claim {claim.text!r} names the arm {name!r}, and there is none; "
                         f"arms: {', '.join(names)}."
                     )
+
+    def _check_numbers(self) -> None:
+        if not self.seeds or any(type(seed) is not int or seed < 0 for seed in self.seeds):
+            raise UsageError(
+                f"seeds={self.seeds} of an experiment are whole numbers of at least 0, one or more."
+            )
+        if type(self.margin) not in (int, float) or not 0 <= self.margin < float("inf"):
+            raise UsageError(f"margin={self.margin!r} of an experiment is a number of at least 0.")
+        judged = self.seeds if self.tuning is None else set(self.seeds) & set(self.tuning.seeds)
+        if self.tuning is not None and judged:
+            raise UsageError(
+                f"Tuning(seeds=...) has the seed {min(judged)}, which is judged as well; a learning "
+                "rate is picked with another seed."
+            )
 
     def of(self, names: Iterable[str]) -> "Experiment":
         """Some of the arms, with the claims that can be judged over them.

@@ -1,11 +1,8 @@
 """Run a recipe's stages; a stage that others share is computed once and kept by content."""
 
-import contextlib
 import dataclasses
 import hashlib
 import json
-import shutil
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,16 +10,28 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxemb.config import fingerprint, from_json, is_part, paths, provenance, to_json
-from jaxemb.config.files import whole_folder, write_whole
+from jaxemb.config import (
+    UsageError,
+    conform,
+    fingerprint,
+    from_json,
+    is_part,
+    paths,
+    provenance,
+    to_json,
+)
+from jaxemb.config.files import discard, warn, whole_folder, write_whole
+from jaxemb.config.manifests import check, seal
+from jaxemb.config.reading import read_arrays, read_json, read_text
 from jaxemb.data import cache_folder
-from jaxemb.model import Model
+from jaxemb.model import Model, Transform
 from jaxemb.runtime.checkpoints import Checkpoints
 from jaxemb.study.recipe import Recipe
-from jaxemb.text import Tokenizer
+from jaxemb.text import Text, Tokenizer
 from jaxemb.training import Context, Stage
 
 FORMAT = 1
+KIND = "stage"
 
 
 def run_stages(
@@ -133,9 +142,12 @@ def _stored(key: str, run: Callable[[Model], Model], model: Model) -> Model:
     """The stage's result, read from the store or computed and put there; what is damaged, anew."""
     folder = cache_folder() / "stages" / key[:32]
     if folder.exists():
-        with contextlib.suppress(OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+        try:
+            check(folder, KIND, alone=True)
             return _read_change(folder, model)
-        shutil.rmtree(folder, ignore_errors=True)
+        except UsageError as error:
+            warn(f"{error} The stage is computed again.")
+        discard(folder)
     _write_change(folder, model, run(model))
     return _read_change(folder, model)
 
@@ -152,6 +164,7 @@ def _write_change(folder: Path, before: Model, after: Model) -> None:
             write_whole(staging / "text.json", json.dumps(_text_alone(before, after)))
         transforms = [to_json(transform) for transform in after.transforms]
         write_whole(staging / "transforms.json", json.dumps(transforms))
+        seal(staging, KIND)
 
 
 def _text_alone(before: Model, after: Model) -> dict[str, Any]:
@@ -162,23 +175,20 @@ def _text_alone(before: Model, after: Model) -> dict[str, Any]:
 
 
 def _read_change(folder: Path, model: Model) -> Model:
-    with (folder / "params.npz").open("rb") as file, np.load(file) as changed:
-        params = _replaced(model.params, {path: changed[path] for path in changed.files})
+    params = _replaced(model.params, read_arrays(folder / "params.npz"))
     embedder, tokenizer = model.embedder, model.tokenizer
     if (folder / "text.json").exists():
-        text = from_json(json.loads((folder / "text.json").read_text(encoding="utf-8")))
+        text = conform(from_json(read_json(folder / "text.json", dict)), Text, "text")
         embedder = dataclasses.replace(embedder, text=text)
     if (folder / "tokenizer.json").exists():
-        tokenizer = Tokenizer.from_json(
-            (folder / "tokenizer.json").read_text(encoding="utf-8"), embedder.text
-        )
-    transforms = json.loads((folder / "transforms.json").read_text(encoding="utf-8"))
+        tokenizer = Tokenizer.from_json(read_text(folder / "tokenizer.json"), embedder.text)
+    transforms = from_json(read_json(folder / "transforms.json", list[dict]))
     return dataclasses.replace(
         model,
         embedder=embedder,
         params=params,
         tokenizer=tokenizer,
-        transforms=tuple(map(from_json, transforms)),
+        transforms=conform(transforms, tuple[Transform, ...], "transforms"),
     )
 
 

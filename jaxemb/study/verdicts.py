@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-from jaxemb.config import UsageError
-from jaxemb.config.files import read_json
+from jaxemb.config.reading import check_format, read_json
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 NOT_TESTABLE = "not testable"
@@ -28,10 +27,54 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: it cannot be read.
     """
-    record = read_json(path)
-    if not isinstance(record, dict):
-        raise UsageError(f"{path} holds no record.")
-    return _renewed(record) if record.get("format", 1) < FORMAT else record
+    record = read_json(path, _Record)
+    written = check_format(path, record.get("format", 1), FORMAT)
+    return _renewed(record) if written < FORMAT else record
+
+
+class _Claim(TypedDict):
+    verdict: str
+
+
+class _Seed(TypedDict):
+    seed: int
+    metrics: dict[str, float | None]
+
+
+class _Arm(TypedDict, total=False):
+    overrides: dict[str, Any]
+    fingerprint: str
+    parameters: float
+    flops: float
+    learning_rate: float | None
+    seeds: list[_Seed]
+    summary: dict[str, dict[str, float | None]]
+
+
+class _Failure(TypedDict):
+    arm: str
+    seed: int
+    error: str
+
+
+class _Record(TypedDict, total=False):
+    format: int
+    experiment: str
+    title: str
+    command: str | None
+    papers: list[int]
+    scale: str
+    date: str
+    commit: str | None
+    versions: dict[str, str]
+    data: dict[str, str]
+    arms: dict[str, _Arm]
+    controls: dict[str, dict[str, dict[str, float | None]]]
+    ranking: dict[str, Any] | None
+    margin: float
+    claims: list[_Claim] | None
+    verdict: str | None
+    failed: list[_Failure] | None
 
 
 def _renewed(record: dict[str, Any]) -> dict[str, Any]:

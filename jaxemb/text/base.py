@@ -77,6 +77,7 @@ class Tokenizer:
     """
 
     def __init__(self, backend: Any, text: Text):
+        backend.no_padding()  # batches are padded later, each to its own longest text
         backend.enable_truncation(max_length=text.max_tokens)
         self._backend = backend
         self.text = text
@@ -85,6 +86,11 @@ class Tokenizer:
     def size(self) -> int:
         """Number of pieces, the special ones included; at most `text.vocabulary`."""
         return self._backend.get_vocab_size()
+
+    @property
+    def largest(self) -> int:
+        """The largest id of a piece; -1 where there is none."""
+        return max(self._backend.get_vocab(with_added_tokens=True).values(), default=-1)
 
     def pieces(self) -> list[str]:
         """The pieces in the order of their ids."""
@@ -243,13 +249,26 @@ class Tokenizer:
         Raises:
             UsageError: the JSON is not that of a tokenizer.
         """
-        import tokenizers
+        return cls(backend_from(json), text)
 
-        try:
-            backend = tokenizers.Tokenizer.from_str(json)
-        except Exception as error:  # the library raises plain Exception
-            raise UsageError(f"this is not the JSON of a tokenizer: {error}") from None
-        return cls(backend, text)
+
+def backend_from(json: str) -> Any:
+    """What the `tokenizers` library makes of its own JSON.
+
+    Raises:
+        UsageError: the JSON is not that of a tokenizer.
+    """
+    import tokenizers
+
+    try:
+        return tokenizers.Tokenizer.from_str(json)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except (
+        BaseException
+    ) as error:  # the library raises plain Exception, and where it panics, not that
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UsageError(f"this is not the JSON of a tokenizer: {reason}") from None
 
 
 def _check_strings(texts: Sequence) -> None:

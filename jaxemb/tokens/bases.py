@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from typing import Annotated
 
 import flax.linen as nn
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int
 
-from jaxemb.config import Part
+from jaxemb.config import AtLeast, Between, Part
 from jaxemb.nn import GatedFeedForward
 from jaxemb.runtime.shapes import States, TokenIds
 from jaxemb.tokens.embedding import TokenEmbedding
@@ -135,7 +136,7 @@ class RandomFeatures(Basis):
         seed: of all numbers.
     """
 
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def __call__(
         self, ids: Int[Array, "*batch"], *, vocabulary: int, width: int
@@ -164,7 +165,7 @@ class PermutedIds(Basis):
     """
 
     inner: Basis = Fourier()
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def __call__(
         self, ids: Int[Array, "*batch"], *, vocabulary: int, width: int
@@ -229,7 +230,7 @@ class BasisEmbedding(TokenEmbedding, kw_only=True):
     """
 
     basis: Basis = Fourier()
-    hidden: int | None = None
+    hidden: Annotated[int, Between(1, 2**22)] | None = None
 
     @nn.compact
     def __call__(self, ids: TokenIds, *, vocabulary: int, width: int) -> States:

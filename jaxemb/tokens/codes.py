@@ -1,13 +1,14 @@
 """Token vectors put together from rows of a few small tables."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Int
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.runtime.shapes import States, TokenIds
 from jaxemb.tokens.embedding import TokenEmbedding
 
@@ -36,7 +37,7 @@ class ComposedTable(TokenEmbedding, kw_only=True):
     arXiv:2308.08688.
     """
 
-    tables: int = 2
+    tables: Annotated[int, AtLeast(1)] = 2
 
     def codes(self, ids: Int[Array, "*batch"], *, vocabulary: int) -> Int[Array, "*batch tables"]:
         """The row of each table that ids use."""

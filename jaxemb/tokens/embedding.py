@@ -2,10 +2,11 @@
 
 import abc
 import dataclasses
+from typing import Annotated
 
 import flax.linen as nn
 
-from jaxemb.config import Part
+from jaxemb.config import Between, Part
 from jaxemb.nn import Dense, NoNorm, NoPosition, Norm, PositionEncoding
 from jaxemb.runtime.shapes import States, TokenIds
 
@@ -62,7 +63,7 @@ class FactorizedTable(TokenEmbedding, kw_only=True):
     Reference: Lan et al., ALBERT, arXiv:1909.11942.
     """
 
-    dim: int = 128
+    dim: Annotated[int, Between(1, 2**22)] = 128
     position: PositionEncoding = dataclasses.field(default_factory=NoPosition)
     norm: Norm = dataclasses.field(default_factory=NoNorm)
 

@@ -1,12 +1,13 @@
 """Token vectors that know the tokens before them: hashed n-grams."""
 
 import dataclasses
+from typing import Annotated
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, UInt32
 
-from jaxemb.config import UsageError, smaller
+from jaxemb.config import AtLeast, UsageError, smaller
 from jaxemb.runtime.shapes import States, TokenIds
 from jaxemb.text import PAD
 from jaxemb.tokens.embedding import TokenEmbedding, TokenTable
@@ -46,7 +47,7 @@ class HashedNgrams(TokenEmbedding, kw_only=True):
     """
 
     sizes: tuple[int, ...] = (2,)
-    buckets: int = 2**18
+    buckets: Annotated[int, AtLeast(1)] = 2**18
     spread: float = 1.0
     inner: TokenEmbedding = dataclasses.field(default_factory=TokenTable)
 

@@ -1,13 +1,13 @@
 """How a batch's gradient is made: at once, in microbatches, from cached vectors, by recomputing."""
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Key
 
-from jaxemb.config import Part, UsageError, smaller
+from jaxemb.config import AtLeast, Part, UsageError, smaller
 from jaxemb.training.objective import Examples, Moving, Objective, Value
 
 # ((loss, Value), gradients), as `jax.value_and_grad(..., has_aux=True)` gives them.
@@ -70,7 +70,7 @@ class Microbatch(GradientMethod):
         >>> Microbatch(pieces=4)
     """
 
-    pieces: int
+    pieces: Annotated[int, AtLeast(1)]
     inner: GradientMethod = Full()
 
     def __post_init__(self) -> None:
@@ -145,7 +145,7 @@ class GradCache(GradientMethod):
     arXiv:2101.06983.
     """
 
-    chunk: int
+    chunk: Annotated[int, AtLeast(1)]
 
     def __post_init__(self) -> None:
         if self.chunk < 1:

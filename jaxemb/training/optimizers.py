@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 import fnmatch
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float32
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Above, AtLeast, Below, Part, UsageError
 from jaxemb.training.schedules import Constant, Schedule, WarmupCosine
 
 
@@ -58,9 +58,9 @@ class Optimizer(Part):
         UsageError: a pattern matches no parameter (found in `transform`), or a negative rate.
     """
 
-    learning_rate: float = 1e-3
+    learning_rate: Annotated[float, AtLeast(0)] = 1e-3
     schedule: Schedule = WarmupCosine()
-    clip: float | None = 1.0
+    clip: Annotated[float, Above(0)] | None = 1.0
     freezes: tuple[str, ...] = ()
     learning_rates: tuple[tuple[str, float], ...] = ()
 
@@ -133,11 +133,11 @@ class AdamW(Optimizer):
     Reference: Loshchilov and Hutter, Decoupled Weight Decay Regularization, arXiv:1711.05101.
     """
 
-    weight_decay: float = 0.01
+    weight_decay: Annotated[float, AtLeast(0)] = 0.01
     decays: tuple[str, ...] = ("kernel",)
-    b1: float = 0.9
-    b2: float = 0.999
-    epsilon: float = 1e-8
+    b1: Annotated[float, AtLeast(0), Below(1)] = 0.9
+    b2: Annotated[float, AtLeast(0), Below(1)] = 0.999
+    epsilon: Annotated[float, Above(0)] = 1e-8
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -160,7 +160,7 @@ class SGD(Optimizer):
         >>> SGD(learning_rate=0.1, momentum=0.9)
     """
 
-    momentum: float = 0.0
+    momentum: Annotated[float, AtLeast(0), Below(1)] = 0.0
 
     def direction(self, params: Any) -> optax.GradientTransformation:
         """The gradient, or its running sum."""

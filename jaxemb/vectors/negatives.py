@@ -185,7 +185,7 @@ class DrawnByScore(Taking):
         UsageError: `temperature` is not positive.
     """
 
-    temperature: Annotated[float, Above(0)] = 0.05
+    temperature: Annotated[float, AtLeast(1e-6)] = 0.05
 
     __post_init__ = check_ranges
 

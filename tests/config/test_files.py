@@ -14,13 +14,12 @@ from jaxemb.config.files import (
     discard,
     given_path,
     leftovers,
-    read_json,
-    read_json_lines,
     whole_file,
     whole_folder,
     write_whole,
     writing_to,
 )
+from jaxemb.config.reading import read_json, read_json_lines
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [path for room in ("jaxemb", "experiments") for path in (ROOT / room).rglob("*.py")]

@@ -186,7 +186,7 @@ def test_settings_of_the_first_nomic_checkpoints_are_read(tmp_path):
     ("name", "change", "message"),
     [
         ("llama", {"rope_parameters": {"rope_type": "longrope", "factor": 2.0}}, "by 'longrope'"),
-        ("llama", {"hidden_size": "many"}, "settings that make no sense"),
+        ("llama", {"hidden_size": "many"}, 'hidden_size is "many", not a whole number'),
         ("llama", {"num_key_value_heads": 4}, "k_proj.* has the shape"),
         ("gemma3", {"layer_types": ["chunked_attention"] * 3}, "kind 'chunked_attention'"),
         ("t5", {"feed_forward_proj": "gated-mish"}, "the activation 'mish' has no part"),

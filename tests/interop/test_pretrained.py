@@ -190,7 +190,8 @@ def test_a_run_notes_its_weights_and_loads_them_again(folder, store, tmp_path):
     copy = write(tmp_path / "models/mine", CONFIG | {"max_position_embeddings": 40})
     run(experiment(copy, arms=(arm("it"),), claims=()), tmp_path / "runs")
     (place,) = (tmp_path / "runs").glob("toy/small/it-*/seed-0")
-    assert [path.name for path in (place / "model").iterdir()] == ["model.json"]
+    names = sorted(path.name for path in (place / "model").iterdir())
+    assert names == ["manifest.json", "model.json"]
     expected = Pretrained(str(copy), layers=1, max_tokens=16).start(jax.random.key(0)).encode(TEXTS)
     np.testing.assert_array_equal(jaxemb.load(place).encode(TEXTS), expected)
     (copy / "tokenizer_config.json").write_text('{"do_lower_case": false}')

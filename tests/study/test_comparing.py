@@ -14,7 +14,7 @@ from jaxemb.report.comparison import described
 from jaxemb.statistics import friedman, holm
 from jaxemb.statistics.result import Result
 from jaxemb.study.comparison import compare_runs
-from jaxemb.study.runs import write_results
+from jaxemb.study.run_files import write_results
 
 TASKS = {"retrieval": "ndcg@10", "sts": "spearman", "classification": "accuracy"}
 EXAMPLES = 200

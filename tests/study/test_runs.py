@@ -3,6 +3,7 @@ import fcntl
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,8 @@ from jaxemb.statistics.result import Result
 from jaxemb.study import Better, execution, records, runs
 from jaxemb.study.execution import Options
 from jaxemb.study.recipe import Tuning
-from jaxemb.study.runs import data_fingerprints, read_curve, read_results, read_scores, run_arm
+from jaxemb.study.run_files import read_curve, read_results, read_scores
+from jaxemb.study.runs import data_fingerprints, run_arm
 from tests.toy_runs import experiment, folders, jobs, named, run
 
 
@@ -151,10 +153,8 @@ def test_a_run_of_a_default_that_has_changed_since_is_another_recipe(finished, t
     job = dataclasses.replace(job, seeds=(0,))
     done = folder / "toy" / "small" / Path(job.folder).name / "seed-0"
     target = Path(job.folder) / "seed-0"
-    target.mkdir(parents=True)
-    (target / "scores.json").write_bytes((done / "scores.json").read_bytes())
+    shutil.copytree(done, target)
     stored = json.loads((done / "run.json").read_text())
-    (target / "run.json").write_text(json.dumps(stored))
     events = []
     run_arm(job, events.append)
     assert [event["event"] for event in events] == ["skipped"]
@@ -370,7 +370,7 @@ def test_data_of_two_stages_of_one_name_are_both_told():
 def test_many_may_write_one_file_at_once(tmp_path):
     path = tmp_path / "scores.json"
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: runs._write_json(path, {"n": [n] * 2000}), range(200)))
+        list(pool.map(lambda n: runs.write_json(path, {"n": [n] * 2000}), range(200)))
     assert len(set(json.loads(path.read_text())["n"])) == 1
     assert [file.name for file in tmp_path.iterdir()] == ["scores.json"]
 

@@ -3,11 +3,11 @@
 import dataclasses
 import functools
 import itertools
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from jaxemb.config import smaller
+from jaxemb.config import AtLeast, smaller
 from jaxemb.evaluation.paraphrase.paraphrasers import Paraphraser
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem
 
@@ -169,7 +169,7 @@ class MeaningRetrieval(RetrievalData):
     """
 
     documents: int = 300
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def load(self) -> RetrievalProblem:
         said = meanings(self.documents, np.random.default_rng(self.seed))

@@ -6,11 +6,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from jaxemb.config import Part, UsageError, fingerprint, smaller
+from jaxemb.config import AtLeast, Part, UsageError, fingerprint, smaller
 from jaxemb.data import PyDocs, Source
 from jaxemb.evaluation.problems import LabelData, LabelProblem, cluster_numbers, kept
 from jaxemb.text.sentences import boundary
@@ -95,7 +95,7 @@ class GeneratedLabels(LabelData, abc.ABC):
 
     train: int = 3000
     texts: int = 1500
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
     split: str = "test"
 
     @property

@@ -3,12 +3,12 @@
 import abc
 import itertools
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int, Int32
 
-from jaxemb.config import Part
+from jaxemb.config import Above, Part
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.words.conventions import Counted, Spelling, Unknown, has_vector, spelled
 from jaxemb.evaluation.words.problems import AnalogyData, AnalogyProblem
@@ -58,7 +58,7 @@ class ThreeCosMul(AnalogyRule):
         [[0.25]]
     """
 
-    epsilon: float = 1e-3
+    epsilon: Annotated[float, Above(0)] = 1e-3
 
     def __call__(self, a: Cosines, b: Cosines, c: Cosines) -> Cosines:
         return (b + 1) / 2 * ((c + 1) / 2) / ((a + 1) / 2 + np.float32(self.epsilon))

@@ -1,12 +1,12 @@
 """Slots for the data of word tasks, and the plain sets they load."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from jaxtyping import Float64, Int32
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.evaluation.problems import LabelData, TaskData
 
 
@@ -105,7 +105,7 @@ class OutliersFromLabels(OutlierData):
     inner: LabelData
     groups: int = 200
     size: int = 8
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def load(self) -> OutlierProblem:
         problem = self.inner.load()

@@ -1,11 +1,11 @@
 """Word similarity: does the cosine of words order pairs as people do?"""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.evaluation.base import Task, embed_groups
 from jaxemb.evaluation.problems import PairData
 from jaxemb.evaluation.sts import pairwise_cosine
@@ -81,7 +81,7 @@ class FewShotSimilarity(Task):
     data: ContextData
     role: str = "query"
     contexts: int = 16
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def __post_init__(self) -> None:
         if self.contexts < 1:

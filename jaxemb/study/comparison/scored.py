@@ -1,19 +1,20 @@
 """Finished runs, arms over their seeds, and results of `jaxemb eval`, read alike."""
 
 import dataclasses
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from jaxemb.config import UsageError, from_json, to_json
-from jaxemb.config.files import read_json
+from jaxemb.config.manifests import Damaged, check
+from jaxemb.config.reading import check_format, read_json, shaped
+from jaxemb.interop.loading import read_description
 from jaxemb.statistics.result import Result
-from jaxemb.study.runs import read_results
+from jaxemb.study.run_files import check_run, check_scores, read_results, read_run
 
 EVALUATED = "results.json"
 """What `jaxemb eval --out` writes beside the records."""
-UNREADABLE = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+EVALUATION, FORMAT = "evaluation", 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,8 +66,8 @@ def read_arm(path: Path) -> ScoredArm:
 
 def _run(path: Path) -> ScoredArm:
     found = [path] if (path / "run.json").exists() else sorted(path.glob("seed-*/"))
-    runs = [(folder, read_json(folder / "run.json")) for folder in found]
-    done = [(folder, run) for folder, run in runs if run.get("status") == "done"]
+    runs = [(folder, read_run(folder)) for folder in found if (folder / "run.json").exists()]
+    done = [(folder, run) for folder, run in runs if run["status"] == "done"]
     if not done:
         raise UsageError(
             f"{path} holds no finished run; give a run's folder (.../seed-0), an arm's, or what "
@@ -88,15 +89,16 @@ def _by_seed(found: tuple[Path, dict]) -> int:
 
 def _results(folder: Path) -> dict[str, Result]:
     try:
+        check_run(folder)
         return read_results(folder)
-    except UNREADABLE as error:
-        raise UsageError(f"The results in {folder} cannot be read: {error}.") from error
+    except Damaged as error:
+        raise UsageError(f"{error} The command that made it makes it again.") from None
 
 
 def _embedder(folder: Path, described: Mapping[str, Any]) -> dict[str, Any] | None:
     """The saved model's; weights that are only named are resolved, where they still are here."""
     saved = folder / "model" / "model.json"
-    told = read_json(saved).get("embedder") if saved.exists() else None
+    told = read_description(saved.parent).get("embedder") if saved.exists() else None
     if told is not None:
         return told
     try:
@@ -108,9 +110,11 @@ def _embedder(folder: Path, described: Mapping[str, Any]) -> dict[str, Any] | No
 
 def _evaluated(path: Path) -> ScoredArm:
     """Scores of a model in a suite, with a record for every example where the file lies beside them."""
-    described = read_json(path)
-    if not isinstance(described, dict) or "scores" not in described:
+    described = read_json(path, dict)
+    if "scores" not in described:
         raise UsageError(f"{path} holds no scores; `jaxemb eval MODEL --json` prints such a file.")
+    shaped(described, _Evaluated, path)
+    check_format(path, described.get("format", 0), FORMAT)
     kept = (path.parent / "examples").is_dir() and path.name == EVALUATED
     return ScoredArm(
         path=path,
@@ -121,12 +125,20 @@ def _evaluated(path: Path) -> ScoredArm:
     )
 
 
+class _Evaluated(TypedDict, total=False):
+    scores: dict[str, float]
+    model: str
+    embedder: dict[str, Any] | None
+    data: dict[str, str]
+    descriptive: list[str]
+
+
 def _records(path: Path, scores: Mapping[str, float]) -> dict[str, Result]:
+    check(path.parent, EVALUATION)
     tasks = dict.fromkeys(key.rpartition("/")[0] for key in scores)
-    try:
-        return {task: Result.load(path.parent / "examples" / f"{task}.npz") for task in tasks}
-    except UNREADABLE as error:
-        raise UsageError(f"The records beside {path} cannot be read: {error}.") from error
+    found = {task: Result.load(path.parent / "examples" / f"{task}.npz") for task in tasks}
+    check_scores(path.parent, dict(scores), found)
+    return found
 
 
 def _scores_alone(described: Mapping[str, Any]) -> dict[str, Result]:

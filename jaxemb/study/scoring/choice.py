@@ -1,13 +1,14 @@
 """What a model is scored on: suites, folders, the tasks of its run."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxemb.config import UsageError, from_json, near_miss
+from jaxemb.config import UsageError, conform, from_json, near_miss
 from jaxemb.evaluation import Suite, Task, folder_suite, pydocs_tasks, reaches, suite
 from jaxemb.model import Model
+from jaxemb.study.recipe import Recipe
+from jaxemb.study.run_files import read_run
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ def _suite(model: Path, choice: Choice) -> Suite:
         raise UsageError("--families chooses among the sets of a suite; name a suite with --suite.")
     described = model / "run.json"
     if described.exists():
-        recipe = from_json(json.loads(described.read_text(encoding="utf-8"))["recipe"])
+        recipe = conform(from_json(read_run(model)["recipe"]), Recipe, "recipe")
         return Suite("run", recipe.evaluation)
     return Suite("pydocs", pydocs_tasks())
 

@@ -15,11 +15,14 @@ import numpy as np
 
 from jaxemb.config import UsageError, from_json, provenance, to_json
 from jaxemb.config.files import write_whole, writing_to
+from jaxemb.config.manifests import seal
 from jaxemb.evaluation import Suite, Task, contamination, flatten
 from jaxemb.interop import load
 from jaxemb.model import Embedding, Model
 from jaxemb.statistics.metrics import DESCRIPTIVE
 from jaxemb.statistics.result import Result
+from jaxemb.study.comparison.scored import EVALUATION, FORMAT
+from jaxemb.study.run_files import read_run
 from jaxemb.study.scoring.choice import Choice, chosen_suite
 from jaxemb.study.scoring.meter import Emit, Meter
 from jaxemb.vectors import EmbeddingStore
@@ -115,7 +118,9 @@ def write(folder: Path, found: dict[str, Any], results: dict[str, Result]) -> Pa
         for name, result in results.items():
             result.save(folder / "examples" / f"{name}.npz")
         path = folder / "results.json"
-        write_whole(path, json.dumps(found, indent=1, default=float, ensure_ascii=False))
+        told = {"format": FORMAT, **found}
+        write_whole(path, json.dumps(told, indent=1, default=float, ensure_ascii=False))
+        seal(folder, EVALUATION, [path, *(folder / "examples").rglob("*.npz")])
     return path
 
 
@@ -146,7 +151,7 @@ def _described(run: Path) -> dict[str, Any]:
     described = run / "run.json"
     if not described.exists():
         raise UsageError(f"There is no run in {run} (no {described}).")
-    return json.loads(described.read_text(encoding="utf-8"))
+    return read_run(run)
 
 
 def _fingerprints(tasks: Sequence[Task]) -> dict[str, str]:
