@@ -200,7 +200,7 @@ def _misfit_of_fields(value: Any, kind: Any, at: str) -> tuple[str, str, str] | 
     for name in kind.__required_keys__:
         if name not in value:
             return at, "lacks ", name
-    for name, hint in typing.get_type_hints(kind).items():
+    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
         if name in value:
             told = _misfit(value[name], hint, _join(at, name))
             if told is not None:
