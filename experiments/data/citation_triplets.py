@@ -6,11 +6,13 @@ Paper    SPECTER: Document-level Representation Learning using Citation-informed
          what the document cites, and not by itself.
 Claim    The encoder trained on links beats the same one without them in ranking cited and co-cited
          documents and in classification, and hard negatives are better than random ones alone.
-Run      jaxemb run citation_triplets
+Run      jaxemb run citation_triplets     # small: 3 arms x 5 seeds, about 2 min on 2 cores
 Differs  One layer of 128 that starts as the bag of a fitted table, for SciBERT; the 2,277 papers
          of Cora, 60 % of them to train on, whose texts lack function words. Mean of the states. No
          co-views, co-reads and recommendation.
-Found    Not recorded yet.
+Found    Undecided: links raise the ranking of cited texts by +0.009 MAP [-0.007, 0.024] (.608 and
+         .616), of co-cited ones by +0.015 [-0.002, 0.033] and classification by +0.020 [0.004,
+         0.037]; hard negatives over random ones +0.005 [-0.002, 0.012]. BM25 ranks better, .671.
 """
 
 from jaxemb import Better, Experiment, arm, experiment

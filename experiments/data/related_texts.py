@@ -6,11 +6,12 @@ Paper    Exploiting Twitter as Source of Large Corpora of Weakly Similar Pairs f
          texts that are cut from the same graph.
 Claim    Training on the pairs beats the start on such lists and stays good at text similarity;
          quotes and co-quotes are better pairs than replies.
-Run      jaxemb run related_texts
+Run      jaxemb run related_texts         # small: 5 arms x 5 seeds, about 2 min on 2 cores
 Differs  Summaries of Python's documentation for tweets: links for quotes, objects that a third
          one links to for co-quotes, bodies for replies; no co-replies. The 25 others are of the
          query's package, since those of any package are told apart by its name. One layer of 128.
-Found    Not recorded yet.
+Found    Undecided on the lists, +0.006 nDCG@30 [-0.009, 0.021] (.841 and .835), and no relation is
+         told from another. Text similarity does not suffer, +0.013 Spearman [0.002, 0.025].
 """
 
 from jaxemb import Better, Experiment, NotWorse, arm, experiment

@@ -479,6 +479,8 @@ def _options(
 def _typed_again(options: argparse.Namespace) -> str:
     """The command that gives the same numbers, without what only says where and how fast."""
     words = ["jaxemb", options.command, options.name, *options.overrides]
+    for place in options.experiments:
+        words += ["--experiments", place]
     words += ["--scale", options.scale] if options.scale != "small" else []
     words += ["--seeds", str(options.seeds)] if getattr(options, "seeds", None) else []
     arms = getattr(options, "arms", None)

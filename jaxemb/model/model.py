@@ -16,6 +16,7 @@ from jaxtyping import Array
 from jaxemb.config import Part, UsageError, to_json
 from jaxemb.config.files import discard, given_path, whole_folder, write_whole, writing_to
 from jaxemb.config.manifests import seal
+from jaxemb.model import display
 from jaxemb.model.batches import Params, Report, embed
 from jaxemb.model.chunks import chunk_vectors, windows
 from jaxemb.model.index import Index
@@ -69,6 +70,12 @@ class Model:
     _copies: Copies = dataclasses.field(
         default_factory=Copies, init=False, repr=False, compare=False
     )
+
+    def __repr__(self) -> str:
+        return display.text(self)
+
+    def _repr_html_(self) -> str:
+        return display.html(self)
 
     @classmethod
     def create(cls, embedder: Any, key: Array) -> "Model":

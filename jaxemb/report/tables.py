@@ -158,14 +158,22 @@ def settings(findings: Findings) -> Table:
 
 
 def command(record: Mapping) -> str:
-    """The shell lines that make these numbers again: the command as given, where it was kept."""
+    """The shell lines that make these numbers again: the command as given, where it was kept.
+
+    An experiment of one's own, which `--experiments` named, is not in the commit of jaxemb; a copy of
+    its file stands beside the record, as `experiment.py`.
+    """
     seeds = max((len(arm.get("seeds") or ()) for arm in record["arms"].values()), default=1)
     scale = record.get("scale") or "small"
     plain = f"jaxemb run {record['experiment']} --scale {scale} --seeds {seeds}"
     commit, _, changes = str(record.get("commit") or "").partition("+")
     note = "  # and then changes that no commit holds" if changes else ""
     lines = [f"git checkout {commit}{note}"] if commit else []
-    return "\n".join([*lines, "pip install -e .", record.get("command") or plain])
+    typed = record.get("command") or plain
+    own = ["# a copy of the experiment's file stands beside the record: experiment.py"]
+    return "\n".join(
+        [*lines, "pip install -e .", *(own if " --experiments " in typed else []), typed]
+    )
 
 
 def markdown(table: Table) -> str:
@@ -187,7 +195,7 @@ class Terminal:
 
         record = self.findings.record
         yield Text.assemble((str(record["experiment"]), "bold"), "  ", words.compared(record))
-        yield _terminal_scores(self.findings, options.max_width)
+        yield from _terminal_scores(self.findings, options.max_width)
         if self.findings.claims:
             yield _terminal_claims(self.findings.claims)
             if any(claim.over_tasks for claim in self.findings.claims):
@@ -197,22 +205,28 @@ class Terminal:
 
 
 def _terminal_scores(findings: Findings, width: int):
+    """The table, with names folded at two fifths of the width, and a line on what had no room."""
     from rich import box
     from rich.table import Table as RichTable
+    from rich.text import Text
 
-    names = [row.title for row in findings.rows]
-    room = (width - max(map(len, names), default=0)) // 16
-    metrics = findings.headlines[: max(1, room)]
+    longest = max((len(row.title) for row in findings.rows), default=0)
+    names = min(longest, max(16, 2 * width // 5))
+    metrics = findings.headlines[: max(1, (width - names) // 16)]
     best = {metric: _best(findings.arms, metric) for metric in metrics}
-    drawn = RichTable("arm", box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn.add_column("arm", overflow="fold", max_width=names)
     for metric in metrics:
         drawn.add_column("\n".join(_two_lines(words.metric(metric))), justify="right")
     for row in findings.rows:
         cells = (_terminal_cell(row, metric, best[metric]) for metric in metrics)
-        drawn.add_row(words.shortened(row.title), *cells, style="dim" if row.control else None)
+        drawn.add_row(row.title, *cells, style="dim" if row.control else None)
         if findings.controls and row is findings.arms[-1]:
             drawn.add_section()
-    return drawn
+    yield drawn
+    hidden = [words.metric(metric) for metric in findings.headlines[len(metrics) :]]
+    if hidden:
+        yield Text(f"Not shown for want of width, but in the report: {', '.join(hidden)}.", "dim")
 
 
 def _two_lines(name: str) -> tuple[str, ...]:

@@ -87,6 +87,8 @@ def write(
 ) -> dict:  # fmt: skip
     """Judge what the jobs left in their folders, and write `record.json` beside them.
 
+    A copy of the experiment's file stands beside it: the commit of the record may not hold the file.
+
     Args:
         named, options: an `execution.Named` and its `Options`.
     """
@@ -116,6 +118,8 @@ def write(
     }
     record = finite(record)
     write_whole(folder / "record.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
+    with contextlib.suppress(OSError):  # the file may have gone while its experiment ran
+        write_whole(folder / "experiment.py", Path(named.file).read_text(encoding="utf-8"))
     return record
 
 

@@ -256,3 +256,6 @@ def test_from_run_to_vectors(line, tmp_path, monkeypatch):
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-6)
     code, out, _ = line("report", "toy", "--scale", "smoke", "--out", "page")
     assert code == 0 and (tmp_path / "page" / "report.html").exists()
+    again = "jaxemb run toy --experiments toy.py --scale smoke"
+    assert again in (tmp_path / "page" / "report.md").read_text()
+    assert (tmp_path / "runs/toy/smoke/experiment.py").read_text() == TOY

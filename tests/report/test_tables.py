@@ -28,8 +28,20 @@ def test_terminal_table_fits_its_width(record, width):
 
 
 def test_wider_terminals_show_more_metrics(record):
-    assert "classification" not in printed(record, 60)
-    assert "V‑measure" in printed(record, 200)
+    narrow, wide = printed(record, 60), printed(record, 200)
+    table, _, hidden = narrow.partition("Not shown for want of width, but in the report: ")
+    assert "classification" not in table and "classification" in hidden
+    assert "V‑measure" in wide and "Not shown" not in wide
+
+
+def test_a_long_arm_is_folded_and_nothing_of_it_is_lost(record):
+    name = next(iter(record["arms"]))
+    long = "temperature=0.0123,blocks=query-to-document+document-to-query,embedder.layers=12"
+    record["arms"] = {long if arm == name else arm: told for arm, told in record["arms"].items()}
+    record["claims"] = []
+    lines = printed(record, 80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert long in "".join(line.split(" ")[1] if line[:1] == " " else "" for line in lines)
 
 
 @pytest.mark.parametrize(
