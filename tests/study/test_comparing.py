@@ -303,7 +303,7 @@ def test_what_is_no_run_is_told(arms, tmp_path):
     broken = write_arm(tmp_path, "broken", 0.5)
     (broken / "seed-0/examples/sts.npz").write_bytes(b"no zip")
     for path, words in (
-        ("bad.json", "cannot be read"), ("other.json", "holds no scores"),
+        ("bad.json", "cannot be read"), ("other.json", "is a list, not an object"),
         ("empty", "no finished run"), ("nowhere", "no finished run"), ("broken", "cannot be read"),
     ):  # fmt: skip
         with pytest.raises(UsageError, match=words):
