@@ -58,6 +58,16 @@ def _row(number: int, title: str, found: Iterable[Mapping[str, Any]]) -> dict[st
     return row | best
 
 
+def _counted(rows: Iterable[Mapping[str, Any]]) -> str:
+    rows = list(rows)
+    recorded = [row for row in rows if row["date"]]
+    judged = sum(row["verdict"] in ("supported", "contradicted") for row in recorded)
+    return (
+        f"Of {len(rows)} papers, {sum(bool(row['experiment']) for row in rows)} have an experiment "
+        f"that runs, {len(recorded)} a record, and of {judged} the headline is decided."
+    )
+
+
 def markdown(rows: Iterable[Mapping[str, Any]]) -> str:
     """The table of papers as the documentation shows it."""
     header = "| # | Paper | Experiment | Scale | Date | Verdict | Claims |\n"
@@ -81,6 +91,7 @@ def renew_page(entry: Entry) -> Path | None:
     for folder in registry.own_folder():
         page = folder.parent / "docs/papers.md"
         if entry.path.is_relative_to(folder) and page.exists():
-            page.write_text(HEADING + markdown(table(registry.own())), encoding="utf-8")
+            rows = table(registry.own())
+            page.write_text(f"{HEADING}{_counted(rows)}\n\n{markdown(rows)}", encoding="utf-8")
             return page
     return None
