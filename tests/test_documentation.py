@@ -1,5 +1,6 @@
 """What the README and the pages say is so: commands parse, code runs, links lead somewhere."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -219,3 +220,13 @@ def test_the_pages_on_python_run(tmp_path, monkeypatch):
     Path("my-model").rename("other")
     first = blocks(ROOT / "README.md", "python")[0].replace("dim=32", "dim=8")
     exec(compile(first, "README.md", "exec"), {})
+
+
+def test_the_notebook_runs(tmp_path, monkeypatch, capsys):
+    notebook = json.loads((ROOT / "docs/from_your_files.ipynb").read_text(encoding="utf-8"))
+    monkeypatch.chdir(tmp_path)
+    space = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), "from_your_files.ipynb", "exec"), space)
+    assert "both folders give the same vectors" in capsys.readouterr().out

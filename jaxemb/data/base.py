@@ -1,11 +1,11 @@
 """The slots of data: sources of records, views that make examples of them, datasets that batch."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
-from jaxemb.config import Part
+from jaxemb.config import Part, UsageError
 
 SPLITS = ("train", "dev", "test")
 
@@ -106,6 +106,27 @@ class Dataset(Part, ABC):
     @abstractmethod
     def fingerprint(self) -> str:
         """Hex of a hash that changes when the batches do."""
+
+    def check_fields(self) -> None:
+        """Reads the first record of what is on this machine, before anything is trained or scored.
+
+        Raises:
+            MissingField: the view reads a field that the record does not have.
+        """
+        for field in fields(self):
+            inner = getattr(self, field.name)
+            if isinstance(inner, Dataset):
+                inner.check_fields()
+
+
+class MissingField(UsageError):
+    """A record lacks a field that a view reads."""
+
+    def __init__(
+        self, record: Mapping[str, Any], wanted: str, position: int, hint: str = ""
+    ) -> None:
+        has = ", ".join(map(str, record))
+        super().__init__(f"record {position + 1} has no field {wanted}; it has {has}{hint}")
 
 
 @dataclass(frozen=True, kw_only=True)

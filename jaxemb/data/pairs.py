@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from jaxemb.config import AtLeast, UsageError, fingerprint, smaller
-from jaxemb.data.base import Dataset, ExampleData, Source, View
+from jaxemb.data.base import Dataset, ExampleData, MissingField, Source, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.data.mixtures import Several
 from jaxemb.data.orders import Order, Shuffled
@@ -15,6 +15,7 @@ from jaxemb.data.strata import PowerLaw, Stratified
 from jaxemb.data.views import DOCUMENT, DocumentRows, Neighbour, SummaryToBody, document
 
 _TEXTS = ("query", "positive", "negatives")
+_HINT = "; view=Columns(query=..., positive=...) says which fields are read"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,27 @@ class Pairs(ExampleData):
 
     def examples(self) -> Sequence[dict[str, Any]]:
         """The examples in the order of the source."""
-        return self.view(self.source.records(self.split))
+        return self._viewed(self.source.records(self.split))
+
+    def check_fields(self) -> None:
+        records = self.source.records(self.split)
+        try:
+            self._viewed([records[0]])
+        except MissingField:
+            raise
+        except (UsageError, IndexError):  # one record by itself need not make an example
+            return
+
+    def _viewed(self, records: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+        try:
+            return self.view(records)
+        except KeyError as error:
+            (field,) = error.args
+            if not len(records) or not isinstance(field, str) or field in records[0]:
+                raise
+            raise MissingField(
+                records[0], f"{field!r}, which {type(self.view).__name__} reads", 0, _HINT
+            ) from None
 
     def examples_for(self, model: Any) -> Sequence[dict[str, Any]]:
         return self.examples()

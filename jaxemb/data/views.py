@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxemb.config import UsageError
-from jaxemb.data.base import View
+from jaxemb.data.base import MissingField, View
 from jaxemb.data.duplicates import normalise
 from jaxemb.runtime.words import runs
 
@@ -215,7 +215,7 @@ def document(record: Record, fields: Sequence[str] = DOCUMENT, position: int = 0
         'Sort.'
     """
     if not any(field in record for field in fields):
-        raise UsageError(_lacks(record, " or ".join(map(repr, fields)), position))
+        raise MissingField(record, " or ".join(map(repr, fields)), position)
     return "\n".join(str(record[field]) for field in fields if record.get(field))
 
 
@@ -302,13 +302,9 @@ def provenance(record: Record) -> Record:
 # --- fields of records that people bring
 
 
-def _lacks(record: Record, fields: str, position: int) -> str:
-    return f"record {position + 1} has no field {fields}; it has {', '.join(map(str, record))}"
-
-
 def _field(record: Record, field: str, position: int) -> Any:
     if record.get(field) is None:
-        raise UsageError(_lacks(record, repr(field), position))
+        raise MissingField(record, repr(field), position)
     return record[field]
 
 

@@ -166,6 +166,8 @@ def run(named: Named, options: Options, emit: Emit) -> dict:
     folder = folder_of(options, named.name)
     _writable(folder)
     emit({"event": "preparing", "arms": [arm.name for arm, _ in arms], "seeds": experiment.seeds})
+    for stage in dict.fromkeys(stage for _, recipe in arms for stage in recipe.stages):
+        stage.check_data()
     with _alone([Path(job.folder) for job in jobs]):
         controls = records.score_controls(
             experiment, rebuilt(experiment.base), folder, options.again, emit

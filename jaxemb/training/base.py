@@ -82,6 +82,11 @@ class Stage(Part):
     def check(self, runtime: Runtime) -> None:
         """Raises UsageError, before anything runs, if the stage could not."""
 
+    def check_data(self) -> None:
+        """Raises UsageError, before anything runs, if the first record lacks what is read of it."""
+        if self.training is not None:
+            self.training.data.check_fields()
+
     def check_network(self, network: Any) -> None:
         """Raises UsageError, before anything runs, if the stage could not train this network."""
 

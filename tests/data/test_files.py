@@ -4,7 +4,7 @@ import json
 import pytest
 
 from jaxemb.config import UsageError, fingerprint, from_json, to_json
-from jaxemb.data import SPLITS, Columns, Pairs, TextFile, Texts
+from jaxemb.data import SPLITS, Columns, Masked, Pairs, TextFile, Texts
 
 ROWS = [{"query": f"query {i}", "positive": f"answer\u2028 {i}"} for i in range(300)]
 
@@ -179,3 +179,16 @@ def test_real_files(shared_data):
     examples = view(source.records("dev"))
     assert len(examples) == 1500
     assert all(0 <= example["score"] <= 5 for example in examples)
+
+
+def test_a_field_that_a_view_reads_and_a_file_lacks_is_told_before_anything(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("query\tpositive\tsplit\nsort\torder a list\ttrain\nadd\tput in\ttrain\n")
+    own = Pairs(source=TextFile(path=str(path)), batch_size=2)
+    told = "record 1 has no field 'summary', which SummaryToBody reads; it has module, .*Columns"
+    for call in (own.check_fields, own.examples, Masked(inner=own).check_fields):
+        with pytest.raises(UsageError, match=told):
+            call()
+    assert Pairs(source=own.source, view=Columns(), batch_size=2).check_fields() is None
+    with pytest.raises(UsageError, match="record 1 has no field 'q'"):
+        Pairs(source=own.source, view=Columns(query="q"), batch_size=2).check_fields()
