@@ -45,7 +45,7 @@ def load_array(path: Path) -> np.ndarray | None:
 def building(folder: Path) -> Iterator[None]:
     """Only one process at a time is inside; the kernel lets go where it dies."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
+    with (folder / ".lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

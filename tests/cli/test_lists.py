@@ -117,7 +117,7 @@ def test_records_of_before_are_read_in_todays_words(tmp_path):
     path.write_text(json.dumps(old | {"scale": "smoke", "verdict": None}))
     assert read_record(path)["verdict"] is None
     path.write_text("[]")
-    with pytest.raises(UsageError, match="holds no record"):
+    with pytest.raises(UsageError, match=r"is \[\], not an object"):
         read_record(path)
 
 
@@ -149,7 +149,7 @@ def test_papers_as_markdown(line):
         (("run", NAME, "temperature=hot"), ["a finite number or a Temperature part, not hot"]),
         (("run", NAME, "encoder.activation=gleu"), ["nearest: gelu", "choices: "]),
         (("run", NAME, "--scale", "huge"), ["no scale 'huge'", "smoke, small"]),
-        (("run", NAME, "--seeds", "0"), ["--seeds 0 must be at least 1"]),
+        (("run", NAME, "--seeds", "0"), ["--seeds 0 must be from 1 to 10000"]),
         (("run", NAME, "--jobs", "0"), ["--jobs 0 must be at least 1"]),
         (("run", NAME, "temperature=0.1", "--record"), ["--record keeps the experiment"]),
         (("run", NAME, "--record", "--scale", "smoke"), ["--record keeps"]),

@@ -304,7 +304,7 @@ def test_what_is_no_run_is_told(arms, tmp_path):
     (broken / "seed-0/examples/sts.npz").write_bytes(b"no zip")
     for path, words in (
         ("bad.json", "cannot be read"), ("other.json", "is a list, not an object"),
-        ("empty", "no finished run"), ("nowhere", "no finished run"), ("broken", "cannot be read"),
+        ("empty", "no finished run"), ("nowhere", "no finished run"), ("broken", "is damaged"),
     ):  # fmt: skip
         with pytest.raises(UsageError, match=words):
             compare_runs([arms[0], tmp_path / path])

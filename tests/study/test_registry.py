@@ -49,10 +49,22 @@ def test_a_file_is_read_without_being_imported(tmp_path):
     assert entry.records == []
 
 
+BUILT = "Experiment(base=Recipe(evaluation=(STS(),)), arms=(arm('one'),))"
+PARTS = "from jaxemb import Experiment, Recipe, arm\nfrom jaxemb.evaluation import STS\n"
+
+
 def test_loading_builds_the_experiment_once_a_file(tmp_path):
-    entry = registry.discover([write(tmp_path, "spelling")]).get("spelling")
-    assert entry.load() == "built spelling"
+    path = write(tmp_path, "spelling", imports=PARTS)
+    path.write_text(path.read_text().replace('"built spelling"', BUILT))
+    entry = registry.discover([path]).get("spelling")
+    assert [arm.name for arm in entry.load().arms] == ["one"]
     assert registry.load_file(entry.path) is registry.load_file(str(entry.path))
+
+
+def test_what_is_built_is_an_experiment(tmp_path):
+    entry = registry.discover([write(tmp_path, "spelling")]).get("spelling")
+    with pytest.raises(UsageError, match=r"spelling\(\) returns a str, not an Experiment"):
+        entry.load()
 
 
 def test_the_own_docstring_comes_before_the_files(tmp_path):
