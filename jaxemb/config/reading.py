@@ -4,6 +4,7 @@ Whatever is wrong with a file, its reader raises `UsageError` with the file and 
 """
 
 import contextlib
+import functools
 import json
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -164,12 +165,28 @@ def shaped(value: Any, hint: Any, path: Path, at: str = "") -> Any:
 
 def _misfit(value: Any, hint: Any, at: str) -> tuple[str, str, str] | None:
     """Where and how a value does not fit; None where it does."""
-    told = [_misfit_of(value, member, ranges, at) for member, ranges in ranged(hint)]
-    if None in told:
-        return None
+    told = []
+    for member, ranges in _members(hint):
+        if (
+            member is type(value) and not ranges
+        ):  # numbers, texts and null, which are most of a file
+            return None
+        told.append(_misfit_of(value, member, ranges, at))
+        if told[-1] is None:
+            return None
     if len(told) == 1 or told[0][0] != at:
         return told[0]
     return at, f"is {_shown(value)}, not ", " or ".join(dict.fromkeys(one[2] for one in told))
+
+
+@functools.lru_cache(maxsize=1024)
+def _members(hint: Any) -> tuple[tuple[Any, tuple], ...]:
+    return tuple(ranged(hint))
+
+
+@functools.lru_cache(maxsize=256)
+def _fields(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def _misfit_of(value: Any, kind: Any, ranges: tuple, at: str) -> tuple[str, str, str] | None:
@@ -200,7 +217,7 @@ def _misfit_of_fields(value: Any, kind: Any, at: str) -> tuple[str, str, str] | 
     for name in kind.__required_keys__:
         if name not in value:
             return at, "lacks ", name
-    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+    for name, hint in _fields(kind).items():
         if name in value:
             told = _misfit(value[name], hint, _join(at, name))
             if told is not None:
