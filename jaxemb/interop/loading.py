@@ -96,6 +96,7 @@ def _read(folder: Path, description: Description) -> Model:
 
 def _shapes(folder: Path, network: Network, description: Description) -> Params:
     """The network's parameters, and those that adapters put beside them."""
+    jax.devices()  # a platform that is not there is no fault of the folder
     try:
         own = network.shapes()
     except UsageError:
