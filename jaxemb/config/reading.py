@@ -167,9 +167,8 @@ def _misfit(value: Any, hint: Any, at: str) -> tuple[str, str, str] | None:
     """Where and how a value does not fit; None where it does."""
     told = []
     for member, ranges in _members(hint):
-        if (
-            member is type(value) and not ranges
-        ):  # numbers, texts and null, which are most of a file
+        # Numbers, texts and null are most of a file.
+        if member is type(value) and not ranges:
             return None
         told.append(_misfit_of(value, member, ranges, at))
         if told[-1] is None:

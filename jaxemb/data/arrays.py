@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,17 @@ def load_array(path: Path) -> np.ndarray | None:
             return array if file.read() == _checksum(array) else None
     except (OSError, ValueError, EOFError):
         return None
+
+
+def kept_array(path: Path, build: Callable[[], np.ndarray]) -> np.ndarray:
+    """The array of a file, mapped; where there is none, one process builds it and all wait for that."""
+    found = load_array(path)
+    if found is None:
+        with building(path.parent):
+            if load_array(path) is None:
+                save_array(path, build())
+        found = load_array(path)
+    return found
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxemb.config import UsageError, fingerprint, hash_of
 from jaxemb.config.files import given_path, whole_file
-from jaxemb.data.arrays import building, load_array, save_array
+from jaxemb.data.arrays import building, kept_array
 from jaxemb.data.base import SPLITS, Source
 from jaxemb.data.duplicates import split_at, text_hash
 from jaxemb.data.pydocs import cache_folder
@@ -100,13 +100,7 @@ class TableRecords(StoredRecords):
         return {"module": self._name, "name": "", **found, "split": self._split}
 
     def _own_rows(self) -> Any:
-        path = self.folder / "rows"
-        found = load_array(path)
-        if found is None:
-            with building(self.folder):
-                save_array(path, self._of_split())
-            found = load_array(path)
-        return found
+        return kept_array(self.folder / "rows", self._of_split)
 
     def _of_split(self) -> Any:
         names = self._table.column_names

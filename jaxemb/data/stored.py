@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from jaxemb.config import UsageError, sources
-from jaxemb.data.arrays import building, load_array, save_array
+from jaxemb.data.arrays import kept_array
 from jaxemb.data.duplicates import dense_numbers, text_hash
 from jaxemb.data.pydocs import cache_folder
 
@@ -36,8 +36,27 @@ class ReadsRows(Protocol):
     def example(self, record: Record, position: int) -> Record: ...
 
 
-class StoredRecords(Sequence):
-    """Base of records that are read one at a time.
+class _OneByOne(Sequence):
+    """Base of sequences whose members are read from disk when they are asked for."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def _at(self, place: int) -> Any:
+        """One of them, by its number from 0."""
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self._at(n) for n in range(*place.indices(len(self)))]
+        return self._at(_within(place, len(self)))
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._at, range(len(self)))
+
+
+class StoredRecords(_OneByOne):
+    """Base of records that stay on disk; each is read when it is asked for.
 
     Attributes:
         address: hex of a hash of their content and of how it is read.
@@ -46,19 +65,11 @@ class StoredRecords(Sequence):
     address: str
 
     @abstractmethod
-    def __len__(self) -> int: ...
-
-    @abstractmethod
     def record(self, place: int) -> Record:
         """One of them, by its number from 0."""
 
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self.record(n) for n in range(*place.indices(len(self)))]
-        return self.record(_within(place, len(self)))
-
-    def __iter__(self) -> Iterator[Record]:
-        return map(self.record, range(len(self)))
+    def _at(self, place: int) -> Record:
+        return self.record(place)
 
     @property
     def folder(self) -> Path:
@@ -68,14 +79,7 @@ class StoredRecords(Sequence):
     def numbers(self, view: ReadsRows) -> Int32[np.ndarray, "records texts"]:
         """The numbers of the texts of each example; found in one pass, kept and mapped."""
         path = self.folder / f"numbers-{view_key(view)}"
-        found = load_array(path)
-        if found is None:
-            with building(self.folder):
-                found = load_array(path)
-                if found is None:
-                    save_array(path, self._numbered(view))
-                    found = load_array(path)
-        return found
+        return kept_array(path, lambda: self._numbered(view))
 
     def _numbered(self, view: ReadsRows) -> Int32[np.ndarray, "records texts"]:
         hashes = None
@@ -97,7 +101,7 @@ class StoredRecords(Sequence):
         return StoredTexts(self, view, view.roles)
 
 
-class StoredExamples(Sequence):
+class StoredExamples(_OneByOne):
     """Examples that are read off stored records when they are asked for."""
 
     def __init__(
@@ -107,14 +111,6 @@ class StoredExamples(Sequence):
 
     def __len__(self) -> int:
         return len(self._numbers)
-
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self._at(n) for n in range(*place.indices(len(self)))]
-        return self._at(_within(place, len(self)))
-
-    def __iter__(self) -> Iterator[Record]:
-        return map(self._at, range(len(self)))
 
     def _at(self, place: int) -> Record:
         example = self._view.example(self._records.record(place), place)
@@ -132,7 +128,7 @@ class StoredExamples(Sequence):
         return StoredTexts(self._records, self._view, [r for r in self._view.roles if r in roles])
 
 
-class StoredTexts(Sequence):
+class StoredTexts(_OneByOne):
     """The texts of stored examples, one after the other; `roles` hold one text each."""
 
     def __init__(self, records: StoredRecords, view: ReadsRows, roles: Sequence[str]):
@@ -141,10 +137,8 @@ class StoredTexts(Sequence):
     def __len__(self) -> int:
         return len(self._records) * len(self._roles)
 
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            return [self[n] for n in range(*place.indices(len(self)))]
-        row, role = divmod(_within(place, len(self)), len(self._roles))
+    def _at(self, place: int) -> str:
+        row, role = divmod(place, len(self._roles))
         return self._view.example(self._records.record(row), row)[self._roles[role]]
 
     def __iter__(self) -> Iterator[str]:

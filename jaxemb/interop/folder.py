@@ -51,7 +51,7 @@ def read(folder: Path, *, layers: int | None = None, max_tokens: int | None = No
     whole = _network(files)
     embedder = cut(_embedder(files, modules, whole), layers, max_tokens)
     kept = dataclasses.replace(whole, encoder=embedder.encoder)
-    shapes = _shapes(embedder, folder)
+    shapes = shapes_of(embedder, folder)
     wanted = {slot: shapes[slot] for slot in ("tokens", "encoder")}
     params = network_params(files.arrays(), kept, wanted, layers=whole.encoder.layers)
     params |= {"pooling": {}, "head": modules.head_params()}
@@ -92,14 +92,20 @@ def _output_shapes(whole: Network, embedder: Embedder) -> dict[str, Any]:
     return jax.eval_shape(start, states, embedder.shapes()["tokens"]["embedding"])
 
 
-def _shapes(embedder: Embedder, folder: Path) -> dict[str, Any]:
+def shapes_of(network: Any, place: Path) -> dict[str, Any]:
+    """The parameters' shapes of a network that a file or a folder describes.
+
+    Raises:
+        UsageError: the settings do not fit each other, such as a width that heads do not divide.
+    """
+    jax.devices()  # a platform that is not there is no fault of the folder
     try:
-        return embedder.shapes()
+        return network.shapes()
     except UsageError:
         raise
-    except Exception as error:  # of Flax or of einops: sizes that do not divide one another
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"The settings in {folder} do not fit each other: {reason}.") from error
+    except Exception as error:  # of Flax, of einops, or of a part of somebody's own
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UsageError(f"The settings in {place} do not fit each other: {reason}.") from error
 
 
 def _check_head(folder: Path, params: dict, shapes: dict) -> None:

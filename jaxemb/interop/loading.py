@@ -11,7 +11,8 @@ from jaxemb.config import UsageError, conform, from_json
 from jaxemb.config.files import given_path
 from jaxemb.config.manifests import check
 from jaxemb.config.reading import check_format, read_json, read_text
-from jaxemb.model import Start, Transform
+from jaxemb.interop.folder import shapes_of
+from jaxemb.model import Transform
 from jaxemb.model.model import FORMAT, KIND, Model
 from jaxemb.model.network import Network, Params
 from jaxemb.text import Text, Tokenizer
@@ -38,7 +39,9 @@ def load(path: str | os.PathLike) -> Model:
         return interop.read(interop.find(path))
     description = read_description(folder)
     if "pretrained" in description:
-        named = conform(from_json(description["pretrained"]), interop_start(), "pretrained")
+        from jaxemb.interop.pretrained import Pretrained
+
+        named = conform(from_json(description["pretrained"]), Pretrained, "pretrained")
         return named.start_again(description.get("weights", ""))
     return _read(folder, description)
 
@@ -69,12 +72,6 @@ def read_description(folder: Path) -> Description:
     return description
 
 
-def interop_start() -> type[Start]:
-    from jaxemb.interop.pretrained import Pretrained
-
-    return Pretrained
-
-
 def _read(folder: Path, description: Description) -> Model:
     from jaxemb.runtime import checkpoints
 
@@ -96,16 +93,7 @@ def _read(folder: Path, description: Description) -> Model:
 
 def _shapes(folder: Path, network: Network, description: Description) -> Params:
     """The network's parameters, and those that adapters put beside them."""
-    jax.devices()  # a platform that is not there is no fault of the folder
-    try:
-        own = network.shapes()
-    except UsageError:
-        raise
-    except Exception as error:  # of Flax, of einops, or of a part of somebody's own
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise UsageError(
-            f"The network of {folder / 'model.json'} cannot be built: {reason}."
-        ) from error
+    own = shapes_of(network, folder / "model.json")
     added = description.get("adapters")
     if added is None:
         return own

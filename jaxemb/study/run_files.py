@@ -57,7 +57,9 @@ def seal_run(folder: Path) -> None:
 
 
 def check_run(folder: Path) -> None:
-    """Refuses a finished run that is not what was written; one without a manifest, by its scores.
+    """Refuses a finished run that is not what was written.
+
+    A run of before manifests is refused where its scores are not those of its records.
 
     Raises:
         Damaged: a file was changed, or the scores are not those of the examples' records.
@@ -153,7 +155,7 @@ def read_scores(folder: Path) -> dict[str, float]:
 
 
 def read_curve(folder: Path) -> list[dict]:
-    """The training curve of a run: an object a step; a line cut short by a kill is left out."""
+    """The training curve of a run: one object per step; a line that a kill cut short is left out."""
     lines = read_json_lines(Path(folder) / "metrics.jsonl")
     return [line for line in lines if type(line.get("step")) is int]
 

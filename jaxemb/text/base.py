@@ -264,9 +264,7 @@ def backend_from(json: str) -> Any:
         return tokenizers.Tokenizer.from_str(json)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except (
-        BaseException
-    ) as error:  # the library raises plain Exception, and where it panics, not that
+    except BaseException as error:  # where the library panics it raises no Exception
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UsageError(f"this is not the JSON of a tokenizer: {reason}") from None
 
