@@ -197,9 +197,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from jaxemb.config import find_parts_by
     from jaxemb.study.registry import PartsOfExperiments
 
-    find_parts_by(PartsOfExperiments(options.experiments))
     try:
-        code = commands.COMMANDS[options.command](options)
+        with find_parts_by(PartsOfExperiments(options.experiments)):
+            code = commands.COMMANDS[options.command](options)
         sys.stdout.flush()
         return code
     except UsageError as error:

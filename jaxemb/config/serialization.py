@@ -5,11 +5,12 @@ A file may name parts of jaxemb, of modules that have been imported, of packages
 ever imported because a file says so.
 """
 
+import contextlib
 import dataclasses
 import importlib
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from types import ModuleType
 from typing import Any
@@ -160,10 +161,14 @@ def _import_declared(module: str) -> None:
 _finders: list[Callable[[str], None]] = [_import_declared]
 
 
-def find_parts_by(finder: Callable[[str], None]) -> None:
-    """Have `finder` asked with a module's name before a file's part of that module is refused.
+@contextlib.contextmanager
+def find_parts_by(finder: Callable[[str], None]) -> Iterator[None]:
+    """Meanwhile, `finder` is asked with a module's name before a file's part of it is refused.
 
     It imports the module where a person has named it, and otherwise does nothing.
     """
-    if finder not in _finders:
-        _finders.append(finder)
+    _finders.append(finder)
+    try:
+        yield
+    finally:
+        _finders.remove(finder)

@@ -269,7 +269,8 @@ class PartsOfExperiments:
     that it imports. To be given to `jaxemb.config.find_parts_by`.
 
     Example:
-        >>> find_parts_by(PartsOfExperiments(["my_experiments"]))       # doctest: +SKIP
+        >>> with find_parts_by(PartsOfExperiments(["my_experiments"])):  # doctest: +SKIP
+        ...     model = jaxemb.load("runs/mine/model")
     """
 
     def __init__(self, extra: Iterable[str | os.PathLike] = ()) -> None:

@@ -212,8 +212,8 @@ def test_a_finder_is_asked_before_a_part_is_refused(own, monkeypatch):
     with pytest.raises(UsageError, match="has not been imported"):
         from_json(entry)
     assert asked == [name]
-    config.find_parts_by(importlib.import_module)
-    assert from_json(entry).size == 2
+    with config.find_parts_by(importlib.import_module):
+        assert from_json(entry).size == 2
 
 
 def test_what_is_nested_beyond_all_depth_is_one_sentence():

@@ -271,9 +271,10 @@ def test_files_may_name_parts_of_experiments_and_of_what_these_import(tmp_path, 
     monkeypatch.setattr(serialization, "_finders", [])
     held = registry._module_name((tmp_path / "holding.py").resolve())
     entries = [{"part": f"{module}:Mine", "size": 2} for module in (own, held)]
-    find_parts_by(registry.PartsOfExperiments([tmp_path / "broken.py"]))
-    for entry in entries:
-        with pytest.raises(UsageError, match="has not been imported"):
-            from_json(entry)
-    find_parts_by(registry.PartsOfExperiments([tmp_path / "named.py", tmp_path / "holding.py"]))
-    assert [from_json(entry).size for entry in entries] == [2, 2]
+    with find_parts_by(registry.PartsOfExperiments([tmp_path / "broken.py"])):
+        for entry in entries:
+            with pytest.raises(UsageError, match="has not been imported"):
+                from_json(entry)
+    named = registry.PartsOfExperiments([tmp_path / "named.py", tmp_path / "holding.py"])
+    with find_parts_by(named):
+        assert [from_json(entry).size for entry in entries] == [2, 2]

@@ -17,7 +17,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from jaxemb.config import fingerprint
+from jaxemb.config import fingerprint, smaller
 from jaxemb.evaluation.grammar.inflection import verb_forms
 from jaxemb.evaluation.probes.sentences import Example, GeneratedLabels, Sentence
 
@@ -163,6 +163,9 @@ class GrammarLabels(GeneratedLabels):
         return found
 
     asked: ClassVar[str]
+
+    def small(self) -> "GrammarLabels":
+        return smaller(super().small(), drawn=1500)
 
     def label(self, sentence: Drawn) -> int | None:
         """The number of the sentence's label; None leaves it out."""
