@@ -329,14 +329,15 @@ def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
     started, costs = time.time(), RunningCosts()
     _describe(job, folder, recipe, "running")
     try:
-        _train_and_score(recipe, job.arm, folder, emit, costs)
+        stored = _train_and_score(recipe, job.arm, folder, emit, costs)
     except UsageError:
         raise
     except Exception as error:  # a part of somebody's own may raise anything
         _quarantine(job, folder, recipe.seed, recipe, error, emit)
         return
     seconds = time.time() - started
-    _describe(job, folder, recipe, "done", seconds=round(seconds, 1), **costs.summary())
+    spent = {"flops": trained_flops(recipe, stored, read_curve(folder)), **costs.summary()}
+    _describe(job, folder, recipe, "done", seconds=round(seconds, 1), **spent)
     seal_run(folder)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     emit({"event": "done", "seed": recipe.seed, "seconds": seconds, "scores": read_scores(folder)})
@@ -344,19 +345,24 @@ def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
 
 def _train_and_score(
     recipe: Recipe, name: str, folder: Path, emit: Emit, costs: RunningCosts
-) -> None:
+) -> list[int | None]:
+    """What the stages that are kept in the store took, in FLOPs."""
     from jaxemb.runtime.checkpoints import Checkpoints
     from jaxemb.study.stages import run_stages
 
+    stored: list[int | None] = []
     checkpoints = Checkpoints(folder / "checkpoints", every=recipe.runtime.checkpoint_every)
     curve = _Curve(folder / "metrics.jsonl", recipe.seed, emit, costs)
     with contextlib.closing(checkpoints):
         watch = monitor(recipe.evaluation, Embedding)
-        model = run_stages(recipe, checkpoints=checkpoints, evaluate=watch, report=curve)
+        model = run_stages(
+            recipe, checkpoints=checkpoints, evaluate=watch, report=curve, spent=stored.append
+        )
     emit({"event": "scoring", "seed": recipe.seed})
     results = scores_of(model, recipe.evaluation, _embed(recipe, model, name))
     recipe.start.save(model, folder / "model", changed=bool(recipe.stages))
     write_results(folder, results)
+    return stored
 
 
 class _Curve:
@@ -378,6 +384,25 @@ class _Curve:
         self.started = True
         kept = [line for line in read_curve(self.path.parent) if line["step"] < step]
         write_whole(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+
+
+def trained_flops(
+    recipe: Recipe, stored: Sequence[int | None], curve: Sequence[dict]
+) -> int | None:
+    """FLOPs of training, of the shapes that the steps had; None where a step did not count them.
+
+    Args:
+        stored: of the stages whose results are kept for all who need them.
+        curve: holds the steps of the run's own stage, the last one, after those of a shared one.
+    """
+    own: list[dict] = []
+    if any(stage.learns and not stage.is_shared for stage in recipe.stages[-1:]):
+        steps = [line for line in curve if "loss" in line]
+        pairs = enumerate(itertools.pairwise(steps), 1)
+        begun = [n for n, (before, line) in pairs if line["step"] <= before["step"]]
+        own = steps[begun[-1] if begun else 0 :]
+    found = [*stored, *(line.get("flops") for line in own)]
+    return None if None in found else sum(found)
 
 
 def _describe(job: Job, folder: Path, recipe: Recipe, status: str, **more: object) -> None:

@@ -41,6 +41,7 @@ def run_stages(
     evaluate: Callable | None = None,
     report: Callable[[dict], None] | None = None,
     until_training: bool = False,
+    spent: Callable[[int | None], None] | None = None,
 ) -> Model:
     """`Model -> Model` through every stage of the recipe, from one root key.
 
@@ -50,6 +51,8 @@ def run_stages(
     Args:
         until_training: start from what no one has trained, and stop before the first stage that
             learns, as the untrained controls need.
+        spent: called for each stage that learns and is kept in the store with the FLOPs of its steps,
+            whoever took them; None where the store does not tell.
     """
     keep_programs()
     key = jax.random.key(recipe.seed)
@@ -71,15 +74,22 @@ def run_stages(
         if _belongs_to_the_run(recipe, position):
             model = stage.run(model, own)
         else:
-            model = _stored(chain, _alone(stage, own), model)
+            model, flops = _stored(chain, stage, own, model)
+            if stage.learns and spent is not None:
+                spent(flops)
     return model
 
 
-def _alone(stage: Stage, context: Context) -> Callable[[Model], Model]:
-    """The stage as it is run for all who need it: unwatched, from its first step."""
-    report = context.report if stage.is_shared else None
-    alone = dataclasses.replace(context, checkpoints=None, evaluate=None, report=report)
-    return lambda model: stage.run(model, alone)
+class _Tally:
+    """Adds up the FLOPs of the steps that it is told of, and tells whoever watches."""
+
+    def __init__(self, watch: Callable[[dict], None] | None):
+        self.flops, self._watch = 0, watch
+
+    def __call__(self, metrics: dict) -> None:
+        self.flops += metrics.get("flops", 0)
+        if self._watch is not None:
+            self._watch(metrics)
 
 
 def _belongs_to_the_run(recipe: Recipe, position: int) -> bool:
@@ -138,21 +148,31 @@ def _field(embedder: Any, path: str) -> Any:
     return embedder
 
 
-def _stored(key: str, run: Callable[[Model], Model], model: Model) -> Model:
-    """The stage's result, read from the store or computed and put there; what is damaged, anew."""
+def _stored(key: str, stage: Stage, context: Context, model: Model) -> tuple[Model, int | None]:
+    """The stage's result and what it took, from the store or computed for all who need it.
+
+    It is computed unwatched, from its first step; what is damaged, anew.
+    """
     folder = cache_folder() / "stages" / key[:32]
     if folder.exists():
         try:
             check(folder, KIND, alone=True)
-            return _read_change(folder, model)
+            return _read_change(folder, model), _read_flops(folder)
         except UsageError as error:
             warn(f"{error} The stage is computed again.")
         discard(folder)
-    _write_change(folder, model, run(model))
-    return _read_change(folder, model)
+    tally = _Tally(context.report if stage.is_shared else None)
+    alone = dataclasses.replace(context, checkpoints=None, evaluate=None, report=tally)
+    after = stage.run(model, alone)
+    _write_change(folder, model, after, tally.flops)
+    return _read_change(folder, model), _read_flops(folder)
 
 
-def _write_change(folder: Path, before: Model, after: Model) -> None:
+def _read_flops(folder: Path) -> int | None:
+    return read_json(folder / "costs.json", default={}).get("flops")
+
+
+def _write_change(folder: Path, before: Model, after: Model, flops: int = 0) -> None:
     """Store what the stage changed; atomic, and safe when two processes do it at once."""
     with whole_folder(folder) as staging:
         old = dict(_leaves(before.params))
@@ -164,6 +184,7 @@ def _write_change(folder: Path, before: Model, after: Model) -> None:
             write_whole(staging / "text.json", json.dumps(_text_alone(before, after)))
         transforms = [to_json(transform) for transform in after.transforms]
         write_whole(staging / "transforms.json", json.dumps(transforms))
+        write_whole(staging / "costs.json", json.dumps({"flops": flops}))
         seal(staging, KIND)
 
 

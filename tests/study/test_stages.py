@@ -8,7 +8,9 @@ import pytest
 from jaxemb import recipes
 from jaxemb.config import override
 from jaxemb.fitting import Apply, Slice
+from jaxemb.study.runs import trained_flops
 from jaxemb.study.stages import address, run_stages
+from jaxemb.training import Shared
 
 
 @pytest.fixture
@@ -148,3 +150,25 @@ def test_the_dtype_of_training_is_part_of_what_a_stage_gives(recipe):
     assert addresses(recipe)[2] != addresses(other)[2]
     elsewhere = override(recipe, "runtime.checkpoint_every", "7")
     assert addresses(recipe) == addresses(elsewhere)
+
+
+def test_what_a_kept_stage_took_is_told_to_all_who_need_it(recipe, cache):
+    recipe = dataclasses.replace(
+        recipe, stages=(*recipe.stages[:-1], Shared(inner=recipe.stages[-1]))
+    )
+    told = []
+    curve: list[dict] = []
+    run_stages(recipe, report=curve.append, spent=told.append)
+    run_stages(recipe, spent=told.append)
+    assert told == [sum(line["flops"] for line in curve)] * 2 and told[0] > 0
+    assert trained_flops(recipe, told[:1], curve) == told[0]
+
+
+def test_the_steps_of_the_last_stage_are_its_own():
+    recipe = recipes.pair_retriever()
+    shared = [{"step": n, "loss": 1.0, "flops": 100} for n in (1, 2)]
+    own = [{"step": n, "loss": 1.0, "flops": 3} for n in (1, 2, 3)]
+    curve = [*shared, *own, {"step": 3, "sts/spearman": 0.5}]
+    assert trained_flops(recipe, [200], curve) == 209
+    assert trained_flops(recipe, [None], curve) is None
+    assert trained_flops(recipe, [], [{"step": 1, "loss": 1.0}]) is None
