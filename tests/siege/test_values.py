@@ -39,8 +39,8 @@ TYPED = (
     "learning_rate=-1", "learning_rate=1e999", "clip=0", "warmup=1", "warmup=-1", "budget.steps=-1",
     "train.data.batch_size=0", "train.data.batch_size=-1", "checkpoint_every=0",
     "documents=-1", "heads=0", "heads=3",
-    "pooling=latent_attention(latents=0)", "pooling=latent_attention(heads=0)",
-    "pooling=latent_attention(latents=-1)", "pooling=power_mean(power=0)",
+    "pooling=latent_over_tokens(latents=0)", "pooling=latent_attention(heads=0)",
+    "pooling=latent_over_tokens(latents=-1)", "pooling=power_mean(power=0)",
     "pooling=first_tokens(tokens=0)", "pooling=trimmed(first=-1)",
     "pooling=selected_tokens(share=2)", "pooling=convolution_pooling(window=0)",
     "loss=matryoshka(inner=info_nce(),dims=(0,))",
@@ -52,7 +52,7 @@ TYPED = (
 )  # fmt: skip
 QUICK_TYPED = {
     "train.optimizer.weight_decay=-1", "temperature=1e-320", "width=1000000000", "layers=1000000",
-    "evaluation=()", "pooling=latent_attention(latents=0)",
+    "evaluation=()", "pooling=latent_over_tokens(latents=0)",
 }  # fmt: skip
 OPTIONS = (
     ("--seeds", "1000000000"), ("--seeds", "0"), ("--seeds", "-1"),
