@@ -126,14 +126,14 @@ def _base(base: "Recipe") -> list[tuple[str, str]]:
     return rows
 
 
-def _fields(base: "Recipe") -> list[tuple[str, str, str]]:
+def _fields(base: "Recipe") -> list[tuple[str, str]]:
     """Every path, its value and its range; a part by its name alone, since its fields follow."""
     known = paths(base)
     return [
         (
             path,
-            snake_case(type(value)) if is_part(value) else expression(value),
-            _range_at(known, path),
+            f"{snake_case(type(value)) if is_part(value) else expression(value)}"
+            f"    {_range_at(known, path)}".rstrip(),
         )
         for path, value in known.items()
         if not (isinstance(value, tuple) and any(map(is_part, value)))
