@@ -119,7 +119,7 @@ class PrefixAdapters(Additions):
 
     tokens: Annotated[int, AtLeast(1)] = 8
     targets: tuple[str, ...] = ("attention",)
-    scale: float = 0.02
+    scale: Annotated[float, AtLeast(0)] = 0.02
 
     __post_init__ = check_ranges
 

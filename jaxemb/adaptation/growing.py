@@ -44,7 +44,7 @@ class Upcycled(Start):
     experts: Annotated[int, AtLeast(1)] = 8
     routing: Routing = RenormalizedTopExperts()
     every: Annotated[int, AtLeast(1)] = 2
-    spread: float = 0.02
+    spread: Annotated[float, AtLeast(0)] = 0.02
 
     __post_init__ = check_ranges
 

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jaxtyping import Array
 
 from jaxemb.adaptation.adapters import has_kernel
 from jaxemb.adaptation.places import beside, with_additions
-from jaxemb.config import UsageError
+from jaxemb.config import Above, AtLeast, UsageError
 from jaxemb.training import Trainable
 
 
@@ -44,8 +44,8 @@ class LoRA(Trainable):
     Reference: Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, arXiv:2106.09685.
     """
 
-    rank: int = 8
-    alpha: float = 16.0
+    rank: Annotated[int, AtLeast(1)] = 8
+    alpha: Annotated[float, Above(0)] = 16.0
     targets: tuple[str, ...] = ("attention/query", "attention/value")
 
     def __post_init__(self) -> None:

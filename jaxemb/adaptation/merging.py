@@ -3,13 +3,13 @@
 import dataclasses
 import hashlib
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Between, Part, UsageError
 from jaxemb.model import Model, Network, Start
 
 
@@ -69,7 +69,7 @@ class Spherical(Merge):
     Reference: Shoemake, Animating Rotation with Quaternion Curves, SIGGRAPH 1985.
     """
 
-    fraction: float = 0.5
+    fraction: Annotated[float, Between(0, 1)] = 0.5
 
     def __call__(self, params: list[Any], key: Array | None) -> Any:
         """Array by array."""

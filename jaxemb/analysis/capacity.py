@@ -3,14 +3,14 @@
 import dataclasses
 import itertools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from jaxemb.config import Part, UsageError, smaller
+from jaxemb.config import Above, AtLeast, Part, UsageError, smaller
 from jaxemb.data import Judgements
 from jaxemb.encoders import Bag
 from jaxemb.losses import Dot, MultiplePositives
@@ -89,11 +89,11 @@ class FreeVectors(Part):
     Reference: On the Theoretical Limitations of Embedding-Based Retrieval, arXiv:2508.21038.
     """
 
-    learning_rate: float = 0.01
-    temperature: float = 0.1
-    steps: int = 20_000
-    patience: int = 1000
-    gain: float = 1e-5
+    learning_rate: Annotated[float, Above(0)] = 0.01
+    temperature: Annotated[float, Above(0)] = 0.1
+    steps: Annotated[int, AtLeast(1)] = 20_000
+    patience: Annotated[int, AtLeast(1)] = 1000
+    gain: Annotated[float, AtLeast(0)] = 1e-5
 
     def small(self) -> "FreeVectors":
         return smaller(self, steps=2)

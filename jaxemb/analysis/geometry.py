@@ -3,11 +3,12 @@
 import abc
 import dataclasses
 from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Part, UsageError
 from jaxemb.statistics.metrics import two_nearest_dimension
 
 Vectors = Float[np.ndarray, "points width"]
@@ -104,7 +105,7 @@ class FirstDimensions(Reduction):
 class RandomDimensions(Reduction):
     """Numbers at random places, the same of every vector, in their order."""
 
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def to(self, dim: int, others: Callable[[], Vectors]) -> Change:
         def chosen(x: Vectors) -> Cut:
@@ -121,7 +122,7 @@ class RandomProjection(Reduction):
     Reference: Johnson and Lindenstrauss, Extensions of Lipschitz mappings into a Hilbert space (1984).
     """
 
-    seed: int = 0
+    seed: Annotated[int, AtLeast(0)] = 0
 
     def to(self, dim: int, others: Callable[[], Vectors]) -> Change:
         def projected(x: Vectors) -> Cut:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from jaxemb.cli import console
-from jaxemb.config import UsageError, expression, is_part, outline, paths, snake_case
+from jaxemb.config import UsageError, expression, is_part, limits, outline, paths, slots, snake_case
 from jaxemb.config.files import given_path, write_whole, writing_to
 from jaxemb.report.text import amount, columns
 from jaxemb.study import registry, sweep
@@ -67,17 +67,22 @@ def _short(text: str, letters: int = 60) -> str:
 
 def parts(options: argparse.Namespace) -> int:
     """`jaxemb parts [SLOT]`: the slots and what fits them, or what each part of one does."""
-    from jaxemb.cli.parts import parts_of, slots
+    from jaxemb.cli.parts import parts_of, ranges_of
+    from jaxemb.cli.parts import slots as known_slots
 
     if options.slot is not None:
         found = parts_of(options.slot)
+        if not options.json:
+            given = ranges_of(options.slot)
+            rows = [(part, given[part], does) for part, does in found.items()]
+            _print(columns([("part", "ranges of its fields", "what it does"), *rows]))
+            return 0
     else:
-        found = {slot: ", ".join(parts) for slot, parts in slots().items()}
+        found = {slot: ", ".join(parts) for slot, parts in known_slots().items()}
     if options.json:
         _print_json(found)
     else:
-        header = ("slot", "parts") if options.slot is None else ("part", "what it does")
-        _print(columns([header, *found.items()]))
+        _print(columns([("slot", "parts"), *found.items()]))
     return 0
 
 
@@ -122,12 +127,24 @@ def _base(base: "Recipe") -> list[tuple[str, str]]:
 
 
 def _fields(base: "Recipe") -> list[tuple[str, str]]:
-    """Every path with its value; a part by its name alone, since its fields follow."""
+    """Every path, its value and its range; a part by its name alone, since its fields follow."""
+    known = paths(base)
     return [
-        (path, snake_case(type(value)) if is_part(value) else expression(value))
-        for path, value in paths(base).items()
+        (
+            path,
+            f"{snake_case(type(value)) if is_part(value) else expression(value)}"
+            f"    {_range_at(known, path)}".rstrip(),
+        )
+        for path, value in known.items()
         if not (isinstance(value, tuple) and any(map(is_part, value)))
     ]
+
+
+def _range_at(known: dict[str, object], path: str) -> str:
+    """The range of a field as it is declared, in words; "" where there is none."""
+    parent, _, name = path.rpartition(".")
+    hints = slots(type(known[parent])) if parent in known else {}
+    return limits(hints[name]) if name in hints else ""
 
 
 def _facts(experiment: "Experiment") -> dict[str, list[str]]:

@@ -5,7 +5,16 @@ import inspect
 import pkgutil
 
 import jaxemb
-from jaxemb.config import Part, UsageError, choices, is_part_class, near_miss, snake_case
+from jaxemb.config import (
+    Part,
+    UsageError,
+    choices,
+    is_part_class,
+    limits,
+    near_miss,
+    snake_case,
+)
+from jaxemb.config import slots as fields_of
 
 NO_PARTS = {"cli", "_experiments"}
 """Of the package's folders: those that export nothing to choose."""
@@ -40,11 +49,31 @@ def parts_of(slot: str) -> dict[str, str]:
     Raises:
         UsageError: there is no such slot.
     """
+    return {part: _summary(cls) for part, cls in _found(slot).items()}
+
+
+def _found(slot: str) -> dict[str, type]:
     known = slots()
     name = slot if slot in known else slot.lower().replace("-", "_")
     if name not in known:
         raise UsageError(f"There is no slot '{slot}'{near_miss(slot, known)} (see: jaxemb parts).")
-    return {part: _summary(cls) for part, cls in known[name].items()}
+    return known[name]
+
+
+def ranges_of(slot: str) -> dict[str, str]:
+    """The ranges that each part of a slot declares for its fields; "-" where it declares none.
+
+    Example:
+        >>> ranges_of("schedule")["constant"]
+        'warmup of at least 0 and below 1'
+    """
+    found = _found(slot)
+    return {part: _ranges(cls) for part, cls in found.items()}
+
+
+def _ranges(cls: type) -> str:
+    told = {name: limits(hint) for name, hint in fields_of(cls).items()}
+    return "; ".join(f"{name} {words}" for name, words in told.items() if words) or "-"
 
 
 def _summary(cls: type) -> str:

@@ -6,9 +6,11 @@ from jaxemb.config.fields import (
     bases,
     build,
     check_ranges,
+    check_whole,
     choices,
     conform,
     fits,
+    limits,
 )
 from jaxemb.config.fingerprints import fingerprint
 from jaxemb.config.keys import paths, resolve

@@ -1,6 +1,7 @@
 """What fits a field: the parts of a family, types in words, and how a part is built from values."""
 
 import dataclasses
+import functools
 import importlib
 import math
 import numbers
@@ -15,6 +16,7 @@ from jaxemb.config.parts import (
     UsageError,
     expression,
     is_exported,
+    is_part,
     is_part_class,
     join,
     near_miss,
@@ -200,6 +202,21 @@ def allowed(hint: Any) -> str:
     return "; choices: ".join(filter(None, (kind(hint), ", ".join(choices(hint)))))
 
 
+def limits(hint: Any) -> str:
+    """The ranges that a field declares, in words; none is "".
+
+    Example:
+        >>> from jaxemb.config import AtLeast, Below
+        >>> limits(Annotated[float, AtLeast(0), Below(1)] | None), limits(float)
+        ('of at least 0 and below 1', '')
+    """
+    told = []
+    for member, ranges in ranged(hint):
+        own = " and ".join(one.words for one in ranges if isinstance(one, Range))
+        told.append(own or next(filter(None, map(limits, typing.get_args(member))), ""))
+    return " or ".join(dict.fromkeys(filter(None, told)))
+
+
 def check_ranges(part: Any) -> None:
     """Check those fields of a part that declare a range, for its `__post_init__`.
 
@@ -216,17 +233,36 @@ def check_ranges(part: Any) -> None:
     Raises:
         UsageError: a value is out of range, or of another type.
     """
-    for name, hint in slots(type(part)).items():
-        if _declares_range(hint):
-            conform(getattr(part, name), hint, name)
+    _check_ranges(part, "")
 
 
-def _declares_range(hint: Any) -> bool:
-    return any(
-        any(isinstance(one, Range) for one in ranges)
-        or any(map(_declares_range, typing.get_args(member)))
-        for member, ranges in ranged(hint)
-    )
+def _check_ranges(part: Any, path: str) -> None:
+    for name, hint in _limited(type(part)).items():
+        conform(getattr(part, name), hint, join(path, name))
+
+
+@functools.cache
+def _limited(cls: type) -> dict[str, Any]:
+    """The fields that declare a range."""
+    return {name: hint for name, hint in slots(cls).items() if limits(hint)}
+
+
+def check_whole(part: Any, path: str = "") -> None:
+    """Check the ranges of a part and of all parts in it, as where it is built from JSON.
+
+    For what is about to be run: a module of Linen, or a part that was written in Python, need not
+    have checked itself.
+
+    Raises:
+        UsageError: a value is out of range, or of another type; the message names its path.
+    """
+    if isinstance(part, tuple):
+        for place, item in enumerate(part):
+            check_whole(item, f"{path}[{place}]")
+    elif is_part(part):
+        _check_ranges(part, path)
+        for name in slots(type(part)):
+            check_whole(getattr(part, name), join(path, name))
 
 
 # --- building

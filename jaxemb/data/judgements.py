@@ -38,7 +38,7 @@ class Judgements(Dataset):
     """
 
     relevant: tuple[tuple[int, ...], ...]
-    documents: int
+    documents: Annotated[int, AtLeast(1)]
     copies: Annotated[int, AtLeast(1)] = 1
 
     def __post_init__(self) -> None:

@@ -117,7 +117,7 @@ class StratifiedPairs(Pairs):
     """
 
     view: View = Several(views=(SummaryToBody(), Neighbour()))
-    exponent: float = 1.0
+    exponent: Annotated[float, AtLeast(0)] = 1.0
 
     def __post_init__(self):
         super().__post_init__()

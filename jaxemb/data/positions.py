@@ -43,7 +43,7 @@ class Positions(Dataset):
     source: Source = PyDocs()
     fields: tuple[str, ...] = DOCUMENT
     split: str = "train"
-    window: int = 0
+    window: Annotated[int, AtLeast(0)] = 0
     batch_size: Annotated[int, AtLeast(1)] = 2048
 
     def __post_init__(self) -> None:

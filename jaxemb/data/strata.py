@@ -130,7 +130,7 @@ class SideBySide(Order):
     """
 
     orders: tuple[Order, ...]
-    shares: tuple[int, ...]
+    shares: Annotated[tuple[int, ...], AtLeast(1)]
 
     def __post_init__(self) -> None:
         if len(self.orders) != len(self.shares) or not self.orders or min(self.shares) < 1:

@@ -46,10 +46,10 @@ class Windows(Dataset):
     source: Source = PyDocs()
     fields: tuple[str, ...] = DOCUMENT
     split: str = "train"
-    window: int = 5
-    negatives: int = 5
-    power: float = 0.75
-    threshold: float = 1e-3
+    window: Annotated[int, AtLeast(1)] = 5
+    negatives: Annotated[int, AtLeast(0)] = 5
+    power: Annotated[float, AtLeast(0)] = 0.75
+    threshold: Annotated[float, AtLeast(0)] = 1e-3
     batch_size: Annotated[int, AtLeast(1)] = 1024
 
     def __post_init__(self) -> None:

@@ -107,7 +107,7 @@ class HardNegatives(View):
     """
 
     inner: View = SummaryToBody()
-    count: int = 1
+    count: Annotated[int, AtLeast(1)] = 1
 
     @property
     def columns(self) -> tuple[str, ...]:

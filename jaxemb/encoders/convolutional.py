@@ -40,7 +40,7 @@ class Convolutional(LayeredEncoder, kw_only=True):
 
     layers: Annotated[int, Between(0, 1000)] = 4
     width: Annotated[int, Between(1, 2**22)] = 128
-    window: int = 3
+    window: Annotated[int, AtLeast(1)] = 3
     activation: Activation = ReLU()
     dropout: Annotated[float, AtLeast(0), Below(1)] = 0.1
     dtype: str = "float32"
@@ -88,7 +88,7 @@ class ConvolutionWindows(SingleStateEncoder, kw_only=True):
     """
 
     width: Annotated[int, Between(1, 2**22)] = 128
-    windows: tuple[int, ...] = (1, 3, 5)
+    windows: Annotated[tuple[int, ...], AtLeast(1)] = (1, 3, 5)
     features: Annotated[int, Between(1, 2**22)] | None = None
     activation: Activation = ReLU()
     dropout: Annotated[float, AtLeast(0), Below(1)] = 0.1

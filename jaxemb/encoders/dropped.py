@@ -2,12 +2,13 @@
 
 import dataclasses
 import zlib
+from typing import Annotated
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, Below, UsageError
 from jaxemb.encoders.bag import Bag
 from jaxemb.encoders.base import Encoder
 from jaxemb.nn.dropout import keep_mask
@@ -45,7 +46,7 @@ class WordDropout(Encoder, kw_only=True):
     """
 
     inner: Encoder = dataclasses.field(default_factory=Bag)
-    rate: float = 0.3
+    rate: Annotated[float, AtLeast(0), Below(1)] = 0.3
 
     @property
     def width(self) -> int:

@@ -155,7 +155,7 @@ class RecurrentConvolutional(SingleStateEncoder, kw_only=True):
     """
 
     width: Annotated[int, Between(1, 2**22)] = 128
-    context: int = 64
+    context: Annotated[int, AtLeast(1)] = 64
     hidden: Annotated[int, Between(1, 2**22)] | None = None
     activation: Activation = dataclasses.field(default_factory=Tanh)
     dropout: Annotated[float, AtLeast(0), Below(1)] = 0.1

@@ -49,7 +49,7 @@ class RecursiveConvolutional(SingleStateEncoder, kw_only=True):
 
     width: Annotated[int, Between(1, 2**22)] = 256
     blocks: Annotated[int, AtLeast(1)] = 4
-    window: int = 3
+    window: Annotated[int, AtLeast(1)] = 3
     norm: Norm = dataclasses.field(default_factory=LayerNorm)
     activation: Activation = ReLU()
     dropout: Annotated[float, AtLeast(0), Below(1)] = 0.0

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key, Shaped
 
-from jaxemb.config import AtLeast, Below, Between, Part, UsageError
+from jaxemb.config import Above, AtLeast, Below, Between, Part, UsageError
 from jaxemb.encoders.base import LayeredEncoder
 from jaxemb.nn import (
     GELU,
@@ -102,7 +102,7 @@ class Transformer(LayeredEncoder, kw_only=True):
     dtype: str = "float32"
     block: Block = PreNorm()
     embedding_norm: Norm = dataclasses.field(default_factory=NoNorm)
-    embedding_scale: float = 1.0
+    embedding_scale: Annotated[float, Above(0)] = 1.0
     pattern: tuple[Layer, ...] = ()
 
     @nn.compact

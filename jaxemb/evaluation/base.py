@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from jaxemb.config import Part, UsageError, fingerprint, snake_case
+from jaxemb.config import Part, UsageError, check_whole, fingerprint, snake_case
 from jaxemb.evaluation.problems import TaskData
 from jaxemb.statistics.metrics import STATISTICS
 from jaxemb.statistics.result import Result
@@ -89,7 +89,8 @@ def evaluate(embed: Embed, tasks: Iterable[Task]) -> dict[str, Result]:
         tasks: tasks with different names.
 
     Raises:
-        UsageError: if two different tasks have the same name, or a name holds `/` or `|`.
+        UsageError: if two different tasks have the same name, a name holds `/` or `|`, or a field
+            is out of range.
         FloatingPointError: if a vector is not finite.
 
     Example:
@@ -99,6 +100,8 @@ def evaluate(embed: Embed, tasks: Iterable[Task]) -> dict[str, Result]:
     """
     tasks = list(tasks)
     check_names(tasks)
+    for task in tasks:
+        check_whole(task, task.name)
     cache = embed if isinstance(embed, EmbeddingCache) else EmbeddingCache(embed)
     return {task.name: task.run(cache.of(task.kind)) for task in dict.fromkeys(tasks)}
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from jaxemb.analysis import FreeVectors, critical_size, subsets
-from jaxemb.config import Between, smaller
+from jaxemb.config import AtLeast, Between, smaller
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import TaskData
 from jaxemb.statistics.result import Result
@@ -17,7 +17,7 @@ from jaxemb.vectors.cache import Embed
 class AllSubsets(TaskData):
     """Judgements without texts: every set of `size` documents answers one query."""
 
-    size: int = 2
+    size: Annotated[int, AtLeast(1)] = 2
 
     def load(self) -> None:
         """There are no texts."""
@@ -48,9 +48,9 @@ class Capacity(Task):
     data: AllSubsets = field(default_factory=AllSubsets)
     vectors: FreeVectors = field(default_factory=FreeVectors)
     dim: Annotated[int, Between(1, 2**22)] = 4
-    starts: int = 3
-    tries: int = 6
-    most: int = 64
+    starts: Annotated[int, AtLeast(1)] = 3
+    tries: Annotated[int, AtLeast(1)] = 6
+    most: Annotated[int, AtLeast(1)] = 64
 
     def run(self, embed: Embed) -> Result:
         sizes = np.array([self._critical(start) for start in range(self.starts)], np.float64)

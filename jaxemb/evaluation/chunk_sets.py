@@ -3,10 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
-from jaxemb.config import UsageError, smaller
+from jaxemb.config import AtLeast, UsageError, smaller
 from jaxemb.evaluation.chunking import ChunkData, ChunkProblem
 from jaxemb.evaluation.problems import RetrievalData, cluster_numbers, kept
 from jaxemb.evaluation.pydocs import Documentation, Record, some
@@ -28,12 +29,12 @@ class PyDocsMethods(Documentation, ChunkData):
         UsageError: if no class of the split has so many methods.
     """
 
-    classes: int | None = 150
-    words: int = 250
-    longest: int = 50
-    opening: int = 40
-    least: int = 3
-    shortest: int = 10
+    classes: Annotated[int, AtLeast(1)] | None = 150
+    words: Annotated[int, AtLeast(1)] = 250
+    longest: Annotated[int, AtLeast(1)] = 50
+    opening: Annotated[int, AtLeast(0)] = 40
+    least: Annotated[int, AtLeast(0)] = 3
+    shortest: Annotated[int, AtLeast(0)] = 10
 
     @kept
     def load(self) -> ChunkProblem:
@@ -111,7 +112,7 @@ class Neighbouring(ChunkData):
     """
 
     inner: RetrievalData
-    chunks: int = 5
+    chunks: Annotated[int, AtLeast(1)] = 5
 
     def load(self) -> ChunkProblem:
         whole = self.inner.load()

@@ -81,7 +81,7 @@ class Alone(Chunking):
 class Overlapping(Chunking):
     """Each chunk is embedded with the `words` words before it and after it."""
 
-    words: int = 16
+    words: Annotated[int, AtLeast(1)] = 16
 
     def vectors(self, embed: Embed, documents: Sequence[Chunked]) -> Vectors:
         return embed_groups(embed, [self._grown(one) for one in documents], "document")
@@ -98,7 +98,7 @@ class Overlapping(Chunking):
 class Headed(Chunking):
     """Each chunk is embedded under the first `words` words of its text."""
 
-    words: int = 16
+    words: Annotated[int, AtLeast(1)] = 16
 
     def vectors(self, embed: Embed, documents: Sequence[Chunked]) -> Vectors:
         return embed_groups(embed, [self._under(one) for one in documents], "document")
@@ -123,8 +123,8 @@ class InContext(Chunking):
     Reference: Günther et al., Late Chunking, arXiv:2409.04701.
     """
 
-    window: int | None = None
-    overlap: int = 0
+    window: Annotated[int, AtLeast(1)] | None = None
+    overlap: Annotated[int, AtLeast(0)] = 0
 
     def small(self) -> "InContext":
         return smaller(self, window=12, overlap=4)

@@ -84,9 +84,9 @@ class FewShotClassification(Task):
     name: str = "few_shot_classification"
     data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "document"
-    shots: int = 8
+    shots: Annotated[int, AtLeast(1)] = 8
     repeats: Annotated[int, AtLeast(1)] = 10
-    iterations: int = 100
+    iterations: Annotated[int, AtLeast(1)] = 100
     seed: Annotated[int, AtLeast(0)] = 42
 
     def run(self, embed: Embed) -> Result:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from jaxtyping import Float, Float64, Int, Int32
 
-from jaxemb.config import AtLeast, Between, Part, UsageError
+from jaxemb.config import Above, AtLeast, Between, Part, UsageError
 
 Features = Float[np.ndarray, "rows features"]
 
@@ -53,7 +53,7 @@ class Logistic(Classifier):
         [0, 1, 0, 1]
     """
 
-    penalty: float = 10.0
+    penalty: Annotated[float, Above(0)] = 10.0
 
     def _model(self):
         from sklearn.linear_model import LogisticRegression
@@ -71,7 +71,7 @@ class Perceptron(Classifier):
     """
 
     hidden: Annotated[int, Between(1, 2**22)] = 50
-    steps: int = 200
+    steps: Annotated[int, AtLeast(1)] = 200
     seed: Annotated[int, AtLeast(0)] = 0
 
     def _model(self):

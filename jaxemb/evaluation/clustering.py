@@ -41,7 +41,7 @@ class Clustering(Task):
     name: str = "clustering"
     data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "document"
-    runs: int = 5
+    runs: Annotated[int, AtLeast(1)] = 5
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()
@@ -88,7 +88,7 @@ class SampleClustering(Task, abc.ABC):
     name: str = "clustering"
     data: LabelData = field(default_factory=PyDocsLabels)
     role: str = "document"
-    batch: int = 500
+    batch: Annotated[int, AtLeast(1)] = 500
     seed: Annotated[int, AtLeast(0)] = 42
 
     @abc.abstractmethod
@@ -124,7 +124,7 @@ class SubsetClustering(SampleClustering):
         ('v_measure',)
     """
 
-    subsets: int = 10
+    subsets: Annotated[int, AtLeast(1)] = 10
 
     def drawn(self, problem: LabelProblem) -> tuple[LabelProblem, Sequence[Sample]]:
         order = np.random.default_rng(self.seed).permutation(len(problem.texts))
@@ -146,10 +146,10 @@ class BootstrapClustering(SampleClustering):
         ('v_measure',)
     """
 
-    texts: int | None = None
-    samples: int = 10
-    size: int = 16384
-    batch: int = 512
+    texts: Annotated[int, AtLeast(1)] | None = None
+    samples: Annotated[int, AtLeast(1)] = 10
+    size: Annotated[int, AtLeast(1)] = 16384
+    batch: Annotated[int, AtLeast(1)] = 512
 
     def drawn(self, problem: LabelProblem) -> tuple[LabelProblem, Sequence[Sample]]:
         # The benchmark draws with Python's own generator: other draws would give other scores.

@@ -101,9 +101,9 @@ class AttributeSearch(RetrievalData):
 
     pattern: Pattern = field(default_factory=DenseSets)
     queries: Annotated[int, AtLeast(1)] = 1000
-    documents: int = 46
-    size: int = 2
-    attributes: int = 50
+    documents: Annotated[int, AtLeast(1)] = 46
+    size: Annotated[int, AtLeast(1)] = 2
+    attributes: Annotated[int, AtLeast(1)] = 50
     seed: Annotated[int, AtLeast(0)] = 0
     source: Source = field(default_factory=PyDocs)
 

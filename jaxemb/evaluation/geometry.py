@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from jaxemb.analysis import FirstDimensions, Reduction, distinct, neighbour_ratios
-from jaxemb.config import Between, smaller, snake_case
+from jaxemb.config import AtLeast, Between, smaller, snake_case
 from jaxemb.data import Dataset, PyDocs, Texts
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.rank import Background, PairTexts
@@ -74,7 +74,7 @@ class Reduced(Wrapped):
     dim: Annotated[int, Between(1, 2**22)]
     by: Reduction = FirstDimensions()
     texts: Dataset = Texts(source=PyDocs())
-    sample: int = 1000
+    sample: Annotated[int, AtLeast(1)] = 1000
 
     @property
     def manner(self) -> str:

@@ -2,10 +2,11 @@
 
 import dataclasses
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.data.cuts import first_words
 from jaxemb.evaluation.problems import RetrievalData, RetrievalProblem, kept, taken
 from jaxemb.evaluation.pydocs import PyDocsRetrieval
@@ -27,8 +28,8 @@ class DocumentWords(RetrievalData):
     """
 
     inner: RetrievalData = field(default_factory=PyDocsRetrieval)
-    least: int = 0
-    most: int | None = None
+    least: Annotated[int, AtLeast(0)] = 0
+    most: Annotated[int, AtLeast(0)] | None = None
 
     @kept
     def load(self) -> RetrievalProblem:

@@ -39,9 +39,9 @@ class MultiLabelClassification(Task):
     name: str = "multi_label_classification"
     data: LabelSetData = field(default_factory=PyDocsLabelSets)
     role: str = "document"
-    shots: int = 8
+    shots: Annotated[int, AtLeast(1)] = 8
     repeats: Annotated[int, AtLeast(1)] = 10
-    neighbours: int = 5
+    neighbours: Annotated[int, AtLeast(1)] = 5
     seed: Annotated[int, AtLeast(0)] = 42
 
     def run(self, embed: Embed) -> Result:

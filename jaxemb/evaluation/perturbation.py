@@ -66,11 +66,11 @@ class Perturbation(Task):
     )
     name: str = "perturbation"
     data: LabelData = field(default_factory=lambda: PyDocsLabels(train=2000, texts=2000))
-    replaced: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
-    lengths: tuple[int, ...] = (16, 32, 64, 128)
-    held: int = 5
+    replaced: Annotated[tuple[int, ...], AtLeast(0)] = (1, 2, 4, 8, 16, 32)
+    lengths: Annotated[tuple[int, ...], AtLeast(1)] = (16, 32, 64, 128)
+    held: Annotated[int, AtLeast(1)] = 5
     draws: Annotated[int, AtLeast(1)] = 5
-    documents: int = 40
+    documents: Annotated[int, AtLeast(1)] = 40
     vocabulary: Annotated[int, Between(1, 2**31)] = 2000
     role: str = "document"
     seed: Annotated[int, AtLeast(0)] = 0

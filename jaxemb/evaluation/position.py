@@ -5,13 +5,13 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Float64
 
 from jaxemb.analysis import inserted, removed, sentence_weights
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, Between, UsageError
 from jaxemb.evaluation.base import Task, embed_groups
 from jaxemb.evaluation.prose import ProseData, ProseProblem, PyDocsProse
 from jaxemb.evaluation.sts import pairwise_cosine
@@ -44,8 +44,8 @@ class Edits(Task):
     """
 
     data: ProseData = field(default_factory=lambda: PyDocsProse(words=50, least=3))
-    sizes: tuple[float, ...] = ()
-    positions: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    sizes: Annotated[tuple[float, ...], AtLeast(0)] = ()
+    positions: Annotated[tuple[float, ...], Between(0, 1)] = (0.0, 0.25, 0.5, 0.75, 1.0)
     role: str = "document"
 
     @abc.abstractmethod
@@ -94,7 +94,7 @@ class NeedleInsertion(Edits):
     """
 
     name: str = "insertion"
-    sizes: tuple[float, ...] = (0.05, 0.1, 0.2, 0.5, 1.0)
+    sizes: Annotated[tuple[float, ...], AtLeast(0)] = (0.05, 0.1, 0.2, 0.5, 1.0)
     needle: str = LOREM
 
     def edited(self, words: list[str], size: float, position: float) -> list[str]:
@@ -111,7 +111,7 @@ class BlockRemoval(Edits):
     """
 
     name: str = "removal"
-    sizes: tuple[float, ...] = (0.05, 0.1, 0.2, 0.5)
+    sizes: Annotated[tuple[float, ...], AtLeast(0)] = (0.05, 0.1, 0.2, 0.5)
 
     def edited(self, words: list[str], size: float, position: float) -> list[str]:
         return removed(words, size, position)

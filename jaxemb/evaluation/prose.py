@@ -51,11 +51,11 @@ class PyDocsProse(Documentation, ProseData):
 
     document: str = "module"
     section: str = "name"
-    least: int = 5
-    most: int | None = 65
-    words: int | None = None
-    shortest: int = 4
-    documents: int | None = None
+    least: Annotated[int, AtLeast(0)] = 5
+    most: Annotated[int, AtLeast(1)] | None = 65
+    words: Annotated[int, AtLeast(1)] | None = None
+    shortest: Annotated[int, AtLeast(0)] = 4
+    documents: Annotated[int, AtLeast(1)] | None = None
 
     @kept
     def load(self) -> ProseProblem:

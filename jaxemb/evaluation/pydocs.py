@@ -77,7 +77,7 @@ class PyDocsRetrieval(Documentation, RetrievalData):
     """
 
     queries: Annotated[int, AtLeast(1)] | None = 1000
-    documents: int | None = None
+    documents: Annotated[int, AtLeast(1)] | None = None
     answer: str = "body"
 
     @kept
@@ -176,9 +176,9 @@ class PyDocsLabels(Documentation, LabelData):
 
     label: str = "package"
     text: str = "body"
-    train: int = 1000
-    texts: int = 1000
-    least: int = 5
+    train: Annotated[int, AtLeast(1)] = 1000
+    texts: Annotated[int, AtLeast(1)] = 1000
+    least: Annotated[int, AtLeast(0)] = 5
 
     @kept
     def load(self) -> LabelProblem:

@@ -80,8 +80,8 @@ class PyDocsGroups(Documentation, LabelData):
 
     label: str = "module"
     text: str = "summary"
-    texts: int = 1000
-    least: int = 3
+    texts: Annotated[int, AtLeast(1)] = 1000
+    least: Annotated[int, AtLeast(0)] = 3
 
     def load(self) -> LabelProblem:
         records = distinct(self.records(self.text, self.label), self.text)

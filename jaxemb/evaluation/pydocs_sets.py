@@ -97,7 +97,7 @@ class PyDocsSeeAlso(Documentation, RerankingData):
     """
 
     queries: Annotated[int, AtLeast(1)] = 500
-    others: int = 20
+    others: Annotated[int, AtLeast(1)] = 20
 
     @kept
     def load(self) -> RerankingProblem:
@@ -132,9 +132,9 @@ class PyDocsDegraded(Documentation, SummaryData):
         UsageError: if the split has no such object.
     """
 
-    texts: int = 300
-    levels: int = 5
-    least: int = 6
+    texts: Annotated[int, AtLeast(1)] = 300
+    levels: Annotated[int, AtLeast(1)] = 5
+    least: Annotated[int, AtLeast(0)] = 6
 
     @kept
     def load(self) -> SummaryProblem:
@@ -182,9 +182,9 @@ class PyDocsLabelSets(Documentation, LabelSetData):
 
     labels: tuple[str, ...] = ("package", "kind")
     text: str = "body"
-    train: int = 1000
-    texts: int = 500
-    least: int = 5
+    train: Annotated[int, AtLeast(1)] = 1000
+    texts: Annotated[int, AtLeast(1)] = 500
+    least: Annotated[int, AtLeast(0)] = 5
 
     @kept
     def load(self) -> LabelSetProblem:

@@ -4,12 +4,12 @@ import abc
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
 
-from jaxemb.config import Part
+from jaxemb.config import Above, AtMost, Part
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.problems import PairData, PairProblem, TaskData, taken
 from jaxemb.evaluation.pydocs import PyDocsGrades
@@ -34,7 +34,7 @@ class NearestPairs(PairData):
     """
 
     inner: PairData = field(default_factory=PyDocsGrades)
-    share: float = 0.25
+    share: Annotated[float, Above(0), AtMost(1)] = 0.25
 
     def load(self) -> PairProblem:
         problem = self.inner.load()

@@ -94,7 +94,7 @@ class Retrieval(CutRanking):
     name: str = "retrieval"
     data: RetrievalData = field(default_factory=PyDocsRetrieval)
     k: Annotated[int, AtLeast(1)] = 10
-    depth: int = 100
+    depth: Annotated[int, AtLeast(1)] = 100
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ class RetrievalAtCuts(CutRanking):
     kind: ClassVar[str] = "retrieval"
     name: str = "retrieval"
     data: RetrievalData = field(default_factory=PyDocsRetrieval)
-    cuts: tuple[int, ...] = (1, 3, 5, 10, 20, 100, 1000)
+    cuts: Annotated[tuple[int, ...], AtLeast(1)] = (1, 3, 5, 10, 20, 100, 1000)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -210,7 +210,7 @@ class Recall(DocumentRanking):
 
     name: str = "recall"
     data: RetrievalData = field(default_factory=AttributeSearch)
-    cutoffs: tuple[int, ...] = (2, 10, 20)
+    cutoffs: Annotated[tuple[int, ...], AtLeast(1)] = (2, 10, 20)
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -112,8 +112,8 @@ class Paraphrased(Reworded):
         default_factory=lambda: InTurn(paraphrasers=(ClauseOrder(), SynonymSubstitution()))
     )
     judge: Judge | None = None
-    runs: int = 5
-    sample: int = 100
+    runs: Annotated[int, AtLeast(1)] = 5
+    sample: Annotated[int, AtLeast(1)] = 100
     seed: Annotated[int, AtLeast(0)] = 0
 
     def __post_init__(self) -> None:

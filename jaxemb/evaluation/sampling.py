@@ -7,12 +7,12 @@ little, and two models are always judged on the same examples.
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Int
 
-from jaxemb.config import UsageError, smaller
+from jaxemb.config import AtLeast, UsageError, smaller
 from jaxemb.evaluation.problems import (
     BitextData,
     BitextProblem,
@@ -55,7 +55,7 @@ class Sampled(RetrievalData, PairData, LabelData, BitextData, RerankingData, Tag
     """
 
     inner: TaskData
-    texts: int = 1000
+    texts: Annotated[int, AtLeast(1)] = 1000
 
     def small(self) -> "Sampled":
         return smaller(self, texts=100)

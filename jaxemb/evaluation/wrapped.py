@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from jaxtyping import Float32
 
-from jaxemb.config import Between, UsageError, smaller
+from jaxemb.config import AtLeast, Between, UsageError, smaller
 from jaxemb.evaluation.base import Task, evaluate, flatten
 from jaxemb.evaluation.problems import TaskData
 from jaxemb.statistics.result import Result
@@ -172,7 +172,7 @@ class During(Wrapped):
     """
 
     manner: ClassVar[str] = "dev"
-    every: int = 50
+    every: Annotated[int, AtLeast(1)] = 50
 
     def __post_init__(self) -> None:
         if self.every < 1:

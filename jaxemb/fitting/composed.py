@@ -3,13 +3,13 @@
 import abc
 import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Part, UsageError
 from jaxemb.fitting.counts import PPMISVD
 from jaxemb.fitting.estimator import Estimator
 from jaxemb.model import Start
@@ -176,8 +176,8 @@ class SimilarIds(Estimator):
 
     reads: ClassVar[tuple[str, ...]] = ("text", "tokens", "encoder.width")
     rows: TokenRows = FittedRows()
-    group: int | None = None
-    rounds: int = 5
+    group: Annotated[int, AtLeast(1)] | None = None
+    rounds: Annotated[int, AtLeast(0)] = 5
 
     @property
     def stochastic(self) -> bool:

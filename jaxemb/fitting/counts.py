@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import Above, AtLeast, UsageError
 from jaxemb.fitting.estimator import Estimator
 from jaxemb.fitting.sampling import at_most
 
@@ -46,11 +46,11 @@ class PPMISVD(Estimator):
     """
 
     reads: ClassVar[tuple[str, ...]] = ("text", "tokens", "encoder.width")
-    window: int = 10
-    smoothing: float = 0.75
-    shift: float = 1.0
+    window: Annotated[int, AtLeast(1)] = 10
+    smoothing: Annotated[float, AtLeast(0)] = 0.75
+    shift: Annotated[float, Above(0)] = 1.0
     power: float = 0.0
-    rarity: float | None = 1e-3
+    rarity: Annotated[float, Above(0)] | None = 1e-3
 
     def fit(
         self, model: "jaxemb.model.Model", texts: Iterable[str], key: Key[Array, ""]

@@ -3,13 +3,13 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.fitting.estimator import Estimator
 from jaxemb.text import Tokenizer
 
@@ -42,7 +42,7 @@ class MoreWords(Estimator):
     """
 
     reads: ClassVar[tuple[str, ...]] = ("text", "tokens", "encoder.width")
-    words: int = 1000
+    words: Annotated[int, AtLeast(1)] = 1000
 
     def fit(
         self, model: "jaxemb.model.Model", texts: Iterable[str], key: Key[Array, ""]

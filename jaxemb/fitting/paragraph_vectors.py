@@ -51,7 +51,7 @@ class ParagraphTable(Estimator):
 
     reads: ClassVar[tuple[str, ...]] = ("text", "tokens", "encoder", "pooling")
     stochastic: ClassVar[bool] = True
-    steps: int = 300
+    steps: Annotated[int, AtLeast(1)] = 300
     batch_size: Annotated[int, AtLeast(1)] = 2048
     learning_rate: Annotated[float, AtLeast(0)] = 0.03
 

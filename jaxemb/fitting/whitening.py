@@ -3,13 +3,13 @@
 import dataclasses
 import itertools
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float64, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.fitting import Estimator
 from jaxemb.heads import Chain, Identity, Linear
 from jaxemb.model import Model
@@ -34,7 +34,7 @@ class Whitening(Estimator):
     """
 
     reads: ClassVar[tuple[str, ...]] = ("text", "tokens", "encoder", "pooling", "head")
-    texts: int = 4000
+    texts: Annotated[int, AtLeast(1)] = 4000
     scale: bool = True
 
     def fit(self, model: Model, texts: Iterable[str], key: Key[Array, ""]) -> Model:

@@ -53,7 +53,7 @@ class RecursiveDecoder(TokenDecoder, kw_only=True):
 
     vocabulary: Annotated[int, Between(1, 2**31)] = 261
     blocks: Annotated[int, AtLeast(1)] = 4
-    window: int = 3
+    window: Annotated[int, AtLeast(1)] = 3
     norm: Norm = dataclasses.field(default_factory=LayerNorm)
     activation: Activation = ReLU()
 

@@ -1,8 +1,11 @@
 """A head of several layers."""
 
+from typing import Annotated
+
 import flax.linen as nn
 from jaxtyping import Array, Float32
 
+from jaxemb.config import AtLeast
 from jaxemb.heads.base import Head, Linear
 from jaxemb.nn import Activation, ReLU
 
@@ -28,7 +31,7 @@ class FeedForwardHead(Head, kw_only=True):
     Classification, ACL 2015; Cer et al., Universal Sentence Encoder, arXiv:1803.11175.
     """
 
-    dims: tuple[int, ...] = (512, 512)
+    dims: Annotated[tuple[int, ...], AtLeast(1)] = (512, 512)
     activation: Activation = ReLU()
 
     @nn.compact

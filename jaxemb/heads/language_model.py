@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32
 
-from jaxemb.config import Between, Part, UsageError
+from jaxemb.config import Above, Between, Part, UsageError
 from jaxemb.nn import Activation, Dense, ExactGELU, LayerNorm, Norm
 from jaxemb.tokens.codes import composed_logits
 
@@ -91,7 +91,7 @@ class LanguageModelHead(Output, kw_only=True):
     """
 
     transform: StateTransform = dataclasses.field(default_factory=Unchanged)
-    logit_scale: float = 1.0
+    logit_scale: Annotated[float, Above(0)] = 1.0
 
     def __call__(self, states: Float[Array, "*batch width"]) -> Float32[Array, "*batch vocabulary"]:
         table = self.table()
@@ -110,7 +110,7 @@ class UntiedLanguageModelHead(Output, kw_only=True):
     """
 
     transform: StateTransform = dataclasses.field(default_factory=Unchanged)
-    logit_scale: float = 1.0
+    logit_scale: Annotated[float, Above(0)] = 1.0
 
     @nn.compact
     def __call__(self, states: Float[Array, "*batch width"]) -> Float32[Array, "*batch vocabulary"]:
@@ -145,7 +145,7 @@ class ComposedLanguageModelHead(Output, kw_only=True):
 
     vocabulary: Annotated[int, Between(1, 2**31)]
     transform: StateTransform = dataclasses.field(default_factory=Unchanged)
-    logit_scale: float = 1.0
+    logit_scale: Annotated[float, Above(0)] = 1.0
 
     def __call__(self, states: Float[Array, "*batch width"]) -> Float32[Array, "*batch vocabulary"]:
         tables = self.small_tables()
@@ -188,7 +188,7 @@ class SoftCappedOutput(Output, kw_only=True):
     """
 
     inner: Output = dataclasses.field(default_factory=LanguageModelHead)
-    cap: float = 30.0
+    cap: Annotated[float, Above(0)] = 30.0
 
     def __call__(self, states: Float[Array, "*batch width"]) -> Float32[Array, "*batch vocabulary"]:
         nn.share_scope(self, self.inner)

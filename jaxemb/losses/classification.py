@@ -1,13 +1,13 @@
 """Losses over classes: of a pair, by a head of the loss's own, or of a text, by the network's."""
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Float32, Int, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.heads import AbsoluteDifference, First, PairFeature, PairHead, Second
 from jaxemb.losses.base import Columns, Loss, LossState, Term, column, row_weights, vectors
 
@@ -37,7 +37,7 @@ class PairClassifier(Loss):
     arXiv:1908.10084.
     """
 
-    classes: int
+    classes: Annotated[int, AtLeast(1)]
     features: tuple[PairFeature, ...] = (First(), Second(), AbsoluteDifference())
 
     needs: ClassVar[tuple[str, ...]] = ("query", "positive", "label")

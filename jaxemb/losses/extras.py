@@ -122,7 +122,7 @@ class SparseReconstruction(FromExtra):
     arXiv:2503.01776; Gao et al., Scaling and evaluating sparse autoencoders, arXiv:2406.04093.
     """
 
-    beta: float = 1.0
+    beta: Annotated[float, AtLeast(0)] = 1.0
     column: str = "query"
 
     def __call__(

@@ -1,11 +1,12 @@
 """A loss for one family of a batch's rows."""
 
 import dataclasses
+from typing import Annotated
 
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.losses.base import Columns, Loss, Term, row_weights
 from jaxemb.losses.wrapper import Wrapper
 
@@ -37,7 +38,7 @@ class OfFamily(Wrapper):
     """
 
     inner: Loss
-    family: int = 0
+    family: Annotated[int, AtLeast(0)] = 0
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -1,13 +1,13 @@
 """One InfoNCE: a softmax over blocks of scores, with masked, weighted candidates."""
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.losses.base import Columns, Loss, LossState, Term
 from jaxemb.losses.batch import Batch, by_role
 from jaxemb.losses.blocks import Block, ByRow, Partition, QueryToDocument
@@ -97,7 +97,7 @@ class InfoNCE(Loss):
     Reply, arXiv:1705.00652.
     """
 
-    temperature: float | Temperature = 0.05
+    temperature: Annotated[float, AtLeast(1e-6)] | Temperature = 0.05
     similarity: Similarity = Cosine()
     blocks: tuple[Block, ...] = (QueryToDocument(),)
     candidates: Candidates = MaskDuplicates()

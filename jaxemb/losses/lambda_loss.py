@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Key
 
-from jaxemb.config import AtLeast, Part, check_ranges
+from jaxemb.config import Above, AtLeast, Part, check_ranges
 from jaxemb.losses.base import LOWEST, Columns, Term
 from jaxemb.losses.ranking import pair_term
 from jaxemb.losses.scores import Compared, Scored, Scorer
@@ -91,7 +91,7 @@ class LambdaRank(PairWeights):
 class NDCGLoss2PP(PairWeights):
     r"""$\mu$ times `NDCGLoss2` and `LambdaRank` together."""
 
-    mu: float = 10.0
+    mu: Annotated[float, AtLeast(0)] = 10.0
 
     def __call__(self, ranked: ByScore) -> Float32[Array, "rows n n"]:
         """The sum."""
@@ -130,7 +130,7 @@ class LambdaLoss(Scored):
     scores: Scorer = Compared()
     pairs: PairWeights = NDCGLoss2PP()
     cut: Annotated[int | None, AtLeast(1)] = None
-    sigma: float = 1.0
+    sigma: Annotated[float, Above(0)] = 1.0
 
     __post_init__ = check_ranges
 

@@ -41,7 +41,7 @@ class LayerWise(Wrapper):
     """
 
     inner: Loss
-    alignment: float = 1.0
+    alignment: Annotated[float, AtLeast(0)] = 1.0
     temperature: Annotated[float, AtLeast(1e-6)] = 0.3
 
     def __post_init__(self) -> None:

@@ -1,12 +1,13 @@
 """Wrappers that train prefixes of a vector, so that it can be cut after training."""
 
 import dataclasses
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.losses.base import Columns, Loss
 from jaxemb.losses.wrapper import Wrapper
 
@@ -34,8 +35,8 @@ class Matryoshka(Wrapper):
     """
 
     inner: Loss
-    dims: tuple[int, ...]
-    weights: tuple[float, ...] = ()
+    dims: Annotated[tuple[int, ...], AtLeast(1)]
+    weights: Annotated[tuple[float, ...], AtLeast(0)] = ()
 
     def __post_init__(self) -> None:
         _check_dims(self.dims)
@@ -85,7 +86,7 @@ class SampledDimension(Wrapper):
     """
 
     inner: Loss
-    dims: tuple[int, ...]
+    dims: Annotated[tuple[int, ...], AtLeast(1)]
 
     def __post_init__(self) -> None:
         _check_dims(self.dims)

@@ -1,11 +1,13 @@
 """Losses over the order of a row's own documents, whose labels are grades of relevance."""
 
 import dataclasses
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
+from jaxemb.config import Above, AtLeast
 from jaxemb.losses.base import LOWEST, Columns, Loss, Term, row_weights
 from jaxemb.losses.scores import Compared, PairScores, Scored, Scorer
 
@@ -32,7 +34,7 @@ class RankNet(Scored):
     """
 
     scores: Scorer = Compared()
-    sigma: float = 1.0
+    sigma: Annotated[float, Above(0)] = 1.0
 
     def __call__(
         self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
@@ -144,7 +146,7 @@ class RankRegression(Scored):
     """
 
     scores: Scorer = Compared()
-    alpha: float = 1.0
+    alpha: Annotated[float, AtLeast(0)] = 1.0
 
     def __call__(
         self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None

@@ -122,7 +122,7 @@ class Flops(Regulariser):
     """
 
     columns: tuple[str, ...] = ("positive", "negatives")
-    spares: int = 0
+    spares: Annotated[int, AtLeast(0)] = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

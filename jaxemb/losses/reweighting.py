@@ -1,13 +1,13 @@
 """How a target is set against its candidates: the plain softmax, and what is made of it."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32, Int
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Below, Part, UsageError
 from jaxemb.losses.base import LOWEST, TINY
 
 
@@ -129,7 +129,7 @@ class Debiased(Reweighting):
     Reference: Chuang et al., Debiased Contrastive Learning, arXiv:2007.00224.
     """
 
-    positives: float = 0.1
+    positives: Annotated[float, AtLeast(0), Below(1)] = 0.1
 
     def __post_init__(self) -> None:
         if not 0 <= self.positives < 1:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32
 
-from jaxemb.config import AtLeast, Part, UsageError, check_ranges
+from jaxemb.config import Above, AtLeast, Part, UsageError, check_ranges
 from jaxemb.losses.base import Columns, Loss, column
 from jaxemb.losses.batch import hard_negatives, texts
 from jaxemb.losses.embedded import embedded
@@ -136,7 +136,7 @@ class Squashed(Scorer):
     """
 
     inner: Scorer = PairScores()
-    scale: float = 10.0
+    scale: Annotated[float, Above(0)] = 10.0
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -1,14 +1,14 @@
 """How two vectors are compared inside a loss."""
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Part, UsageError
 from jaxemb.losses.base import LOWEST
 from jaxemb.losses.embedded import Embedded, embedded
 from jaxemb.retrieval import cosine_top_k, maxsim_top_k, sparse_top_k, top_k
@@ -177,7 +177,7 @@ class Angular(Similarity):
 
     ignores_length: ClassVar[bool] = True
 
-    margin: float = 1e-6
+    margin: Annotated[float, AtLeast(0)] = 1e-6
 
     def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
         """`[rows, columns]`, from one matrix product."""

@@ -1,13 +1,13 @@
 """Losses that spread texts over the space; added to another loss by `Sum`."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Key
 
-from jaxemb.config import UsageError
+from jaxemb.config import Above, UsageError
 from jaxemb.losses.base import LOWEST, TINY, Columns, Loss, Term, row_weights
 from jaxemb.losses.embedded import embedded
 from jaxemb.losses.similarity import Cosine, Similarity
@@ -180,7 +180,7 @@ class Uniformity(Regulariser):
     """
 
     columns: tuple[str, ...] = ("query", "positive")
-    sharpness: float = 2.0
+    sharpness: Annotated[float, Above(0)] = 2.0
 
     def __post_init__(self) -> None:
         super().__post_init__()

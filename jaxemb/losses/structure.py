@@ -146,7 +146,7 @@ class OrderDistillation(Structure):
     Reference: Zhang et al., Jasper and Stella, arXiv:2412.19048.
     """
 
-    margin: float = 0.015
+    margin: Annotated[float, AtLeast(0)] = 0.015
     similarity: Similarity = Cosine()
 
     def value(

@@ -1,12 +1,12 @@
 """What scores are divided by before a softmax: a number, or a parameter that is trained."""
 
 import dataclasses
-from typing import Any
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import Above, Part, UsageError
 
 
 class Temperature(Part):
@@ -38,8 +38,8 @@ class LearnedTemperature(Temperature):
     Supervision, arXiv:2103.00020.
     """
 
-    start: float = 0.07
-    largest_scale: float = 100.0
+    start: Annotated[float, Above(0)] = 0.07
+    largest_scale: Annotated[float, Above(0)] = 100.0
 
     def __post_init__(self) -> None:
         if not 0 < 1 / self.largest_scale <= self.start:

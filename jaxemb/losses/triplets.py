@@ -1,12 +1,13 @@
 """Losses that hold a positive against a negative, given or found in the batch by label."""
 
 import dataclasses
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Key
 
+from jaxemb.config import AtLeast
 from jaxemb.losses.base import Columns, Loss, Term, column, row_weights
 from jaxemb.losses.batch import by_role, texts
 from jaxemb.losses.blocks import QueryToDocument
@@ -36,7 +37,7 @@ class Triplet(Loss):
     Reference: Schroff et al., FaceNet, arXiv:1503.03832.
     """
 
-    margin: float = 5.0
+    margin: Annotated[float, AtLeast(0)] = 5.0
     similarity: Similarity = Euclidean()
 
     needs: ClassVar[tuple[str, ...]] = ("query", "positive", "negatives")
@@ -165,7 +166,7 @@ class BatchHardTriplet(_Hardest):
     arXiv:1703.07737.
     """
 
-    margin: float = 5.0
+    margin: Annotated[float, AtLeast(0)] = 5.0
     similarity: Similarity = Euclidean()
 
     def penalty(self, gap: Float32[Array, " rows"]) -> Float32[Array, " rows"]:
@@ -212,7 +213,7 @@ class BatchSemiHardTriplet(BatchTriplets):
     Reference: Schroff et al., FaceNet, arXiv:1503.03832.
     """
 
-    margin: float = 5.0
+    margin: Annotated[float, AtLeast(0)] = 5.0
     similarity: Similarity = Euclidean()
 
     def __call__(
@@ -249,7 +250,7 @@ class BatchAllTriplet(BatchTriplets):
     arXiv:1703.07737.
     """
 
-    margin: float = 5.0
+    margin: Annotated[float, AtLeast(0)] = 5.0
     similarity: Similarity = Euclidean()
 
     def __call__(

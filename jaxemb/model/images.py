@@ -1,14 +1,14 @@
 """Images to vectors: one tower over patches."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Part, UsageError
 from jaxemb.encoders import Encoder
 from jaxemb.heads import Head, Normalize
 from jaxemb.losses import Cosine, Similarity
@@ -38,10 +38,10 @@ class Image(Part):
         UsageError: the squares do not fill the image.
     """
 
-    height: int = 32
-    width: int = 32
-    channels: int = 3
-    patch: int = 8
+    height: Annotated[int, AtLeast(1)] = 32
+    width: Annotated[int, AtLeast(1)] = 32
+    channels: Annotated[int, AtLeast(1)] = 3
+    patch: Annotated[int, AtLeast(1)] = 8
 
     def __post_init__(self) -> None:
         if self.height % self.patch or self.width % self.patch:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
+from jaxemb.config import check_whole
 from jaxemb.losses import Embedded, Reading
 from jaxemb.model.batches import Params
 from jaxemb.model.start import Start
@@ -87,6 +88,7 @@ class Network(Start, abc.ABC):
 
 @functools.lru_cache(maxsize=256)
 def _shapes(network: Network) -> Params:
+    check_whole(network)
     return jax.eval_shape(network.init, jax.random.key(0))
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from einops import rearrange
 from jaxtyping import Array, Bool, Float, Key
 
-from jaxemb.config import AtLeast, Below, Part, UsageError
+from jaxemb.config import Above, AtLeast, Below, Part, UsageError
 from jaxemb.nn.dense import Dense, DenseMap, branch, identity, side_by_side
 from jaxemb.nn.dropout import Dropout
 from jaxemb.nn.kernels import attend, attention_weights
@@ -48,12 +48,12 @@ class MultiHead(AttentionForm):
     arXiv:2305.13245; Henry et al., Query-Key Normalization for Transformers, arXiv:2010.04245.
     """
 
-    key_value_heads: int | None = None
-    head_dim: int | None = None
+    key_value_heads: Annotated[int, AtLeast(1)] | None = None
+    head_dim: Annotated[int, AtLeast(1)] | None = None
     biases: tuple[Projection, ...] = ALL
     query_key_norm: Norm = dataclasses.field(default_factory=NoNorm)
-    score_scale: float | None = None
-    soft_cap: float | None = None
+    score_scale: Annotated[float, Above(0)] | None = None
+    soft_cap: Annotated[float, Above(0)] | None = None
 
     def layer(self, sizes: Sizes, *, name: str) -> "SelfAttention":
         return SelfAttention(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax.typing import Initializer
 from jaxtyping import Array, Float
 
-from jaxemb.config import Between
+from jaxemb.config import AtLeast, Between
 from jaxemb.nn.activations import Activation, ReLU
 from jaxemb.nn.norm import LayerNorm, Norm
 from jaxemb.runtime.shapes import States, TokenMask
@@ -34,7 +34,7 @@ class Convolution(nn.Module, kw_only=True):
     """
 
     features: Annotated[int, Between(1, 2**22)]
-    window: int = 3
+    window: Annotated[int, AtLeast(1)] = 3
     bias_init: Initializer | None = nn.initializers.zeros
 
     @nn.compact
@@ -65,7 +65,7 @@ class ConvolutionBlock(nn.Module, kw_only=True):
     Reference: He et al., Deep Residual Learning for Image Recognition, arXiv:1512.03385.
     """
 
-    window: int = 3
+    window: Annotated[int, AtLeast(1)] = 3
     norm: Norm = dataclasses.field(default_factory=LayerNorm)
     activation: Activation = ReLU()
 

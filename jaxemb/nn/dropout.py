@@ -1,13 +1,14 @@
 """Dropout drawn an example at a time, so that a batch is the same on any device layout."""
 
 import zlib
+from typing import Annotated
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, UInt32
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Below, Part, UsageError
 
 
 class Dropout(nn.Module, Part, kw_only=True):
@@ -31,7 +32,7 @@ class Dropout(nn.Module, Part, kw_only=True):
     finalizer found by Wellons' hash-prospector.
     """
 
-    rate: float = 0.1
+    rate: Annotated[float, AtLeast(0), Below(1)] = 0.1
 
     def __call__(
         self, x: Float[Array, "batch *features"], keys: Key[Array, " batch"] | None

@@ -45,7 +45,7 @@ class TopExperts(Routing):
     Reference: Shazeer et al., Outrageously Large Neural Networks, arXiv:1701.06538.
     """
 
-    active: int = 2
+    active: Annotated[int, AtLeast(1)] = 2
 
     def __call__(
         self, probabilities: Float32[Array, "tokens experts"]

@@ -2,12 +2,13 @@
 
 import abc
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Shaped
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Part, UsageError
 from jaxemb.runtime.shapes import TokenIds
 
 Mask = Shaped[Array, "batch tokens"]
@@ -77,7 +78,7 @@ class Prefix(AttentionMask):
     Reference: Raffel et al., Exploring the Limits of Transfer Learning, arXiv:1910.10683.
     """
 
-    tokens: int = 8
+    tokens: Annotated[int, AtLeast(0)] = 8
 
     def __post_init__(self) -> None:
         if self.tokens < 0:
@@ -109,7 +110,7 @@ class Window(AttentionMask):
     """
 
     inner: AttentionMask = Bidirectional()
-    reach: int = 64
+    reach: Annotated[int, AtLeast(0)] = 64
 
     def __post_init__(self) -> None:
         if self.reach < 0:

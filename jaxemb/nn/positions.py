@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxemb.config import AtLeast, Between, Part, UsageError
+from jaxemb.config import Above, AtLeast, Between, Part, UsageError
 from jaxemb.runtime.shapes import States, TokenIds
 
 Positions = TokenIds | None
@@ -53,7 +53,7 @@ class Learned(PositionEncoding, kw_only=True):
     """
 
     max_tokens: Annotated[int, Between(1, 2**31)] = 512
-    scale: float = 0.02
+    scale: Annotated[float, AtLeast(0)] = 0.02
 
     @nn.compact
     def embed(self, x: States, positions: Positions = None) -> States:
@@ -129,8 +129,8 @@ class Sinusoidal(PositionEncoding, kw_only=True):
     Reference: Vaswani et al., Attention Is All You Need, arXiv:1706.03762.
     """
 
-    base: float = 10000.0
-    scale: float = 0.1
+    base: Annotated[float, Above(0)] = 10000.0
+    scale: Annotated[float, AtLeast(0)] = 0.1
 
     def embed(self, x: States, positions: Positions = None) -> States:
         tokens, width = x.shape[1:]

@@ -48,7 +48,7 @@ class RelativeBuckets(_Biased, kw_only=True):
     """
 
     buckets: Annotated[int, AtLeast(1)] = 32
-    farthest: int = 128
+    farthest: Annotated[int, AtLeast(1)] = 128
 
     @nn.compact
     def bias(self, tokens: int, heads: int) -> Float[Array, "1 heads tokens tokens"]:

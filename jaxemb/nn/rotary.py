@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxemb.config import AtLeast, Part, UsageError
+from jaxemb.config import Above, AtLeast, AtMost, Part, UsageError
 from jaxemb.nn.positions import PositionEncoding
 
 
@@ -46,7 +46,7 @@ class LinearScaling(RotaryScaling):
     Reference: Chen et al., Extending Context Window via Positional Interpolation, arXiv:2306.15595.
     """
 
-    factor: float = 2.0
+    factor: Annotated[float, Above(0)] = 2.0
 
     def frequencies(self, base: float, width: int, tokens: int) -> Float[np.ndarray, " half"]:
         return _plain(base, width) / self.factor
@@ -59,7 +59,7 @@ class NTKScaling(RotaryScaling):
     Reference: Peng et al., YaRN, arXiv:2309.00071, section 3.1.
     """
 
-    factor: float = 2.0
+    factor: Annotated[float, Above(0)] = 2.0
 
     def frequencies(self, base: float, width: int, tokens: int) -> Float[np.ndarray, " half"]:
         return _plain(base * self.factor ** (width / (width - 2)), width)
@@ -74,7 +74,7 @@ class DynamicNTKScaling(RotaryScaling):
     Reference: Peng et al., YaRN, arXiv:2309.00071, section 3.3.
     """
 
-    factor: float = 2.0
+    factor: Annotated[float, Above(0)] = 2.0
     trained_tokens: Annotated[int, AtLeast(1)] = 2048
 
     def frequencies(self, base: float, width: int, tokens: int) -> Float[np.ndarray, " half"]:
@@ -97,11 +97,11 @@ class YarnScaling(RotaryScaling):
     Reference: Peng et al., YaRN, arXiv:2309.00071.
     """
 
-    factor: float = 4.0
+    factor: Annotated[float, Above(0)] = 4.0
     trained_tokens: Annotated[int, AtLeast(1)] = 2048
-    fast: float = 32.0
-    slow: float = 1.0
-    size_factor: float | None = None
+    fast: Annotated[float, Above(0)] = 32.0
+    slow: Annotated[float, Above(0)] = 1.0
+    size_factor: Annotated[float, Above(0)] | None = None
 
     def frequencies(self, base: float, width: int, tokens: int) -> Float[np.ndarray, " half"]:
         def pair(turns: float) -> float:
@@ -133,10 +133,10 @@ class BandScaling(RotaryScaling):
     the released code).
     """
 
-    factor: float = 8.0
+    factor: Annotated[float, Above(0)] = 8.0
     trained_tokens: Annotated[int, AtLeast(1)] = 8192
-    slow: float = 1.0
-    fast: float = 4.0
+    slow: Annotated[float, Above(0)] = 1.0
+    fast: Annotated[float, Above(0)] = 4.0
 
     def frequencies(self, base: float, width: int, tokens: int) -> Float[np.ndarray, " half"]:
         plain = _plain(base, width)
@@ -162,8 +162,8 @@ class Rotary(PositionEncoding, kw_only=True):
     Reference: Su et al., RoFormer, arXiv:2104.09864.
     """
 
-    base: float = 10000.0
-    share: float = 1.0
+    base: Annotated[float, Above(0)] = 10000.0
+    share: Annotated[float, Above(0), AtMost(1)] = 1.0
     scaling: RotaryScaling = NoScaling()
 
     def rotate(

@@ -6,7 +6,7 @@ from typing import Annotated
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from jaxemb.config import Between, UsageError
+from jaxemb.config import AtLeast, Between, UsageError
 from jaxemb.pooling.base import Pooling, last_layer, weighted_mean
 from jaxemb.pooling.basic import Max, Mean
 from jaxemb.runtime.shapes import Depths, Pooled, TokenMask, Vectors
@@ -43,7 +43,7 @@ class PowerMean(Pooling, kw_only=True):
     Reference: Rücklé et al., Concatenated Power Mean Word Embeddings, arXiv:1803.01400.
     """
 
-    power: int = 3
+    power: Annotated[int, AtLeast(1)] = 3
 
     def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
         if self.power < 1 or self.power % 2 == 0:

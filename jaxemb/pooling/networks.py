@@ -85,7 +85,7 @@ class ConvolutionPooling(Pooling, kw_only=True):
     """
 
     convolutions: Annotated[int, AtLeast(1)] = 2
-    window: int = 3
+    window: Annotated[int, AtLeast(1)] = 3
     activation: Activation = ReLU()
     inner: Pooling = dataclasses.field(default_factory=Mean)
 

@@ -8,12 +8,14 @@ where `g` is the mean of the rows that are to be foreseen. The objective is α-s
 `q*` is unique and Lipschitz in the number of replaced tokens.
 """
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.pooling.base import Pooling, last_layer
 from jaxemb.runtime.shapes import Depths, States, TokenMask, Vectors
 
@@ -51,7 +53,7 @@ class ParagraphBag(Pooling, kw_only=True):
         [[0.0, 0.0]]
     """
 
-    alpha: float = 1e-4
+    alpha: Annotated[float, AtLeast(0)] = 1e-4
 
     @property
     def window(self) -> int:
@@ -98,8 +100,8 @@ class ParagraphMemory(Pooling, kw_only=True):
     Reference: as `ParagraphBag`.
     """
 
-    alpha: float = 1e-4
-    window: int = 5
+    alpha: Annotated[float, AtLeast(0)] = 1e-4
+    window: Annotated[int, AtLeast(1)] = 5
 
     def table(
         self, rows: Float[Array, "vocabulary half"], context: Float[Array, "vocabulary half"]

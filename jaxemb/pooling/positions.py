@@ -1,11 +1,12 @@
 """Poolings that read tokens by their place."""
 
 import dataclasses
+from typing import Annotated
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.pooling.base import Pooling, last_layer
 from jaxemb.pooling.basic import LastToken, Mean
 from jaxemb.runtime.shapes import Depths, Pooled, TokenMask, Vectors
@@ -52,7 +53,7 @@ class FirstTokens(Pooling, kw_only=True):
         [[3.0, 4.0, 5.0, 6.0]]
     """
 
-    tokens: int = 4
+    tokens: Annotated[int, AtLeast(1)] = 4
 
     def __call__(self, states: Depths, mask: TokenMask) -> Vectors:
         real = jnp.where(mask[..., None], last_layer(states), 0)
@@ -81,8 +82,8 @@ class Trimmed(Pooling, kw_only=True):
     Embedding, arXiv:1908.05161.
     """
 
-    first: int = 1
-    last: int = 0
+    first: Annotated[int, AtLeast(0)] = 1
+    last: Annotated[int, AtLeast(0)] = 0
     inner: Pooling = dataclasses.field(default_factory=Mean)
 
     def __call__(self, states: Depths, mask: TokenMask) -> Vectors:

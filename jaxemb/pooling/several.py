@@ -1,13 +1,14 @@
 """Poolings that keep several vectors of a text: every token, or those that count."""
 
 import math
+from typing import Annotated
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float32, Int
 
-from jaxemb.config import UsageError
+from jaxemb.config import Above, AtMost, UsageError
 from jaxemb.nn import Dense
 from jaxemb.pooling.base import Pooling, last_layer
 from jaxemb.pooling.layers import place
@@ -58,7 +59,7 @@ class SelectedTokens(Pooling, kw_only=True):
     Reference: Qin and Van Durme, Nugget: Neural Agglomerative Embeddings of Text, arXiv:2310.01732.
     """
 
-    share: float = 0.1
+    share: Annotated[float, Above(0), AtMost(1)] = 0.1
     layer: int = -1
 
     @nn.compact

@@ -1,17 +1,17 @@
 """The map of embedded texts: where a trained model puts a fixed sample, in two dimensions."""
 
 import contextlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 from jaxtyping import Float, Float32
 
 from jaxemb.config import UsageError, fingerprint
-from jaxemb.config.files import write_whole
+from jaxemb.config.manifests import read_sealed, write_sealed
 from jaxemb.statistics.similarities import unit_rows
 
 FORMAT = 1
@@ -38,6 +38,20 @@ class TextMap:
 
     arm: str
     places: tuple[Place, ...]
+    agreement: float
+    by_chance: float
+
+
+class _KeptPlace(TypedDict):
+    x: float
+    y: float
+    label: str
+    text: str
+
+
+class _Kept(TypedDict):
+    data: str
+    places: list[_KeptPlace]
     agreement: float
     by_chance: float
 
@@ -80,8 +94,8 @@ def _kept_or_drawn(arm: str, folder: Path) -> TextMap | None:
     from jaxemb.data import PyDocs
 
     path, data = folder / CACHED, fingerprint(PyDocs().fingerprint(), MOST_TEXTS, FORMAT)
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads(path.read_text(encoding="utf-8"))
+    with contextlib.suppress(UsageError):  # there is none, or none that can be believed
+        kept = read_sealed(path, _Kept)
         if kept["data"] == data:
             places = tuple(Place(**place) for place in kept["places"])
             return TextMap(arm, places, kept["agreement"], kept["by_chance"])
@@ -90,7 +104,7 @@ def _kept_or_drawn(arm: str, folder: Path) -> TextMap | None:
     except UsageError:  # no model that can be loaded, or one without a tokenizer
         return None
     with contextlib.suppress(OSError):
-        write_whole(path, json.dumps({"data": data, **asdict(found)}))
+        write_sealed(path, {"data": data, **asdict(found)})
     return found
 
 

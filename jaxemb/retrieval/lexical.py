@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Between, Part, UsageError
 from jaxemb.runtime.words import runs
 
 
@@ -40,8 +40,8 @@ class BM25(Part):
     (2009), in Lucene's form; computed by the bm25s library (arXiv:2407.03618).
     """
 
-    k1: float = 1.2
-    b: float = 0.75
+    k1: Annotated[float, AtLeast(0)] = 1.2
+    b: Annotated[float, Between(0, 1)] = 0.75
 
     def index(self, documents: Sequence[str]) -> "LexicalIndex":
         """An index over the documents, numbered in their order.

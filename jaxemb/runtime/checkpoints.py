@@ -23,6 +23,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Shaped, UInt32
 
 from jaxemb.config import UsageError
+from jaxemb.config.files import discard, warn
 
 FORMAT = 1
 
@@ -33,6 +34,7 @@ class DamagedCheckpoint(UsageError):
     Attributes:
         step: its step; None for parameters saved by themselves.
         previous: the step of the checkpoint before it, or None.
+        damage: the folder and what is wrong with it, without advice.
     """
 
     def __init__(self, folder: Path, reason: str, step: int | None, previous: int | None):
@@ -41,7 +43,8 @@ class DamagedCheckpoint(UsageError):
             advice = f"delete that folder to go on from step {previous}."
         if step is None:
             advice = "save it again."
-        super().__init__(f"The checkpoint {folder} is damaged ({reason}); {advice}")
+        self.damage = f"The checkpoint {folder} is damaged ({reason})"
+        super().__init__(f"{self.damage}; {advice}")
         self.step, self.previous = step, previous
 
 
@@ -105,6 +108,24 @@ class Checkpoints:
 
         earlier = [other for other in self._manager.all_steps() if other < step]
         return _read(folder, like, read, step, max(earlier, default=None))
+
+    def resume(self, like: Any) -> tuple[int, Any, dict[str, Any]] | None:
+        """`(step, state, extra)` of the latest checkpoint that is whole; None where there is none.
+
+        A damaged one is removed with a warning, and the one before it is read.
+
+        Raises:
+            UsageError: a newer format, or a tree of other arrays.
+        """
+        while (step := self.latest()) is not None:
+            try:
+                return (step, *self.restore(step, like))
+            except DamagedCheckpoint as error:
+                before = "the first step" if error.previous is None else f"step {error.previous}"
+                warn(f"{error.damage}: it is removed, and training goes on from {before}.")
+                discard(self.folder / str(step))
+                self._manager.reload()
+        return None
 
     def wait(self) -> None:
         """Until what was saved is on disk."""

@@ -10,7 +10,7 @@ import functools
 import math
 import threading
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int, Shaped
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Part, UsageError
 
 DATA_AXIS = "data"
 SMALLEST_SHARDED = 1024  # elements; splitting less than this costs more than it saves
@@ -196,7 +196,7 @@ class Jit(Devices):
         >>> Runtime(devices=Jit(), parameters="fsdp")
     """
 
-    limit: int | None = None
+    limit: Annotated[int, AtLeast(1)] | None = None
 
     def shardings(self, tree: Any, parameters: str) -> Any:
         """Replicated, or split as `fsdp_spec` says."""
@@ -241,7 +241,7 @@ class Pmap(Devices):
     """
 
     axis: ClassVar[str | None] = DATA_AXIS
-    limit: int | None = None
+    limit: Annotated[int, AtLeast(1)] | None = None
 
     def shardings(self, tree: Any, parameters: str) -> Any:
         """Replicated; pmap cannot do anything else."""
@@ -301,7 +301,7 @@ class Runtime(Part):
     devices: Devices = Jit()
     parameters: Literal["replicate", "fsdp"] = "replicate"
     dtype: Literal["float32", "bfloat16"] = "float32"
-    checkpoint_every: int = 100
+    checkpoint_every: Annotated[int, AtLeast(1)] = 100
 
     def __post_init__(self) -> None:
         if self.parameters not in ("replicate", "fsdp"):

@@ -58,8 +58,8 @@ class BM25(Control):
     Reference: Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond, 2009.
     """
 
-    k1: float = 1.2
-    b: float = 0.75
+    k1: Annotated[float, AtLeast(0)] = 1.2
+    b: Annotated[float, Between(0, 1)] = 0.75
 
     def score(self, fitted: Model | None, tasks: Sequence[Task]) -> dict[str, Result]:
         """Only rankings have a lexical row; the other tasks show none."""

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from jaxemb.config import UsageError, override_all, to_json
 from jaxemb.config.files import given_path, writing_to
-from jaxemb.study import records
+from jaxemb.study import planning, records
 from jaxemb.study.recipe import Recipe, rebuilt
 from jaxemb.study.runs import Job, arm_fingerprint, check_tuning
 from jaxemb.study.smoke import smoke
@@ -93,6 +93,8 @@ def prepare(named: Named, options: Options) -> tuple[Experiment, list[tuple[Arm,
 
 def check(name: str, recipe: Recipe) -> None:
     """Refuse an arm that could not run, by shapes and columns alone."""
+    if not recipe.evaluation:
+        raise UsageError(f"Arm {name} has evaluation=(): there is nothing to judge it by.")
     for stage in recipe.stages:
         try:
             stage.check(recipe.runtime)
@@ -159,9 +161,13 @@ def run(named: Named, options: Options, emit: Emit) -> dict:
     its `failed` list, outside every mean.
 
     Raises:
-        UsageError: what `prepare` raises; another process is running one of the arms.
+        UsageError: what `prepare` raises; an arm does not fit the memory at hand; another process is
+            running one of the arms.
     """
     experiment, arms = prepare(named, options)
+    room = planning.available()
+    for arm, recipe in arms:
+        planning.check_memory(arm.name, recipe, room)
     jobs = jobs_of(named, options, experiment, arms)
     folder = folder_of(options, named.name)
     _writable(folder)

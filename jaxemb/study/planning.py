@@ -1,12 +1,16 @@
 """What a recipe takes, before anything runs: parameters and bytes per device, from shapes alone."""
 
+import contextlib
 import dataclasses
 import math
+import os
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from jaxemb.config import UsageError
 from jaxemb.model import Network
 from jaxemb.runtime import fsdp_spec
 from jaxemb.study.recipe import Recipe
@@ -28,6 +32,43 @@ class Need:
     def total(self) -> int:
         """All of it; what the compiler adds as scratch is not counted."""
         return self.parameters + self.optimizer + self.gradients + self.activations
+
+
+def stored(recipe: Recipe) -> int:
+    """Bytes of the parameters and of the optimizer's state of one run, from shapes alone."""
+    if recipe.network is None:
+        return 0
+    shapes = recipe.network.shapes()
+    stages = [stage.training for stage in recipe.stages if stage.learns]
+    return _bytes(shapes, 1) + max((_bytes(_optimizer(s, shapes), 1) for s in stages), default=0)
+
+
+def available() -> int | None:
+    """Bytes of memory that this machine can give now; None where the system does not say."""
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        line = next(line for line in lines if line.startswith("MemAvailable:"))
+        return int(line.split()[1]) * 1024
+    with contextlib.suppress(OSError, ValueError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return None
+
+
+def check_memory(name: str, recipe: Recipe, room: int | None) -> None:
+    """Refuse an arm whose parameters and optimizer state alone are more than the memory at hand.
+
+    Raises:
+        UsageError: they are; the message says how many bytes they take.
+    """
+    # What is far below needs no second look: no optimizer keeps ten numbers per parameter.
+    if room is None or recipe.network is None or 10 * _bytes(recipe.network.shapes(), 1) < room:
+        return
+    taken = stored(recipe)
+    if taken > room:
+        raise UsageError(
+            f"Arm {name} takes {taken:,} bytes of memory for its parameters and the optimizer's "
+            f"state alone, and this machine has {room:,} available: make the model smaller."
+        )
 
 
 def need(recipe: Recipe, devices: int = 1, parameters: str = "replicate") -> Need:

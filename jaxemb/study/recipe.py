@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import field
 from typing import Annotated
 
-from jaxemb.config import AtLeast, Part, from_json, to_json
+from jaxemb.config import Above, AtLeast, AtMost, Part, UsageError, check_ranges, from_json, to_json
 from jaxemb.evaluation import Task
 from jaxemb.model import Network, NoModel, Start
 from jaxemb.runtime import Runtime
@@ -54,10 +54,16 @@ class Tuning(Part):
     among the seeds that are judged.
     """
 
-    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
-    fraction: float = 0.25
-    seeds: tuple[int, ...] = (1000,)
+    learning_rates: Annotated[tuple[float, ...], Above(0)] = (1e-3, 3e-3, 1e-2)
+    fraction: Annotated[float, Above(0), AtMost(1)] = 0.25
+    seeds: Annotated[tuple[int, ...], AtLeast(0)] = (1000,)
     metrics: tuple[str, ...] = ("retrieval/ndcg@10", "sts/spearman")
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        for name in ("learning_rates", "seeds", "metrics"):
+            if not getattr(self, name):
+                raise UsageError(f"{name}=() of Tuning: give one or more.")
 
 
 def rebuilt(recipe: Recipe) -> Recipe:

@@ -10,9 +10,9 @@ from jaxemb.config import UsageError, near_miss
 from jaxemb.study.claims import Claim
 from jaxemb.study.controls import BM25, Control, RandomVectors, StaticBag, Untrained
 from jaxemb.study.recipe import Recipe, Tuning
-from jaxemb.study.sweep import Arm, chain
+from jaxemb.study.sweep import MOST_ARMS, Arm, chain
 
-_MOST = 10_001  # of arms, or of seeds
+_MOST = MOST_ARMS + 1  # of arms, or of seeds: one more tells that there are too many
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

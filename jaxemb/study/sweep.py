@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from jaxemb.config import (
 )
 
 LONGEST_NAME = 80
+MOST_ARMS = 10_000
 
 Override = tuple[str, Any]
 
@@ -76,8 +78,16 @@ def grid(*factors: Mapping[str, Any] | Iterable[Arm], **axes: Any) -> tuple[Arm,
     Example:
         >>> [a.name for a in grid(mask=(Causal(), Bidirectional()), dim=(32, 64))]
         ['mask=causal,dim=32', 'mask=causal,dim=64', 'mask=bidirectional,dim=32', ...]
+
+    Raises:
+        UsageError: they make more than 10,000 arms.
     """
     columns = _columns(factors, axes)
+    count = math.prod(map(len, columns))
+    if count > MOST_ARMS:
+        raise UsageError(
+            f"The axes of the grid make {count:,} arms, and an experiment has up to {MOST_ARMS:,}."
+        )
     return tuple(_joined(arms) for arms in itertools.product(*columns)) if columns else ()
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Annotated
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.text.base import SPECIALS, Text, Tokenizer
 
 _BYTES = 256
@@ -25,8 +26,8 @@ class Bytes(Text):
     Reference: Xue et al., ByT5, arXiv:2105.13626.
     """
 
-    vocabulary: int = len(SPECIALS) + _BYTES
-    max_tokens: int = 256
+    vocabulary: Annotated[int, AtLeast(1)] = len(SPECIALS) + _BYTES
+    max_tokens: Annotated[int, AtLeast(1)] = 256
 
     def __post_init__(self):
         super().__post_init__()

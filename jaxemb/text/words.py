@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.text.base import SPECIALS, UNK, Text, Tokenizer
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Words(Text):
     """
 
     lowercase: bool = True
-    least: int = 1
+    least: Annotated[int, AtLeast(0)] = 1
 
     def train(self, texts: Iterable[str]) -> Tokenizer:
         """Count the words; ties are broken by the alphabet.

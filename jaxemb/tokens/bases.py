@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int
 
-from jaxemb.config import AtLeast, Between, Part
+from jaxemb.config import Above, AtLeast, Between, Part
 from jaxemb.nn import GatedFeedForward
 from jaxemb.runtime.shapes import States, TokenIds
 from jaxemb.tokens.embedding import TokenEmbedding
@@ -99,7 +99,7 @@ class Hermite(Basis):
         span: the last id's place; higher orders are told apart further out.
     """
 
-    span: float = 8.0
+    span: Annotated[float, Above(0)] = 8.0
 
     def __call__(
         self, ids: Int[Array, "*batch"], *, vocabulary: int, width: int
@@ -118,7 +118,7 @@ class Laguerre(Basis):
         span: the last id's place.
     """
 
-    span: float = 32.0
+    span: Annotated[float, Above(0)] = 32.0
 
     def __call__(
         self, ids: Int[Array, "*batch"], *, vocabulary: int, width: int

@@ -46,9 +46,9 @@ class HashedNgrams(TokenEmbedding, kw_only=True):
     n-Gram Features, arXiv:1703.02507; Cer et al., Universal Sentence Encoder, arXiv:1803.11175.
     """
 
-    sizes: tuple[int, ...] = (2,)
+    sizes: Annotated[tuple[int, ...], AtLeast(1)] = (2,)
     buckets: Annotated[int, AtLeast(1)] = 2**18
-    spread: float = 1.0
+    spread: Annotated[float, AtLeast(0)] = 1.0
     inner: TokenEmbedding = dataclasses.field(default_factory=TokenTable)
 
     def small(self) -> "HashedNgrams":

@@ -3,9 +3,9 @@
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from jaxemb.config import Part, UsageError, smaller
+from jaxemb.config import AtLeast, Part, UsageError, smaller
 from jaxemb.data import Dataset
 
 
@@ -59,7 +59,7 @@ class Steps(Budget):
         Steps(steps=100)
     """
 
-    steps: int
+    steps: Annotated[int, AtLeast(0)]
 
     def __post_init__(self) -> None:
         if self.steps < 0:
@@ -158,9 +158,9 @@ class Patience(Early):
 
     inner: Budget
     metric: str = "loss"
-    patience: int = 100
-    gain: float = 0.0
-    every: int = 1
+    patience: Annotated[int, AtLeast(1)] = 100
+    gain: Annotated[float, AtLeast(0)] = 0.0
+    every: Annotated[int, AtLeast(1)] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -195,7 +195,7 @@ class Until(Early):
     inner: Budget
     metric: str
     target: float
-    every: int = 1
+    every: Annotated[int, AtLeast(1)] = 1
 
     def seen(self, state: dict[str, Any], step: int, value: float) -> dict[str, Any]:
         """Whether it was reached."""

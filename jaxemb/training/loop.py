@@ -110,9 +110,8 @@ class _Run:
         self.unread: tuple[dict[str, int], Any, tuple[int, int, int]] | None = None
 
     def resume(self, checkpoints: Checkpoints | None) -> None:
-        """Go on from the latest checkpoint, if there is one."""
-        step = checkpoints.latest() if checkpoints else None
-        if step is None:
+        """Go on from the latest checkpoint that is whole, if there is one."""
+        if checkpoints is None:
             return
         shardings = self.runtime.shardings(self.state)
         like = jax.tree.map(
@@ -120,11 +119,13 @@ class _Run:
             self.state,
             shardings,
         )
-        self.state, extra = checkpoints.restore(step, like)
-        self.state = self.runtime.place(self.state)
+        found = checkpoints.resume(like)
+        if found is None:
+            return
+        self.done, state, extra = found
+        self.state = self.runtime.place(state)
         self.batches.set_state(extra["data"])
         self.watch.set_state(extra.get("budget", {}))
-        self.done = step
 
     def steps(
         self, interrupt: Interrupt, checkpoints: Checkpoints | None, evaluate: Evaluate | None

@@ -1,11 +1,12 @@
 """How the learning rate moves over a budget of steps."""
 
 import dataclasses
+from typing import Annotated
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float32, Int32
 
-from jaxemb.config import Part, UsageError
+from jaxemb.config import AtLeast, Below, Part, UsageError
 
 
 class Schedule(Part):
@@ -20,7 +21,7 @@ class Schedule(Part):
 class Warmup(Schedule):
     """Base: rises in a straight line over the share `warmup` of the budget, then `after`."""
 
-    warmup: float
+    warmup: Annotated[float, AtLeast(0), Below(1)]
 
     def __post_init__(self) -> None:
         if not 0 <= self.warmup < 1:
@@ -48,7 +49,7 @@ class Constant(Warmup):
         1.0
     """
 
-    warmup: float = 0.0
+    warmup: Annotated[float, AtLeast(0), Below(1)] = 0.0
 
     def after(self, progress: Float32[Array, "*steps"]) -> Float32[Array, "*steps"]:
         """1."""
@@ -64,7 +65,7 @@ class WarmupLinear(Warmup):
         0.5
     """
 
-    warmup: float = 0.1
+    warmup: Annotated[float, AtLeast(0), Below(1)] = 0.1
 
     def after(self, progress: Float32[Array, "*steps"]) -> Float32[Array, "*steps"]:
         """`1 - progress`."""
@@ -82,7 +83,7 @@ class WarmupCosine(Warmup):
     Reference: Loshchilov and Hutter, SGDR, arXiv:1608.03983.
     """
 
-    warmup: float = 0.1
+    warmup: Annotated[float, AtLeast(0), Below(1)] = 0.1
 
     def after(self, progress: Float32[Array, "*steps"]) -> Float32[Array, "*steps"]:
         """Half a cosine from 1 to 0."""

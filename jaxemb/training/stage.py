@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from jaxemb.config import check_whole
 from jaxemb.data import Dataset
 from jaxemb.losses import Loss, check_columns
 from jaxemb.runtime import Runtime
@@ -61,7 +62,8 @@ class Train(Stage):
         )
 
     def check(self, runtime: Runtime) -> None:
-        """The data has the loss's columns, and a batch divides over devices, pieces and chunks."""
+        """Fields are in range, the data has the loss's columns, and a batch divides over devices."""
+        check_whole(self)
         check_columns(self.loss, self.data)
         self.check_rows(runtime)
 

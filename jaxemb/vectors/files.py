@@ -1,6 +1,7 @@
 """Vectors on disk: files that only grow, written by several processes at once, read by mapping.
 
-A file is a header and records of one size, `key (16 bytes) · checksum (4 bytes) · vector`. Whoever
+A file is a header, which names whose vectors they are, and records of one size,
+`key (16 bytes) · checksum (4 bytes) · vector`. Whoever
 appends holds the file's lock, reads what others appended before, and cuts off what a killed process
 left of a record. A reader maps whole records only, and takes none whose checksum is wrong.
 """
@@ -18,8 +19,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
+from jaxemb.config.files import warn
+
 _MAGIC = b"jaxemb vectors 1"
-_HEADER = struct.Struct("<16sI44x")
+_HEADER = struct.Struct("<16sI32s12x")
+_NOBODY = bytes(32)  # of files from before owners
 
 
 def key_of(text: str) -> bytes:
@@ -27,8 +31,15 @@ def key_of(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def owner_of(model: str, settings: str) -> bytes:
+    """Thirty-two bytes that stand for a model and for the settings it embeds in."""
+    return key_of(model) + key_of(settings)
+
+
 class VectorFile:
     """Vectors of equal width by key, in a file that several processes may read and append to.
+
+    With an `owner`, the vectors of another are not believed: the file is begun again.
 
     Example:
         >>> import tempfile
@@ -42,8 +53,8 @@ class VectorFile:
         ValueError: the file holds vectors of another width.
     """
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, owner: bytes = _NOBODY):
+        self.path, self._owner = path, owner
         path.parent.mkdir(parents=True, exist_ok=True)
         # Kept open: where another process removes the file, this one goes on with what it has.
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -125,8 +136,9 @@ class VectorFile:
     def _width(self, size: int) -> int | None:
         if size < _HEADER.size:
             return None
-        magic, width = _HEADER.unpack(os.pread(self._fd, _HEADER.size, 0))
-        return width if magic == _MAGIC and width > 0 else None
+        magic, width, owner = _HEADER.unpack(os.pread(self._fd, _HEADER.size, 0))
+        ours = _NOBODY in (owner, self._owner) or owner == self._owner
+        return width if magic == _MAGIC and width > 0 and ours else None
 
     def _mend(self, width: int) -> None:
         """Leaves the file at the end of its last whole record, with a header in any case."""
@@ -135,8 +147,10 @@ class VectorFile:
         if found not in (width, None):
             raise ValueError(f"{self.path} holds vectors of width {found}, not {width}")
         if found is None:
+            if size > _HEADER.size:
+                warn(f"{self.path} holds no vectors of this model in this setting: begun again.")
             os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, _HEADER.pack(_MAGIC, width), 0)
+            os.pwrite(self._fd, _HEADER.pack(_MAGIC, width, self._owner), 0)
             size = _HEADER.size
         size -= (size - _HEADER.size) % _record(width).itemsize
         os.ftruncate(self._fd, size)

@@ -41,7 +41,7 @@ class Ranks(Eligible):
     """
 
     first: Annotated[int, AtLeast(1)] = 1
-    last: int | None = None
+    last: Annotated[int, AtLeast(0)] | None = None
 
     def __post_init__(self) -> None:
         check_ranges(self)

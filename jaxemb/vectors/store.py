@@ -23,7 +23,7 @@ from jaxemb.config.files import write_whole
 from jaxemb.data import cache_folder
 from jaxemb.model import Embedding
 from jaxemb.vectors.cache import EmbeddingCache, Usage, check_vectors
-from jaxemb.vectors.files import VectorFile, key_of
+from jaxemb.vectors.files import VectorFile, key_of, owner_of
 
 _CHUNK = 2048  # texts that are embedded before their vectors are written down
 _SUFFIX = ".vectors"
@@ -129,9 +129,12 @@ class EmbeddingStore(EmbeddingCache):
     def _file(self, role: str) -> VectorFile | None:
         if role not in self._files:
             settings = self.settings(role)
-            place = self._folder / self._model[:16] / fingerprint(settings)[:16]
+            mark = fingerprint(settings)
+            place = self._folder / self._model[:16] / mark[:16]
             try:
-                self._files[role] = VectorFile(place.with_suffix(_SUFFIX))
+                self._files[role] = VectorFile(
+                    place.with_suffix(_SUFFIX), owner_of(self._model, mark)
+                )
                 about = {"name": self._name, **settings}
                 write_whole(place.with_suffix(".json"), json.dumps(about, indent=1))
                 os.utime(place.with_suffix(_SUFFIX))

@@ -33,7 +33,7 @@ def test_show(line):
 def test_show_lists_every_field(line):
     out = line("show", NAME, "--fields")[1]
     rows = dict(row.split(maxsplit=1) for row in out.splitlines() if row.startswith("  embedder."))
-    assert rows["embedder.encoder.layers"].strip() == "2"
+    assert rows["embedder.encoder.layers"].split(maxsplit=1) == ["2", "from 0 to 1000"]
     assert rows["embedder.pooling"].strip() == "mean"
 
 

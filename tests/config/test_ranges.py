@@ -127,3 +127,13 @@ def test_what_a_field_takes_is_said_in_words():
 def test_an_override_goes_through_an_annotated_field():
     assert override(Stack(), "goal.temperature", "0.25").goal == Near(temperature=0.25)
     assert override(Stack(), "goal", "near(temperature=0.25)").goal == Near(temperature=0.25)
+
+
+def test_all_that_is_within_a_part_is_checked():
+    from jaxemb.config import check_whole
+    from jaxemb.pooling import LatentOverTokens, Mean
+    from jaxemb.training import AdamW
+
+    check_whole((Mean(), AdamW()))
+    with pytest.raises(UsageError, match=r"recipe\[1\].latents takes a whole number of at least"):
+        check_whole((Mean(), LatentOverTokens(latents=0)), "recipe")

@@ -240,4 +240,4 @@ def test_a_damaged_corpus_is_built_again(tmp_path, monkeypatch, capsys):
     file.write_bytes(file.read_bytes()[:1000])
     pydocs._load.cache_clear()
     assert list(source.records("train")) == before
-    assert "is damaged; it is built again" in capsys.readouterr().err
+    assert "train.npz is not what was written. It is built again." in capsys.readouterr().err

@@ -22,14 +22,12 @@ class Kept:
     def __init__(self):
         self.saved = {}
 
-    def latest(self):
-        return max(self.saved, default=None)
-
     def save(self, step, state, extra):
         self.saved[step] = (jax.tree.map(np.array, state), extra)
 
-    def restore(self, step, like):
-        return self.saved[step]
+    def resume(self, like):
+        step = max(self.saved, default=None)
+        return None if step is None else (step, *self.saved[step])
 
     def wait(self):
         pass

@@ -362,14 +362,12 @@ class Memory:
     def __init__(self, every: int):
         self.every, self.saved, self.waited = every, {}, 0
 
-    def latest(self):
-        return max(self.saved, default=None)
-
     def save(self, step, state, extra):
         self.saved[step] = (jax.tree.map(np.array, state), extra)
 
-    def restore(self, step, like):
-        return self.saved[step]
+    def resume(self, like):
+        step = max(self.saved, default=None)
+        return None if step is None else (step, *self.saved[step])
 
     def wait(self):
         self.waited += 1

@@ -18,7 +18,7 @@ from jaxemb.config import UsageError
 from jaxemb.model import Embedding
 from jaxemb.text import Prefix, TaskTemplate, WordPiece
 from jaxemb.vectors import EmbeddingStore, clear_store, stored_files
-from jaxemb.vectors.files import VectorFile, key_of
+from jaxemb.vectors.files import VectorFile, key_of, owner_of
 from jaxemb.vectors.store import make_room
 from tests import toy
 
@@ -65,6 +65,24 @@ def test_a_torn_tail_is_dropped_and_written_again(tmp_path, cut):
         np.testing.assert_array_equal(again.read(KEYS[2:4]), drawn(2, seed=7))
 
 
+def test_a_file_of_another_setting_is_not_believed(tmp_path, capsys):
+    path, mine, other = tmp_path / "a.vectors", owner_of("m", "a"), owner_of("m", "b")
+    VectorFile(path, mine).append(KEYS[:3], drawn(3))
+    assert len(VectorFile(path, mine)) == len(VectorFile(path)) == 3
+    file = VectorFile(path, other)
+    assert len(file) == 0 and KEYS[0] not in file
+    file.append(KEYS[:1], drawn(1, width=4, seed=7))
+    assert "begun again" in capsys.readouterr().err
+    np.testing.assert_array_equal(VectorFile(path, other).read(KEYS[:1]), drawn(1, width=4, seed=7))
+    assert len(VectorFile(path, mine)) == 0
+
+
+def test_a_file_from_before_owners_is_read(tmp_path):
+    path = tmp_path / "a.vectors"
+    VectorFile(path).append(KEYS[:3], drawn(3))
+    assert len(VectorFile(path, owner_of("m", "a"))) == 3
+
+
 def test_a_file_torn_in_its_header_is_begun_again(tmp_path):
     path = tmp_path / "a.vectors"
     path.write_bytes(b"jaxemb vec")
@@ -103,7 +121,7 @@ WRITER = """
 import sys
 import numpy as np
 from pathlib import Path
-from jaxemb.vectors.files import VectorFile, key_of
+from jaxemb.vectors.files import VectorFile, key_of, owner_of
 file, first = VectorFile(Path(sys.argv[1])), int(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()

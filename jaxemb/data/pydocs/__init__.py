@@ -1,6 +1,5 @@
 """`PyDocs`: the documentation of this Python installation as a corpus. Nothing is downloaded."""
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,8 @@ from typing import Any
 from zipfile import BadZipFile
 
 from jaxemb.config import UsageError, fingerprint
-from jaxemb.config.files import discard
+from jaxemb.config.files import discard, warn
+from jaxemb.config.manifests import Damaged, check, seal
 from jaxemb.data.base import SPLITS, Source
 from jaxemb.data.progress import Progress
 from jaxemb.data.pydocs.installation import PACKAGES, configuration, installed
@@ -22,6 +22,8 @@ from jaxemb.data.pydocs.store import (
     write_about,
     write_columns,
 )
+
+_KIND = "pydocs"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +66,12 @@ class PyDocs(Source):
             raise UsageError(f"pydocs has no split {split!r}; it has {', '.join(SPLITS)}")
         try:
             return _load(self.prepare() / f"{split}.npz")
+        except Damaged as error:
+            warn(f"{error} It is built again.")
         except (OSError, ValueError, KeyError, BadZipFile):
-            print(f"{self.prepare()} is damaged; it is built again", file=sys.stderr, flush=True)
-            discard(self.prepare())
-            return _load(self.prepare() / f"{split}.npz")
+            warn(f"{self.prepare()} is damaged: it is built again.")
+        discard(self.prepare())
+        return _load(self.prepare() / f"{split}.npz")
 
     def data_source(self, split: str) -> Any:
         """The same records as a `tfds.data_source`: random access to bytes, as Grain reads them."""
@@ -98,6 +102,7 @@ class PyDocs(Source):
                 step()
         counts = {f: Counter(r[f] for r in records) for f in ("package", "kind", "split")}
         write_about(folder, {"configuration": self.configuration, "records": counts})
+        seal(folder, _KIND)
 
     def small(self) -> "PyDocs":
         return replace(self, packages=("email", "optax"))
@@ -105,4 +110,5 @@ class PyDocs(Source):
 
 @lru_cache(maxsize=8)
 def _load(file: Path) -> Records:
+    check(file.parent, _KIND)
     return Records(file)

@@ -168,7 +168,7 @@ class MeaningRetrieval(RetrievalData):
         (4, {0: 1})
     """
 
-    documents: int = 300
+    documents: Annotated[int, AtLeast(1)] = 300
     seed: Annotated[int, AtLeast(0)] = 0
 
     def load(self) -> RetrievalProblem:

@@ -13,11 +13,11 @@ read off a remembered word, only off its form or its place.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 
-from jaxemb.config import fingerprint, smaller
+from jaxemb.config import AtLeast, fingerprint, smaller
 from jaxemb.evaluation.grammar.inflection import verb_forms
 from jaxemb.evaluation.probes.sentences import Example, GeneratedLabels, Sentence
 
@@ -149,7 +149,7 @@ class GrammarLabels(GeneratedLabels):
     `drawn` sentences per split are drawn before they are balanced. Each is its own cluster.
     """
 
-    drawn: int = 12_000
+    drawn: Annotated[int, AtLeast(1)] = 12_000
 
     def examples(self, split: str, draw: np.random.Generator) -> Sequence[Example]:
         grammar = Grammar(0 if split == "train" else 1, int(draw.integers(2**31)))
@@ -206,8 +206,8 @@ class TreeDepth(GrammarLabels):
     Sentences of other depths are left out. Reference: arXiv:1805.01070 (TreeDepth).
     """
 
-    shallowest: int = 5
-    classes: int = 3
+    shallowest: Annotated[int, AtLeast(0)] = 5
+    classes: Annotated[int, AtLeast(1)] = 3
 
     @property
     def names(self) -> tuple[str, ...]:

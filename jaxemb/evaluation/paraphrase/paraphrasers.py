@@ -6,10 +6,11 @@ import functools
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import numpy as np
 
-from jaxemb.config import Part
+from jaxemb.config import Between, Part
 from jaxemb.evaluation.paraphrase import clauses
 from jaxemb.evaluation.paraphrase.lexicon import CommonSynonyms, Lexicon
 
@@ -61,7 +62,7 @@ class SynonymSubstitution(Paraphraser):
     """
 
     lexicon: Lexicon = dataclasses.field(default_factory=CommonSynonyms)
-    rate: float = 1.0
+    rate: Annotated[float, Between(0, 1)] = 1.0
 
     def __call__(self, text: str, draw: np.random.Generator) -> str:
         known = self.lexicon.alternatives()
@@ -89,7 +90,7 @@ class ClauseOrder(Paraphraser):
         'Stop if x is None.'
     """
 
-    rate: float = 1.0
+    rate: Annotated[float, Between(0, 1)] = 1.0
 
     def __call__(self, text: str, draw: np.random.Generator) -> str:
         pieces = clauses.SENTENCES.split(text)

@@ -54,8 +54,8 @@ class PlainProse(Sentences):
     """
 
     source: Source = field(default_factory=PyDocs)
-    least: int = 5
-    most: int = 28
+    least: Annotated[int, AtLeast(0)] = 5
+    most: Annotated[int, AtLeast(1)] = 28
 
     def load(self, split: str) -> tuple[Sentence, ...]:
         return _prose(self, split)
@@ -93,8 +93,8 @@ class GeneratedLabels(LabelData, abc.ABC):
         UsageError: if the sentences give no example of some label.
     """
 
-    train: int = 3000
-    texts: int = 1500
+    train: Annotated[int, AtLeast(1)] = 3000
+    texts: Annotated[int, AtLeast(1)] = 1500
     seed: Annotated[int, AtLeast(0)] = 0
     split: str = "test"
 

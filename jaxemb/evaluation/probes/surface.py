@@ -4,11 +4,11 @@ import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.evaluation.probes.sentences import (
     Example,
     Sentence,
@@ -29,7 +29,7 @@ class SentenceLength(SentenceLabels):
     Reference: Conneau et al., arXiv:1805.01070 (SentLen).
     """
 
-    bins: int = 6
+    bins: Annotated[int, AtLeast(1)] = 6
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -63,8 +63,8 @@ class WordContent(SentenceLabels):
     Reference: Conneau et al., arXiv:1805.01070 (WC).
     """
 
-    words: int = 20
-    common: int = 50
+    words: Annotated[int, AtLeast(1)] = 20
+    common: Annotated[int, AtLeast(0)] = 50
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ class CoordinationInversion(SentenceLabels):
     """
 
     names: ClassVar[tuple[str, ...]] = ("original", "inverted")
-    least: int = 2
+    least: Annotated[int, AtLeast(0)] = 2
 
     def examples(self, split: str, draw: np.random.Generator) -> Sequence[Example]:
         def inverted(words: Words) -> Words | None:
@@ -162,8 +162,8 @@ class OddManOut(SentenceLabels):
     """
 
     names: ClassVar[tuple[str, ...]] = ("original", "replaced")
-    common: int = 50
-    near: int = 20
+    common: Annotated[int, AtLeast(0)] = 50
+    near: Annotated[int, AtLeast(1)] = 20
 
     def examples(self, split: str, draw: np.random.Generator) -> Sequence[Example]:
         ranked = list(frequencies(self.sentences.load("train")))[self.common :]

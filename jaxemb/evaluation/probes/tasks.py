@@ -1,12 +1,12 @@
 """The ten probes of sentences, and probes of pairs: what can be read off two frozen vectors?"""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from jaxemb.config import UsageError, snake_case
+from jaxemb.config import Above, UsageError, snake_case
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.classification import Classification, judge_classes
 from jaxemb.evaluation.classifiers import Classifier, Logistic, expected_grades
@@ -83,7 +83,7 @@ class GradedProbe(Task):
     train: PairData = field(default_factory=lambda: PyDocsGrades(split="train"))
     data: PairData = field(default_factory=PyDocsGrades)
     role: str = "query"
-    penalty: float = 10.0
+    penalty: Annotated[float, Above(0)] = 10.0
 
     def run(self, embed: Embed) -> Result:
         parts = self.train.load(), self.data.load()

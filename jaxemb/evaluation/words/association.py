@@ -3,11 +3,12 @@
 import itertools
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from jaxemb.config import AtLeast
 from jaxemb.evaluation.base import Task
 from jaxemb.evaluation.words.problems import AssociationData
 from jaxemb.statistics.metrics import effect_size
@@ -40,7 +41,7 @@ class Association(Task):
     name: str = "association"
     data: AssociationData
     role: str = "query"
-    permutations: int = 10_000
+    permutations: Annotated[int, AtLeast(1)] = 10_000
 
     def run(self, embed: Embed) -> Result:
         problem = self.data.load()

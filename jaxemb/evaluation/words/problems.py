@@ -103,8 +103,8 @@ class OutliersFromLabels(OutlierData):
     """
 
     inner: LabelData
-    groups: int = 200
-    size: int = 8
+    groups: Annotated[int, AtLeast(1)] = 200
+    size: Annotated[int, AtLeast(1)] = 8
     seed: Annotated[int, AtLeast(0)] = 0
 
     def load(self) -> OutlierProblem:

@@ -80,7 +80,7 @@ class FewShotSimilarity(Task):
     name: str = "few_shot_similarity"
     data: ContextData
     role: str = "query"
-    contexts: int = 16
+    contexts: Annotated[int, AtLeast(1)] = 16
     seed: Annotated[int, AtLeast(0)] = 0
 
     def __post_init__(self) -> None:

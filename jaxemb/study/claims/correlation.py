@@ -1,11 +1,11 @@
 """Claims about how two metrics go together across the arms."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.statistics import Comparison, over_seeds
 from jaxemb.statistics.metrics import spearman
 from jaxemb.study.claims.base import Claim, Table
@@ -51,7 +51,7 @@ class CorrelatesMore(Claim):
 
     with_metric: str
     than: str
-    resamples: int = 2000
+    resamples: Annotated[int, AtLeast(1)] = 2000
 
     says: ClassVar[str] = (
         "{self.metric} agrees with {self.with_metric} across arms better than {self.than} does"

@@ -1,9 +1,9 @@
 """Claims about the scores of arms in one metric."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from jaxemb.config import UsageError
+from jaxemb.config import AtLeast, UsageError
 from jaxemb.statistics import Comparison, trend
 from jaxemb.study.claims.base import Claim, Table, name_of
 
@@ -36,7 +36,7 @@ class NotWorse(Claim):
 
     arm: str
     than: str
-    margin: float = 0.01
+    margin: Annotated[float, AtLeast(0)] = 0.01
 
     arm_fields: ClassVar[tuple[str, ...]] = ("arm", "than")
     says: ClassVar[str] = "{self.arm} is at most {self.margin:g} below {self.than} in {self.metric}"
