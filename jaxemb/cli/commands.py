@@ -142,7 +142,7 @@ def _facts(experiment: "Experiment") -> dict[str, list[str]]:
 def _arms(arms: Sequence[tuple[sweep.Arm, "Recipe"]]) -> str:
     from jaxemb.analysis import costs
 
-    rows = [("arm", "parameters", "FLOPs", "overrides")]
+    rows = [("arm", "parameters", "FLOPs, at most", "overrides")]
     for arm, recipe in arms:
         cost = costs.of_recipe(recipe)
         changes = " ".join(f"{key}={value}" for key, value in arm.described().items())

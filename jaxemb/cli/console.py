@@ -185,7 +185,7 @@ class Bars:
 def prices(rows: Sequence[Mapping[str, Any]], devices: int) -> str:
     """A table of what arms take: one line per arm, or one for each rule of splitting parameters."""
     kinds = ("parameters", "optimizer", "gradients", "activations", "total")
-    lines = [("arm", "parameters", "FLOPs", "rule", *(f"{kind} B" for kind in kinds))]
+    lines = [("arm", "parameters", "FLOPs, at most", "rule", *(f"{kind} B" for kind in kinds))]
     for row in rows:
         counts = (row["arm"], amount(row["parameters"]), amount(row["flops"]))
         for rule in ("replicate", "fsdp") if devices > 1 else ("replicate",):

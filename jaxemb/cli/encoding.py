@@ -1,25 +1,29 @@
 """Lines of text in, vectors out: a `.npy` array, or one JSON object per line."""
 
+import io
+import itertools
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Float32
 
 from jaxemb.config import UsageError
 from jaxemb.config.files import given_path, whole_file, writing_to
-from jaxemb.data.tables import any_text, decoded
+from jaxemb.data.tables import any_text, decoded, is_packed, reading
 from jaxemb.interop import load
 
-FORMATS = (".npy", ".jsonl")
+Rows = tuple[list[str], Float32[np.ndarray, "lines dim"]]
 
 
 def encode_lines(model: str | os.PathLike, source: str, out: str | None, **settings: Any) -> None:
     """Embed every line of a file (`-`: of standard input) and write the vectors in their order.
+
+    Lines are read, embedded and written a few thousand at a time, whatever the file's size.
 
     Args:
         model: a run's folder, or a saved model's.
@@ -34,50 +38,94 @@ def encode_lines(model: str | os.PathLike, source: str, out: str | None, **setti
     """
     if out is not None and Path(out).suffix not in FORMATS:
         raise UsageError(f"--out {out} must end in {' or '.join(FORMATS)}.")
-    texts = _lines(source)
-    vectors = load(model).encode(texts, **settings)
-    _check_finite(vectors)
+    # The first line is asked for before the model is read: a missing file is told at once.
+    first, lines = itertools.tee(_lines(source))
+    next(first)
+    del first
+    loaded = load(model)
     if out is None:
-        sys.stdout.writelines(_json_lines(texts, vectors))
+        sys.stdout.writelines(_json_lines(_embedded(loaded, lines, settings)))
         return
-    with writing_to(out):
-        _write(given_path(out), texts, vectors)
+    with writing_to(out), whole_file(given_path(out)) as staging:
+        _WRITERS[Path(out).suffix](staging, _embedded(loaded, lines, settings))
 
 
-def _lines(source: str) -> list[str]:
-    """Lines by newline alone: text may hold form feeds and the like, which end no line."""
-    text = _standard_input() if source == "-" else any_text(source)
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
-    return lines[:-1] if lines[-1] == "" else lines
+def _embedded(model: Any, lines: Iterator[str], settings: dict[str, Any]) -> Iterator[Rows]:
+    """Consecutive lines and their vectors; only those of a few thousand lines are in memory."""
+    ahead, behind = itertools.tee(lines)
+    done = 0
+    for vectors in model.encode_batches(ahead, **settings):
+        _check_finite(vectors, done)
+        done += len(vectors)
+        yield list(itertools.islice(behind, len(vectors))), vectors
 
 
-def _standard_input() -> str:
-    data = sys.stdin.buffer.read() if sys.stdin else b""
-    if not data:
+def _lines(source: str) -> Iterator[str]:
+    """Lines by newline alone: text may hold form feeds and the like, which end no line.
+
+    They are read one by one, except those of a file that is packed.
+    """
+    if source == "-":
+        yield from _texts(sys.stdin.buffer if sys.stdin else (), "Standard input")
+        return
+    if is_packed(source):
+        yield from _texts(io.BytesIO(any_text(source).encode()), source)
+        return
+    with reading(source) as file:
+        yield from _texts(file, source)
+
+
+def _texts(lines: Iterable[bytes], name: str) -> Iterator[str]:
+    number = 0
+    for number, line in enumerate(lines, 1):
+        yield decoded(line, name, number).removesuffix("\n").removesuffix("\r")
+    if number == 0 and name == "Standard input":
         raise UsageError("Standard input is empty; give a file, or pipe lines of text in.")
-    return decoded(data, "Standard input")
+    if number == 0:
+        raise UsageError(f"{name} is empty")
 
 
-def _check_finite(vectors: Float32[np.ndarray, "lines dim"]) -> None:
+def _check_finite(vectors: Float32[np.ndarray, "lines dim"], before: int) -> None:
     wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(wrong):
         raise UsageError(
-            f"The vector of line {wrong[0] + 1} is not finite: the model's weights are damaged, or its "
-            "training diverged."
+            f"The vector of line {before + wrong[0] + 1} is not finite: the model's weights are "
+            "damaged, or its training diverged."
         )
 
 
-def _write(path: Path, texts: Sequence[str], vectors: Float32[np.ndarray, "lines dim"]) -> None:
-    with whole_file(path) as staging:
-        if path.suffix == ".npy":
-            np.save(staging, vectors)
-            return
-        with staging.open("w", encoding="utf-8") as file:
-            file.writelines(_json_lines(texts, vectors))
+def _write_array(path: Path, rows: Iterable[Rows]) -> None:
+    """A `.npy` file that grows: its header has room for the number of rows, known at the end."""
+    count = dim = 0
+    with path.open("wb") as file:
+        for _, vectors in rows:
+            if count == 0:
+                dim = vectors.shape[1]
+                _write_header(file, (0, dim))
+            file.write(np.ascontiguousarray(vectors, np.float32).data)
+            count += len(vectors)
+        file.seek(0)
+        _write_header(file, (count, dim))
 
 
-def _json_lines(texts: Sequence[str], vectors: Float32[np.ndarray, "lines dim"]) -> Iterator[str]:
-    for text, vector in zip(texts, vectors, strict=True):
-        # The shortest digits that give the same float32 back.
-        numbers = [float(str(number)) for number in vector]
-        yield json.dumps({"text": text, "vector": numbers}, ensure_ascii=False) + "\n"
+def _write_header(file: BinaryIO, shape: tuple[int, int]) -> None:
+    # NumPy leaves blanks after the header for the first axis to grow, and a whole number of lines.
+    about = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, about)
+
+
+def _write_lines(path: Path, rows: Iterable[Rows]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(_json_lines(rows))
+
+
+_WRITERS = {".npy": _write_array, ".jsonl": _write_lines}
+FORMATS = tuple(_WRITERS)
+
+
+def _json_lines(rows: Iterable[Rows]) -> Iterator[str]:
+    for texts, vectors in rows:
+        for text, vector in zip(texts, vectors, strict=True):
+            # The shortest digits that give the same float32 back.
+            numbers = [float(str(number)) for number in vector]
+            yield json.dumps({"text": text, "vector": numbers}, ensure_ascii=False) + "\n"

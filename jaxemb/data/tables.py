@@ -5,6 +5,7 @@ fields and no quoting; CSV has the usual quoting; JSONL is one object a line; a 
 file is a row with the field `text`.
 """
 
+import contextlib
 import csv
 import gzip
 import io
@@ -12,7 +13,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from jaxemb.config import UsageError
 from jaxemb.config.files import given_path
@@ -66,8 +67,21 @@ def any_text(path: str | Path) -> str:
     return decoded(data, str(path))
 
 
-def decoded(data: bytes, name: str) -> str:
+def is_packed(path: str | Path) -> bool:
+    """Whether a file is a gzip one, by its name or its first bytes.
+
+    Raises:
+        UsageError: as `read_bytes`.
+    """
+    with reading(path) as file:
+        return Path(path).suffix == ".gz" or file.read(2) == b"\x1f\x8b"
+
+
+def decoded(data: bytes, name: str, first: int = 1) -> str:
     """Bytes as text; a byte-order mark is dropped.
+
+    Args:
+        first: the number of their first line.
 
     Raises:
         UsageError: they are none, binary or not UTF-8; `name` says what they are of.
@@ -79,7 +93,7 @@ def decoded(data: bytes, name: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line = data.count(b"\n", 0, error.start) + first
         raise UsageError(f"{name} is not UTF-8: byte {data[error.start]:#x}, line {line}") from None
 
 
@@ -89,8 +103,20 @@ def read_bytes(path: str | Path) -> bytes:
     Raises:
         UsageError: there is no such file, or it cannot be read.
     """
+    with reading(path) as file:
+        return file.read()
+
+
+@contextlib.contextmanager
+def reading(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to read bytes from.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+    """
     try:
-        return given_path(path).read_bytes()
+        with given_path(path).open("rb") as file:
+            yield file
     except FileNotFoundError:
         raise UsageError(f"the file {path} does not exist") from None
     except IsADirectoryError:

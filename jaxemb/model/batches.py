@@ -1,7 +1,9 @@
 """Vectors of tokenised texts, computed a batch at a time on all devices of the process."""
 
 import functools
+import os
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -9,7 +11,7 @@ import numpy as np
 
 from jaxemb.losses import Embedded
 from jaxemb.runtime import local_mesh, on_every_device
-from jaxemb.text import Group, TextBatch, group_by_length, pad
+from jaxemb.text import Group, TextBatch, group_by_length, group_in_few_shapes, pad
 
 Params = dict[str, Any]
 """A nested dict of arrays, by part and module."""
@@ -25,7 +27,6 @@ def embed(
     rows: int | None,
     budget: int | None,
     devices: int,
-    show_progress: bool,
     report: Report | None,
 ) -> Any:
     """Vectors of tokenised texts, longest first, at most two batches in flight.
@@ -34,16 +35,17 @@ def embed(
     """
     apply = compiled(tower, devices)
     lengths = [len(ids) for ids in sequences]
-    groups = group_by_length(
+    groups = _grouping()(
         lengths,
         tower.text.max_tokens,
         rows=rows,
         budget=budget or _tokens_a_call(),
         devices=devices,
     )
+    warm(tower, params, {group[1:] for group in groups}, devices)
     vectors = Gathered(len(sequences), tower.dim)
     waiting = []
-    for group in [*_progress(groups, show_progress), None, None]:
+    for group in [*groups, None, None]:
         if group is not None:
             waiting.append((group.texts, apply(params, _padded(sequences, group))))
         if len(waiting) > 1 or (group is None and waiting):
@@ -52,6 +54,35 @@ def embed(
             if report is not None:
                 report(len(done), sum(lengths[i] for i in done))
     return vectors.rows
+
+
+def warm(tower: Any, params: Params, shapes: Iterable[tuple[int, int]], devices: int) -> None:
+    """Have the programs of several shapes compiled side by side: XLA works without Python's lock.
+
+    The calls that follow find them; one shape alone is compiled by its first call.
+    """
+    known = _warmed(tower, devices)
+    new = sorted(set(shapes) - known)
+    known.update(new)
+    if len(new) < 2:
+        return
+    apply = compiled(tower, devices)
+    # Lowered in this thread, where settings such as a precision that the caller chose hold.
+    lowered = [apply.lower(params, _like(*shape)) for shape in new]
+    with ThreadPoolExecutor(min(len(lowered), os.cpu_count() or 1)) as pool:
+        for _ in pool.map(lambda one: one.compile(), lowered):
+            pass
+
+
+def _like(rows: int, tokens: int) -> TextBatch:
+    ids, mask = (jax.ShapeDtypeStruct((rows, tokens), dtype) for dtype in (np.int32, np.bool_))
+    return TextBatch(ids, mask)
+
+
+@functools.lru_cache(maxsize=64)
+def _warmed(tower: Any, devices: int) -> set[tuple[int, int]]:
+    """Shapes whose programs have been asked for."""
+    return set()
 
 
 class Gathered:
@@ -83,18 +114,15 @@ def _tokens_a_call() -> int:
     return 1024 if jax.default_backend() == "cpu" else 16384
 
 
+def _grouping() -> Callable[..., list[Group]]:
+    # A program of an accelerator takes longer to compile than a few more tokens of padding.
+    return group_by_length if jax.default_backend() == "cpu" else group_in_few_shapes
+
+
 def _padded(sequences: list[np.ndarray], group: Group) -> TextBatch:
     """A batch of the group's shape; rows that are left over repeat its last text."""
     filler = [sequences[group.texts[-1]]] * (group.rows - len(group.texts))
     return pad([sequences[i] for i in group.texts] + filler, group.tokens)
-
-
-def _progress(groups: list, show: bool) -> Iterable:
-    if not show:
-        return groups
-    from rich.progress import track
-
-    return track(groups, description="encode")
 
 
 @functools.lru_cache(maxsize=64)

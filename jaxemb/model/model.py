@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,15 @@ from jaxemb.model import display
 from jaxemb.model.batches import Params, Report, embed
 from jaxemb.model.chunks import chunk_vectors, windows
 from jaxemb.model.index import Index
+from jaxemb.model.windows import (
+    WINDOW,
+    checked,
+    in_order,
+    longest_first,
+    progress,
+    tokenised,
+    windowed,
+)
 from jaxemb.runtime import Copies
 from jaxemb.statistics.similarities import unit_rows
 from jaxemb.text import Chunked, Tokenizer
@@ -132,49 +141,121 @@ class Model:
             UsageError: a text is not a string, or `dim`, `layers`, `batch_size`, `batch_tokens`,
                 `max_tokens` is out of range.
         """
-        if self.embedder is None:
-            raise UsageError("This recipe has no embedder, and a task of it asks for vectors.")
         if isinstance(texts, str):
             options = dict(dim=dim, layers=layers, prompt=prompt, role=role, normalize=normalize)
             options |= dict(batch_size=batch_size, batch_tokens=batch_tokens, max_tokens=max_tokens)
             return self.encode([texts], strict=strict, report=report, **options)[0]
-        texts = _checked(texts)
-        for name, value, least in (
-            ("batch_size", batch_size, 1),
-            ("batch_tokens", batch_tokens, 1),
-            ("max_tokens", max_tokens, 3),
-        ):
-            if value is not None and value < least:
-                raise UsageError(f"{name}={value} must be at least {least}.")
+        given = list(checked(texts))
+        places = longest_first(given)
+        with progress(len(given), report, show_progress) as watch:
+            found = self._vectors(
+                ([given[place] for place in window] for window in places),
+                dim=dim,
+                layers=layers,
+                batch_size=1 if strict else batch_size,
+                batch_tokens=batch_tokens,
+                max_tokens=max_tokens,
+                prompt=prompt,
+                role=role,
+                normalize=normalize,
+                report=watch,
+            )
+            return in_order(places, found)
+
+    def encode_batches(
+        self,
+        texts: Iterable[str],
+        *,
+        window: int = WINDOW,
+        dim: int | None = None,
+        layers: int | None = None,
+        batch_size: int | None = None,
+        batch_tokens: int | None = None,
+        max_tokens: int | None = None,
+        prompt: str | None = None,
+        role: str = "document",
+        normalize: bool = True,
+        show_progress: bool = False,
+        strict: bool = False,
+        report: Report | None = None,
+    ) -> Iterator[np.ndarray | list[np.ndarray]]:
+        """Embed texts of any number: what `encode` gives for the first `window`, the next, and so on.
+
+        Texts are read when they are needed, at most two windows ahead of the vectors, so that a
+        corpus that does not fit in memory can be embedded from a generator. While the devices
+        compute a window, threads tokenise the next one.
+
+        Args:
+            window: how many texts are read, sorted by length and embedded together.
+
+        Raises:
+            UsageError: as `encode`, where a text is not a string when its turn comes.
+
+        Example:
+            >>> for vectors in model.encode_batches(open("corpus.txt")):  # doctest: +SKIP
+            ...     store.append(vectors)                                 # doctest: +SKIP
+        """
+        _check_least("window", window, 1)
+        given = [texts] if isinstance(texts, str) else checked(texts)
+        with progress(None, report, show_progress) as watch:
+            yield from self._vectors(
+                windowed(given, window),
+                dim=dim,
+                layers=layers,
+                batch_size=1 if strict else batch_size,
+                batch_tokens=batch_tokens,
+                max_tokens=max_tokens,
+                prompt=prompt,
+                role=role,
+                normalize=normalize,
+                report=watch,
+            )
+
+    def _vectors(
+        self,
+        windows: Iterable[Sequence[str]],
+        *,
+        dim: int | None,
+        layers: int | None,
+        batch_size: int | None,
+        batch_tokens: int | None,
+        max_tokens: int | None,
+        prompt: str | None,
+        role: str,
+        normalize: bool,
+        report: Report | None,
+    ) -> Iterator[np.ndarray | list[np.ndarray]]:
+        """The vectors of each window."""
+        if self.embedder is None:
+            raise UsageError("This recipe has no embedder, and a task of it asks for vectors.")
+        _check_least("batch_size", batch_size, 1)
+        _check_least("batch_tokens", batch_tokens, 1)
+        _check_least("max_tokens", max_tokens, 3)
         if dim is not None and not 1 <= dim <= self.dim:
             raise UsageError(
                 f"dim={dim} is out of range: this model's vectors have 1 to {self.dim}."
             )
         network = self.embedder if layers is None else self.embedder.truncated(layers)
         name = network.name_of(side_of(role))
-        ways = self._tokenized(texts, prompt, role, max_tokens)
-        rows = 1 if strict else batch_size
-        # A text by itself is for one device, and so is each of strict ones.
-        alone = rows == 1 or len(texts) < 2
-        devices = 1 if alone else jax.local_device_count()
-        params = self.params if devices == 1 else self._copies.on(devices, self.params)
-        found = [
-            embed(
-                network.by_name[name],
-                network.params_of(params, name),
-                sequences,
-                rows,
-                batch_tokens,
-                devices,
-                show_progress,
-                report,
-            )
-            for sequences in ways
-        ]
-        vectors = found[0] if len(found) == 1 else np.mean(found, axis=0)
-        if isinstance(vectors, list):
-            return [self._finished(items, dim, normalize) for items in vectors]
-        return self._finished(vectors, dim, normalize)
+        tower = network.by_name[name]
+
+        def tokenise(texts: Sequence[str]) -> list[list[np.ndarray]]:
+            return self._tokenized(texts, prompt, role, max_tokens)
+
+        for texts, ways in tokenised(windows, tokenise):
+            # A text by itself is for one device, and so is each of strict ones.
+            alone = batch_size == 1 or len(texts) < 2
+            devices = 1 if alone else jax.local_device_count()
+            params = self.params if devices == 1 else self._copies.on(devices, self.params)
+            own = network.params_of(params, name)
+            found = [
+                embed(tower, own, ids, batch_size, batch_tokens, devices, report) for ids in ways
+            ]
+            vectors = found[0] if len(found) == 1 else np.mean(found, axis=0)
+            if isinstance(vectors, list):
+                yield [self._finished(items, dim, normalize) for items in vectors]
+            else:
+                yield self._finished(vectors, dim, normalize)
 
     def _finished(self, vectors: np.ndarray, dim: int | None, normalize: bool) -> np.ndarray:
         vectors = self._transformed(vectors)[:, :dim]
@@ -341,13 +422,6 @@ def _check_replaceable(folder: Path) -> None:
         )
 
 
-def _checked(texts: Texts) -> list[str]:
-    if isinstance(texts, bytes):
-        raise UsageError("encode takes text, not bytes: decode them first.")
-    if not isinstance(texts, Iterable):
-        raise UsageError(f"encode takes a string or several, not {type(texts).__name__}.")
-    texts = list(texts)
-    for position, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise UsageError(f"Text {position} is a {type(text).__name__}; encode takes strings.")
-    return texts
+def _check_least(name: str, value: int | None, least: int) -> None:
+    if value is not None and value < least:
+        raise UsageError(f"{name}={value} must be at least {least}.")

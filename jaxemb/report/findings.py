@@ -26,13 +26,18 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the score table: an arm, or a control (then it has no parameters or FLOPs)."""
+    """One line of the score table: an arm, or a control (then it has no parameters or FLOPs).
+
+    `flops` are those of texts as long as the limit; `flops_spent` those of the steps that ran, which
+    older records do not tell.
+    """
 
     name: str
     scores: dict[str, Estimate]
     overrides: dict[str, object] = field(default_factory=dict)
     parameters: float | int | None = None
     flops: float | int | None = None
+    flops_spent: float | int | None = None
     fingerprint: str = ""
     learning_rate: float | int | None = None
     control: bool = False
@@ -193,6 +198,7 @@ def _arms(arms: Mapping[str, Mapping]) -> tuple[Row, ...]:
             overrides=dict(entry.get("overrides") or {}),
             parameters=entry.get("parameters"),
             flops=entry.get("flops"),
+            flops_spent=entry.get("flops_spent"),
             fingerprint=entry.get("fingerprint") or "",
             learning_rate=entry.get("learning_rate"),
         )

@@ -270,7 +270,10 @@ def _score_row(
 
 
 def _costs(row: Row) -> tuple[Cell, Cell]:
-    return Cell(words.amount(row.parameters)), Cell(words.amount(row.flops))
+    if row.flops_spent is None and row.flops:
+        return Cell(words.amount(row.parameters)), Cell(f"at most {words.amount(row.flops)}")
+    spent = row.flops if row.flops_spent is None else row.flops_spent
+    return Cell(words.amount(row.parameters)), Cell(words.amount(spent))
 
 
 def _score_cell(row: Row, metric: str, best: float | None) -> Cell:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import datetime
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +194,7 @@ def _arm(job: Job, seeds: Finished) -> dict:
         "overrides": job.overrides,
         "fingerprint": Path(job.folder).name.rpartition("-")[2],
         **costs.of_recipe(recipe),
+        "flops_spent": _spent(job, seeds),
         "learning_rate": _learning_rate(job),
         "seeds": [
             {"seed": seed, "metrics": read_scores(Path(job.folder) / f"seed-{seed}")}
@@ -203,6 +204,12 @@ def _arm(job: Job, seeds: Finished) -> dict:
     own = any(stage.learns and not stage.is_shared for stage in recipe.stages)
     entry["summary"] = _row(list(seeds.values()), trained=own)
     return entry
+
+
+def _spent(job: Job, seeds: Iterable[int]) -> int | None:
+    """FLOPs that training a seed took, on average, as the steps counted them; None where any did not."""
+    found = [read_run(Path(job.folder) / f"seed-{seed}").get("flops") for seed in seeds]
+    return round(sum(found) / len(found)) if found and None not in found else None
 
 
 def _learning_rate(job: Job) -> float | None:

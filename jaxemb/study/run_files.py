@@ -35,6 +35,7 @@ class RunFile(_Needed, total=False):
     commit: str | None
     versions: dict[str, str]
     error: str
+    flops: int | None
 
 
 def read_run(folder: Path) -> RunFile:

@@ -336,7 +336,8 @@ def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
         _quarantine(job, folder, recipe.seed, recipe, error, emit)
         return
     seconds = time.time() - started
-    _describe(job, folder, recipe, "done", seconds=round(seconds, 1), **costs.summary())
+    spent = {"flops": trained_flops(recipe, read_curve(folder)), **costs.summary()}
+    _describe(job, folder, recipe, "done", seconds=round(seconds, 1), **spent)
     seal_run(folder)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     emit({"event": "done", "seed": recipe.seed, "seconds": seconds, "scores": read_scores(folder)})
@@ -378,6 +379,21 @@ class _Curve:
         self.started = True
         kept = [line for line in read_curve(self.path.parent) if line["step"] < step]
         write_whole(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+
+
+def trained_flops(recipe: Recipe, curve: Sequence[dict]) -> int | None:
+    """FLOPs of the steps that a run took, of the shapes that they had; None where they are unknown.
+
+    They are known where the run's own stage is the only one that learns: what other stages trained
+    is read from their store.
+    """
+    own = recipe.stages[-1:]
+    if any(stage.learns for stage in recipe.stages[:-1]) or any(stage.is_shared for stage in own):
+        return None
+    steps = [line for line in curve if "loss" in line]
+    if not all("flops" in line for line in steps):
+        return None
+    return sum(line["flops"] for line in steps)
 
 
 def _describe(job: Job, folder: Path, recipe: Recipe, status: str, **more: object) -> None:

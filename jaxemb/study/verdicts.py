@@ -46,6 +46,7 @@ class _Arm(TypedDict, total=False):
     fingerprint: str
     parameters: float
     flops: float
+    flops_spent: float | None
     learning_rate: float | None
     seeds: list[_Seed]
     summary: dict[str, dict[str, float | None]]

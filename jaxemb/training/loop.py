@@ -58,7 +58,8 @@ def train(
         evaluate: see `Evaluate`.
         report: called with each step's metrics: `step`, `loss`, `loss/<term>`, `gradient_norm`,
             `learning_rate`, `tokens_per_second` (padding not counted), `padding_efficiency`,
-            `steps_per_second`, `seconds_left`, `compilations`; and with what `evaluate` returns.
+            `steps_per_second`, `flops` and `flops_per_second` (of the padded shapes that the step
+            had), `seconds_left`, `compilations`; and with what `evaluate` returns.
 
     Raises:
         UsageError: the data lacks a column, a batch does not divide over the devices, a pattern
@@ -106,7 +107,7 @@ class _Run:
         self.compiled_before = self.program.compilations
         self.meter = Meter(self.total)
         self.done = 0
-        self.unread: tuple[dict[str, int], Any, tuple[int, int]] | None = None
+        self.unread: tuple[dict[str, int], Any, tuple[int, int, int]] | None = None
 
     def resume(self, checkpoints: Checkpoints | None) -> None:
         """Go on from the latest checkpoint, if there is one."""
@@ -179,20 +180,24 @@ class _Run:
         if self.program.compilations > programs:
             self.meter.skip()
         compilations = self.program.compilations - self.compiled_before
-        counts = {"step": self.done, "compilations": compilations}
-        self.unread = (counts, metrics, count_tokens(batch))
+        counts = {
+            "step": self.done,
+            "compilations": compilations,
+            "flops": self.program.flops,
+        }
+        self.unread = (counts, metrics, (*count_tokens(batch), self.program.flops))
 
     def read(self) -> None:
         """Wait for the step in flight and report it."""
         if self.unread is None:
             return
-        counts, metrics, (tokens, slots) = self.unread
+        counts, metrics, amounts = self.unread
         self.unread, step = None, counts["step"]
         values = fetch(metrics)
         for name in ("loss", "gradient_norm"):
             if not math.isfinite(values[name]):
                 raise Diverged(step, name, values[name])
-        values |= self.meter.measure(step, tokens, slots)
+        values |= self.meter.measure(step, *amounts)
         self.report({**counts, **values})
 
     def model(self) -> Any:

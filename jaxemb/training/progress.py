@@ -24,17 +24,18 @@ class Meter:
         """The time since the last step was spent on something else."""
         self._last = time.perf_counter()
 
-    def measure(self, step: int, tokens: int, slots: int) -> dict[str, float]:
+    def measure(self, step: int, tokens: int, slots: int, flops: int) -> dict[str, float]:
         """Rates once `step` is done, which embedded `tokens` real tokens in `slots` positions."""
         now = time.perf_counter()
-        self._recent.append((now - self._last, tokens, slots))
+        self._recent.append((now - self._last, tokens, slots, flops))
         self._last = now
-        seconds, tokens, slots = (sum(column) for column in zip(*self._recent, strict=True))
+        seconds, tokens, slots, flops = (sum(column) for column in zip(*self._recent, strict=True))
         pace = len(self._recent) / max(seconds, 1e-9)
         return {
             "steps_per_second": pace,
             "tokens_per_second": tokens / max(seconds, 1e-9),
             "padding_efficiency": tokens / max(slots, 1),
+            "flops_per_second": flops / max(seconds, 1e-9),
             "seconds_left": (self.steps - step) / pace,
         }
 

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float32
 
 from jaxemb.losses import Loss
 from jaxemb.runtime import Runtime, mean
+from jaxemb.runtime.flops import PASSES, product_flops
 from jaxemb.training.gradients import GradientMethod
 from jaxemb.training.objective import Moving, Objective, examples
 from jaxemb.training.optimizers import Optimizer, paths
@@ -93,18 +94,20 @@ class Program:
     Attributes:
         compilations: how many programs there are.
         seconds: what compiling them took.
+        flops: of the last step, as `step_flops` counts them for the shapes of its batch.
     """
 
     def __init__(self, what: Compiles, state: TrainState, kept: Any):
         transform = what.optimizer.transform(state.params)
         step = make_step(what.objective(), what.gradients, what.optimizer, transform)
         self.devices = what.runtime.devices
-        self.compilations = 0
+        self.compilations = self.flops = 0
         self.seconds = 0.0
+        self._what = what
         self._mapped = self.devices.mapped(
             step, what.runtime.shardings(state), what.runtime.shardings(kept)
         )
-        self._compiled: dict[Any, Callable] = {}
+        self._compiled: dict[Any, tuple[Callable, int]] = {}
         self._last = _Placed(None, None, None)
 
     def __call__(
@@ -116,8 +119,10 @@ class Program:
         placed = (kept, np.float32(rate), self._last.placed)
         mark = self._last.shapes
         if mark not in self._compiled:
-            self._compiled[mark] = self._compile(state, *placed)
-        return self._compiled[mark](state, *placed)
+            flops = step_flops(self._what, state.params.network, kept, batch)
+            self._compiled[mark] = self._compile(state, *placed), flops
+        compiled, self.flops = self._compiled[mark]
+        return compiled(state, *placed)
 
     def _compile(self, *arguments: Any) -> Callable:
         started = time.perf_counter()
@@ -125,6 +130,20 @@ class Program:
         self.compilations += 1
         self.seconds += time.perf_counter() - started
         return compiled
+
+
+def step_flops(what: Compiles, moving: Any, kept: Any, batch: dict[str, Any]) -> int:
+    """FLOPs of a step: of embedding a batch of these shapes forward and backward, padding included.
+
+    The loss itself and recomputed activations are left out.
+    """
+
+    def embed(moving: Any, kept: Any, inputs: Any) -> Any:
+        return what.network.embed(what.trains.join(moving, kept), inputs, what.loss.reads)
+
+    inputs = {name: x for name, x in batch.items() if name in what.loss.reads}
+    shapes = jax.eval_shape(lambda *trees: trees, moving, kept, inputs)
+    return PASSES * product_flops(embed, *shapes)
 
 
 def program(what: Compiles, state: TrainState, kept: Any) -> Program:

@@ -1,6 +1,7 @@
 """Trained models scored on suites and asked for vectors."""
 
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from jaxemb.config import UsageError
 from tests.cli.answers import refused
 
 
@@ -122,9 +124,10 @@ def test_a_suite_as_a_table(line, saved, tmp_path):
 class Toy:
     """Stands for a trained model: two numbers a text."""
 
-    def encode(self, texts, **settings):
+    def encode_batches(self, texts, **settings):
         self.settings = settings
-        return np.array([[len(text), 1 / 3] for text in texts], np.float32).reshape(-1, 2)
+        while window := list(itertools.islice(texts, 2)):
+            yield np.array([[len(text), 1 / 3] for text in window], np.float32)
 
 
 @pytest.fixture
@@ -173,6 +176,20 @@ def test_encode_refuses_what_is_no_text(line, toy, tmp_path, monkeypatch, conten
     assert words in refused(line("encode", "m", str(source)))
 
 
+def test_lines_are_embedded_and_written_as_they_are_read(toy, tmp_path):
+    from jaxemb.cli.encoding import encode_lines
+
+    source, out = tmp_path / "texts.txt", tmp_path / "vectors.npy"
+    source.write_bytes("\ufeff".encode() + b"".join(b"x" * n + b"\n" for n in range(1, 12)))
+    encode_lines("m", str(source), str(out))
+    found = np.load(out, mmap_mode="r")
+    assert found[:, 0].tolist() == list(range(1, 12)) and found.shape == (11, 2)
+    source.write_bytes(source.read_bytes() + b"\xff\n")
+    with pytest.raises(UsageError, match="byte 0xff, line 12"):
+        encode_lines("m", str(source), str(out))
+    assert np.load(out).shape == (11, 2) and len(os.listdir(tmp_path)) == 2
+
+
 def test_encode_says_where_it_cannot_write(line, toy, tmp_path):
     source = tmp_path / "texts.txt"
     source.write_text("one\n")
@@ -193,8 +210,9 @@ def test_vectors_that_are_not_finite_are_not_written(line, saved, tmp_path, monk
     from jaxemb.model import Model
 
     (tmp_path / "texts.txt").write_text("sort\njoin\n")
+    damaged = np.array([[1.0, 0.0], [np.nan, 0.0]], np.float32)
     monkeypatch.setattr(
-        Model, "encode", lambda self, texts, **_: np.array([[1.0, 0.0], [np.nan, 0.0]], np.float32)
+        Model, "encode_batches", lambda self, texts, **_: iter(np.split(damaged, 2))
     )
     code, out, err = line("encode", str(saved), "texts.txt", "--out", "vectors.npy")
     assert code == 2 and "vector of line 2 is not finite" in err

@@ -8,9 +8,10 @@ import jaxemb
 from jaxemb import recipes
 from jaxemb.config import UsageError
 from jaxemb.fitting import Slice
-from jaxemb.model import Embedding, Model, batches
+from jaxemb.model import Embedding, Model, batches, windows
+from jaxemb.runtime.running_costs import RunningCosts
 from jaxemb.study.stages import run_stages
-from jaxemb.text import grouping, pad
+from jaxemb.text import Tokenizer, group_in_few_shapes, grouping, pad
 
 TEXTS = ["join a list of strings", "", "a", "parse an email header " * 30, "π and ¶", "open a file"]
 
@@ -178,6 +179,65 @@ def test_strict_vectors_are_the_same_beside_many_texts(model, monkeypatch):
     assert set(shapes) == {16}
     model.encode(["a"] * 20)
     assert set(shapes) == {16, 8}
+
+
+def test_windows_give_what_one_gives(model, monkeypatch):
+    many = [f"{text[: n % 90]} {n}" for n in range(14) for text in TEXTS]
+    whole, told = model.encode(many), []
+    monkeypatch.setattr("jaxemb.model.windows.WINDOW", 10)
+    monkeypatch.setattr("jaxemb.model.windows._CHUNK", 3)
+    tokenised = []
+    encode = Tokenizer.encode
+    monkeypatch.setattr(
+        Tokenizer, "encode", lambda self, t, **k: tokenised.append(len(t)) or encode(self, t, **k)
+    )
+    found = model.encode(many, report=lambda texts, tokens: told.append((texts, tokens)))
+    np.testing.assert_allclose(found, whole, atol=1e-6)
+    assert sum(texts for texts, _ in told) == sum(tokenised) == len(many) and max(tokenised) == 3
+    with pytest.raises(UsageError, match="Text 37 is a int"):
+        model.encode([*many[:37], 3, *many])
+
+
+def test_the_longest_texts_come_in_the_first_window(monkeypatch):
+    monkeypatch.setattr(windows, "WINDOW", 2)
+    assert windows.longest_first(["a", "bbb", "cc", "dddd", ""]) == [[3, 1], [2, 0], [4]]
+
+
+def test_a_stream_is_read_two_windows_ahead_at_most(model):
+    read = []
+    stream = (read.append(n) or f"sort {n}" for n in range(100))
+    found = model.encode_batches(stream, window=8)
+    assert not read
+    first = next(found)
+    assert len(read) == 16 and first.shape == (8, model.dim)
+    rest = list(found)
+    whole = model.encode([f"sort {n}" for n in range(100)])
+    np.testing.assert_allclose(np.concatenate([first, *rest]), whole, atol=1e-6)
+    assert [len(vectors) for vectors in rest] == [8] * 11 + [4]
+    with pytest.raises(UsageError, match="Text 9 is a NoneType"):
+        list(model.encode_batches(["a"] * 9 + [None], window=4))
+    with pytest.raises(UsageError, match="window=0 must be at least 1"):
+        next(model.encode_batches(["a"], window=0))
+
+
+def test_few_shapes_give_the_vectors_of_many(model, monkeypatch):
+    many = [text[: n % 90] for n in range(40) for text in TEXTS]
+    expected = model.encode(many)
+    batches.compiled.cache_clear(), batches._warmed.cache_clear()
+    monkeypatch.setattr(batches, "_grouping", lambda: group_in_few_shapes)
+    np.testing.assert_allclose(model.encode(many, batch_tokens=128), expected, atol=1e-6)
+    np.testing.assert_allclose(model.encode(many[:7], strict=True), expected[:7], atol=1e-6)
+
+
+def test_programs_are_compiled_once_whether_warmed_or_called(model):
+    costs = RunningCosts()
+    batches.compiled.cache_clear(), batches._warmed.cache_clear()
+    tower, shapes = model.embedder, {(2, 16), (4, 16), (1, 8)}
+    batches.warm(tower, model.params, shapes, 1)
+    assert costs.summary()["programs"] == 3
+    for rows, tokens in shapes:
+        batches.compiled(tower, 1)(model.params, pad([np.arange(tokens)] * rows, tokens))
+    assert costs.summary()["programs"] == 3
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[1]"])

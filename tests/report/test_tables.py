@@ -66,6 +66,15 @@ def test_amounts_are_spelled(given, said):
     assert words.amount(given) == said
 
 
+def test_flops_are_those_that_were_spent_or_a_limit_in_words(record):
+    name, *_ = record["arms"]
+    record["arms"][name] |= {"flops": 4e13, "flops_spent": 6e12}
+    texts = [row[-1].text for row in tables.scores(findings(record)).rows]
+    assert texts[0] == "6 T" and all(text == "–" or "at most" in text for text in texts[1:])
+    record["arms"][name] |= {"flops": 0, "flops_spent": None}
+    assert tables.scores(findings(record)).rows[0][-1].text == "0"
+
+
 @pytest.mark.parametrize(
     ("p", "said"), [(None, "–"), (0.0, "<0.001"), (0.0424, "0.042"), (0.121, "0.12"), (1.0, "1.00")]
 )

@@ -45,7 +45,9 @@ def test_a_run_is_a_folder_that_describes_itself(finished):
     assert described["status"] == "done" and described["arm"] == "max" and described["seed"] == 0
     assert from_json(described["recipe"]).embedder.pooling == jaxemb.pooling.Max()
     assert runs[0].parent.name.endswith(described["fingerprint"][:8])
-    assert [line["step"] for line in read_curve(runs[0])] == [1, 2]
+    curve = read_curve(runs[0])
+    assert [line["step"] for line in curve] == [1, 2]
+    assert described["flops"] == sum(line["flops"] for line in curve) > 0
     assert not (runs[0] / "checkpoints").exists()
     assert 0 < described["seconds_to_first_step"] < described["seconds"]
     assert described["programs"] > 0 and described["peak_memory_bytes"] > 1e7
@@ -71,6 +73,7 @@ def test_the_record_holds_what_the_design_says(finished):
     assert stored["arms"].keys() == {"mean", "max"} and stored["experiment"] == "toy"
     one = stored["arms"]["mean"]
     assert {"overrides", "fingerprint", "parameters", "flops", "seeds"} <= one.keys()
+    assert 0 < one["flops_spent"] <= one["flops"]
     assert [seed["seed"] for seed in one["seeds"]] == [0, 1]
     scores = read_scores(folders(folder)[2])
     assert one["seeds"][0]["metrics"] == pytest.approx(scores, rel=1e-5)

@@ -84,6 +84,28 @@ class OneBatch(toy.RandomTexts):
         return Batches(self.batch_size, seed)
 
 
+def test_a_step_counts_the_products_of_its_own_shapes():
+    model = toy.model()
+    layers, width, rows = 2, 32, 32
+
+    def of_a_text(tokens: int) -> int:
+        dense = 2 * tokens * (4 * width * width + 2 * width * 4 * width)
+        return layers * (dense + 2 * 2 * tokens * tokens * width)
+
+    batches = toy.RandomTexts().batches(None, seed=0)
+    shapes = [{n: x.ids.shape for n, x in next(batches).items() if hasattr(x, "ids")} for _ in "ab"]
+    reads = InfoNCE().reads
+    expected = [
+        3 * sum(np.prod(s[:-1]) * of_a_text(s[-1]) for n, s in one.items() if n in reads)
+        for one in shapes
+    ]
+    _, reports = run(stage(budget=Steps(2)), model)
+    # The sum over the mask of the mean pooling is a product too.
+    assert [r["flops"] for r in reports] == pytest.approx(expected, rel=0.01)
+    assert reports[0]["flops"] > 3 * rows * of_a_text(1)
+    assert reports[-1]["flops_per_second"] > 0
+
+
 def test_it_learns_and_reports():
     data = OneBatch()
     before = toy.model()
