@@ -474,7 +474,9 @@ def _options(
     overrides: tuple[tuple[str, str], ...],
     arms: tuple[str, ...] = (),
 ) -> "Options":
+    from jaxemb.config.overrides import parse
     from jaxemb.study.execution import Options
+    from jaxemb.study.loggers import Logger
 
     if getattr(options, "jobs", None) is not None and options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs} must be at least 1.")
@@ -489,6 +491,7 @@ def _options(
         overrides=overrides,
         variant=",".join(beyond),
         command=_typed_again(options),
+        logs=tuple(parse(text, Logger, "--log") for text in getattr(options, "log", [])),
         **given,
     )
 

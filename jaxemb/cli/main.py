@@ -63,6 +63,14 @@ _RUNNING = (
     _RUNS,
     _option("--jobs", "worker processes (default: one per core)", "N", type=int),
     _flag("--again", "run finished seeds again"),
+    _option(
+        "--log",
+        "log training curves there too: tensor_board or weights_and_biases(project='...'); "
+        "may be repeated",
+        "LOGGER",
+        action="append",
+        default=[],
+    ),
 )
 
 

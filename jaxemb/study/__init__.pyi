@@ -16,6 +16,9 @@ from .claims.scores import Trend as Trend
 from .claims.tasks import FlagTells as FlagTells
 from .claims.tasks import TasksAgree as TasksAgree
 from .choosing import ChooseTemplate as ChooseTemplate
+from .loggers import Logger as Logger
+from .loggers import TensorBoard as TensorBoard
+from .loggers import WeightsAndBiases as WeightsAndBiases
 from .controls import (
     BM25 as BM25,
     Control as Control,

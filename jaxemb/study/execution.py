@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from jaxemb.config import UsageError, override_all, to_json
 from jaxemb.config.files import given_path, writing_to
 from jaxemb.study import planning, records
+from jaxemb.study.loggers import Logger
 from jaxemb.study.recipe import Recipe, rebuilt
 from jaxemb.study.runs import Job, arm_fingerprint, check_tuning
 from jaxemb.study.smoke import smoke
@@ -31,6 +32,7 @@ class Options:
     `arms` names those to run, all of them by default. `variant` names what was asked for beyond the
     experiment as written, such as a sweep's axes: its record and report get a folder of their own,
     so that those of the experiment stay. `command` is what was typed, for the record.
+    `logs` get the training curves too.
     """
 
     scale: str = "small"
@@ -42,6 +44,7 @@ class Options:
     again: bool = False
     variant: str = ""
     command: str | None = None
+    logs: tuple[Logger, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -149,6 +152,7 @@ def jobs_of(
                 tuning=tuning,
                 folder=str(folder_of(options, named.name) / f"{arm.name}-{mark}"),
                 again=options.again,
+                logs=tuple(map(to_json, options.logs)),
             )
         )
     return jobs
@@ -164,6 +168,8 @@ def run(named: Named, options: Options, emit: Emit) -> dict:
         UsageError: what `prepare` raises; an arm does not fit the memory at hand; another process is
             running one of the arms.
     """
+    for log in options.logs:
+        log.check()
     experiment, arms = prepare(named, options)
     room = planning.available()
     for arm, recipe in arms:

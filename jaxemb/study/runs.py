@@ -25,6 +25,7 @@ from jaxemb.evaluation import Task, evaluate, final, flatten, monitor, reaches
 from jaxemb.model import Embedding, Model
 from jaxemb.runtime.running_costs import RunningCosts
 from jaxemb.statistics.result import Result
+from jaxemb.study.loggers import About, both, opened
 from jaxemb.study.recipe import Recipe, Tuning
 from jaxemb.study.run_files import (
     FORMAT,
@@ -61,6 +62,7 @@ class Job:
     folder: str
     again: bool = False
     trial: float | None = None
+    logs: tuple[dict, ...] = ()
 
 
 def shares(job: Job) -> list[Job]:
@@ -329,7 +331,7 @@ def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
     started, costs = time.time(), RunningCosts()
     _describe(job, folder, recipe, "running")
     try:
-        stored = _train_and_score(recipe, job.arm, folder, emit, costs)
+        stored = _train_and_score(recipe, job, folder, emit, costs)
     except UsageError:
         raise
     except Exception as error:  # a part of somebody's own may raise anything
@@ -344,7 +346,7 @@ def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
 
 
 def _train_and_score(
-    recipe: Recipe, name: str, folder: Path, emit: Emit, costs: RunningCosts
+    recipe: Recipe, job: Job, folder: Path, emit: Emit, costs: RunningCosts
 ) -> list[int | None]:
     """What the stages that are kept in the store took, in FLOPs."""
     from jaxemb.runtime.checkpoints import Checkpoints
@@ -353,13 +355,15 @@ def _train_and_score(
     stored: list[int | None] = []
     checkpoints = Checkpoints(folder / "checkpoints", every=recipe.runtime.checkpoint_every)
     curve = _Curve(folder / "metrics.jsonl", recipe.seed, emit, costs)
-    with contextlib.closing(checkpoints):
-        watch = monitor(recipe.evaluation, Embedding)
+    about = About(job.experiment, job.scale, job.arm, recipe.seed, to_json(recipe))
+    with contextlib.closing(checkpoints), opened(map(from_json, job.logs), folder, about) as log:
+        watch, report = monitor(recipe.evaluation, Embedding), both(curve, log)
         model = run_stages(
-            recipe, checkpoints=checkpoints, evaluate=watch, report=curve, spent=stored.append
+            recipe, checkpoints=checkpoints, evaluate=watch, report=report, spent=stored.append
         )
-    emit({"event": "scoring", "seed": recipe.seed})
-    results = scores_of(model, recipe.evaluation, _embed(recipe, model, name))
+        emit({"event": "scoring", "seed": recipe.seed})
+        results = scores_of(model, recipe.evaluation, _embed(recipe, model, job.arm))
+        log.finish(flatten(results))
     recipe.start.save(model, folder / "model", changed=bool(recipe.stages))
     write_results(folder, results)
     return stored

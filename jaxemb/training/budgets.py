@@ -175,6 +175,29 @@ class Patience(Early):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RisingPatience(Patience):
+    """Ends where a metric has not risen by more than `gain` for `patience` steps.
+
+    Early stopping by a score of the dev split; with `keeps=Highest(metric=...)` the stage then gives
+    back the best step instead of the last.
+
+    Args:
+        metric: such as one of an evaluation.
+
+    Raises:
+        UsageError: `every` or `patience` is below 1.
+
+    Example:
+        >>> RisingPatience(inner=Steps(20_000), metric="sts/spearman", patience=1000).count(None)
+        20000
+    """
+
+    def seen(self, state: dict[str, Any], step: int, value: float) -> dict[str, Any]:
+        """The negative of the highest value, and its step."""
+        return super().seen(state, step, -value)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Until(Early):
     """Ends where a metric reaches `target`.
 

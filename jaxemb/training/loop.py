@@ -76,7 +76,7 @@ def train(
             run.steps(interrupt, checkpoints, evaluate)
     finally:
         run.batches.close()
-    return run.model()
+    return run.result()
 
 
 class _Run:
@@ -104,6 +104,7 @@ class _Run:
         self.kept = runtime.place(kept)
         compiles = Compiles(network, stage.loss, stage.gradients, optimizer, stage.trains, runtime)
         self.program = program(compiles, self.state, self.kept)
+        self.keeper = stage.keeps.start(self.state.params.network)
         self.compiled_before = self.program.compilations
         self.meter = Meter(self.total)
         self.done = 0
@@ -113,17 +114,20 @@ class _Run:
         """Go on from the latest checkpoint that is whole, if there is one."""
         if checkpoints is None:
             return
-        shardings = self.runtime.shardings(self.state)
+        state = self.state._replace(chosen=self.keeper.arrays)
         like = jax.tree.map(
             lambda x, where: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
-            self.state,
-            shardings,
+            state,
+            self.runtime.shardings(state),
         )
         found = checkpoints.resume(like)
         if found is None:
             return
         self.done, state, extra = found
-        self.state = self.runtime.place(state)
+        state = self.runtime.place(state)
+        self.state, self.keeper.arrays = state._replace(chosen=()), state.chosen
+        if "keeps" in extra:
+            self.keeper.set_state(extra["keeps"])
         self.batches.set_state(extra["data"])
         self.watch.set_state(extra.get("budget", {}))
 
@@ -135,10 +139,12 @@ class _Run:
             self.batches.renew(0, self.model)
         while self.done < self.total and not self.watch.is_over:
             self.dispatch(next(self.batches))
+            self.keeper.stepped(self.done, self.state.params.network)
             # Evaluated before it is saved: what the budget has seen belongs to the checkpoint.
             if evaluate and (metrics := evaluate(self.done, self.model)):
                 self.read()
                 self.report({"step": self.done, **metrics})
+                self.keeper.scored(self.done, metrics, self.state.params.network)
                 self.meter.skip()
             if self.watch.looks(self.done):
                 self.read()
@@ -159,8 +165,10 @@ class _Run:
 
     def save(self, checkpoints: Checkpoints) -> None:
         """The state after this step, and where data and budget stand."""
-        state = self.runtime.devices.to_save(self.state)
+        state = self.state._replace(chosen=self.keeper.arrays)
         extra = {"data": self.batches.get_state(), "budget": self.watch.get_state()}
+        extra["keeps"] = self.keeper.get_state()
+        state = self.runtime.devices.to_save(state)
         checkpoints.save(self.done, state, extra)
         self.meter.skip()
 
@@ -203,8 +211,15 @@ class _Run:
 
     def model(self) -> Any:
         """The model with the parameters as they are now, copied off the devices."""
+        return self._with(self.state.params.network)
+
+    def result(self) -> Any:
+        """The model with the parameters that the stage keeps."""
+        return self._with(self.keeper.chosen(self.state.params.network))
+
+    def _with(self, moved: Any) -> Any:
         collect = self.runtime.devices.collect
-        moved, kept = collect(self.state.params.network), collect(self.kept)
+        moved, kept = collect(moved), collect(self.kept)
         return dataclasses.replace(self.start, params=self.stage.trains.merged(moved, kept))
 
 

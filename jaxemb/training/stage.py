@@ -4,13 +4,14 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from jaxemb.config import check_whole
+from jaxemb.config import UsageError, check_whole, expression
 from jaxemb.data import Dataset
 from jaxemb.losses import Loss, check_columns
 from jaxemb.runtime import Runtime
 from jaxemb.training.base import Context, Stage
 from jaxemb.training.budgets import Budget, Steps
 from jaxemb.training.gradients import Full, GradientMethod
+from jaxemb.training.keeping import Keeping, LastStep
 from jaxemb.training.loop import train
 from jaxemb.training.optimizers import Optimizer
 from jaxemb.training.trainable import Everything, Trainable
@@ -28,6 +29,7 @@ class Train(Stage):
         trains: which parameters move.
         budget: how long.
         name: of the stage.
+        keeps: which parameters it ends with.
 
     Example:
         >>> Train(data=Pairs(batch_size=128), loss=InfoNCE(), optimizer=AdamW(), budget=Steps(400))
@@ -42,6 +44,7 @@ class Train(Stage):
     trains: Trainable = Everything()
     budget: Budget = Steps(100)
     name: str = "train"
+    keeps: Keeping = LastStep()
 
     @property
     def training(self) -> "Train":
@@ -134,8 +137,13 @@ class Shared(Stage):
         return self.inner.run(model, alone)
 
     def check(self, runtime: Runtime) -> None:
-        """As the inner stage."""
+        """As the inner stage, which no evaluation watches."""
         self.inner.check(runtime)
+        if self.training is not None and self.training.keeps.is_scored:
+            raise UsageError(
+                "A shared stage is trained without evaluations, so it cannot keep the step that one "
+                f"of them likes best, as {expression(self.training.keeps)} does."
+            )
 
     def check_network(self, network: Any) -> None:
         """As the inner stage."""

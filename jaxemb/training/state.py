@@ -19,6 +19,7 @@ class TrainState(NamedTuple):
         optimizer: the optimizer's state.
         key: words of the root key of all randomness; a step folds its number into it.
         memory: what the loss keeps from step to step.
+        chosen: what is kept of earlier steps, in a checkpoint; nothing while steps are taken.
     """
 
     step: Int32[Array, ""]
@@ -26,6 +27,7 @@ class TrainState(NamedTuple):
     optimizer: optax.OptState
     key: UInt32[Array, " words"]
     memory: Any
+    chosen: Any = ()
 
 
 def create(
