@@ -1,0 +1,141 @@
+"""`jaxemb run` and `sweep`: arms are trained, scored, judged and reported."""
+
+import argparse
+import dataclasses
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from jaxemb.cli import console
+from jaxemb.cli.experiment import arm_names, load, run_options
+from jaxemb.cli.results import print_table, write_report
+from jaxemb.cli.showing import arms_table
+from jaxemb.config import UsageError, expression
+from jaxemb.config.files import write_whole, writing_to
+from jaxemb.study import registry, sweep
+from jaxemb.study.arms import chain
+from jaxemb.study.slurm import slurm_script
+from jaxemb.study.verdicts import read_record
+
+if TYPE_CHECKING:
+    from jaxemb.study.execution import Named, Options
+
+
+def run(options: argparse.Namespace) -> int:
+    """`jaxemb run NAME`: train and score the arms that have not been, judge, report."""
+    overrides = sweep.fixed(options.overrides)
+    if options.record and (overrides or options.arms or options.seeds or options.scale == "smoke"):
+        raise UsageError(
+            "--record keeps the experiment as written: no overrides, no --arms, no --seeds, and "
+            "not smoke."
+        )
+    entry, named = load(options)
+    chosen = run_options(options, overrides, arm_names(options.arms, named.experiment.arms))
+    code = show_arms(named, chosen) if options.dry_run else execute(named, chosen)
+    if options.record and not options.dry_run:
+        _keep_record(entry, chosen)
+    return code
+
+
+def _keep_record(entry: registry.Entry, chosen: "Options") -> None:
+    from jaxemb.study.execution import folder_of
+    from jaxemb.study.papers import renew_page
+    from jaxemb.study.records import commit_record
+
+    path = entry.record_at(chosen.scale)
+    commit_record(read_record(folder_of(chosen, entry.name) / "record.json"), path)
+    page = renew_page(entry)
+    print(f"record  {path}{f' and {page}' if page else ''}")
+
+
+def run_sweep(options: argparse.Namespace) -> int:
+    """`jaxemb sweep NAME key=a,b`: every combination of the values over the base."""
+    if not options.overrides:
+        raise UsageError("A sweep needs an axis, before any --arms: jaxemb sweep NAME key=a,b")
+    # Before JAX is imported, so that a mistyped axis is told at once.
+    for text in options.overrides:
+        sweep.split_values(sweep.assignment(text)[1])
+    entry, named = load(options)
+    experiment = named.experiment
+    arms = sweep.swept(experiment.base, options.overrides)
+    if options.slurm is not None:
+        return _write_slurm(options, entry, arms)
+    if options.arms is None:
+        experiment = dataclasses.replace(experiment, arms=arms, claims=())
+    else:
+        names = arm_names(options.arms, experiment.arms)
+        experiment = experiment.of(names) if names else experiment
+        experiment = dataclasses.replace(experiment, arms=chain(experiment.arms, arms))
+    named = dataclasses.replace(named, experiment=experiment)
+    chosen = run_options(options, ())
+    return show_arms(named, chosen) if options.dry_run else execute(named, chosen)
+
+
+def show_arms(named: "Named", chosen: "Options") -> int:
+    """Tell what would run, and run nothing."""
+    from jaxemb.study.execution import folder_of, prepare
+
+    experiment, arms = prepare(named, chosen)
+    print(arms_table(arms))
+    size = console.counted(arms, experiment.seeds)
+    print(f"\n{size}, into {folder_of(chosen, named.name)}; nothing was run.")
+    return 0
+
+
+def execute(named: "Named", chosen: "Options") -> int:
+    """Run, then print the table and write the report; 1 if an arm failed."""
+    from jaxemb.study import execution
+
+    with EndsLikeInterrupt(), console.watch() as emit:
+        record = execution.run(named, chosen, emit)
+    runs, place = (of(chosen, named.name) for of in (execution.folder_of, execution.results_of))
+    print_table(record)
+    print(f"report  {write_report(record, runs, place)}")
+    failed = record.get("failed") or []
+    for failure in failed:
+        place = f"{failure['arm']} seed {failure['seed']}"
+        print(f"failed  {place}: {failure['error']}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+class EndsLikeInterrupt:
+    """A request to end (`kill`, a batch system's limit) is taken like Ctrl-C.
+
+    That is whatever Ctrl-C means at the time: while a step is under way, to finish and save it.
+    """
+
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGTERM, self._interrupt)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        meant = signal.getsignal(signal.SIGINT)  # ignored in what was started in the background
+        (meant if callable(meant) else signal.default_int_handler)(signal.SIGINT, frame)
+
+    def __exit__(self, *exc: object) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+
+
+def _write_slurm(options: argparse.Namespace, entry: registry.Entry, arms: Sequence) -> int:
+    if options.arms is not None:
+        raise UsageError("--slurm writes the arms of the sweep alone; leave out --arms.")
+    common = ["--scale", options.scale, "--runs", str(options.runs.resolve()), "--jobs", "1"]
+    common += ["--seeds", str(options.seeds)] if options.seeds is not None else []
+    common += ["--experiments", str(entry.path)] if options.experiments else []
+    python = [sys.executable, "-m", "jaxemb", "sweep", entry.name]
+    commands = [
+        [*python, *(f"{key}={_typed(value)}" for key, value in arm.overrides), *common]
+        for arm in arms
+    ]
+    with writing_to(options.slurm):
+        write_whole(options.slurm, slurm_script(commands, name=entry.name))
+    print(f"{options.slurm}: {len(arms)} tasks. Start: mkdir -p logs && sbatch {options.slurm}")
+    print("When they are done, the same sweep without --slurm collects them into one report.")
+    return 0
+
+
+def _typed(value: Any) -> str:
+    """A value as `sweep` reads it back; text with a comma needs quotes there."""
+    text = expression(value)
+    return repr(text) if isinstance(value, str) and "," in text else text
