@@ -21,7 +21,7 @@ from jaxemb.config import (
 )
 from jaxemb.interop import pretrained
 from jaxemb.study import registry
-from jaxemb.study.sweep import expand
+from jaxemb.study.expansion import expand
 
 GOLDEN = Path(__file__).with_name("golden")
 NAMES = sorted(registry.discover().entries)

@@ -24,7 +24,7 @@ from jaxemb.heads import Head, Identity, Normalize
 from jaxemb.losses import Cosine, Euclidean
 from jaxemb.model import Embedder
 from jaxemb.pooling import FirstTokens, ParagraphBag, ParagraphMemory, Pooling, Sum
-from jaxemb.study.sweep import Arm
+from jaxemb.study import Arm
 from jaxemb.text import Words
 from jaxemb.tokens import TokenTable
 

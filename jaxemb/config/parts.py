@@ -32,6 +32,8 @@ class Part:
       they are left out of its fingerprint.
     - `files`: fields that hold the path of a file or of a folder. What is there counts in the
       fingerprint, and where it is does not.
+    - `names_weights`: whether it stands for weights that are read, by their name or folder; listings
+      then show it in a line of its own, at whatever depth.
     - `first_defaults`: of fields whose default has changed, the default that they had first.
     """
 
@@ -40,6 +42,7 @@ class Part:
     files: ClassVar[tuple[str, ...]] = ()
     first_defaults: ClassVar[Mapping[str, Any]] = types.MappingProxyType({})
     preferred: ClassVar[tuple[str, ...]] = ()
+    names_weights: ClassVar[bool] = False
 
     def described(self) -> "Part":
         """The part with what it leaves out written out, for overrides to reach; by default itself.

@@ -12,8 +12,7 @@ from jaxemb.config.files import given_path
 from jaxemb.config.manifests import check
 from jaxemb.config.reading import check_format, read_json, read_text
 from jaxemb.interop.folder import shapes_of
-from jaxemb.model import Transform
-from jaxemb.model.model import FORMAT, KIND, Model
+from jaxemb.model import FORMAT, KIND, Model, Transform
 from jaxemb.model.network import Network, Params
 from jaxemb.text import Text, Tokenizer
 

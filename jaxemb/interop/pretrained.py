@@ -49,6 +49,7 @@ class Pretrained(Start):
 
     aliases: ClassVar[tuple[str, ...]] = ("pretrained",)
     cuts_texts: ClassVar[str] = "max_tokens"
+    names_weights: ClassVar[bool] = True
 
     @property
     def label(self) -> str:

@@ -28,6 +28,7 @@ class FromRun(Start):
     folder: str
 
     unfingerprinted: ClassVar[tuple[str, ...]] = ("folder",)
+    names_weights: ClassVar[bool] = True
 
     @property
     def label(self) -> str:

@@ -1,55 +1,30 @@
 """An Embedder bound to its parameters: encode, similarity, save."""
 
 import dataclasses
-import hashlib
-import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Array
 
-from jaxemb.config import Part, UsageError, to_json
-from jaxemb.config.files import discard, given_path, whole_folder, write_whole, writing_to
-from jaxemb.config.manifests import seal
-from jaxemb.model import display
-from jaxemb.model.batches import Params, Report, embed
+from jaxemb.config import UsageError
+from jaxemb.config.files import given_path
+from jaxemb.model import display, saving
+from jaxemb.model.batches import Params, Report
 from jaxemb.model.chunks import chunk_vectors, windows
+from jaxemb.model.encoding import Encoding, check_least, encoded
 from jaxemb.model.index import Index
-from jaxemb.model.windows import (
-    WINDOW,
-    checked,
-    in_order,
-    longest_first,
-    progress,
-    tokenised,
-    windowed,
-)
+from jaxemb.model.transforms import Transform
+from jaxemb.model.windows import WINDOW, checked, in_order, longest_first, progress, windowed
 from jaxemb.runtime import Copies
 from jaxemb.statistics.similarities import unit_rows
 from jaxemb.text import Chunked, Tokenizer
 from jaxemb.text.templates import side_of
 
-FORMAT = 2
-"""Since 2, a model's folder has a manifest."""
-KIND = "model"
 Texts = Any
 """A string, or an iterable of strings; anything else is refused in a sentence."""
-
-
-class Transform(Part):
-    """Slot: a change of finished vectors, `[texts, dim] -> [texts, dim']`, kept with the model."""
-
-    def __call__(self, vectors: np.ndarray) -> np.ndarray:
-        raise TypeError(f"{type(self).__name__} must define __call__(vectors)")
-
-
-_SAVED = r"model\.json|manifest\.json|tokenizer(-.*)?\.json|params"
-"""The names of what `Model.save` writes."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -123,17 +98,17 @@ class Model:
         Args:
             dim: keep the first `dim` numbers of each vector (before `normalize`).
             layers: run only the first `layers` layers.
-            batch_size: texts a call on each of this process's devices, which share the work, whatever
-                their length.
-            batch_tokens: tokens a call on each device, padding included, where there is no
+            batch_size: texts per call on each of this process's devices, which share the work,
+                whatever their length.
+            batch_tokens: tokens per call on each device, padding included, where there is no
                 `batch_size`: short texts fill a call too. By default what suits the device.
             max_tokens: cut texts here where the model would take longer ones.
             prompt: a prefix for every text; by default the template's for `role`.
             role: which of the template's prefixes is used: `"query"` or `"document"`, with the type
-                of the task before it where the template has prefixes a task: `"sts/query"`.
+                of the task before it where the template has prefixes per task: `"sts/query"`.
             normalize: scale each vector to unit length.
             show_progress: draw a progress bar.
-            strict: one text a call, so that a vector is the same to the last bit whatever else is
+            strict: one text per call, so that a vector is the same to the last bit whatever else is
                 in the list and whatever the batch size. Slower.
             report: called when a batch is embedded, with its texts and its tokens without padding.
 
@@ -141,26 +116,23 @@ class Model:
             UsageError: a text is not a string, or `dim`, `layers`, `batch_size`, `batch_tokens`,
                 `max_tokens` is out of range.
         """
-        if isinstance(texts, str):
-            options = dict(dim=dim, layers=layers, prompt=prompt, role=role, normalize=normalize)
-            options |= dict(batch_size=batch_size, batch_tokens=batch_tokens, max_tokens=max_tokens)
-            return self.encode([texts], strict=strict, report=report, **options)[0]
-        given = list(checked(texts))
+        single = isinstance(texts, str)
+        asked = Encoding(
+            dim=dim,
+            layers=layers,
+            batch_size=1 if strict else batch_size,
+            batch_tokens=batch_tokens,
+            max_tokens=max_tokens,
+            prompt=prompt,
+            role=role,
+            normalize=normalize,
+        )
+        given = [texts] if single else list(checked(texts))
         places = longest_first(given)
-        with progress(len(given), report, show_progress) as watch:
-            found = self._vectors(
-                ([given[place] for place in window] for window in places),
-                dim=dim,
-                layers=layers,
-                batch_size=1 if strict else batch_size,
-                batch_tokens=batch_tokens,
-                max_tokens=max_tokens,
-                prompt=prompt,
-                role=role,
-                normalize=normalize,
-                report=watch,
-            )
-            return in_order(places, found)
+        with progress(len(given), report, show_progress and not single) as watch:
+            chosen = ([given[place] for place in window] for window in places)
+            found = in_order(places, self._vectors(chosen, asked, watch))
+        return found[0] if single else found
 
     def encode_batches(
         self,
@@ -195,67 +167,47 @@ class Model:
             >>> for vectors in model.encode_batches(open("corpus.txt")):  # doctest: +SKIP
             ...     store.append(vectors)                                 # doctest: +SKIP
         """
-        _check_least("window", window, 1)
+        check_least("window", window, 1)
+        asked = Encoding(
+            dim=dim,
+            layers=layers,
+            batch_size=1 if strict else batch_size,
+            batch_tokens=batch_tokens,
+            max_tokens=max_tokens,
+            prompt=prompt,
+            role=role,
+            normalize=normalize,
+        )
         given = [texts] if isinstance(texts, str) else checked(texts)
         with progress(None, report, show_progress) as watch:
-            yield from self._vectors(
-                windowed(given, window),
-                dim=dim,
-                layers=layers,
-                batch_size=1 if strict else batch_size,
-                batch_tokens=batch_tokens,
-                max_tokens=max_tokens,
-                prompt=prompt,
-                role=role,
-                normalize=normalize,
-                report=watch,
-            )
+            yield from self._vectors(windowed(given, window), asked, watch)
 
     def _vectors(
-        self,
-        windows: Iterable[Sequence[str]],
-        *,
-        dim: int | None,
-        layers: int | None,
-        batch_size: int | None,
-        batch_tokens: int | None,
-        max_tokens: int | None,
-        prompt: str | None,
-        role: str,
-        normalize: bool,
-        report: Report | None,
+        self, windows: Iterable[Sequence[str]], asked: Encoding, report: Report | None
     ) -> Iterator[np.ndarray | list[np.ndarray]]:
         """The vectors of each window."""
         if self.embedder is None:
             raise UsageError("This recipe has no embedder, and a task of it asks for vectors.")
-        _check_least("batch_size", batch_size, 1)
-        _check_least("batch_tokens", batch_tokens, 1)
-        _check_least("max_tokens", max_tokens, 3)
-        if dim is not None and not 1 <= dim <= self.dim:
-            raise UsageError(
-                f"dim={dim} is out of range: this model's vectors have 1 to {self.dim}."
-            )
-        network = self.embedder if layers is None else self.embedder.truncated(layers)
-        name = network.name_of(side_of(role))
-        tower = network.by_name[name]
+        asked.check(self)
+        network, name = self._read_by(asked.role, asked.layers)
 
         def tokenise(texts: Sequence[str]) -> list[list[np.ndarray]]:
-            return self._tokenized(texts, prompt, role, max_tokens)
+            return self._tokenized(texts, asked.prompt, asked.role, asked.max_tokens)
 
-        for texts, ways in tokenised(windows, tokenise):
-            # A text by itself is for one device, and so is each of strict ones.
-            alone = batch_size == 1 or len(texts) < 2
-            devices = 1 if alone else jax.local_device_count()
-            params = self.params if devices == 1 else self._copies.on(devices, self.params)
-            own = network.params_of(params, name)
-            found = [
-                embed(tower, own, ids, batch_size, batch_tokens, devices, report) for ids in ways
-            ]
-            vectors = found[0] if len(found) == 1 else np.mean(found, axis=0)
-            if isinstance(vectors, list):
-                yield [self._finished(items, dim, normalize) for items in vectors]
+        def params_on(devices: int) -> Params:
+            whole = self.params if devices == 1 else self._copies.on(devices, self.params)
+            return network.params_of(whole, name)
+
+        for vectors in encoded(network.by_name[name], params_on, windows, tokenise, asked, report):
+            if isinstance(vectors, list):  # a text has several
+                yield [self._finished(items, asked.dim, asked.normalize) for items in vectors]
             else:
-                yield self._finished(vectors, dim, normalize)
+                yield self._finished(vectors, asked.dim, asked.normalize)
+
+    def _read_by(self, role: str, layers: int | None) -> tuple[Any, str]:
+        """The network, cut to its first layers, and the name of its tower for a role."""
+        network = self.embedder if layers is None else self.embedder.truncated(layers)
+        return network, network.name_of(side_of(role))
 
     def _finished(self, vectors: np.ndarray, dim: int | None, normalize: bool) -> np.ndarray:
         vectors = self._transformed(vectors)[:, :dim]
@@ -290,8 +242,7 @@ class Model:
 
         Reference: Günther et al., Late Chunking, arXiv:2409.04701.
         """
-        network = self.embedder if layers is None else self.embedder.truncated(layers)
-        name = network.name_of(side_of(role))
+        network, name = self._read_by(role, layers)
         tower, params = network.by_name[name], network.params_of(self.params, name)
         tokenizer, limit = self.tokenizer_of(side_of(role)), tower.text.limit(role)
         if window is not None:
@@ -355,16 +306,7 @@ class Model:
         A weight that changes by one bit changes it. Where the model is stored does not matter, nor
         what its stages or its run were called.
         """
-        described = [to_json(self.embedder), [to_json(t) for t in self.transforms]]
-        digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
-        digest.update((self.tokenizer.to_json() if self.tokenizer else "").encode())
-        for name, tokenizer in sorted(self.tokenizers.items()):
-            digest.update(f"{name} {tokenizer.to_json()}".encode())
-        for path, leaf in jax.tree_util.tree_flatten_with_path(self.params)[0]:
-            array = np.asarray(leaf)
-            digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
-            digest.update(array.tobytes())
-        return digest.hexdigest()
+        return saving.fingerprint(self)
 
     @staticmethod
     def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -379,49 +321,6 @@ class Model:
             UsageError: the folder exists and `overwrite` is false, or it holds something else than
                 a model that was saved; or it cannot be written.
         """
-        folder = given_path(folder).resolve()
-        if folder.exists():
-            if not overwrite:
-                raise UsageError(f"{folder} exists already; pass overwrite=True or another folder.")
-            _check_replaceable(folder)
-        with writing_to(folder), whole_folder(folder) as staging:
-            self._write(staging)
-            discard(folder)
-        return folder
-
-    def _write(self, folder: Path) -> None:
-        from jaxemb.runtime import checkpoints
-
-        description = {
-            "format": FORMAT,
-            "embedder": to_json(self.embedder),
-            "transforms": [to_json(transform) for transform in self.transforms],
-        }
-        if added := self.params.get("adapters"):  # the network does not tell of them
-            description["adapters"] = jax.tree.map(lambda x: list(np.shape(x)), added)
-        write_whole(folder / "model.json", json.dumps(description, indent=1))
-        if self.tokenizer is not None:
-            write_whole(folder / "tokenizer.json", self.tokenizer.to_json())
-        for name, tokenizer in self.tokenizers.items():
-            write_whole(folder / f"tokenizer-{name}.json", tokenizer.to_json())
-        checkpoints.save_params(folder / "params", self.params)
-        seal(folder, KIND)
-
-
-def _check_replaceable(folder: Path) -> None:
-    """Refuses to overwrite anything but an empty folder or one that `save` wrote."""
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is a file, not the folder of a model; give another place.")
-    names = {path.name for path in folder.iterdir()}
-    other = {name for name in names if not re.fullmatch(_SAVED, name)}
-    if names and (other or "model.json" not in names):
-        held = min(other or names)
-        raise UsageError(
-            f"{folder} is not only a saved model: it holds {held!r}, which overwriting would delete. "
-            "Give another folder."
-        )
-
-
-def _check_least(name: str, value: int | None, least: int) -> None:
-    if value is not None and value < least:
-        raise UsageError(f"{name}={value} must be at least {least}.")
+        place = given_path(folder).resolve()
+        saving.save(self, place, overwrite=overwrite)
+        return place

@@ -31,8 +31,8 @@ from .recipe import Recipe as Recipe
 from .recipe import Tuning as Tuning
 from .registry import experiment as experiment
 from .specification import Experiment as Experiment
-from .sweep import Arm as Arm
-from .sweep import arm as arm
-from .sweep import chain as chain
-from .sweep import grid as grid
-from .sweep import zip_ as zip_
+from .arms import Arm as Arm
+from .arms import arm as arm
+from .arms import chain as chain
+from .arms import grid as grid
+from .arms import zip_ as zip_

@@ -12,12 +12,15 @@ from typing import Any, TextIO
 from jaxemb.config import UsageError, override_all, to_json
 from jaxemb.config.files import given_path, writing_to
 from jaxemb.study import planning, records
+from jaxemb.study.arms import Arm, path_safe, sets
+from jaxemb.study.expansion import expand
+from jaxemb.study.identity import arm_fingerprint
+from jaxemb.study.jobs import Job
 from jaxemb.study.loggers import Logger
 from jaxemb.study.recipe import Recipe, rebuilt
-from jaxemb.study.runs import Job, arm_fingerprint, check_tuning
 from jaxemb.study.smoke import smoke
 from jaxemb.study.specification import Experiment
-from jaxemb.study.sweep import Arm, expand, path_safe, sets
+from jaxemb.study.tuning import check_tuning
 from jaxemb.study.workers import default_jobs, run_jobs
 
 Emit = Callable[[dict], None]

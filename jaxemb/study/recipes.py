@@ -22,17 +22,10 @@ from jaxemb.interop import Pretrained
 from jaxemb.losses import InfoNCE, LayerWise, SampledDimension
 from jaxemb.model import Embedder
 from jaxemb.nn import Bidirectional
-from jaxemb.pooling import (
-    Concatenation,
-    Max,
-    Mean,
-    Min,
-    PositionWeightedMean,
-    PowerMean,
-)
+from jaxemb.pooling import Concatenation, Max, Mean, Min, PositionWeightedMean, PowerMean
+from jaxemb.study.arms import Arm, arm, chain
 from jaxemb.study.bases import language_model_tuning  # noqa: F401 (a base like the others)
 from jaxemb.study.recipe import Recipe
-from jaxemb.study.sweep import Arm, arm, chain
 from jaxemb.text import WordPiece
 from jaxemb.tokens import TokenTable
 from jaxemb.training import AdamW, Shared, Steps, Train

@@ -17,6 +17,8 @@ from jaxemb.evaluation import final, flatten
 from jaxemb.statistics import level
 from jaxemb.statistics.result import Result
 from jaxemb.study.claims import Judgement, Table, judge_all
+from jaxemb.study.identity import data_fingerprints
+from jaxemb.study.jobs import Job
 from jaxemb.study.rankings import ranking
 from jaxemb.study.recipe import Recipe
 from jaxemb.study.run_files import (
@@ -27,7 +29,6 @@ from jaxemb.study.run_files import (
     read_scores,
     write_results,
 )
-from jaxemb.study.runs import Job, data_fingerprints
 from jaxemb.study.specification import Experiment
 from jaxemb.study.verdicts import FORMAT
 

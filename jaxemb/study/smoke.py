@@ -3,9 +3,9 @@
 import dataclasses
 
 from jaxemb.config import UsageError, override, paths, resolve, small
+from jaxemb.study.arms import Arm
 from jaxemb.study.recipe import Recipe
 from jaxemb.study.specification import Experiment
-from jaxemb.study.sweep import Arm
 
 
 def smoke(experiment: Experiment) -> Experiment:

@@ -7,10 +7,10 @@ from dataclasses import field
 from typing import Any
 
 from jaxemb.config import UsageError, near_miss
+from jaxemb.study.arms import MOST_ARMS, Arm, chain
 from jaxemb.study.claims import Claim
 from jaxemb.study.controls import BM25, Control, RandomVectors, StaticBag, Untrained
 from jaxemb.study.recipe import Recipe, Tuning
-from jaxemb.study.sweep import MOST_ARMS, Arm, chain
 
 _MOST = MOST_ARMS + 1  # of arms, or of seeds: one more tells that there are too many
 

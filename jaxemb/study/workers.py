@@ -19,7 +19,9 @@ from pathlib import Path
 
 from jaxemb.config import UsageError
 from jaxemb.runtime.memory import KEEP_MEMORY
-from jaxemb.study.runs import Job, forget_tuning, run_arm, shares
+from jaxemb.study.jobs import Job, shares
+from jaxemb.study.runs import run_arm
+from jaxemb.study.tuning import forget_tuning
 
 Emit = Callable[[dict], None]
 

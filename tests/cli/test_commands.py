@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxemb.__main__ import main
-from jaxemb.cli import commands, console, encoding
+from jaxemb.cli import console, encoding
+from jaxemb.cli.running import EndsLikeInterrupt
 from jaxemb.config import UsageError, override
 from jaxemb.study.recipe import Recipe
 from jaxemb.training.interrupt import Interrupt
@@ -15,7 +16,7 @@ from jaxemb.training.interrupt import Interrupt
 def test_a_request_to_end_lets_the_step_under_way_finish():
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with commands._gentle_end(), Interrupt() as interrupt:
+        with EndsLikeInterrupt(), Interrupt() as interrupt:
             signal.raise_signal(signal.SIGTERM)
             assert interrupt.asked
             with pytest.raises(KeyboardInterrupt):
@@ -27,7 +28,7 @@ def test_a_request_to_end_lets_the_step_under_way_finish():
 def test_a_request_to_end_is_heard_where_ctrl_c_is_not():
     usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with pytest.raises(KeyboardInterrupt), commands._gentle_end():
+        with pytest.raises(KeyboardInterrupt), EndsLikeInterrupt():
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGINT, usual)

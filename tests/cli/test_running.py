@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import jaxemb
-from jaxemb.cli import commands
-from jaxemb.study import sweep
+from jaxemb.cli.experiment import arm_names
+from jaxemb.cli.running import EndsLikeInterrupt
+from jaxemb.study.arms import Arm
 from tests.cli.answers import NAME
 
 ROOT = Path(jaxemb.__file__).parents[1]
@@ -149,10 +150,10 @@ def test_some_arms_are_run_into_a_folder_of_their_own(line, ran, tmp_path):
 
 
 def test_names_of_arms_may_hold_commas():
-    arms = [sweep.Arm(name) for name in ("bag", "bag,dim=16", "mask=causal,dim=8")]
+    arms = [Arm(name) for name in ("bag", "bag,dim=16", "mask=causal,dim=8")]
     typed = "bag,dim=16,mask=causal,dim=8,bag"
-    assert commands._arm_names(typed, arms) == ("bag,dim=16", "mask=causal,dim=8", "bag")
-    assert commands._arm_names(None, arms) == () == commands._arm_names("", arms)
+    assert arm_names(typed, arms) == ("bag,dim=16", "mask=causal,dim=8", "bag")
+    assert arm_names(None, arms) == () == arm_names("", arms)
 
 
 def test_a_dry_run_of_some_arms(line):
@@ -196,7 +197,7 @@ def test_an_interrupted_run_says_how_to_go_on(line, ran):
 
 def test_a_request_to_end_is_taken_like_an_interrupt():
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), commands._gentle_end():
+    with pytest.raises(KeyboardInterrupt), EndsLikeInterrupt():
         os.kill(os.getpid(), signal.SIGTERM)
         signal.pause()
     assert signal.getsignal(signal.SIGTERM) is before

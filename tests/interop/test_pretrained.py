@@ -17,8 +17,8 @@ from jaxemb.statistics.result import Result
 from jaxemb.study import Above, execution, stages
 from jaxemb.study.claims import NOT_TESTABLE
 from jaxemb.study.execution import Named, Options
+from jaxemb.study.identity import arm_fingerprint, data_fingerprints
 from jaxemb.study.planning import need
-from jaxemb.study.runs import arm_fingerprint, data_fingerprints
 from jaxemb.study.smoke import smoke
 from jaxemb.training import Shared
 from tests.interop.folders import CONFIG, tensors, write

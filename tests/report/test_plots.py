@@ -1,7 +1,7 @@
 """Where the axes of the plots end."""
 
 from jaxemb.report.findings import Estimate, Row
-from jaxemb.report.plots import _reach
+from jaxemb.report.plots.intervals import _reach
 
 METRIC = "retrieval/ndcg@10"
 

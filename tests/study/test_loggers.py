@@ -9,7 +9,7 @@ import pytest
 from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.study.execution import Options
 from jaxemb.study.loggers import About, TensorBoard, WeightsAndBiases, both, opened
-from jaxemb.study.runs import read_curve, read_scores
+from jaxemb.study.run_files import read_curve, read_scores
 from tests import toy_runs
 
 ABOUT = About("toy", "small", "mean", 0, {"seed": 0})

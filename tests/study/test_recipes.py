@@ -3,7 +3,7 @@
 from jaxemb import Recipe, recipes
 from jaxemb.study import execution, registry
 from jaxemb.study.execution import Named, Options
-from jaxemb.study.sweep import expand
+from jaxemb.study.expansion import expand
 from jaxemb.training import WithParts
 
 

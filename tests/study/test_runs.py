@@ -22,9 +22,10 @@ from jaxemb.model import Transform
 from jaxemb.statistics.result import Result
 from jaxemb.study import Better, execution, records, runs
 from jaxemb.study.execution import Options
+from jaxemb.study.identity import data_fingerprints
 from jaxemb.study.recipe import Tuning
 from jaxemb.study.run_files import read_curve, read_results, read_scores
-from jaxemb.study.runs import data_fingerprints, run_arm
+from jaxemb.study.runs import run_arm
 from tests.toy_runs import experiment, folders, jobs, named, run
 
 
@@ -54,7 +55,7 @@ def test_a_run_is_a_folder_that_describes_itself(finished):
 
 
 def test_a_run_loads_and_scores_as_recorded(finished):
-    from jaxemb.study.runs import scores_of
+    from jaxemb.study.run_scores import scores_of
 
     folder, record, _ = finished
     run_folder = folders(folder)[0]

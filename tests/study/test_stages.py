@@ -8,7 +8,7 @@ import pytest
 from jaxemb import recipes
 from jaxemb.config import override
 from jaxemb.fitting import Apply, Slice
-from jaxemb.study.runs import trained_flops
+from jaxemb.study.curves import trained_flops
 from jaxemb.study.stages import address, run_stages
 from jaxemb.training import Shared
 

@@ -6,21 +6,10 @@ import subprocess
 import pytest
 
 from jaxemb.config import Part, UsageError, resolve
-from jaxemb.study.sweep import (
-    LONGEST_NAME,
-    Arm,
-    arm,
-    assignment,
-    chain,
-    expand,
-    fixed,
-    grid,
-    path_safe,
-    slurm_script,
-    split_values,
-    swept,
-    zip_,
-)
+from jaxemb.study.arms import LONGEST_NAME, Arm, arm, chain, grid, path_safe, zip_
+from jaxemb.study.expansion import expand
+from jaxemb.study.slurm import slurm_script
+from jaxemb.study.sweep import assignment, fixed, split_values, swept
 
 
 class Reader(Part):

@@ -10,8 +10,9 @@ import pytest
 from jaxemb import arm
 from jaxemb.study import workers
 from jaxemb.study.execution import Options
+from jaxemb.study.jobs import Job, shares
 from jaxemb.study.recipe import Tuning
-from jaxemb.study.runs import Job, run_arm, shares
+from jaxemb.study.runs import run_arm
 from tests.toy_runs import jobs, run
 
 TUNING = Tuning(learning_rates=(1e-3, 2e-3), metrics=("sts/spearman",))
@@ -118,12 +119,12 @@ def test_trials_are_kept_and_are_made_anew_when_asked(tmp_path):
 
 
 def test_a_trial_that_fails_is_told_by_the_seeds(tmp_path, monkeypatch):
-    from jaxemb.study import runs
+    from jaxemb.study import tuning
 
     def broken(*args):
         raise AttributeError("somebody's own mistake")
 
-    monkeypatch.setattr(runs, "_dev_score", broken)
+    monkeypatch.setattr(tuning, "_dev_score", broken)
     one = jobs(Options(runs=tmp_path), tuning=TUNING)[0]
     events = []
     for share in shares(one):

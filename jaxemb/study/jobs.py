@@ -1,0 +1,39 @@
+"""What a process is given to do: one arm of an experiment, or a share of it."""
+
+import dataclasses
+from collections.abc import Callable
+
+from jaxemb.config import from_json
+
+Emit = Callable[[dict], None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """One arm of an experiment, its seeds, and where its runs go; JSON so that a process can take it.
+
+    With `trial`, a learning rate, the arm is only tried at that rate; see `shares`.
+    """
+
+    experiment: str
+    file: str
+    scale: str
+    arm: str
+    overrides: dict
+    recipe: dict
+    seeds: tuple[int, ...]
+    tuning: dict | None
+    folder: str
+    again: bool = False
+    trial: float | None = None
+    logs: tuple[dict, ...] = ()
+
+
+def shares(job: Job) -> list[Job]:
+    """The job in parts that processes may share: a trial of each learning rate, then each seed.
+
+    The trials are to be done before the first seed, which picks the best of them.
+    """
+    rates = () if job.tuning is None else from_json(job.tuning).learning_rates
+    trials = [dataclasses.replace(job, trial=rate) for rate in rates]
+    return trials + [dataclasses.replace(job, seeds=(seed,)) for seed in job.seeds]
