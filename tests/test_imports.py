@@ -140,14 +140,14 @@ def test_libraries_stay_in_their_rooms(path):
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_parallel_makes_meshes(path):
+def test_meshes_are_made_in_one_place(path):
     made = [
         node.lineno
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
         and ast.unparse(node.func).rpartition(".")[2] in {"make_mesh", "Mesh"}
     ]
-    assert not made or path == PACKAGE / "runtime/devices.py"
+    assert not made or path == PACKAGE / "runtime/meshes.py"
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))

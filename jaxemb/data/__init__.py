@@ -4,23 +4,12 @@ from jaxemb.data.at_hand import at_hand
 from jaxemb.data.base import SPLITS, Batches, Dataset, ExampleData, Source, View
 from jaxemb.data.cloze import BodyFirst, InverseCloze, LinkedPassage, NextPassage, SentenceToPassage
 from jaxemb.data.columns import ColumnFiles
-from jaxemb.data.compositions import (
-    Bisection,
-    Division,
-    Overlapping,
-    PartsOfText,
-    Subsuming,
-    Twins,
-)
+from jaxemb.data.compositions import Bisection, Division, Overlapping, PartsOfText, Subsuming, Twins
 from jaxemb.data.cuts import FirstWords, OfValue, first_words
 from jaxemb.data.descriptions import BroaderMeanings, OwnerDescriptions
 from jaxemb.data.duplicates import normalise
-from jaxemb.data.entailment import (
-    EntailmentTriplets,
-    GradedLabels,
-    LabelledPairs,
-    PyDocsEntailment,
-)
+from jaxemb.data.entailment import EntailmentTriplets, GradedLabels, LabelledPairs, PyDocsEntailment
+from jaxemb.data.examples import document, lexical_overlap, numbered
 from jaxemb.data.files import TextFile
 from jaxemb.data.given import GivenTexts
 from jaxemb.data.graphs import TextGraph
@@ -71,9 +60,6 @@ from jaxemb.data.views import (
     SeeAlso,
     SummaryToBody,
     SummaryToCode,
-    document,
-    lexical_overlap,
-    numbered,
 )
 from jaxemb.data.windows import Windows
 from jaxemb.data.wrappers import HardNegatives, NameRemoved, NoisyPairs, ShuffledPositives

@@ -9,8 +9,9 @@ import numpy as np
 
 from jaxemb.config import AtLeast, check_ranges
 from jaxemb.data.base import View
+from jaxemb.data.examples import pairs
+from jaxemb.data.fields import Record
 from jaxemb.data.links import neighbours
-from jaxemb.data.views import Record, pairs
 from jaxemb.text.sentences import sentences
 
 Draw = np.random.Generator

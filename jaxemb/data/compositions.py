@@ -10,7 +10,8 @@ import numpy as np
 from jaxemb.config import AtLeast, Part, check_ranges
 from jaxemb.data.base import View
 from jaxemb.data.duplicates import normalise
-from jaxemb.data.views import DOCUMENT, Record, document, numbered, provenance
+from jaxemb.data.examples import DOCUMENT, document, numbered, provenance
+from jaxemb.data.fields import Record
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 from jaxemb.config import AtLeast, UsageError, check_ranges, fingerprint
 from jaxemb.data.base import Source, View
+from jaxemb.data.examples import numbered
+from jaxemb.data.fields import Record
 from jaxemb.data.pydocs import PyDocs
-from jaxemb.data.views import Record, SummaryToBody, numbered
+from jaxemb.data.views import SummaryToBody
 
 _TEXTS = ("query", "positive", "negatives")
 

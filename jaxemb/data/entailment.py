@@ -9,8 +9,9 @@ from typing import Any
 
 from jaxemb.config import UsageError, fingerprint
 from jaxemb.data.base import Source, View
+from jaxemb.data.examples import numbered, provenance
+from jaxemb.data.fields import text_field
 from jaxemb.data.pydocs import PyDocs
-from jaxemb.data.views import numbered, provenance, text_field
 
 Record = dict[str, Any]
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from jaxemb.config import AtLeast, Between, Part, check_ranges
 from jaxemb.data.base import View
-from jaxemb.data.views import DOCUMENT, Record, document, numbered, pairs, provenance
+from jaxemb.data.examples import DOCUMENT, document, numbered, pairs, provenance
+from jaxemb.data.fields import Record
 
 Places = list[list[int]]
 """For every record, the places of others, in ascending order."""

@@ -10,8 +10,10 @@ import numpy as np
 
 from jaxemb.config import AtLeast, Part, UsageError, fingerprint
 from jaxemb.data.base import Source, View
+from jaxemb.data.examples import DOCUMENT, numbered, pairs
+from jaxemb.data.fields import Record
 from jaxemb.data.pydocs import PyDocs
-from jaxemb.data.views import DOCUMENT, Record, SummaryToBody, numbered, pairs
+from jaxemb.data.views import SummaryToBody
 
 _TEXTS = ("query", "positive", "negatives")
 

@@ -8,7 +8,7 @@ from typing import Any
 from jaxemb.config import fingerprint
 from jaxemb.data.base import Source
 from jaxemb.data.entailment import PyDocsEntailment
-from jaxemb.data.views import text_field
+from jaxemb.data.fields import text_field
 
 Record = dict[str, Any]
 

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 from jaxemb.config import AtLeast, UsageError, fingerprint, smaller
 from jaxemb.data.base import Dataset, ExampleData, MissingField, Source, View
 from jaxemb.data.duplicates import normalise
+from jaxemb.data.examples import DOCUMENT, DocumentRows, document
 from jaxemb.data.mixtures import Several
 from jaxemb.data.orders import Order, Shuffled
 from jaxemb.data.pipeline import BatchIterator, batches
 from jaxemb.data.pydocs import PyDocs
 from jaxemb.data.strata import PowerLaw, Stratified
-from jaxemb.data.views import DOCUMENT, DocumentRows, Neighbour, SummaryToBody, document
+from jaxemb.data.views import Neighbour, SummaryToBody
 
 _TEXTS = ("query", "positive", "negatives")
 _HINT = "; view=Columns(query=..., positive=...) says which fields are read"

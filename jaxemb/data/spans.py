@@ -8,7 +8,8 @@ import numpy as np
 
 from jaxemb.config import AtLeast, UsageError, check_ranges
 from jaxemb.data.base import View
-from jaxemb.data.views import DOCUMENT, Record, document, numbered, provenance
+from jaxemb.data.examples import DOCUMENT, document, numbered, provenance
+from jaxemb.data.fields import Record
 
 Span = tuple[int, int]
 """The first word, and the one after the last."""

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from jaxemb.config import AtLeast, UsageError, fingerprint, smaller
 from jaxemb.data.base import ExampleData
+from jaxemb.data.examples import numbered
 from jaxemb.data.orders import Order
 from jaxemb.data.pipeline import BatchIterator, batches
 from jaxemb.data.strata import Alternating, Stratified
-from jaxemb.data.views import numbered
 
 _TEXTS = ("query", "positive", "negatives")
 _ABSENT: dict[str, Any] = {"label": -1, "score": 0.0, "negatives": ("",)}

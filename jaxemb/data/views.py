@@ -1,19 +1,16 @@
 """Views: which texts of a record, or of two, make an example."""
 
 import functools
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jaxemb.config import UsageError
-from jaxemb.data.base import MissingField, View
-from jaxemb.data.duplicates import normalise
-from jaxemb.runtime.words import runs
+from jaxemb.data.base import View
+from jaxemb.data.examples import DOCUMENT, document, numbered, pairs, provenance
+from jaxemb.data.fields import Record, number_field, text_field, texts_field, value_of, whole_field
 
-DOCUMENT = ("summary", "body")
 _PAIR = ("query", "positive", "query_id", "positive_id")
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +88,7 @@ class Following(View):
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
         placed = [
-            (record.get("module", ""), _whole(record, self.number, i), record)
+            (record.get("module", ""), whole_field(record, self.number, i), record)
             for i, record in enumerate(records)
         ]
         at = {(module, number): record for module, number, record in placed}
@@ -134,7 +131,7 @@ class Labels(View):
         return ("query", "query_id", "label")
 
     def __call__(self, records: Sequence[Record]) -> list[Record]:
-        values = [str(_field(r, self.field, i)) for i, r in enumerate(records)]
+        values = [str(value_of(r, self.field, i)) for i, r in enumerate(records)]
         order = {value: n for n, value in enumerate(self.classes or sorted(set(values)))}
         examples = [
             {"query": document(r, self.fields, i), "label": order[value], **provenance(r)}
@@ -180,8 +177,8 @@ class Columns(View):
     def _readers(self) -> tuple[tuple[str, str, Callable], ...]:
         """Role, field and reader of each column."""
         readers = {
-            "query": text_field, "positive": text_field, "negatives": _texts, "score": _number,
-            "label": _whole,
+            "query": text_field, "positive": text_field, "negatives": texts_field, "score": number_field,
+            "label": whole_field,
         }  # fmt: skip
         found = ((role, getattr(self, role), read) for role, read in readers.items())
         return tuple(one for one in found if one[1])
@@ -201,87 +198,6 @@ class Columns(View):
         return numbered(examples, *self.roles)
 
 
-# --- what views share
-
-
-def document(record: Record, fields: Sequence[str] = DOCUMENT, position: int = 0) -> str:
-    """Some fields of a record as one text: those that are not empty, a line each.
-
-    Raises:
-        UsageError: the record has none of the fields; `position` is its place, from 0.
-
-    Example:
-        >>> document({"summary": "Sort.", "body": ""})
-        'Sort.'
-    """
-    if not any(field in record for field in fields):
-        raise MissingField(record, " or ".join(map(repr, fields)), position)
-    return "\n".join(str(record[field]) for field in fields if record.get(field))
-
-
-@dataclass(frozen=True)
-class DocumentRows:
-    """Some fields of each record as one text, as an example by itself: what `Texts` has."""
-
-    fields: tuple[str, ...] = DOCUMENT
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        return ("query",)
-
-    def example(self, record: Record, position: int) -> Record:
-        return {"query": document(record, self.fields, position)}
-
-
-def numbered(examples: list[Record], *roles: str) -> list[Record]:
-    """Add `<role>_id` to the examples: equal texts have equal numbers, across roles too.
-
-    Example:
-        >>> numbered([{"query": "Sort"}, {"query": "sort "}], "query")[1]["query_id"]
-        0
-    """
-    seen: dict[str, int] = {}
-
-    def number(text: str | tuple[str, ...]) -> int | tuple[int, ...]:
-        if isinstance(text, tuple):
-            return tuple(map(number, text))
-        return seen.setdefault(normalise(text), len(seen))
-
-    for example in examples:
-        example.update({f"{role}_id": number(example[role]) for role in roles})
-    return examples
-
-
-def lexical_overlap(examples: Iterable[Record]) -> float:
-    """Mean share of a query's distinct words that its positive has too, 0 to 1.
-
-    Example:
-        >>> lexical_overlap([{"query": "sort a list", "positive": "A stable sort."}])
-        0.6666666666666666
-    """
-    shares = []
-    for example in examples:
-        words = set(runs(example["query"].casefold(), r"\w"))
-        if words:
-            both = words & set(runs(example["positive"].casefold(), r"\w"))
-            shares.append(len(both) / len(words))
-    return sum(shares) / len(shares) if shares else 0.0
-
-
-def pairs(found: Iterable[tuple[Record, str, str]]) -> list[Record]:
-    """Examples of a query and a positive text, where both are there and differ."""
-    examples = numbered(
-        [
-            {"query": query, "positive": positive, **provenance(record)}
-            for record, query, positive in found
-            if query and positive
-        ],
-        "query",
-        "positive",
-    )
-    return [example for example in examples if example["query_id"] != example["positive_id"]]
-
-
 def _linked(
     records: Sequence[Record], targets: Callable[[int, Record], Iterable[str]]
 ) -> list[Record]:
@@ -292,58 +208,3 @@ def _linked(
         for name in targets(i, record)
         if name in named
     )
-
-
-def provenance(record: Record) -> Record:
-    """Where an example comes from: its group and the name of its record."""
-    return {"group": record.get("module", ""), "name": record.get("name", "")}
-
-
-# --- fields of records that people bring
-
-
-def _field(record: Record, field: str, position: int) -> Any:
-    if record.get(field) is None:
-        raise MissingField(record, repr(field), position)
-    return record[field]
-
-
-def _wrong(field: str, position: int, value: Any, wanted: str) -> UsageError:
-    return UsageError(f"field {field!r} of record {position + 1} is {value!r:.60}, not {wanted}")
-
-
-def text_field(record: Record, field: str, position: int) -> str:
-    """A field of a record as text; a number is written out.
-
-    Raises:
-        UsageError: the record lacks the field, or it is of another type; the record is named.
-    """
-    value = _field(record, field, position)
-    if not isinstance(value, (str, int, float)):
-        raise _wrong(field, position, value, "text")
-    return str(value)
-
-
-def _texts(record: Record, field: str, position: int) -> tuple[str, ...]:
-    value = _field(record, field, position)
-    if not (isinstance(value, (list, tuple)) and value and all(isinstance(t, str) for t in value)):
-        raise _wrong(field, position, value, "a list of texts")
-    return tuple(value)
-
-
-def _number(record: Record, field: str, position: int) -> float:
-    value = _field(record, field, position)
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise _wrong(field, position, value, "a number") from None
-    if not math.isfinite(number):
-        raise _wrong(field, position, value, "a finite number")
-    return number
-
-
-def _whole(record: Record, field: str, position: int) -> int:
-    value = _number(record, field, position)
-    if not value.is_integer():
-        raise _wrong(field, position, value, "a whole number")
-    return int(value)

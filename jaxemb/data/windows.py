@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 
 from jaxemb.config import AtLeast, UsageError, fingerprint
 from jaxemb.data.base import Batches, Dataset, Source
+from jaxemb.data.examples import DOCUMENT, document
 from jaxemb.data.pydocs import PyDocs
-from jaxemb.data.views import DOCUMENT, document
 from jaxemb.text import TextBatch
 
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from jaxemb.config import AtLeast, AtMost, UsageError, check_ranges
 from jaxemb.data.base import View
-from jaxemb.data.views import DOCUMENT, Record, SummaryToBody
+from jaxemb.data.examples import DOCUMENT
+from jaxemb.data.fields import Record
+from jaxemb.data.views import SummaryToBody
 
 
 @dataclass(frozen=True, kw_only=True)

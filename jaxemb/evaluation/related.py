@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxemb.config import AtLeast, UsageError, check_ranges, smaller
 from jaxemb.data import Linked, LinkedTogether, PyDocs, Relation, Source
-from jaxemb.data.views import DOCUMENT, document
+from jaxemb.data.examples import DOCUMENT, document
 from jaxemb.evaluation.problems import RerankingData, RerankingProblem, cluster_numbers, kept
 from jaxemb.evaluation.pydocs import some
 

@@ -9,23 +9,26 @@ so that a half-written checkpoint is no checkpoint. The digests find what was da
 import contextlib
 import functools
 import gc
-import hashlib
-import json
 import os
-import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Shaped, UInt32
 
 from jaxemb.config import UsageError
 from jaxemb.config.files import discard, warn
-
-FORMAT = 1
+from jaxemb.runtime.digests import digests_of
+from jaxemb.runtime.disk import writing_checkpoint
+from jaxemb.runtime.pages import (
+    check_same_arrays,
+    flat,
+    kind_of,
+    opened_page,
+    sealed_page,
+    target_of,
+)
 
 
 class DamagedCheckpoint(UsageError):
@@ -72,7 +75,7 @@ class Checkpoints:
         options = ocp.CheckpointManagerOptions(
             max_to_keep=keep, create=True, cleanup_tmp_directories=True, save_interval_steps=1
         )
-        with _writing(self.folder):
+        with writing_checkpoint(self.folder):
             self._manager = ocp.CheckpointManager(self.folder, options=options)
 
     def latest(self) -> int | None:
@@ -87,7 +90,7 @@ class Checkpoints:
             state: a tree of arrays, sharded in any way.
             extra: JSON to be given back with it.
         """
-        with _writing(self.folder):
+        with writing_checkpoint(self.folder):
             self._manager.save(step, args=_contents(state, extra, step))
 
     def restore(self, step: int, like: Any) -> tuple[Any, dict[str, Any]]:
@@ -129,12 +132,12 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Until what was saved is on disk."""
-        with _writing(self.folder):
+        with writing_checkpoint(self.folder):
             self._manager.wait_until_finished()
 
     def close(self) -> None:
         """Wait, and end the threads that write."""
-        with _writing(self.folder):
+        with writing_checkpoint(self.folder):
             self._manager.close()
 
 
@@ -149,9 +152,9 @@ def save_params(folder: str | os.PathLike, params: Any) -> None:
         raise UsageError(
             f"{folder} holds something else than saved parameters; give another folder."
         )
-    with _writing(folder):
+    with writing_checkpoint(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    with _writing(folder), contextlib.closing(_checkpointer()) as checkpointer:
+    with writing_checkpoint(folder), contextlib.closing(_checkpointer()) as checkpointer:
         checkpointer.save(folder, args=_contents(params, {}), force=True)
 
 
@@ -184,37 +187,34 @@ def load_params(folder: str | os.PathLike, like: Any) -> Any:
         return _read(folder, like, read, None, None)[0]
 
 
-# --- contents
-
-
 def _contents(tree: Any, extra: dict[str, Any], step: int | None = None) -> Any:
     args = _orbax().args
-    arrays = _flat(tree)
+    arrays = flat(tree)
     page = {
-        "arrays": {name: _kind(x) for name, x in arrays.items()},
-        "digests": {name: int(x) for name, x in jax.device_get(_digests(arrays)).items()},
+        "arrays": {name: kind_of(x) for name, x in arrays.items()},
+        "digests": {name: int(x) for name, x in jax.device_get(digests_of(arrays)).items()},
         "extra": extra,
         "step": step,
     }
     written = {name: x for name, x in arrays.items() if x.size}  # Orbax refuses empty arrays.
-    return args.Composite(state=args.StandardSave(written), page=args.JsonSave(_sealed(page)))
+    return args.Composite(state=args.StandardSave(written), page=args.JsonSave(sealed_page(page)))
 
 
 def _read(folder: Path, like: Any, read: Any, step: int | None, previous: int | None) -> Any:
     args = _orbax().args
     try:
-        page = _opened(folder, read("page", args.JsonRestore()))
+        page = opened_page(folder, read("page", args.JsonRestore()))
         if page.get("step", step) != step:
             raise ValueError(f"it was saved at step {page['step']}")
-        wanted = {name: _target(x) for name, x in _flat(like).items()}
-        _check_same(folder, page["arrays"], wanted)
+        wanted = {name: target_of(x) for name, x in flat(like).items()}
+        check_same_arrays(folder, page["arrays"], wanted)
         arrays = {
             name: jnp.zeros(x.shape, x.dtype, device=x.sharding)
             for name, x in wanted.items()
             if not x.size
         }
         arrays |= read("state", args.StandardRestore({n: x for n, x in wanted.items() if x.size}))
-        digests = jax.device_get(_digests(arrays))
+        digests = jax.device_get(digests_of(arrays))
         changed = [name for name, digest in digests.items() if int(digest) != page["digests"][name]]
         reason = f"the array {changed[0]} is not what was saved" if changed else None
     except UsageError:
@@ -224,7 +224,7 @@ def _read(folder: Path, like: Any, read: Any, step: int | None, previous: int | 
     if reason is not None:
         _forget_unfinished_reads()
         raise DamagedCheckpoint(folder, reason, step, previous)
-    leaves = [arrays[name] for name in _flat(like)]
+    leaves = [arrays[name] for name in flat(like)]
     return jax.tree.unflatten(jax.tree.structure(like), leaves), page["extra"]
 
 
@@ -241,81 +241,6 @@ def _forget_unfinished_reads() -> None:
         sys.unraisablehook = hook
 
 
-def _sealed(page: dict[str, Any]) -> dict[str, Any]:
-    return {"format": FORMAT, "sha256": _hash(page), "page": page}
-
-
-def _opened(folder: Path, sealed: dict[str, Any]) -> dict[str, Any]:
-    if sealed["format"] > FORMAT:
-        raise UsageError(
-            f"{folder} has the format {sealed['format']}, and this jaxemb reads up to {FORMAT}: "
-            "install a newer jaxemb."
-        )
-    if sealed["sha256"] != _hash(sealed["page"]):
-        raise ValueError("its page is not what was saved")
-    return sealed["page"]
-
-
-def _hash(page: dict[str, Any]) -> str:
-    # Through JSON and back first, which makes lists of tuples and text of keys.
-    text = json.dumps(json.loads(json.dumps(page)), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _check_same(folder: Path, saved: dict[str, str], wanted: dict[str, Any]) -> None:
-    expected = {name: _kind(x) for name, x in wanted.items()}
-    names = [name for name in expected | saved if expected.get(name) != saved.get(name)]
-    if names:
-        raise UsageError(
-            f"{folder} belongs to another recipe: {names[0]} is {saved.get(names[0], 'absent')} "
-            f"there and {expected.get(names[0], 'absent')} here."
-        )
-
-
-def _flat(tree: Any) -> dict[str, Any]:
-    """Arrays by flat name: empty branches and kinds of containers are no part of a checkpoint."""
-    return {_name(keys): x for keys, x in jax.tree.leaves_with_path(tree)}
-
-
-def _name(keys: tuple) -> str:
-    return ".".join(str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in keys)
-
-
-def _kind(x: Any) -> str:
-    return f"{jnp.dtype(x.dtype).name}{list(x.shape)}"
-
-
-def _target(x: Any) -> jax.ShapeDtypeStruct:
-    sharding = getattr(x, "sharding", None)
-    if sharding is None:
-        sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
-
-
-@jax.jit
-def _digests(arrays: dict[str, Shaped[Array, "..."]]) -> dict[str, UInt32[Array, ""]]:
-    """A number an array: its words, each multiplied by an odd number of its place, summed.
-
-    Sums of integers do not depend on order, so the digest is the same on any sharding.
-    """
-    return {name: _digest(x) for name, x in arrays.items()}
-
-
-def _digest(x: Shaped[Array, "..."]) -> UInt32[Array, ""]:
-    if x.dtype == jnp.bool_:
-        x = x.astype(jnp.uint8)
-    words = {1: jnp.uint8, 2: jnp.uint16, 4: jnp.uint32, 8: jnp.uint32}[x.dtype.itemsize]
-    words = jax.lax.bitcast_convert_type(x, words).astype(jnp.uint32)
-    place = jnp.zeros(words.shape, jnp.uint32)
-    for axis, size in enumerate(words.shape):
-        place = place * jnp.uint32(size) + jax.lax.broadcasted_iota(jnp.uint32, words.shape, axis)
-    odd = place * jnp.uint32(2 * 0x9E3779B1 % 2**32) + jnp.uint32(0x85EBCA6B)
-    return jnp.sum(words * odd, dtype=jnp.uint32)
-
-
-# --- orbax
-
-
 @functools.cache
 def _orbax() -> Any:
     import orbax.checkpoint
@@ -326,43 +251,3 @@ def _orbax() -> Any:
 def _checkpointer() -> Any:
     ocp = _orbax()
     return ocp.Checkpointer(ocp.CompositeCheckpointHandler("state", "page"))
-
-
-@contextlib.contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """A full or forbidden disk as one sentence; every other error as it is."""
-    try:
-        yield
-    except Exception as error:
-        reason = _disk_reason(error)
-        if reason is None:
-            raise
-        free = _free(folder)
-        raise UsageError(
-            f"The checkpoint in {folder} cannot be written: {reason}{free}."
-        ) from error
-
-
-_DISK_REASONS = (
-    "No space left on device", "Permission denied", "Operation not permitted", "Not a directory",
-    "Read-only file system", "Disk quota exceeded", "File too large", "File exists",
-)  # fmt: skip
-
-
-def _disk_reason(error: BaseException | None) -> str | None:
-    """What the system said, wherever in the chain of errors it said it."""
-    while error is not None:
-        if isinstance(error, OSError) and error.strerror:
-            return error.strerror
-        for reason in _DISK_REASONS:
-            if reason.lower() in str(error).lower():
-                return reason
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def _free(folder: Path) -> str:
-    with contextlib.suppress(OSError):
-        existing = next(path for path in (folder, *folder.parents) if path.exists())
-        return f" ({shutil.disk_usage(existing).free / 1e6:.0f} MB are free)"
-    return ""

@@ -1,123 +1,20 @@
-"""Devices: the only place that makes meshes. One step function runs under jit, pmap and fsdp.
-
-`gather`, `mean` and `own_rows` are what a loss and a step say about devices. With `axis=None` (one
-device, or `jit` with `NamedSharding`, where arrays are global) they are the identity; inside `pmap`
-they are collectives over the named axis.
-"""
+"""How a step is laid out over devices: one step function runs under jit, pmap and fsdp."""
 
 import dataclasses
 import functools
 import math
-import threading
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Int, Shaped
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxemb.config import AtLeast, Part, UsageError
+from jaxemb.runtime.meshes import DATA_AXIS, mesh_over
 
-DATA_AXIS = "data"
 SMALLEST_SHARDED = 1024  # elements; splitting less than this costs more than it saves
-
-
-def gather(x: Shaped[Array, "rows *rest"], axis: str | None) -> Shaped[Array, "all_rows *rest"]:
-    """Rows of every device, in the order of the global batch."""
-    return x if axis is None else jax.lax.all_gather(x, axis, tiled=True)
-
-
-def mean(x: Any, axis: str | None) -> Any:
-    """Mean over devices of every array in a tree."""
-    return x if axis is None else jax.lax.pmean(x, axis)
-
-
-def own_rows(rows: int, axis: str | None) -> Int[Array, " rows"]:
-    """Where this device's rows sit in the global batch."""
-    first = 0 if axis is None else jax.lax.axis_index(axis) * rows
-    return first + jnp.arange(rows)
-
-
-def local_mesh(limit: int | None = None) -> Mesh:
-    """One axis, `data`, over this process's devices, or its first `limit`: what asks no other process.
-
-    Raises:
-        UsageError: there are fewer devices than `limit`.
-    """
-    available = jax.local_devices()
-    count = len(available) if limit is None else limit
-    if not 1 <= count <= len(available):
-        raise UsageError(f"devices={count}: this process has {len(available)} device(s).")
-    return Mesh(np.array(available[:count]), (DATA_AXIS,), axis_types=(AxisType.Auto,))
-
-
-def place_rows(tree: Any, mesh: Mesh) -> Any:
-    """Arrays whose rows are dealt out over the mesh in equal parts, in order."""
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec(DATA_AXIS)))
-
-
-def place_copies(tree: Any, mesh: Mesh) -> Any:
-    """Arrays of which every device of the mesh holds the whole."""
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
-
-
-class Copies:
-    """A model's parameters on every device: placed by the first call that shares its work, then kept.
-
-    They take the parameters' size on each further device for as long as the model lives. Other
-    parameters, such as a model's whose tree was changed in place, are placed anew.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._of: list[Any] = []
-        self._placed: Any = None
-
-    def on(self, devices: int, tree: Any) -> Any:
-        """A tree of arrays, whole on each of so many of this process's devices."""
-        with self._lock:
-            leaves = jax.tree.leaves(tree)
-            if self._placed is not None and _same(leaves, self._of):
-                return self._placed
-            self._placed = None  # what is kept already makes room first
-            placed = place_copies(tree, local_mesh(devices))
-            # Arrays of other kinds may be written to: their copies serve this call alone.
-            if all(isinstance(leaf, jax.Array) for leaf in leaves):
-                self._placed, self._of = placed, leaves
-            return placed
-
-    def __reduce__(self) -> tuple:
-        return Copies, ()  # a model that is pickled or copied deeply leaves them behind
-
-
-def _same(leaves: list[Any], others: list[Any]) -> bool:
-    """Whether these are the very same arrays."""
-    pairs = zip(leaves, others, strict=False)
-    return len(leaves) == len(others) and all(one is other for one, other in pairs)
-
-
-def on_every_device(function: Callable, mesh: Mesh, *, shared: int) -> Callable:
-    """`function` compiled for each device by itself: nothing is exchanged between devices.
-
-    A device gets the first `shared` arguments whole and its own rows of the others; the rows of what
-    it returns are its part of the result.
-
-    Example:
-        >>> double = on_every_device(lambda factor, rows: factor * rows, local_mesh(1), shared=1)
-        >>> double(2, jnp.arange(3)).tolist()
-        [0, 2, 4]
-    """
-    whole, rows = PartitionSpec(), PartitionSpec(DATA_AXIS)
-
-    def split(*arguments: Any) -> Any:
-        specs = tuple(whole if n < shared else rows for n in range(len(arguments)))
-        # Each device computes alone, so there is nothing for the check of replication to check.
-        mapped = jax.shard_map(function, mesh=mesh, in_specs=specs, out_specs=rows, check_vma=False)
-        return mapped(*arguments)
-
-    return jax.jit(split)
 
 
 class Devices(Part):
@@ -137,7 +34,7 @@ class Devices(Part):
         if not 1 <= count <= len(available):
             raise UsageError(f"limit={count}: this machine has {len(available)} device(s).")
         # In the order of jax.devices(), a process's own side by side: rows are dealt out by it.
-        return Mesh(np.array(available[:count]), (DATA_AXIS,), axis_types=(AxisType.Auto,))
+        return mesh_over(available[:count])
 
     @property
     def count(self) -> int:
@@ -275,56 +172,6 @@ class Pmap(Devices):
         if jax.process_count() == 1:
             return tree
         return _copy(tree, self.shardings(tree, "replicate"))
-
-
-_NUMERICS = {
-    "jax_enable_x64": False,
-    "jax_default_prng_impl": "threefry2x32",
-    "jax_default_matmul_precision": None,
-    "jax_threefry_partitionable": True,
-}
-"""JAX's own settings that change numbers, and what they are where nobody sets them."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Runtime(Part):
-    """Where and how a recipe is computed; no field changes a number beyond rounding except `dtype`.
-
-    Args:
-        devices: `Jit()` or `Pmap()`.
-        parameters: `"replicate"`, or `"fsdp"` to split every large array over the devices.
-        dtype: what activations are computed in; parameters and losses stay float32. `"float32"`
-            leaves what the embedder's own parts say.
-        checkpoint_every: steps between checkpoints.
-    """
-
-    devices: Devices = Jit()
-    parameters: Literal["replicate", "fsdp"] = "replicate"
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    checkpoint_every: Annotated[int, AtLeast(1)] = 100
-
-    def __post_init__(self) -> None:
-        if self.parameters not in ("replicate", "fsdp"):
-            raise UsageError(f'parameters={self.parameters!r}: allowed are "replicate" and "fsdp".')
-        if self.dtype not in ("float32", "bfloat16"):
-            raise UsageError(f'dtype={self.dtype!r}: allowed are "float32" and "bfloat16".')
-        if self.checkpoint_every < 1:
-            raise UsageError(f"checkpoint_every={self.checkpoint_every} must be at least 1.")
-
-    @property
-    def changes(self) -> dict[str, str]:
-        """What of it changes trained numbers beyond rounding, for fingerprints; `{}` by default."""
-        dtype = {} if self.dtype == "float32" else {"dtype": self.dtype}
-        said = {name: getattr(jax.config, name) for name in _NUMERICS}
-        return dtype | {name: str(v) for name, v in said.items() if v != _NUMERICS[name]}
-
-    def place(self, tree: Any) -> Any:
-        """A copy of a training state on the devices, by the rule of `parameters`."""
-        return self.devices.place(tree, self.parameters)
-
-    def shardings(self, tree: Any) -> Any:
-        """Where each array (or `jax.ShapeDtypeStruct`) of a training state lives."""
-        return self.devices.shardings(tree, self.parameters)
 
 
 def fsdp_spec(shape: tuple[int, ...], devices: int) -> PartitionSpec:

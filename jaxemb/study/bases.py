@@ -15,21 +15,10 @@ from jaxemb.data import (
     View,
     at_hand,
 )
-from jaxemb.evaluation import (
-    STS,
-    Classification,
-    Clustering,
-    LabelFile,
-    PairFile,
-    PyDocsGrades,
-    PyDocsLabels,
-    PyDocsRetrieval,
-    Retrieval,
-    RetrievalFolder,
-    Task,
-)
+from jaxemb.evaluation import STS, Classification, Clustering, Retrieval, Task
 from jaxemb.interop import Pretrained, weights_at_hand
 from jaxemb.losses import InfoNCE
+from jaxemb.study.sets import graded_sentences, labelled_texts, searched_texts
 from jaxemb.text import Template
 from jaxemb.training import AdamW, Steps, Train, WithParts
 
@@ -86,21 +75,20 @@ def _tuned(name: str, source: Source, view: View, steps: int, batch_size: int) -
 def _real_tasks() -> tuple[Task, ...]:
     """Similarity, retrieval, classification and clustering: the main ones under their plain names."""
 
-    def pairs(name: str, **fields: Any) -> Any:
-        return at_hand(PairFile, f"sts/{name}.tsv.gz", otherwise=PyDocsGrades(), **fields)
-
-    def labels(name: str) -> Any:
-        return at_hand(LabelFile, f"classification/{name}.tsv.gz", otherwise=PyDocsLabels())
-
-    paragraphs = at_hand(RetrievalFolder, "retrieval/xquad-en", otherwise=PyDocsRetrieval())
     return (
         Retrieval(),
-        Retrieval(name="retrieval-paragraphs", data=paragraphs),
-        STS(data=pairs("stsb-en", split="test")),
-        *(STS(name=f"sts-{name}", data=pairs(name)) for name in ("sts12", "sts14", "sts15")),
-        STS(name="sts-sick", data=pairs("sick-en", split="test")),
-        *(Classification(name=f"classification-{name}", data=labels(name)) for name in LABELLED),
-        *(Clustering(name=f"clustering-{name}", data=labels(name)) for name in LABELLED),
+        Retrieval(name="retrieval-paragraphs", data=searched_texts("xquad-en")),
+        STS(data=graded_sentences()),
+        *(
+            STS(name=f"sts-{name}", data=graded_sentences(name, split=None))
+            for name in ("sts12", "sts14", "sts15")
+        ),
+        STS(name="sts-sick", data=graded_sentences("sick-en")),
+        *(
+            Classification(name=f"classification-{name}", data=labelled_texts(name))
+            for name in LABELLED
+        ),
+        *(Clustering(name=f"clustering-{name}", data=labelled_texts(name)) for name in LABELLED),
     )
 
 

@@ -3,15 +3,11 @@
 import dataclasses
 
 from jaxemb.data import (
-    Columns,
-    GradedLabels,
     Joined,
     LabelledPairs,
     Pairs,
     PyDocs,
     PyDocsEntailment,
-    Resplit,
-    Source,
     TextFile,
     Texts,
     at_hand,
@@ -21,12 +17,8 @@ from jaxemb.evaluation import (
     STS,
     Classification,
     EntailmentRecords,
-    LabelFile,
     Logistic,
-    PairFile,
     PairProbe,
-    PyDocsGrades,
-    PyDocsLabels,
     SecondAlone,
     Task,
 )
@@ -36,6 +28,7 @@ from jaxemb.losses import Compared, PairClassifier, ScoreRegression
 from jaxemb.model import Embedder
 from jaxemb.pooling import Pooling
 from jaxemb.study.recipe import Recipe
+from jaxemb.study.sets import graded_sentences, grades_to_learn, judged_pairs, labelled_texts
 from jaxemb.text import Words
 from jaxemb.tokens import TokenTable
 from jaxemb.training import AdamW, Steps, Train
@@ -48,16 +41,6 @@ _FIELDS = (
     "premise", "hypothesis", "sentence1", "sentence2", "definition", "example", "text", "summary",
     "body",
 )  # fmt: skip
-
-
-def judged_pairs() -> Source:
-    """SNLI where it is at hand, split anew by premise; else pairs made from pydocs by rule.
-
-    Of SNLI only the two parts to judge on are small enough to be at hand, 19,666 pairs: four fifths
-    of their premises are trained on here.
-    """
-    there = at_hand(TextFile, "nli/snli.tsv.gz", otherwise=PyDocsEntailment())
-    return Resplit(inner=there, of=("dev", "test"), field="premise")
 
 
 def plain_texts() -> Texts:
@@ -112,15 +95,13 @@ def transfer_tasks() -> tuple[Task, ...]:
         EntailmentRecords(source=sick, split=split, first=first, second=second, label=label)
         for split in ("train", "test")
     )
-    questions = at_hand(LabelFile, "classification/trec.tsv.gz", otherwise=PyDocsLabels())
-    graded = at_hand(PairFile, "sts/stsb-en.tsv.gz", split="test", otherwise=PyDocsGrades())
     return (
         inference_task(),
         PairProbe(
             name="sick", train=fitted, data=judged, classifier=Logistic(penalty=300.0), sides=True
         ),
-        Classification(name="trec", data=questions),
-        STS(data=graded),
+        Classification(name="trec", data=labelled_texts("trec")),
+        STS(data=graded_sentences()),
     )
 
 
@@ -156,12 +137,9 @@ def pair_grader(encoder: Encoder, pooling: Pooling, *, steps: int) -> Recipe:
     Where the set is not at hand, pairs of pydocs are graded by their label.
     """
     base = pair_judge(encoder, pooling, steps=steps)
-    source = at_hand(TextFile, "sts/stsb-en.tsv.gz", otherwise=PyDocsEntailment())
-    texts = Columns(query="sentence1", positive="sentence2", score="score")
-    view = GradedLabels() if source == PyDocsEntailment() else texts
     train = Train(
         name="train",
-        data=Pairs(source=source, view=view, batch_size=64),
+        data=grades_to_learn(batch_size=64),
         # Grades go up to 5, and so does the cosine divided by a fifth.
         loss=ScoreRegression(scores=Compared(temperature=0.2)),
         optimizer=AdamW(learning_rate=1e-3, freezes=("tokens",)),

@@ -2,7 +2,7 @@
 
 from jaxemb.data import Joined, Labels, Pairs, PyDocs, TextFile, Texts, at_hand
 from jaxemb.encoders import Encoder
-from jaxemb.evaluation import Classification, LabelFile, PyDocsLabels
+from jaxemb.evaluation import Classification
 from jaxemb.fitting import PPMISVD, Fit, Vocabulary
 from jaxemb.heads import Linear
 from jaxemb.losses import Classification as ClassificationLoss
@@ -10,11 +10,12 @@ from jaxemb.model import Embedder
 from jaxemb.pooling import Pooling
 from jaxemb.study.entailment import plain_texts
 from jaxemb.study.recipe import Recipe
+from jaxemb.study.sets import labelled_texts
 from jaxemb.text import Words
 from jaxemb.tokens import TokenTable
 from jaxemb.training import AdamW, Steps, Train
 
-_BANKING = "classification/banking77.tsv.gz"
+_BANKING = "banking77"
 
 
 def text_classifier(encoder: Encoder, pooling: Pooling, *, steps: int) -> Recipe:
@@ -22,7 +23,7 @@ def text_classifier(encoder: Encoder, pooling: Pooling, *, steps: int) -> Recipe
 
     Where the set is not at hand, the packages of pydocs are told apart.
     """
-    source = at_hand(TextFile, _BANKING, otherwise=PyDocs())
+    source = at_hand(TextFile, f"classification/{_BANKING}.tsv.gz", otherwise=PyDocs())
     field = "package" if source == PyDocs() else "label"
     fields = ("text", "summary", "body")
     words = plain_texts()
@@ -46,9 +47,5 @@ def text_classifier(encoder: Encoder, pooling: Pooling, *, steps: int) -> Recipe
                 budget=Steps(steps=steps),
             ),
         ),
-        evaluation=(
-            Classification(
-                name="banking", data=at_hand(LabelFile, _BANKING, otherwise=PyDocsLabels())
-            ),
-        ),
+        evaluation=(Classification(name="banking", data=labelled_texts(_BANKING)),),
     )

@@ -26,17 +26,14 @@ from jaxemb.evaluation import (
     AssociationFile,
     Classification,
     FewShotClassification,
-    LabelFile,
-    PairFile,
-    PyDocsGrades,
-    PyDocsLabels,
     Task,
 )
 from jaxemb.heads import Chain, FeedForwardHead, Linear, Normalize
 from jaxemb.losses import InfoNCE, OfFamily, PairClassifier, Sum
 from jaxemb.pooling import Mean, Pooling
-from jaxemb.study.entailment import PAIR, inference_task, judged_pairs, pair_judge
+from jaxemb.study.entailment import PAIR, inference_task, pair_judge
 from jaxemb.study.recipe import Recipe
+from jaxemb.study.sets import graded_sentences, judged_pairs, labelled_texts
 from jaxemb.tokens import HashedNgrams
 from jaxemb.training import AdamW, Steps, Train, WarmupLinear
 
@@ -95,8 +92,7 @@ def tasks_in_turn(steps: int) -> Recipe:
 
 
 def _tasks() -> tuple[Task, ...]:
-    questions = at_hand(LabelFile, "classification/trec.tsv.gz", otherwise=PyDocsLabels())
-    graded = at_hand(PairFile, "sts/stsb-en.tsv.gz", split="test", otherwise=PyDocsGrades())
+    questions, graded = labelled_texts("trec"), graded_sentences()
     tests = {"flowers": "weat1", "careers": "weat6", "science": "weat8"}
     association = {
         name: at_hand(AssociationFile, "bias/weat-seat.jsonl.gz", test=test, otherwise=None)

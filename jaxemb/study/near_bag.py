@@ -3,18 +3,19 @@
 import dataclasses
 from collections.abc import Sequence
 
-from jaxemb.data import PyDocs, Texts
+from jaxemb.data import Dataset, PyDocs, Texts
 from jaxemb.encoders import Transformer
 from jaxemb.evaluation import Task
 from jaxemb.fitting import PPMISVD, Fit, InTower, Vocabulary
 from jaxemb.heads import Head, Normalize, Output
+from jaxemb.losses import Loss
 from jaxemb.model import Embedder, Tower, Towers
 from jaxemb.nn import PreNorm, Rotary
 from jaxemb.pooling import Mean
 from jaxemb.study.recipe import Recipe
 from jaxemb.text import WordPiece
 from jaxemb.tokens import TokenTable
-from jaxemb.training import Stage
+from jaxemb.training import AdamW, Stage, Steps, Train
 
 
 def near_bag(
@@ -68,6 +69,19 @@ def near_bag(
         ),
         evaluation=tuple(evaluation),
     )
+
+
+def trained(
+    data: Dataset, loss: Loss, *, learning_rate: float, steps: int, name: str = "train"
+) -> Train:
+    """A stage of so many steps by AdamW at a constant rate after its warmup.
+
+    Example:
+        >>> trained(Pairs(), InfoNCE(), learning_rate=1e-3, steps=100).budget.steps
+        100
+    """
+    optimizer = AdamW(learning_rate=learning_rate)
+    return Train(name=name, data=data, loss=loss, optimizer=optimizer, budget=Steps(steps))
 
 
 def two_towers(base: Recipe, *, own: tuple[str, ...] = ("query",)) -> Recipe:

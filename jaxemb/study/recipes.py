@@ -153,6 +153,16 @@ def refined(base: Recipe, *, first: int, then: int, learning_rate: float) -> Rec
     return dataclasses.replace(base, stages=(*base.stages[:-1], pretrain, again))
 
 
+def refined_bag(*, then: int) -> Recipe:
+    """`static_retriever` of 150 steps, `refined` for as many more as are asked for at rate 0.003.
+
+    Example:
+        >>> refined_bag(then=50).stages[-1].budget.steps
+        50
+    """
+    return refined(static_retriever(steps=150), first=150, then=then, learning_rate=3e-3)
+
+
 def standing_arms() -> tuple[Arm, ...]:
     """Arms that are models, for experiments whose base trains nothing: rows to stand beside.
 

@@ -1,31 +1,8 @@
 """Bases of experiments about networks that learn from nothing: implied sentences, whole words."""
 
-from jaxemb.data import (
-    Columns,
-    FirstWords,
-    OfValue,
-    Pairs,
-    PyDocs,
-    PyDocsEntailment,
-    Resplit,
-    Source,
-    TextFile,
-    Texts,
-    at_hand,
-)
+from jaxemb.data import Columns, FirstWords, OfValue, Pairs, PyDocs, Texts
 from jaxemb.encoders import Encoder, RecursiveConvolutional, Transformer
-from jaxemb.evaluation import (
-    STS,
-    Classification,
-    DocumentWords,
-    LabelFile,
-    PairFile,
-    PyDocsGrades,
-    PyDocsLabels,
-    PyDocsRetrieval,
-    Retrieval,
-    Task,
-)
+from jaxemb.evaluation import STS, Classification, DocumentWords, PyDocsRetrieval, Retrieval, Task
 from jaxemb.fitting import PPMISVD, Fit, Vocabulary
 from jaxemb.heads import Identity, RecursiveDecoder
 from jaxemb.losses import (
@@ -39,34 +16,23 @@ from jaxemb.model import Embedder, Start
 from jaxemb.nn import GatedMLP, PreNorm, RMSNorm, Rotary
 from jaxemb.pooling import FirstTokens, Mean
 from jaxemb.study.recipe import Recipe
+from jaxemb.study.sets import graded_sentences, judged_pairs, labelled_texts
 from jaxemb.text import Bytes, WordPiece, Words
 from jaxemb.tokens import TokenTable
 from jaxemb.training import AdamW, Steps, Train
 
 
-def implied_sentences() -> Source:
-    """SNLI where it is at hand, split anew by premise; else pairs made from pydocs by rule.
-
-    Only the two parts to judge on are small enough to be at hand: four fifths of their premises are
-    trained on.
-    """
-    there = at_hand(TextFile, "nli/snli.tsv.gz", otherwise=PyDocsEntailment())
-    return Resplit(inner=there, of=("dev", "test"), field="premise")
-
-
 def _implied(batch_size: int) -> Pairs:
     """Premises, and sentences that they imply."""
-    source = OfValue(inner=implied_sentences(), field="label", values=("entailment",))
+    source = OfValue(inner=judged_pairs(), field="label", values=("entailment",))
     view = Columns(query="premise", positive="hypothesis")
     return Pairs(source=source, view=view, batch_size=batch_size)
 
 
 def graded_pairs(stsb: str = "test") -> tuple[Task, ...]:
     """Similarity as people grade it: a part of STS-B, of which none is trained on, and SICK's test."""
-    parts = {"sts": ("sts/stsb-en.tsv.gz", stsb), "sick": ("sts/sick-en.tsv.gz", "test")}
-    return tuple(
-        STS(name=name, data=at_hand(PairFile, path, split=split, otherwise=PyDocsGrades()))
-        for name, (path, split) in parts.items()
+    return STS(data=graded_sentences(split=stsb)), STS(
+        name="sick", data=graded_sentences("sick-en")
     )
 
 
@@ -84,7 +50,7 @@ def implied_pairs(encoder: Encoder, *, steps: int, batch_size: int = 64) -> Reci
     The symmetric loss has a learned temperature. It is judged on the largest part of STS-B, the one for
     training: small differences between small networks need many pairs.
     """
-    texts = Texts(source=implied_sentences(), fields=("premise", "hypothesis"))
+    texts = Texts(source=judged_pairs(), fields=("premise", "hypothesis"))
     return Recipe(
         embedder=Embedder(
             text=Words(vocabulary=8192, max_tokens=32),
@@ -128,8 +94,8 @@ def tuned_on_implied(
 
 
 def fitted_words() -> tuple[Fit, Fit]:
-    """A vocabulary of words, and their PPMI-SVD vectors, of the sentences of `implied_sentences`."""
-    texts = Texts(source=implied_sentences(), fields=("premise", "hypothesis"))
+    """A vocabulary of words, and their PPMI-SVD vectors, of the sentences of `judged_pairs`."""
+    texts = Texts(source=judged_pairs(), fields=("premise", "hypothesis"))
     return (
         Fit(name="vocabulary", estimator=Vocabulary(), data=texts),
         Fit(name="table", estimator=PPMISVD(), data=texts),
@@ -138,13 +104,9 @@ def fitted_words() -> tuple[Fit, Fit]:
 
 def byte_codes(*, width: int, blocks: int, steps: int) -> Recipe:
     """An autoencoder of bytes: texts to four vectors and back, probed with sentences' classes."""
-    sentences = Texts(source=implied_sentences(), fields=("hypothesis",), batch_size=64)
+    sentences = Texts(source=judged_pairs(), fields=("hypothesis",), batch_size=64)
     probes = tuple(
-        Classification(
-            name=name,
-            data=at_hand(LabelFile, f"classification/{name}.tsv.gz", otherwise=PyDocsLabels()),
-        )
-        for name in ("trec", "subj")
+        Classification(name=name, data=labelled_texts(name)) for name in ("trec", "subj")
     )
     return Recipe(
         embedder=Embedder(

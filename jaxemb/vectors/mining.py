@@ -10,7 +10,7 @@ from jaxtyping import Int
 
 from jaxemb.config import AtLeast, UsageError, check_ranges, fingerprint
 from jaxemb.data import Batches, Dataset, ExampleData, Pairs, Shuffled
-from jaxemb.data.pipeline import maker
+from jaxemb.data.collation import Collator
 from jaxemb.vectors.judges import Judge, UnderTraining
 from jaxemb.vectors.negatives import Eligible, Hardest, Ranks, Taking
 from jaxemb.vectors.ranks import ranked
@@ -136,7 +136,7 @@ class MinedBatches(Batches):
     def __init__(self, data: Mining, examples: Sequence[dict[str, Any]], model: Any, seed: int):
         self.data, self.examples, self.seed, self.position = data, examples, seed, 0
         self.mined: Int[np.ndarray, "examples count"] | None = None
-        self._make = maker(data.columns, model, remember=True)
+        self._make = Collator(data.columns, model, remember=True)
         self._order = Shuffled()(examples, np.arange(len(examples)), data.batch_size, seed)
 
     def __next__(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from jaxemb.evaluation import During, Retrieval, evaluate, monitor
 from jaxemb.evaluation.problems import RetrievalProblem
 from jaxemb.model import Embedding, Model, batches
-from jaxemb.runtime import devices, local_mesh, place_copies
+from jaxemb.runtime import copies, local_mesh, place_copies
 from jaxemb.text import Group, WordPiece, group_by_length
 from tests import toy
 
@@ -58,9 +58,9 @@ def test_every_device_computes_its_rows(model):
 
 def test_parameters_are_placed_once_a_model(model, monkeypatch):
     placed = []
-    place = devices.place_copies
+    place = copies.place_copies
     monkeypatch.setattr(
-        devices, "place_copies", lambda tree, mesh: placed.append(tree) or place(tree, mesh)
+        copies, "place_copies", lambda tree, mesh: placed.append(tree) or place(tree, mesh)
     )
     for _ in range(3):
         model.encode(TEXTS)
@@ -96,9 +96,9 @@ def test_the_first_device_holds_no_second_copy(model):
 
 def test_threads_share_the_copies_and_a_pickled_model_leaves_them_behind(model, monkeypatch):
     placed = []
-    place = devices.place_copies
+    place = copies.place_copies
     monkeypatch.setattr(
-        devices, "place_copies", lambda tree, mesh: placed.append(tree) or place(tree, mesh)
+        copies, "place_copies", lambda tree, mesh: placed.append(tree) or place(tree, mesh)
     )
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: model.encode(TEXTS), range(8)))
