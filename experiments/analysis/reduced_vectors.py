@@ -16,22 +16,11 @@ Found    A quarter keeps 95 % in similarity (.99) alone: retrieval keeps .90 [.8
 
 from jaxemb import Above, BetterIn, Experiment, Recipe, arm, experiment
 from jaxemb.analysis import FirstDimensions, PrincipalComponents
-from jaxemb.data import at_hand
-from jaxemb.evaluation import (
-    STS,
-    Classification,
-    Clustering,
-    LabelFile,
-    PairFile,
-    PyDocsGrades,
-    PyDocsLabels,
-    PyDocsRetrieval,
-    Retrieval,
-    Sampled,
-    sweep,
-)
+from jaxemb.evaluation import STS, Classification, Clustering, PyDocsRetrieval, Retrieval, sweep
+from jaxemb.evaluation.sampling import Sampled
 from jaxemb.interop import Pretrained
 from jaxemb.study.controls import BM25, RandomVectors, StaticBag, Untrained
+from jaxemb.study.sets import graded_sentences, labelled_texts
 
 BY = (FirstDimensions(), PrincipalComponents())
 KEPT = {
@@ -41,19 +30,16 @@ KEPT = {
 
 
 def kept(task: str, dim: int) -> str:
+    """The share of a task's score that so many numbers keep, as a metric."""
     return f"{task}@first_dimensions,dim={dim}/{KEPT[task]}.kept"
 
 
 @experiment(papers=(84,))
 def reduced_vectors() -> Experiment:
-    labels = at_hand(LabelFile, "classification/ag-news.tsv.gz", otherwise=PyDocsLabels())
-    pairs = at_hand(PairFile, "sts/stsb-en.tsv.gz", split="test", otherwise=PyDocsGrades())
-    tasks = (
-        Classification(data=Sampled(inner=labels, texts=1000)),
-        Clustering(data=Sampled(inner=labels, texts=1000)),
-        Retrieval(data=PyDocsRetrieval(queries=300, documents=600)),
-        STS(data=Sampled(inner=pairs, texts=1000)),
-    )
+    labels = Sampled(inner=labelled_texts("ag-news"), texts=1000)
+    pairs = Sampled(inner=graded_sentences(), texts=1000)
+    search = Retrieval(data=PyDocsRetrieval(queries=300, documents=600))
+    tasks = (Classification(data=labels), Clustering(data=labels), search, STS(data=pairs))
     return Experiment(
         base=Recipe(
             embedder=Pretrained("all-MiniLM-L6-v2", max_tokens=64),

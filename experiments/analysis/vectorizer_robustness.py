@@ -16,59 +16,31 @@ Found    With the length, the distance falls with exponent -0.68 [-0.70, -0.65] 
 """
 
 from jaxemb import Above, Below, Experiment, Recipe, arm, experiment, recipes
-from jaxemb.data import PyDocs, Texts
-from jaxemb.encoders import Bag
 from jaxemb.evaluation import Perturbation
-from jaxemb.fitting import PPMISVD, TFIDF, Estimator, Fit, ParagraphTable, Vocabulary
-from jaxemb.heads import Head, Identity, Normalize
-from jaxemb.losses import Cosine, Euclidean
-from jaxemb.model import Embedder
-from jaxemb.pooling import FirstTokens, ParagraphBag, ParagraphMemory, Pooling, Sum
-from jaxemb.study import Arm
-from jaxemb.text import Words
-from jaxemb.tokens import TokenTable
-
-VOCABULARY = 2005  # words, and five marks
-
-
-def fitted(
-    name: str, estimator: Estimator, pooling: Pooling, width: int, head: Head | None = None
-) -> Arm:
-    """An arm whose token table is fitted to words and whose vectors are compared as they are."""
-    texts = Texts(source=PyDocs(), split="train")
-    return arm(
-        name,
-        embedder=Embedder(
-            text=Words(vocabulary=VOCABULARY, max_tokens=256),
-            tokens=TokenTable(),
-            encoder=Bag(width=width),
-            pooling=pooling,
-            head=head or Identity(),
-            similarity=Euclidean() if head is None else Cosine(),
-        ),
-        stages=(
-            Fit(name="vocabulary", estimator=Vocabulary(), data=texts),
-            Fit(name="table", estimator=estimator, data=texts),
-        ),
-    )
+from jaxemb.fitting import PPMISVD, TFIDF, ParagraphTable
+from jaxemb.heads import Normalize
+from jaxemb.pooling import FirstTokens, ParagraphBag, ParagraphMemory, Sum
+from jaxemb.study.fitted import fitted_vectors
 
 
 @experiment(papers=(6,))
 def vectorizer_robustness() -> Experiment:
     probe = Perturbation(replaced=(1, 4, 16, 64), lengths=(16, 32, 64, 128), documents=40)
-    words = PPMISVD(window=5, rarity=None)
+    words, paragraphs = PPMISVD(window=5, rarity=None), ParagraphTable()
     minilm, *others = recipes.standing_arms()
     return Experiment(
         base=Recipe(embedder=None, evaluation=(probe,)),
         arms=(
-            fitted("concatenation", words, FirstTokens(tokens=128), 50),
-            fitted("tf-idf", TFIDF(), Sum(), VOCABULARY),
-            fitted("tf-idf-normalised", TFIDF(), Sum(), VOCABULARY, Normalize()),
-            fitted("pv-dbow", ParagraphTable(), ParagraphBag(), 50),
-            fitted("pv-dbow,alpha=0.01", ParagraphTable(), ParagraphBag(alpha=1e-2), 50),
-            fitted("pv-dm", ParagraphTable(), ParagraphMemory(), 100),
+            arm("concatenation", fitted_vectors(words, FirstTokens(tokens=128), width=50)),
+            arm("tf-idf", fitted_vectors(TFIDF(), Sum())),
+            arm("tf-idf-normalised", fitted_vectors(TFIDF(), Sum(), head=Normalize())),
+            arm("pv-dbow", fitted_vectors(paragraphs, ParagraphBag(), width=50)),
+            arm(
+                "pv-dbow,alpha=0.01", fitted_vectors(paragraphs, ParagraphBag(alpha=1e-2), width=50)
+            ),
+            arm("pv-dm", fitted_vectors(paragraphs, ParagraphMemory(), width=100)),
             minilm,
-            *(Arm(one.name, (*one.overrides, ("text.max_tokens", 256))) for one in others),
+            *(arm(o.name, dict(o.overrides) | {"text.max_tokens": 256}) for o in others),
         ),
         claims=(
             Below("perturbation/growth", 1.0, "pv-dbow"),

@@ -17,20 +17,11 @@ Found    Contradicted: ceilings of .6 and none are level, +0.001 nDCG@10 [-0.001
 import dataclasses
 
 from jaxemb import Better, Experiment, arm, experiment, recipes
-from jaxemb.data import (
-    Neighbour,
-    Pairs,
-    SeeAlso,
-    Several,
-    Shuffled,
-    Stratified,
-    SummaryToBody,
-    SummaryToCode,
-)
+from jaxemb.data import Pairs, Shuffled, Stratified
 from jaxemb.losses import InfoNCE, QueryToOwnDocuments
+from jaxemb.study.sets import kinds_of_pairs
 from jaxemb.vectors import BelowScore, MinedOnce
 
-SOURCES = Several(views=(SummaryToBody(), SummaryToCode(), Neighbour(), SeeAlso()))
 CEILINGS = (0.4, 0.6, 0.8, 1.01)
 
 
@@ -41,12 +32,10 @@ def mined(ceiling: float) -> MinedOnce:
 
 @experiment(papers=(94,))
 def negative_ceiling() -> Experiment:
-    base = recipes.refined(
-        recipes.static_retriever(steps=150), first=150, then=50, learning_rate=3e-3
-    )
+    base = recipes.refined_bag(then=50)
     *fitted, pretrain, train = base.stages
-    sources = dataclasses.replace(pretrain, data=Pairs(view=SOURCES, order=Stratified()))
-    mixed = dataclasses.replace(pretrain, data=Pairs(view=SOURCES, order=Shuffled()))
+    sources = dataclasses.replace(pretrain, data=Pairs(view=kinds_of_pairs(), order=Stratified()))
+    mixed = dataclasses.replace(pretrain, data=Pairs(view=kinds_of_pairs(), order=Shuffled()))
     own = InfoNCE(temperature=0.05, blocks=(QueryToOwnDocuments(),))
     train = dataclasses.replace(train, data=mined(0.6), loss=own)
     return Experiment(

@@ -17,44 +17,24 @@ Found    Supported against guessing tokens, which harms: .553 and .407 recall@10
 """
 
 from jaxemb import Better, Experiment, arm, experiment
-from jaxemb.data import (
-    BodyFirst,
-    InverseCloze,
-    LinkedPassage,
-    Masked,
-    Pairs,
-    PyDocs,
-    Several,
-    Share,
-    SummaryToCode,
-    Texts,
-)
+from jaxemb.data import Masked, Pairs, Several, Share, SummaryToCode, Texts
+from jaxemb.data.cloze import BodyFirst, InverseCloze, LinkedPassage
 from jaxemb.evaluation import PyDocsRetrieval, Retrieval
 from jaxemb.heads import LanguageModelHead
 from jaxemb.losses import InfoNCE, MaskedLanguageModel
-from jaxemb.study.near_bag import near_bag
-from jaxemb.training import AdamW, Steps, Train
+from jaxemb.study.near_bag import near_bag, trained
 
 VIEWS = (InverseCloze(), BodyFirst(), LinkedPassage())
 
 
 @experiment(papers=(1,))
 def pretraining_pairs() -> Experiment:
-    cloze = Pairs(source=PyDocs(), view=InverseCloze(), batch_size=64)
+    cloze = Pairs(view=InverseCloze(), batch_size=64)
     labelled = Pairs(source=Share(share=0.01), view=SummaryToCode(), batch_size=32)
-    stages = [
-        Train(
-            name=name,
-            data=data,
-            loss=InfoNCE(),
-            optimizer=AdamW(learning_rate=rate),
-            budget=Steps(steps),
-        )
-        for name, data, rate, steps in (
-            ("pretrain", cloze, 3e-3, 120),
-            ("tune", labelled, 1e-3, 15),
-        )
-    ]
+    stages = (
+        trained(cloze, InfoNCE(), learning_rate=3e-3, steps=120, name="pretrain"),
+        trained(labelled, InfoNCE(), learning_rate=1e-3, steps=15, name="tune"),
+    )
     search = Retrieval(data=PyDocsRetrieval(answer="code", queries=800, documents=2000))
     base = near_bag(stages, (search,), max_tokens=32, output=LanguageModelHead())
     masked = {

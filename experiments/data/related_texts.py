@@ -15,20 +15,11 @@ Found    Undecided on the lists, +0.006 nDCG@30 [-0.009, 0.021] (.841 and .835),
 """
 
 from jaxemb import Better, Experiment, NotWorse, arm, experiment
-from jaxemb.data import (
-    Linked,
-    LinkedTogether,
-    Pairs,
-    PyDocs,
-    RelatedTexts,
-    Several,
-    SummaryToBody,
-    at_hand,
-)
-from jaxemb.evaluation import STS, PairFile, PyDocsGrades, RelatedCandidates, Reranking
+from jaxemb.data import Linked, LinkedTogether, Pairs, RelatedTexts, Several, SummaryToBody
+from jaxemb.evaluation import STS, RelatedCandidates, Reranking
 from jaxemb.losses import InfoNCE
-from jaxemb.study.near_bag import near_bag
-from jaxemb.training import AdamW, Steps, Train
+from jaxemb.study.near_bag import near_bag, trained
+from jaxemb.study.sets import graded_sentences
 
 TEXT = ("summary",)  # the rest of a docstring names what it links to
 
@@ -37,23 +28,15 @@ TEXT = ("summary",)  # the rest of a docstring names what it links to
 def related_texts() -> Experiment:
     quotes = RelatedTexts(fields=TEXT, each=3)
     co_quotes = RelatedTexts(fields=TEXT, each=3, relation=LinkedTogether())
-    train = Train(
-        data=Pairs(source=PyDocs(), view=quotes, batch_size=64),
-        loss=InfoNCE(temperature=0.05),
-        optimizer=AdamW(learning_rate=3e-3),
-        budget=Steps(100),
-    )
-    relations = {"cited": Linked(), "co_cited": LinkedTogether()}
-    ranked = [
-        Reranking(
-            name=name,
-            data=RelatedCandidates(fields=TEXT, within="package", relation=relation),
-            k=30,
-        )
-        for name, relation in relations.items()
-    ]
-    pairs = at_hand(PairFile, "sts/stsb-en.tsv.gz", split="test", otherwise=PyDocsGrades())
-    base = near_bag((train,), (*ranked, STS(data=pairs)), max_tokens=32)
+    data = Pairs(view=quotes, batch_size=64)
+    train = trained(data, InfoNCE(temperature=0.05), learning_rate=3e-3, steps=100)
+    lists = {
+        name: RelatedCandidates(fields=TEXT, within="package", relation=relation)
+        for name, relation in (("cited", Linked()), ("co_cited", LinkedTogether()))
+    }
+    ranked = [Reranking(name=name, data=data, k=30) for name, data in lists.items()]
+    tasks = (*ranked, STS(data=graded_sentences()))
+    base = near_bag((train,), tasks, max_tokens=32)
     return Experiment(
         base=base,
         arms=(

@@ -16,102 +16,26 @@ Found    Retrieval and similarity are not testable: what was trained stays behin
          translations, +0.17 F1 [0.11, 0.24]. What a wrong prefix costs is undecided.
 """
 
-import dataclasses
+from jaxemb import Better, BetterIn, Experiment, arm, chain, experiment, recipes
+from jaxemb.data import Ciphered, Several
+from jaxemb.study.two_languages import four_prefixes, one_language_extended, pairs_in_translation
 
-from jaxemb import Better, BetterIn, Experiment, Fit, Recipe, arm, chain, experiment, recipes
-from jaxemb.data import (
-    Ciphered,
-    ForTask,
-    Neighbour,
-    PyDocs,
-    SeeAlso,
-    Several,
-    StratifiedPairs,
-    SummaryToBody,
-    Texts,
-    Translated,
-    Translation,
-)
-from jaxemb.evaluation import (
-    STS,
-    BitextMining,
-    Classification,
-    Clustering,
-    MultiLabelClassification,
-    PairClassification,
-    Presented,
-    PyDocsGrades,
-    PyDocsLabels,
-    PyDocsLabelSets,
-    PyDocsLinks,
-    PyDocsRetrieval,
-    PyDocsTranslation,
-    Retrieval,
-)
-from jaxemb.fitting import MoreWords
-from jaxemb.losses import InfoNCE
-from jaxemb.text import Prefix, TaskTemplate
-from jaxemb.training import Steps
-
-OTHER = Ciphered()
-SAME, TOPIC = "classification: ", "clustering: "
-FOUR = TaskTemplate(
-    query="",
-    document="",
-    prefixes=(
-        Prefix(task="retrieval", side="query", text="search_query: "),
-        Prefix(task="retrieval", side="document", text="search_document: "),
-        *(Prefix(task=task, text=SAME) for task in ("sts", "pair_classification", "bitext_mining")),
-        *(Prefix(task=task, text=TOPIC)
-          for task in ("clustering", "classification", "multi_label_classification")),
-    ),
-)  # fmt: skip
-TASKS = {"retrieval": SummaryToBody(), "sts": SeeAlso(), "clustering": Neighbour()}
-TARGET = tuple(ForTask(task=task, inner=Translated(inner=view)) for task, view in TASKS.items())
-ENGLISH = (
-    *(ForTask(task=task, inner=view) for task, view in TASKS.items()),
-    ForTask(task="bitext_mining", inner=Translation()),
-)
-RETRIEVAL = Retrieval(data=PyDocsRetrieval(queries=300, documents=600, source=OTHER))
-CLUSTERING = Clustering(role="query", data=PyDocsLabels(train=500, texts=500, source=OTHER))
-EVALUATION = (
-    RETRIEVAL,
-    STS(data=PyDocsGrades(pairs=1000, source=OTHER)),
-    Classification(data=CLUSTERING.data),
-    CLUSTERING,
-    PairClassification(data=PyDocsLinks(pairs=400, source=OTHER)),
-    MultiLabelClassification(data=PyDocsLabelSets(train=500, texts=300, source=OTHER)),
-    BitextMining(data=PyDocsTranslation(pairs=300)),
-    Presented(inner=RETRIEVAL, like="clustering"),
-    Presented(inner=CLUSTERING, like="retrieval"),
-)
+FOUR = {"template": four_prefixes()}
+TARGET = {"stages.train.data.view": Several(views=pairs_in_translation())}
 
 
 @experiment(papers=(78,))
 def task_prefixes() -> Experiment:
-    base = recipes.pair_retriever()
-    text = dataclasses.replace(base.embedder.text, max_tokens=32)
-    encoder = dataclasses.replace(base.embedder.encoder, layers=1)
-    embedder = dataclasses.replace(base.embedder, text=text, encoder=encoder)
-    vocabulary, table, train = base.stages
-    target, english = Texts(source=OTHER), Texts(source=PyDocs())
-    fitted = tuple(dataclasses.replace(stage, data=target) for stage in (vocabulary, table))
-    more = Fit(name="more_words", estimator=MoreWords(words=2048), data=english)
-    train = dataclasses.replace(
-        train,
-        data=StratifiedPairs(view=Several(views=(*TARGET, *ENGLISH)), batch_size=128),
-        loss=InfoNCE(temperature=0.05),
-        budget=Steps(steps=150),
-    )
+    base = one_language_extended(Ciphered(), steps=150)
+    vocabulary, table, _, train = base.stages
     return Experiment(
-        base=Recipe(embedder=embedder, stages=(*fitted, more, train), evaluation=EVALUATION),
+        base=base,
         arms=chain(
             (
-                arm("four-prefixes", template=FOUR),
+                arm("four-prefixes", FOUR),
                 arm("no-prefix"),
-                arm("four-prefixes,target-only",
-                    {"template": FOUR, "stages.train.data.view": Several(views=TARGET)}),
-                arm("four-prefixes,no-new-words", template=FOUR, stages=(*fitted, train)),
+                arm("four-prefixes,target-only", FOUR | TARGET),
+                arm("four-prefixes,no-new-words", FOUR, stages=(vocabulary, table, train)),
             ),
             recipes.reading(recipes.standing_arms()[:2], max_tokens=32),
         ),

@@ -14,11 +14,11 @@ Found    Supported for the prompt: .710 Spearman, mean of the tokens .565, +0.14
 """
 
 from jaxemb import Better, ChooseTemplate, Experiment, Recipe, arm, experiment
-from jaxemb.data import at_hand
-from jaxemb.evaluation import STS, PairFile, PyDocsGrades, Sampled
+from jaxemb.evaluation import STS, PyDocsGrades, Sampled
 from jaxemb.interop import Pretrained, weights_at_hand
 from jaxemb.losses import Dot
 from jaxemb.pooling import LastToken
+from jaxemb.study.sets import graded_sentences
 from jaxemb.text import Asking, Demonstration
 
 POOL = {
@@ -35,13 +35,12 @@ def one_word_prompts() -> Experiment:
     model = weights_at_hand(
         "SmolLM2-135M-Instruct", layers=28, max_tokens=192, otherwise=Pretrained("all-MiniLM-L6-v2")
     )
-    pairs = at_hand(PairFile, "sts/stsb-en.tsv.gz", split="test", otherwise=PyDocsGrades(pairs=240))
+    pairs = graded_sentences(otherwise=PyDocsGrades(pairs=240))
     shown = tuple(
         Asking(demonstrations=(Demonstration(sentence=sentence, word=word),))
         for sentence, word in POOL.items()
     )
-    task = STS(data=Sampled(inner=pairs, texts=100))
-    choose = ChooseTemplate(templates=shown, task=task)
+    choose = ChooseTemplate(templates=shown, task=STS(data=Sampled(inner=pairs, texts=100)))
     asked = {"pooling": LastToken(), "similarity": Dot()}  # as in task_prompts: vectors are shared
     return Experiment(
         base=Recipe(embedder=model, evaluation=(STS(data=Sampled(inner=pairs, texts=240)),)),

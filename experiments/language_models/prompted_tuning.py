@@ -16,12 +16,13 @@ Found    Not testable: of six layers the prompt makes little, .129 Spearman, and
 
 from jaxemb import Better, Experiment, NotWorse, Recipe, Train, arm, experiment
 from jaxemb.adaptation import LoRA
-from jaxemb.data import EntailmentTriplets, Pairs, at_hand
-from jaxemb.evaluation import STS, PairFile, PyDocsGrades, Sampled
+from jaxemb.data import EntailmentTriplets, Pairs
+from jaxemb.evaluation import STS, Sampled
 from jaxemb.interop import Pretrained, weights_at_hand
 from jaxemb.losses import InfoNCE
 from jaxemb.pooling import LastToken
 from jaxemb.study.bases import judged_sentences
+from jaxemb.study.sets import graded_sentences
 from jaxemb.text import Asking
 from jaxemb.training import AdamW, Everything, Steps
 
@@ -33,10 +34,9 @@ def prompted_tuning() -> Experiment:
     model = weights_at_hand(
         "SmolLM2-135M-Instruct", layers=6, max_tokens=48, otherwise=Pretrained("all-MiniLM-L6-v2")
     )
-    triplets = judged_sentences()
-    pairs = at_hand(PairFile, "sts/stsb-en.tsv.gz", split="test", otherwise=PyDocsGrades())
+    sampled = STS(data=Sampled(inner=graded_sentences(), texts=600))
     train = Train(
-        data=Pairs(source=triplets, view=EntailmentTriplets(), split="train", batch_size=16),
+        data=Pairs(source=judged_sentences(), view=EntailmentTriplets(), batch_size=16),
         loss=InfoNCE(temperature=0.05),
         optimizer=AdamW(learning_rate=5e-4),
         trains=LoRA(rank=64, alpha=16.0, targets=("encoder",)),
@@ -44,9 +44,7 @@ def prompted_tuning() -> Experiment:
     )
     whole = {"train.trains": Everything(), "train.optimizer.learning_rate": 5e-5}
     return Experiment(
-        base=Recipe(
-            embedder=model, stages=(train,), evaluation=(STS(data=Sampled(inner=pairs, texts=600)),)
-        ),
+        base=Recipe(embedder=model, stages=(train,), evaluation=(sampled,)),
         arms=(
             arm("additions", **PROMPTED),
             arm("untuned", {"stages": ()}, **PROMPTED),
@@ -62,10 +60,8 @@ def prompted_tuning() -> Experiment:
         tuning=None,
         scales={
             "medium": {
-                "embedder.layers": None,
-                "train.data.batch_size": 256,
-                "train.budget.steps": 100,
-                "evaluation": (STS(data=pairs),),
+                "embedder.layers": None, "train.data.batch_size": 256, "train.budget.steps": 100,
+                "evaluation": (STS(data=graded_sentences()),),
             }
         },
-    )
+    )  # fmt: skip

@@ -16,63 +16,38 @@ Found    Contradicted: replaced negatives are level with those that are mined on
 import dataclasses
 
 from jaxemb import Better, Experiment, arm, experiment, recipes
-from jaxemb.data import (
-    Alternating,
-    Columns,
-    GradedLabels,
-    Order,
-    Pairs,
-    PyDocsEntailment,
-    SeveralTasks,
-    SideBySide,
-    Stratified,
-    TextFile,
-    Where,
-    at_hand,
-)
-from jaxemb.evaluation import STS, PairFile, PyDocsGrades, PyDocsRetrieval, Retrieval
+from jaxemb.data import Alternating, Order, Pairs, SeveralTasks, SideBySide, Stratified, Where
+from jaxemb.evaluation import STS, PyDocsRetrieval, Retrieval
 from jaxemb.losses import CoSENT, InfoNCE, OfFamily, Sum
+from jaxemb.study.sets import graded_sentences, grades_to_learn
 from jaxemb.vectors import BelowPositive, MinedOnce, MinedWhereEasy
 
-STSB = "sts/stsb-en.tsv.gz"
 OWN = {"inner": Pairs(batch_size=64), "count": 4, "eligible": BelowPositive()}
+LOSSES = (InfoNCE(temperature=0.05), CoSENT(temperature=0.05))
 BOTH = Sum(
-    losses=(
-        OfFamily(inner=InfoNCE(temperature=0.05), family=0),
-        OfFamily(inner=CoSENT(temperature=0.05), family=1),
-    ),
+    losses=tuple(OfFamily(inner=loss, family=n) for n, loss in enumerate(LOSSES)),
     weights=(1.0, 0.8),
 )
 
 
 def both(order: Order) -> SeveralTasks:
     """Pairs of pydocs and graded pairs."""
-    graded = at_hand(TextFile, STSB, otherwise=PyDocsEntailment())
-    texts = Columns(query="sentence1", positive="sentence2", score="score")
-    view = GradedLabels() if graded == PyDocsEntailment() else texts
-    return SeveralTasks(tasks=(Pairs(), Pairs(source=graded, view=view)), order=order)
+    return SeveralTasks(tasks=(Pairs(), grades_to_learn()), order=order)
 
 
 @experiment(papers=(103,))
 def balanced_tasks() -> Experiment:
-    base = recipes.refined(
-        recipes.static_retriever(steps=150), first=150, then=120, learning_rate=3e-3
-    )
     half = SideBySide(orders=(Where(equals=0), Where(equals=1)), shares=(1, 1))
-    similarity = STS(
-        name="stsb", data=at_hand(PairFile, STSB, split="test", otherwise=PyDocsGrades())
-    )
+    search = Retrieval(data=PyDocsRetrieval(queries=None))
+    tasks = (search, STS(), STS(name="stsb", data=graded_sentences()))
+    in_turn = {"train.data": both(Stratified(turns=Alternating())), "train.loss": BOTH}
     return Experiment(
-        base=dataclasses.replace(
-            base, evaluation=(Retrieval(data=PyDocsRetrieval(queries=None)), STS(), similarity)
-        ),
+        base=dataclasses.replace(recipes.refined_bag(then=120), evaluation=tasks),
         arms=(
             arm("in-batch", {"train.data.batch_size": 64}),
             arm("mined-once", {"train.data": MinedOnce(**OWN)}),
             arm("replaced", {"train.data": MinedWhereEasy(**OWN, every=20)}),
-            arm(
-                "in-turn", {"train.data": both(Stratified(turns=Alternating())), "train.loss": BOTH}
-            ),
+            arm("in-turn", in_turn),
             arm("balanced", {"train.data": both(half), "train.loss": BOTH}),
         ),
         claims=(

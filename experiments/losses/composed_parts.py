@@ -14,42 +14,25 @@ Found    Contradicted: composed before the head .555 Spearman on SICK, twins und
 """
 
 from jaxemb import Better, Experiment, arm, experiment
-from jaxemb.data import (
-    Pairs,
-    PartsOfText,
-    PyDocsEntailment,
-    Resplit,
-    TextFile,
-    Texts,
-    Twins,
-    at_hand,
-)
-from jaxemb.evaluation import STS, PairFile, PyDocsGrades
+from jaxemb.data import Pairs, PartsOfText, Texts, Twins
+from jaxemb.evaluation import STS
 from jaxemb.heads import Activated, Chain, Linear
 from jaxemb.losses import Composed, Headed, InfoNCE, ItemSlices, Matryoshka
-from jaxemb.study.near_bag import near_bag
-from jaxemb.training import AdamW, Steps, Train
+from jaxemb.study.near_bag import near_bag, trained
+from jaxemb.study.sets import graded_sentences, judged_pairs
 
 FIELDS = ("premise", "hypothesis")
 
 
 @experiment(papers=(67,))
 def composed_parts() -> Experiment:
-    snli = at_hand(TextFile, "nli/snli.tsv.gz", otherwise=PyDocsEntailment())
-    source = Resplit(inner=snli, of=("dev", "test"), field="premise")
+    source = judged_pairs()
     head = Chain(heads=(Linear(dim=128), Activated()))
     whole = Headed(inner=InfoNCE(temperature=0.05), head=head)
     first = Headed(inner=Matryoshka(inner=InfoNCE(temperature=0.05), dims=(48,)), head=head)
-    train = Train(
-        data=Pairs(source=source, view=Twins(fields=FIELDS[:1]), batch_size=64),
-        loss=whole,
-        optimizer=AdamW(learning_rate=1e-3),
-        budget=Steps(80),
-    )
-    tasks = [
-        STS(name=name, data=at_hand(PairFile, path, otherwise=PyDocsGrades(), split="test"))
-        for name, path in (("sick", "sts/sick-en.tsv.gz"), ("sts", "sts/stsb-en.tsv.gz"))
-    ]
+    twins = Pairs(source=source, view=Twins(fields=FIELDS[:1]), batch_size=64)
+    train = trained(twins, whole, learning_rate=1e-3, steps=80)
+    tasks = (STS(name="sick", data=graded_sentences("sick-en")), STS(data=graded_sentences()))
     texts = Texts(source=source, fields=FIELDS)
     parts = PartsOfText(fields=FIELDS[:1])
     return Experiment(

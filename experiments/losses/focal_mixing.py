@@ -31,11 +31,8 @@ def loss(*blocks, **more) -> InfoNCE:
 
 @experiment(papers=(27,))
 def focal_mixing() -> Experiment:
-    base = recipes.refined(
-        recipes.static_retriever(steps=150), first=150, then=60, learning_rate=3e-3
-    )
     return Experiment(
-        base=base,
+        base=recipes.refined_bag(then=60),
         arms=(
             arm("in-batch", {"train.data.batch_size": 64}),
             *(

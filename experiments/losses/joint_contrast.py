@@ -18,56 +18,37 @@ Found    Undecided: the joint loss leads by +0.005 nDCG@10 [-0.002, 0.011], and 
 import dataclasses
 
 from jaxemb import Better, Experiment, Tuning, arm, experiment, recipes
-from jaxemb.data import (
-    Neighbour,
-    Pairs,
-    PowerLaw,
-    SeeAlso,
-    Several,
-    Stratified,
-    SummaryToBody,
-    SummaryToCode,
-    at_hand,
-)
-from jaxemb.evaluation import STS, PyDocsRetrieval, Retrieval, RetrievalFolder
-from jaxemb.losses import (
-    DocumentToDocument,
-    DocumentToQuery,
-    InfoNCE,
-    Joint,
-    QueryToDocument,
-    QueryToQuery,
-)
-
-BLOCKS = (QueryToDocument(), QueryToQuery(), DocumentToQuery(), DocumentToDocument())
-SOURCES = Several(views=(SummaryToBody(), SummaryToCode(), Neighbour(), SeeAlso()))
+from jaxemb.data import Pairs, PowerLaw, Stratified
+from jaxemb.evaluation import STS, PyDocsRetrieval, Retrieval
+from jaxemb.losses import ALL_BLOCKS, InfoNCE, Joint
+from jaxemb.study.sets import kinds_of_pairs, searched_texts
 
 
-def mixed(exponent: float) -> Pairs:
+def mixed(exponent: float) -> dict[str, Pairs]:
     """All sources, one in each batch."""
-    return Pairs(view=SOURCES, order=Stratified(turns=PowerLaw(exponent=exponent)))
+    order = Stratified(turns=PowerLaw(exponent=exponent))
+    return {"train.data": Pairs(view=kinds_of_pairs(), order=order)}
 
 
 def elsewhere(name: str) -> Retrieval:
     """A set that is not trained on."""
-    data = at_hand(RetrievalFolder, f"retrieval/{name}", otherwise=PyDocsRetrieval(split="dev"))
-    return Retrieval(name=name, data=data)
+    return Retrieval(name=name, data=searched_texts(name, otherwise=PyDocsRetrieval(split="dev")))
 
 
 @experiment(papers=(117,))
 def joint_contrast() -> Experiment:
-    joint = InfoNCE(temperature=0.05, blocks=BLOCKS, partition=Joint())
-    pydocs = Retrieval(data=PyDocsRetrieval(queries=None))
+    joint = InfoNCE(temperature=0.05, blocks=ALL_BLOCKS, partition=Joint())
+    own = (Retrieval(data=PyDocsRetrieval(queries=None)), STS())
     return Experiment(
         base=dataclasses.replace(
             recipes.static_retriever(steps=150),
-            evaluation=(pydocs, STS(), elsewhere("cosqa"), elsewhere("cacm")),
+            evaluation=(*own, elsewhere("cosqa"), elsewhere("cacm")),
         ),
         arms=(
-            arm("joint", {"train.data": mixed(0.5)}, loss=joint),
-            arm("plain", {"train.data": mixed(0.5)}),
-            arm("exponent=0", {"train.data": mixed(0.0)}, loss=joint),
-            arm("exponent=1", {"train.data": mixed(1.0)}, loss=joint),
+            arm("joint", mixed(0.5), loss=joint),
+            arm("plain", mixed(0.5)),
+            arm("exponent=0", mixed(0.0), loss=joint),
+            arm("exponent=1", mixed(1.0), loss=joint),
             arm("one-source", loss=joint),
         ),
         claims=(

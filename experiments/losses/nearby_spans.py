@@ -16,36 +16,20 @@ Found    Not testable: no arm is above the static bag (.529 recall@10), which bo
 """
 
 from jaxemb import Better, Experiment, arm, experiment
-from jaxemb.data import Masked, NearbySpans, Pairs, PyDocs
+from jaxemb.data import Masked, NearbySpans, Pairs
 from jaxemb.evaluation import STS, PyDocsRetrieval, Retrieval
 from jaxemb.heads import LanguageModelHead
-from jaxemb.losses import (
-    Composed,
-    DocumentToDocument,
-    DocumentToQuery,
-    InfoNCE,
-    MaskedLanguageModel,
-    QueryToDocument,
-    QueryToQuery,
-    Sum,
-)
-from jaxemb.study.near_bag import near_bag
-from jaxemb.training import AdamW, Steps, Train
-
-ALL_VIEWS = (QueryToDocument(), QueryToQuery(), DocumentToQuery(), DocumentToDocument())
+from jaxemb.losses import ALL_BLOCKS, Composed, InfoNCE, MaskedLanguageModel, Sum
+from jaxemb.study.near_bag import near_bag, trained
 
 
 @experiment(papers=(47,))
 def nearby_spans() -> Experiment:
     spans = NearbySpans(shortest=4, longest=24)
-    contrast = Composed(inner=InfoNCE(temperature=0.05, blocks=ALL_VIEWS))
+    contrast = Composed(inner=InfoNCE(temperature=0.05, blocks=ALL_BLOCKS))
     guessing = MaskedLanguageModel(column="masked")
-    train = Train(
-        data=Masked(inner=Pairs(source=PyDocs(), view=spans, batch_size=48)),
-        loss=Sum(losses=(contrast, guessing)),
-        optimizer=AdamW(learning_rate=5e-4),
-        budget=Steps(100),
-    )
+    data = Masked(inner=Pairs(view=spans, batch_size=48))
+    train = trained(data, Sum(losses=(contrast, guessing)), learning_rate=5e-4, steps=100)
     search = Retrieval(data=PyDocsRetrieval(queries=600, documents=1500))
     return Experiment(
         base=near_bag((train,), (search, STS()), max_tokens=32, output=LanguageModelHead()),

@@ -15,40 +15,28 @@ Found    Supported: after pairs .801 of the anchors are nearer to what they impl
 """
 
 from jaxemb import Better, Experiment, NotWorse, arm, experiment
-from jaxemb.data import (
-    Columns,
-    DeniedEntailment,
-    Pairs,
-    PyDocsEntailment,
-    Resplit,
-    TextFile,
-    Texts,
-    at_hand,
-)
-from jaxemb.evaluation import STS, Choice, PairFile, PyDocsGrades, TripletRecords
+from jaxemb.data import Columns, DeniedEntailment, Pairs, Texts
+from jaxemb.evaluation import STS, Choice, TripletRecords
 from jaxemb.losses import Cosine, DocumentToQuery, InfoNCE, InRoles, QueryToDocument, Sum, Triplet
-from jaxemb.study.near_bag import near_bag
-from jaxemb.training import AdamW, Steps, Train
+from jaxemb.study.near_bag import near_bag, trained
+from jaxemb.study.sets import graded_sentences, judged_pairs
 
 
 @experiment(papers=(41,))
 def negation_triplets() -> Experiment:
-    snli = at_hand(TextFile, "nli/snli.tsv.gz", otherwise=PyDocsEntailment())
-    nli = Resplit(inner=snli, of=("dev", "test"), field="premise")
+    nli = judged_pairs()
     denied = DeniedEntailment(inner=nli)
     both_ways = InfoNCE(temperature=0.05, blocks=(QueryToDocument(), DocumentToQuery()))
     pairs, margin = InRoles(inner=both_ways), Triplet(margin=0.05, similarity=Cosine())
     roles = Columns(query="anchor", positive="entailment", negatives="negation")
     data = Pairs(source=denied, view=roles, batch_size=64)
     stages = [
-        Train(
-            name=name, data=data, loss=loss, optimizer=AdamW(learning_rate=3e-3), budget=Steps(60)
-        )
+        trained(data, loss, learning_rate=3e-3, steps=60, name=name)
         for name, loss in (("pairs", pairs), ("triplets", Sum(losses=(both_ways, margin))))
     ]
     easy = TripletRecords(source=denied, nearer="entailment", farther="negation")
     hard = TripletRecords(source=denied, anchor="entailment", nearer="anchor", farther="negation")
-    real = at_hand(PairFile, "sts/sick-en.tsv.gz", split="test", otherwise=PyDocsGrades())
+    real = graded_sentences("sick-en")
     tasks = (Choice(name="easy", data=easy), Choice(name="hard", data=hard), STS(data=real))
     texts = Texts(source=nli, fields=("premise", "hypothesis"))
     return Experiment(

@@ -20,8 +20,7 @@ from jaxemb.data import BroaderMeanings, Columns, OwnerDescriptions, Pairs, Text
 from jaxemb.evaluation import Choice, Retrieval, RetrievalRecords, TripletRecords
 from jaxemb.heads import Identity
 from jaxemb.losses import InfoNCE, InRoles, Sum, Triplet
-from jaxemb.study.near_bag import near_bag, two_towers
-from jaxemb.training import AdamW, Steps, Train
+from jaxemb.study.near_bag import near_bag, trained, two_towers
 
 
 @experiment(papers=(39,))
@@ -32,12 +31,9 @@ def abstract_descriptions() -> Experiment:
         inner=Triplet(margin=1.0), query="positive", positive="query", negatives="negatives"
     )
     roles = Columns(query="description", positive="text", negatives="misleading")
-    train = Train(
-        data=Pairs(source=source, view=roles, batch_size=64),
-        loss=Sum(losses=(contrast, order), weights=(1.0, 0.1)),
-        optimizer=AdamW(learning_rate=1e-3),
-        budget=Steps(100),
-    )
+    both = Sum(losses=(contrast, order), weights=(1.0, 0.1))
+    data = Pairs(source=source, view=roles, batch_size=64)
+    train = trained(data, both, learning_rate=1e-3, steps=100)
     found = RetrievalRecords(source=source, query="description", document="text")
     told = TripletRecords(source=source, anchor="text", nearer="description", farther="misleading")
     tasks = (Retrieval(data=found), Choice(data=told, anchor_role="document"))

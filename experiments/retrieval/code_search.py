@@ -14,40 +14,30 @@ Found    Supported for batches: 64 rows .434 MRR@10, 8 rows .353, +0.080 [0.056,
 """
 
 from jaxemb import Better, Experiment, arm, experiment
-from jaxemb.data import Pairs, PyDocs, SummaryToCode, Texts
+from jaxemb.data import Pairs, SummaryToCode, Texts
 from jaxemb.evaluation import PyDocsRetrieval, Retrieval
 from jaxemb.heads import LanguageModelHead
 from jaxemb.losses import DocumentToQuery, InfoNCE, LearnedTemperature, NextToken, QueryToDocument
 from jaxemb.nn import Causal
-from jaxemb.study.near_bag import near_bag
+from jaxemb.study.near_bag import near_bag, trained
 from jaxemb.text import Template
-from jaxemb.training import AdamW, Shared, Steps, Train
+from jaxemb.training import Shared
 
 
 @experiment(papers=(12,))
 def code_search() -> Experiment:
     fields = ("summary", "body", "code")
-    reading = Train(
-        name="language",
-        data=Texts(source=PyDocs(), fields=fields, batch_size=32),
-        loss=NextToken(),
-        optimizer=AdamW(learning_rate=3e-3),
-        budget=Steps(100),
+    texts = Texts(fields=fields, batch_size=32)
+    reading = trained(texts, NextToken(), learning_rate=3e-3, steps=100, name="language")
+    loss = InfoNCE(
+        temperature=LearnedTemperature(start=0.05), blocks=(QueryToDocument(), DocumentToQuery())
     )
-    train = Train(
-        data=Pairs(source=PyDocs(), view=SummaryToCode(), batch_size=64),
-        loss=InfoNCE(
-            temperature=LearnedTemperature(start=0.05),
-            blocks=(QueryToDocument(), DocumentToQuery()),
-        ),
-        optimizer=AdamW(learning_rate=3e-3),
-        budget=Steps(80),
-    )
-    search = Retrieval(data=PyDocsRetrieval(answer="code", queries=1000, documents=1000))
+    pairs = Pairs(view=SummaryToCode(), batch_size=64)
+    train = trained(pairs, loss, learning_rate=3e-3, steps=80)
     base = near_bag(
         (Shared(inner=reading, name="language"), train),
-        (search,),
-        texts=Texts(source=PyDocs(), fields=fields),
+        (Retrieval(data=PyDocsRetrieval(answer="code", queries=1000, documents=1000)),),
+        texts=Texts(fields=fields),
         max_tokens=32,
         output=LanguageModelHead(),
     )

@@ -16,21 +16,11 @@ Found    Supported where chunks are methods: late .594 nDCG@10, alone .535, +0.0
 """
 
 from jaxemb import BetterIn, Experiment, Recipe, arm, experiment
-from jaxemb.data import at_hand
-from jaxemb.evaluation import (
-    Alone,
-    BestChunkRetrieval,
-    ChunkRetrieval,
-    Headed,
-    InContext,
-    Neighbouring,
-    Overlapping,
-    PyDocsMethods,
-    PyDocsRetrieval,
-    RetrievalFolder,
-    Undivided,
-)
+from jaxemb.evaluation import BestChunkRetrieval, ChunkRetrieval, Neighbouring, PyDocsRetrieval
+from jaxemb.evaluation.chunk_sets import PyDocsMethods
+from jaxemb.evaluation.chunking import Alone, Headed, InContext, Overlapping, Undivided
 from jaxemb.interop import Pretrained
+from jaxemb.study.sets import searched_texts
 
 MINILM = "all-MiniLM-L6-v2"
 WAYS = {
@@ -43,11 +33,8 @@ WIDE = InContext(window=256, overlap=64)  # articles are longer than what a mode
 @experiment(papers=(87,))
 def late_chunking() -> Experiment:
     methods = PyDocsMethods(split="train", classes=80, words=230)
-    articles = Neighbouring(
-        inner=at_hand(
-            RetrievalFolder, "retrieval/xquad-en", otherwise=PyDocsRetrieval(documents=300)
-        )
-    )
+    found = searched_texts("xquad-en", otherwise=PyDocsRetrieval(documents=300))
+    articles = Neighbouring(inner=found)
     return Experiment(
         base=Recipe(
             embedder=Pretrained(MINILM),

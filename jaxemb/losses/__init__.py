@@ -15,6 +15,7 @@ from jaxemb.losses.base import (
 )
 from jaxemb.losses.batch import Batch, Side
 from jaxemb.losses.blocks import (
+    ALL_BLOCKS,
     Block,
     ByRow,
     DocumentToDocument,

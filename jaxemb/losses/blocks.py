@@ -107,6 +107,10 @@ class DocumentToDocument(InBatch):
     holds_target: ClassVar[bool] = False
 
 
+ALL_BLOCKS = (QueryToDocument(), QueryToQuery(), DocumentToQuery(), DocumentToDocument())
+"""Each text of a pair against all texts of both roles in the batch."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PositiveToPositive(InBatch):
     """Each positive document against the other pairs' positives, without hard negatives."""

@@ -74,7 +74,7 @@ def near_bag(
 def trained(
     data: Dataset, loss: Loss, *, learning_rate: float, steps: int, name: str = "train"
 ) -> Train:
-    """A stage of so many steps by AdamW at a constant rate after its warmup.
+    """A stage of so many steps by AdamW with its usual schedule.
 
     Example:
         >>> trained(Pairs(), InfoNCE(), learning_rate=1e-3, steps=100).budget.steps
