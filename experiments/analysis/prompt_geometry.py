@@ -16,12 +16,12 @@ Found    Undecided for the dimension: all four prompts give 2.4 to 2.6, the mean
 
 from jaxemb import Better, Experiment, Recipe, arm, experiment
 from jaxemb.analysis import FirstDimensions, RandomDimensions
-from jaxemb.data import at_hand
-from jaxemb.evaluation import STS, Geometry, PairFile, PairTexts, PyDocsGrades, Sampled, sweep
-from jaxemb.interop import Pretrained, weights_at_hand
+from jaxemb.evaluation import STS, Geometry, PairTexts, PyDocsGrades, Sampled, sweep
 from jaxemb.losses import Dot
 from jaxemb.pooling import LastToken
+from jaxemb.study.bases import language_model
 from jaxemb.study.controls import BM25, RandomVectors, StaticBag, Untrained
+from jaxemb.study.sets import graded_sentences
 from jaxemb.text import TASK_PROMPTS, Asking
 
 CLASSES = ("emotion", "opinion")
@@ -29,10 +29,8 @@ CLASSES = ("emotion", "opinion")
 
 @experiment(papers=(84,))
 def prompt_geometry() -> Experiment:
-    model = weights_at_hand(
-        "SmolLM2-135M-Instruct", layers=28, max_tokens=192, otherwise=Pretrained("all-MiniLM-L6-v2")
-    )
-    pairs = at_hand(PairFile, "sts/stsb-en.tsv.gz", split="test", otherwise=PyDocsGrades(pairs=240))
+    model = language_model(layers=28, max_tokens=192)
+    pairs = graded_sentences(otherwise=PyDocsGrades(pairs=240))
     data = Sampled(inner=pairs, texts=240)
     prompts = {name: TASK_PROMPTS[name] for name in (*CLASSES, "synonym")} | {"one-word": Asking()}
     tasks = (Geometry(data=PairTexts(pairs=data)), STS(data=data))

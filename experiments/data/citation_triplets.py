@@ -50,6 +50,5 @@ def citation_triplets() -> Experiment:
             Better("classification/accuracy", "hard-negatives", than="no-links"),
             Better("cited/map", "hard-negatives", than="random-negatives"),
         ),
-        seeds=(0, 1, 2, 3, 4),
         tuning=None,
     )

@@ -53,6 +53,5 @@ def related_texts() -> Experiment:
             Better("cited/ndcg@30", "cited", than="sections"),
             Better("co_cited/ndcg@30", "co-cited", than="sections"),
         ),
-        seeds=(0, 1, 2, 3, 4),
         tuning=None,
     )

@@ -47,6 +47,5 @@ def encoder_decoder_readouts() -> Experiment:
             Better("trec/accuracy", "mean", than="first"),
             Better("sick/accuracy", "mean", than="first"),
         ),
-        seeds=(0, 1, 2, 3, 4),
         tuning=None,
     )

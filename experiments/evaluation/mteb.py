@@ -6,8 +6,7 @@ Paper    MTEB: Massive Text Embedding Benchmark, arXiv:2210.07316. Thirty-three 
 Claim    No model is the best by every type, and the order of models in text similarity is not their
          order in clustering or in retrieval (Kendall's tau below 1: some pair changes places).
 Run      jaxemb run mteb                         # small: 8 models, about 4 min on 2 cores
-Differs  One task per type, made from Python's documentation, instead of 58 sets; eight models, of which
-         four are one model at several depths.
+Differs  One task per type, of pydocs, for 58 sets; eight models, four of them one model's depths.
 Found    Undecided throughout. all-MiniLM-L6-v2 leads in bitext mining, pairs, retrieval, summaries
          and text similarity, pydocs-trained is level in classification and clustering; whether no
          model wins everywhere hangs on +0.005 [-0.087, 0.097]. Similarity orders the models as

@@ -15,9 +15,9 @@ Found    Supported for the prompt: .710 Spearman, mean of the tokens .565, +0.14
 
 from jaxemb import Better, ChooseTemplate, Experiment, Recipe, arm, experiment
 from jaxemb.evaluation import STS, PyDocsGrades, Sampled
-from jaxemb.interop import Pretrained, weights_at_hand
 from jaxemb.losses import Dot
 from jaxemb.pooling import LastToken
+from jaxemb.study.bases import language_model
 from jaxemb.study.sets import graded_sentences
 from jaxemb.text import Asking, Demonstration
 
@@ -32,9 +32,7 @@ POOL = {
 
 @experiment(papers=(77,))
 def one_word_prompts() -> Experiment:
-    model = weights_at_hand(
-        "SmolLM2-135M-Instruct", layers=28, max_tokens=192, otherwise=Pretrained("all-MiniLM-L6-v2")
-    )
+    model = language_model(layers=28, max_tokens=192)
     pairs = graded_sentences(otherwise=PyDocsGrades(pairs=240))
     shown = tuple(
         Asking(demonstrations=(Demonstration(sentence=sentence, word=word),))

@@ -14,11 +14,11 @@ Found    Undecided: .714 Spearman, one word's prompt .710, +0.004 [-0.042, 0.051
 """
 
 from jaxemb import Better, Experiment, Recipe, arm, experiment
-from jaxemb.data import at_hand
-from jaxemb.evaluation import STS, PairFile, PyDocsGrades, Sampled
-from jaxemb.interop import Pretrained, weights_at_hand
+from jaxemb.evaluation import STS, PyDocsGrades, Sampled
 from jaxemb.losses import Dot
 from jaxemb.pooling import LastToken
+from jaxemb.study.bases import language_model
+from jaxemb.study.sets import graded_sentences
 from jaxemb.text import TASK_PROMPTS, Asking, PromptEnsemble
 
 ASKED = ("emotion", "fact", "opinion", "synonym")
@@ -26,10 +26,8 @@ ASKED = ("emotion", "fact", "opinion", "synonym")
 
 @experiment(papers=(62,))
 def task_prompts() -> Experiment:
-    model = weights_at_hand(
-        "SmolLM2-135M-Instruct", layers=28, max_tokens=192, otherwise=Pretrained("all-MiniLM-L6-v2")
-    )
-    pairs = at_hand(PairFile, "sts/stsb-en.tsv.gz", split="test", otherwise=PyDocsGrades(pairs=240))
+    model = language_model(layers=28, max_tokens=192)
+    pairs = graded_sentences(otherwise=PyDocsGrades(pairs=240))
     ensemble = PromptEnsemble(templates=tuple(TASK_PROMPTS[name] for name in ASKED))
     prompts = {"mean-over-prompts": ensemble, "one-word": Asking()}
     prompts |= {name: TASK_PROMPTS[name] for name in ASKED}

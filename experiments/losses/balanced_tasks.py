@@ -17,7 +17,7 @@ import dataclasses
 
 from jaxemb import Better, Experiment, arm, experiment, recipes
 from jaxemb.data import Alternating, Order, Pairs, SeveralTasks, SideBySide, Stratified, Where
-from jaxemb.evaluation import STS, PyDocsRetrieval, Retrieval
+from jaxemb.evaluation import STS
 from jaxemb.losses import CoSENT, InfoNCE, OfFamily, Sum
 from jaxemb.study.sets import graded_sentences, grades_to_learn
 from jaxemb.vectors import BelowPositive, MinedOnce, MinedWhereEasy
@@ -38,8 +38,7 @@ def both(order: Order) -> SeveralTasks:
 @experiment(papers=(103,))
 def balanced_tasks() -> Experiment:
     half = SideBySide(orders=(Where(equals=0), Where(equals=1)), shares=(1, 1))
-    search = Retrieval(data=PyDocsRetrieval(queries=None))
-    tasks = (search, STS(), STS(name="stsb", data=graded_sentences()))
+    tasks = (*recipes.search_and_similarity(), STS(name="stsb", data=graded_sentences()))
     in_turn = {"train.data": both(Stratified(turns=Alternating())), "train.loss": BOTH}
     return Experiment(
         base=dataclasses.replace(recipes.refined_bag(then=120), evaluation=tasks),

@@ -49,6 +49,5 @@ def composed_parts() -> Experiment:
             Better("sick/spearman", "mean-first", than="mean"),
             Better("sick/spearman", "mean", than="slices"),
         ),
-        seeds=(0, 1, 2, 3, 4),
         tuning=None,
     )

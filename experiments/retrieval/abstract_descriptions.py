@@ -54,6 +54,5 @@ def abstract_descriptions() -> Experiment:
             Better("choice/accuracy", "contrast-order", than="contrast"),
             Better("retrieval/recall@10", "contrast-order", than="one-tower"),
         ),
-        seeds=(0, 1, 2, 3, 4),
         tuning=None,
     )

@@ -54,6 +54,5 @@ def code_search() -> Experiment:
             Better("retrieval/mrr@10", "base", than="no-language"),
             Better("retrieval/mrr@10", "own-marks", than="base"),
         ),
-        seeds=(0, 1, 2, 3, 4),
         tuning=None,
     )

@@ -34,7 +34,6 @@ WIDE = InContext(window=256, overlap=64)  # articles are longer than what a mode
 def late_chunking() -> Experiment:
     methods = PyDocsMethods(split="train", classes=80, words=230)
     found = searched_texts("xquad-en", otherwise=PyDocsRetrieval(documents=300))
-    articles = Neighbouring(inner=found)
     return Experiment(
         base=Recipe(
             embedder=Pretrained(MINILM),
@@ -42,7 +41,7 @@ def late_chunking() -> Experiment:
                 *(ChunkRetrieval(name=n, data=methods, chunking=c) for n, c in WAYS.items()),
                 *(BestChunkRetrieval(name=f"text-{n}", data=methods, chunking=c)
                   for n, c in {"late": WAYS["late"], "alone": Alone(), "whole": Undivided()}.items()),
-                *(ChunkRetrieval(name=f"article-{n}", data=articles, chunking=c)
+                *(ChunkRetrieval(name=f"article-{n}", data=Neighbouring(inner=found), chunking=c)
                   for n, c in {"windows": WIDE, "alone": Alone()}.items()),
             ),
         ),

@@ -51,6 +51,16 @@ def language_model_tuning(*, steps: int = 300, batch_size: int = 128) -> dict[st
     }
 
 
+def language_model(**fields: int) -> Pretrained:
+    """SmolLM2 of 135M parameters where it can be read, else all-MiniLM-L6-v2 whole.
+
+    Args:
+        fields: of `Pretrained`, such as `layers` and `max_tokens`.
+    """
+    other = Pretrained("all-MiniLM-L6-v2")
+    return weights_at_hand("SmolLM2-135M-Instruct", otherwise=other, **fields)
+
+
 def judged_sentences() -> Source:
     """SNLI where it is at hand, split anew by premise; else pairs made from pydocs by rule."""
     return at_hand(_snli, "nli/snli.tsv.gz", otherwise=PyDocsEntailment())

@@ -14,6 +14,7 @@ from jaxemb.evaluation import (
     PairClassification,
     PyDocsRetrieval,
     Retrieval,
+    Task,
     surface,
 )
 from jaxemb.fitting import PPMISVD, Apply, Fit, Slice, Vocabulary, Whitening
@@ -31,9 +32,9 @@ from jaxemb.tokens import TokenTable
 from jaxemb.training import AdamW, Shared, Steps, Train
 
 
-def _embedder(encoder: Transformer | Bag) -> Embedder:
+def _embedder(encoder: Transformer | Bag, max_tokens: int = 64) -> Embedder:
     return Embedder(
-        text=WordPiece(vocabulary=8192, max_tokens=64, query_tokens=32),
+        text=WordPiece(vocabulary=8192, max_tokens=max_tokens, query_tokens=32),
         tokens=TokenTable(),
         encoder=encoder,
         pooling=Mean(),
@@ -60,10 +61,11 @@ def _watched(every: int) -> During:
     return During(inner=Retrieval(data=data), every=every)
 
 
-def pair_retriever(steps: int = 80) -> Recipe:
-    """Summary to body on pydocs: 2 layers of 128 over a fitted token table, InfoNCE in the batch."""
+def pair_retriever(steps: int = 80, *, layers: int = 2, max_tokens: int = 64) -> Recipe:
+    """Summary to body on pydocs: layers of 128 over a fitted token table, InfoNCE in the batch."""
+    encoder = Transformer(layers=layers, width=128, heads=4, mask=Bidirectional())
     return Recipe(
-        embedder=_embedder(Transformer(layers=2, width=128, heads=4, mask=Bidirectional())),
+        embedder=_embedder(encoder, max_tokens),
         stages=(
             *_fitted_tokens(),
             Train(
@@ -103,6 +105,11 @@ def fine_tuned(name: str, *, steps: int, learning_rate: float = 5e-5) -> Recipe:
     )
 
 
+def search_and_similarity() -> tuple[Task, ...]:
+    """Retrieval with all queries of pydocs, and similarity: the tasks of trained bags of words."""
+    return Retrieval(data=PyDocsRetrieval(queries=None)), STS()
+
+
 def static_bag() -> Recipe:
     """The mean of fitted token vectors; nothing is trained."""
     return Recipe(
@@ -132,7 +139,7 @@ def static_retriever(*, steps: int, batch_size: int = 128) -> Recipe:
     return dataclasses.replace(
         bag,
         stages=(*bag.stages, train),
-        evaluation=(Retrieval(data=PyDocsRetrieval(queries=None)), STS()),
+        evaluation=search_and_similarity(),
     )
 
 

@@ -110,9 +110,7 @@ def one_language_extended(source: Source, *, steps: int) -> Recipe:
         >>> [stage.name for stage in one_language_extended(Ciphered(), steps=9).stages]
         ['vocabulary', 'table', 'more_words', 'train']
     """
-    base = recipes.pair_retriever()
-    text = dataclasses.replace(base.embedder.text, max_tokens=32)
-    encoder = dataclasses.replace(base.embedder.encoder, layers=1)
+    base = recipes.pair_retriever(layers=1, max_tokens=32)
     *fitted, train = base.stages
     views = Several(views=(*pairs_in_translation(), *pairs_in_english()))
     train = dataclasses.replace(
@@ -124,7 +122,7 @@ def one_language_extended(source: Source, *, steps: int) -> Recipe:
     more = Fit(name="more_words", estimator=MoreWords(words=2048), data=Texts())
     own = (dataclasses.replace(stage, data=Texts(source=source)) for stage in fitted)
     return Recipe(
-        embedder=dataclasses.replace(base.embedder, text=text, encoder=encoder),
+        embedder=base.embedder,
         stages=(*own, more, train),
         evaluation=tasks_of_each_type(source),
     )
