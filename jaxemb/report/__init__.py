@@ -51,7 +51,7 @@ def terminal_table(record: Mapping):
         >>> rich.print(terminal_table(record))
     """
     from jaxemb.report.findings import findings
-    from jaxemb.report.tables import Terminal
+    from jaxemb.report.terminal import Terminal
 
     return Terminal(findings(record))
 

@@ -6,25 +6,19 @@ for is ever imported.
 
 import ast
 import dataclasses
-import functools
-import hashlib
-import importlib.util
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from jaxemb.config import UsageError, near_miss
 from jaxemb.config.files import given_path
+from jaxemb.study.experiment_files import _module_name, line_in, load_file
 
 VARIABLE = "JAXEMB_EXPERIMENTS"
 """Environment variable with further folders of experiments, separated like those of PATH."""
-
-PACKAGE = "jaxemb_experiments"
-"""Prefix of the module names under which experiment files are loaded."""
 
 
 def experiment(*, papers: tuple[int, ...] = ()) -> Callable[[Callable[[], Any]], Callable]:
@@ -111,7 +105,7 @@ class Entry:
         except UsageError:
             raise
         except (Exception, SystemExit) as error:
-            line = _line_in(self.path.resolve(), error)
+            line = line_in(self.path.resolve(), error)
             reason = f"{type(error).__name__}: {error}"
             raise UsageError(f"{self.path}{line} cannot be built: {reason}.") from error
         from jaxemb.study.specification import Experiment
@@ -247,21 +241,6 @@ def _papers(call: ast.Call, path: Path) -> tuple[int, ...]:
     return ()
 
 
-def load_file(path: str | os.PathLike) -> ModuleType:
-    """Import a file of experiments, once, under a name of its own.
-
-    Raises:
-        UsageError: it is missing, or importing it fails.
-    """
-    return _loaded(Path(path).resolve())
-
-
-def _module_name(path: Path) -> str:
-    # Two folders may hold files of one name: the place is part of the module's.
-    mark = hashlib.sha256(str(path).encode()).hexdigest()[:6]
-    return f"{PACKAGE}_{mark}_{path.stem}"
-
-
 class PartsOfExperiments:
     """Lets JSON name parts of the experiments in the known folders and in `extra` ones.
 
@@ -291,32 +270,3 @@ def _imported(path: Path) -> set[str]:
     found = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     plain = (node.names for node in ast.walk(tree) if isinstance(node, ast.Import))
     return found | {alias.name for names in plain for alias in names}
-
-
-@functools.cache
-def _loaded(path: Path) -> ModuleType:
-    name = _module_name(path)
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or not path.exists():
-        raise UsageError(f"There is no Python file {path}.")
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        if isinstance(error, UsageError):
-            raise
-        line = _line_in(path, error)
-        reason = f"{type(error).__name__}: {error}"
-        raise UsageError(f"{path}{line} cannot be imported: {reason}.") from error
-    return module
-
-
-def _line_in(path: Path, error: BaseException) -> str:
-    """`:12`, the deepest line of the file itself that an error passed through."""
-    line, trace = "", error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = f":{trace.tb_lineno}"
-        trace = trace.tb_next
-    return line

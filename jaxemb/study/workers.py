@@ -272,12 +272,12 @@ class _Worker:
         self._emit, self._loaded, self._folder = emit, set(), ""
 
     def take(self, job: Job) -> None:
-        from jaxemb.study import registry
+        from jaxemb.study.experiment_files import load_file
 
         try:
             self._turn_to(job)
             if job.file not in self._loaded:
-                registry.load_file(job.file)
+                load_file(job.file)
                 self._loaded.add(job.file)
             run_arm(job, lambda event: self._emit({"arm": job.arm, **event}))
         except UsageError as error:
