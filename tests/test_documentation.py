@@ -213,6 +213,7 @@ def test_the_pages_on_python_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = run_stages(toy)
     model.save("my-model")
+    Path("corpus.txt").write_text("join two lists\nopen a file\n")
     space = {}
     for block in blocks(ROOT / "docs/python.md", "python"):
         exec(compile(block, "python.md", "exec"), space)

@@ -24,7 +24,7 @@ def data_fingerprints(recipe: Recipe) -> dict[str, str]:
     Weights that a recipe starts from are data too: their hash stands under "embedder".
     """
     weights = recipe.start.fingerprint()
-    read = [(stage.name, getattr(stage, "data", None)) for stage in recipe.stages]
+    read = [(stage.name, stage.dataset) for stage in recipe.stages]
     read += [(task.name, task) for task in recipe.evaluation]
     found = {"embedder": weights} if weights else {}
     for name, part in read:

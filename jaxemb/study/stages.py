@@ -121,7 +121,7 @@ def address(recipe: Recipe, stage: Stage, before: str) -> str:
     """What a stage's result depends on, hashed: itself, the parts it reads, its data, the seed
     if it draws at random, the dtype it is trained in, the code, and the stages before it."""
     read = {path: _field(recipe.network, path) for path in stage.reads}
-    data = getattr(stage, "data", None)
+    data = stage.dataset
     makers = _parts_within([stage, *read.values()])
     content = {
         "format": FORMAT,

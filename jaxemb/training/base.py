@@ -74,6 +74,11 @@ class Stage(Part):
         """Whether it takes gradient steps."""
         return self.training is not None
 
+    @property
+    def dataset(self) -> Any:
+        """The data that it reads: what its field `data` holds, None where it has no such field."""
+        return getattr(self, "data", None)
+
     def run(self, model: Any, context: Context) -> Any:
         """The model after the stage; the one that it is given stays as it is."""
         raise TypeError(f"{type(self).__name__} must define run(model, context)")

@@ -127,9 +127,9 @@ class Shared(Stage):
         return self.inner.training
 
     @property
-    def data(self) -> Dataset | None:
+    def dataset(self) -> Dataset | None:
         """The inner stage's."""
-        return getattr(self.inner, "data", None)
+        return self.inner.dataset
 
     def run(self, model: Any, context: Context) -> Any:
         """The inner stage, from its first step, unwatched."""

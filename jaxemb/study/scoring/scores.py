@@ -142,9 +142,8 @@ def training_texts(run: Path) -> Iterator[str]:
         UsageError: there is no such run.
     """
     for stage in from_json(_described(run)["recipe"]).stages:
-        data = getattr(stage, "data", None)
-        if data is not None:
-            yield from data.texts()
+        if stage.dataset is not None:
+            yield from stage.dataset.texts()
 
 
 def _described(run: Path) -> dict[str, Any]:
