@@ -12,7 +12,7 @@ DOCUMENT = ("summary", "body")
 
 
 def document(record: Record, fields: Sequence[str] = DOCUMENT, position: int = 0) -> str:
-    """Some fields of a record as one text: those that are not empty, a line each.
+    """Some fields of a record as one text: those that are not empty, one per line.
 
     Raises:
         UsageError: the record has none of the fields; `position` is its place, from 0.

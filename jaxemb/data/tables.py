@@ -1,7 +1,7 @@
 """Rows from files that people bring: JSONL, TSV, CSV and plain lines, gzipped or not.
 
 One reader for training data and for task data. TSV is UTF-8 with one header line, one tab between
-fields and no quoting; CSV has the usual quoting; JSONL is one object a line; a line of a `.txt`
+fields and no quoting; CSV has the usual quoting; JSONL is one object per line; a line of a `.txt`
 file is a row with the field `text`.
 """
 

@@ -12,7 +12,7 @@ from jaxemb.runtime.shapes import Depths, States, TokenMask
 
 
 class Encoder(nn.Module, Part, abc.ABC):
-    """Slot: token vectors to hidden states, one set a depth.
+    """Slot: token vectors to hidden states, one set per depth.
 
     A subclass has the fields `width` (of its input and its states) and whatever it needs.
     """

@@ -68,7 +68,7 @@ class Matryoshka(Wrapper):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SampledDimension(Wrapper):
-    r"""The inner loss at full width and at one length of prefix drawn a step.
+    r"""The inner loss at full width and at one length of prefix, drawn anew at each step.
 
     $$L = L_{\mathrm{inner}}(x) + L_{\mathrm{inner}}(x \odot \mathbb{1}[i < d]), \quad
     d \sim U(\mathrm{dims})$$

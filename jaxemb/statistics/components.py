@@ -87,7 +87,7 @@ class Components:
         return _fewest(lambda n: self.detectable(tasks=n) <= abs(difference), 2, most)
 
     def clusters_needed(self, difference: float, most: int = 100_000) -> int | None:
-        """Clusters of examples a task that make the difference detectable."""
+        """Clusters of examples per task that make the difference detectable."""
         return _fewest(lambda n: self.detectable(clusters=n) <= abs(difference), 2, most)
 
     def _parts(self, seeds: int, tasks: int, clusters: float | int) -> dict[str, float]:

@@ -34,8 +34,8 @@ def group_by_length(
     Args:
         lengths: tokens of each text.
         max_tokens: what no text exceeds.
-        rows: texts a call on each device; None takes as many as `budget` has room for.
-        budget: tokens a call on each device, padding included.
+        rows: texts per call on each device; None takes as many as `budget` has room for.
+        budget: tokens per call on each device, padding included.
         devices: how many share the rows of a call equally.
 
     Example:

@@ -1,6 +1,6 @@
 """The process that reads documentation: `python -m jaxemb.data.pydocs.worker`.
 
-Tasks come as one JSON list on standard input; one line of JSON a task goes out, in order.
+Tasks come as one JSON list on standard input; one line of JSON per task goes out, in order.
 """
 
 import json
