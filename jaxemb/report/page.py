@@ -1,22 +1,15 @@
 """The report as one HTML page that refers to nothing outside itself, and as Markdown."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from html import escape
 from importlib import resources
 
 from jaxemb.report import map_drawing, plots, tables, theme, words
-from jaxemb.report.findings import Claim, Findings, axes
+from jaxemb.report.claim_cards import badge, card, ends, judged
+from jaxemb.report.findings import Findings, axes
 from jaxemb.report.tables import Cell, Table
 
-JUDGED = (
-    "Effects are paired over the same seeds and examples, and positive where the claim holds; 95 % "
-    "intervals count both. Supported: the interval lies above 0, and p is below 0.05 "
-    "after Holm's correction over the claims. Contradicted: the interval ends below the margin, or "
-    "below 0 where the claim names a margin itself. "
-    "Undecided: neither; the detectable effect is the smallest that these seeds could have shown. "
-    "Not testable: no arm of the claim beats the static bag. A verdict holds at its scale only."
-)
 SCORED = (
     "Means over seeds with 95 % intervals over seeds and examples; the highest arm of a column is "
     "bold, whether or not high is good there. Controls stand below the line: a method has to beat "
@@ -61,7 +54,7 @@ def markdown_page(findings: Findings) -> str:
     record = findings.record
     parts = [f"# {record['experiment']}", words.summary(record)]
     if findings.claims:
-        parts += ["## Claims", tables.markdown(tables.claims(findings)), _judged(findings.claims)]
+        parts += ["## Claims", tables.markdown(tables.claims(findings)), judged(findings.claims)]
     parts += ["## Scores", tables.markdown(tables.scores(findings)), SCORED]
     ranked = tables.ranks(findings)
     if ranked:
@@ -122,74 +115,20 @@ def _header(record: Mapping) -> str:
         f'<p class="kicker">{escape(" · ".join(str(f) for f in facts if f))}</p>',
         f"<h1>{escape(str(record['experiment']))}</h1>",
         f'<p class="lead">{escape(str(title))}</p>' if title else "",
-        f'<p class="facts">{_badge(verdict, "Verdict: ") if verdict else ""} '
+        f'<p class="facts">{badge(verdict, "Verdict: ") if verdict else ""} '
         f"{escape(words.compared(record))}</p>",
     ]
     return f"<header>{''.join(lines)}</header>"
-
-
-def _badge(verdict: str, before: str = "") -> str:
-    text = f"{words.mark(verdict)} {verdict}" if words.tone(verdict) != "none" else verdict
-    return f'<span class="badge {words.tone(verdict)}">{escape(before + text)}</span>'
 
 
 def _claims(findings: Findings) -> str:
     claims = findings.claims
     if not claims:
         return ""
-    reach = max((abs(x) for claim in claims for x in _ends(claim)), default=0.0) * 1.08
+    reach = max((abs(x) for claim in claims for x in ends(claim)), default=0.0) * 1.08
     margin = findings.record.get("margin")
-    cards = "".join(_claim(claim, reach, margin) for claim in claims)
-    return _section("Claims", _judged(claims), f'<ol class="claims">{cards}</ol>')
-
-
-def _judged(claims: Sequence[Claim]) -> str:
-    """How claims are judged, and what those over all tasks take for granted."""
-    over_tasks = any(claim.over_tasks for claim in claims)
-    return f"{JUDGED} {words.TASKS_APART}" if over_tasks else JUDGED
-
-
-def _claim(claim: Claim, reach: float, margin: float | None) -> str:
-    facts = {
-        "interval": claim.interval or "–",
-        "p corrected": words.chance(claim.p_corrected),
-        "detectable": words.score(claim.detectable),
-    }
-    if claim.seeds_needed:
-        facts["seeds needed"] = str(claim.seeds_needed)
-    listed = "".join(
-        f"<div><dt>{name}</dt> <dd>{escape(fact)}</dd></div>" for name, fact in facts.items()
-    )
-    return (
-        f'<li class="{words.tone(claim.verdict)}"><div>{_badge(claim.verdict)}'
-        f"<p>{escape(claim.text)}</p></div>"
-        f'<div class="effect">{words.signed(claim.effect)}</div>'
-        f"<div>{_strip(claim, reach, margin)}<dl>{listed}</dl></div></li>"
-    )
-
-
-def _ends(claim: Claim) -> list[float]:
-    return [x for x in (claim.effect, claim.low, claim.high) if x is not None]
-
-
-def _strip(claim: Claim, reach: float, margin: float | None) -> str:
-    """The effect and its interval beside 0, on one scale for all claims."""
-    ends = _ends(claim)
-    if len(ends) < 3 or not reach:
-        return ""
-    effect, low, high = (50 + 48 * x / reach for x in ends)
-    said = f"effect {words.signed(claim.effect)}, interval {claim.interval}"
-    edge = ""
-    if margin and margin < reach:
-        at = 50 + 48 * margin / reach
-        edge = f'<line class="edge" x1="{at:.2f}%" x2="{at:.2f}%" y1="4" y2="20"/>'
-    return (
-        f'<svg class="strip" role="img" aria-label="{said}" height="24" width="100%">'
-        '<line class="axis" x1="0" x2="100%" y1="12" y2="12"/>'
-        f'<line class="zero" x1="50%" x2="50%" y1="2" y2="22"/>{edge}'
-        f'<line class="reach" x1="{low:.2f}%" x2="{high:.2f}%" y1="12" y2="12"/>'
-        f'<circle cx="{effect:.2f}%" cy="12" r="5"/></svg>'
-    )
+    cards = "".join(card(claim, reach, margin) for claim in claims)
+    return _section("Claims", judged(claims), f'<ol class="claims">{cards}</ol>')
 
 
 def _section(title: str, note: str, *content: str) -> str:
