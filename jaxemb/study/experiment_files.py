@@ -8,10 +8,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from jaxemb.config import UsageError
-
-PACKAGE = "jaxemb_experiments"
-"""Prefix of the module names under which experiment files are loaded."""
+from jaxemb.config import EXPERIMENTS, UsageError
 
 
 def load_file(path: str | os.PathLike) -> ModuleType:
@@ -26,7 +23,7 @@ def load_file(path: str | os.PathLike) -> ModuleType:
 def _module_name(path: Path) -> str:
     # Two folders may hold files of one name: the place is part of the module's.
     mark = hashlib.sha256(str(path).encode()).hexdigest()[:6]
-    return f"{PACKAGE}_{mark}_{path.stem}"
+    return f"{EXPERIMENTS}_{mark}_{path.stem}"
 
 
 @functools.cache
