@@ -5,9 +5,11 @@ import signal
 import numpy as np
 import pytest
 
+from jaxemb import FromRun, Pretrained, recipes
 from jaxemb.__main__ import main
 from jaxemb.cli import console, encoding
 from jaxemb.cli.running import EndsLikeInterrupt
+from jaxemb.cli.showing import _parts
 from jaxemb.config import UsageError, override
 from jaxemb.study.recipe import Recipe
 from jaxemb.training.interrupt import Interrupt
@@ -32,6 +34,18 @@ def test_a_request_to_end_is_heard_where_ctrl_c_is_not():
             signal.raise_signal(signal.SIGTERM)
     finally:
         signal.signal(signal.SIGINT, usual)
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        (FromRun("runs/x"), "from_run(folder='runs/x')"),
+        (Pretrained("no-such-model", layers=2), "pretrained(name='no-such-model', layers=2)"),
+        (recipes.static_bag().embedder, None),
+    ],
+)
+def test_weights_are_shown_by_what_names_them(start, told):
+    assert dict(_parts(Recipe(embedder=start))).get("embedder") == told
 
 
 def test_a_suite_of_which_nothing_could_be_scored_is_a_table():
