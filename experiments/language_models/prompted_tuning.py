@@ -13,16 +13,17 @@ Found    Not testable: of six layers the prompt makes little, .129 Spearman, and
          [-0.639, -0.001]; all weights .415.
 """
 
-from jaxemb import Better, Experiment, NotWorse, Recipe, Train, arm, experiment
+from jaxemb import Better, Experiment, NotWorse, Recipe, arm, experiment
 from jaxemb.adaptation import LoRA
 from jaxemb.data import EntailmentTriplets, Pairs
 from jaxemb.evaluation import STS, Sampled
 from jaxemb.losses import InfoNCE
 from jaxemb.pooling import LastToken
 from jaxemb.study.bases import judged_sentences, language_model
+from jaxemb.study.near_bag import trained
 from jaxemb.study.sets import graded_sentences
 from jaxemb.text import Asking
-from jaxemb.training import AdamW, Everything, Steps
+from jaxemb.training import Everything
 
 PROMPTED = {"template": Asking(), "pooling": LastToken()}
 
@@ -31,12 +32,12 @@ PROMPTED = {"template": Asking(), "pooling": LastToken()}
 def prompted_tuning() -> Experiment:
     model = language_model(layers=6, max_tokens=48)
     sampled = STS(data=Sampled(inner=graded_sentences(), texts=600))
-    train = Train(
-        data=Pairs(source=judged_sentences(), view=EntailmentTriplets(), batch_size=16),
-        loss=InfoNCE(temperature=0.05),
-        optimizer=AdamW(learning_rate=5e-4),
+    train = trained(
+        Pairs(source=judged_sentences(), view=EntailmentTriplets(), batch_size=16),
+        InfoNCE(temperature=0.05),
+        learning_rate=5e-4,
+        steps=20,
         trains=LoRA(rank=64, alpha=16.0, targets=("encoder",)),
-        budget=Steps(20),
     )
     larger = {"embedder.layers": None, "train.data.batch_size": 256, "train.budget.steps": 100}
     whole = {"train.trains": Everything(), "train.optimizer.learning_rate": 5e-5}

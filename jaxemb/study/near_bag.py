@@ -15,7 +15,7 @@ from jaxemb.pooling import Mean
 from jaxemb.study.recipe import Recipe
 from jaxemb.text import WordPiece
 from jaxemb.tokens import TokenTable
-from jaxemb.training import AdamW, Stage, Steps, Train
+from jaxemb.training import AdamW, Everything, Stage, Steps, Train, Trainable
 
 
 def near_bag(
@@ -72,16 +72,31 @@ def near_bag(
 
 
 def trained(
-    data: Dataset, loss: Loss, *, learning_rate: float, steps: int, name: str = "train"
+    data: Dataset,
+    loss: Loss,
+    *,
+    learning_rate: float,
+    steps: int,
+    name: str = "train",
+    trains: Trainable | None = None,
 ) -> Train:
     """A stage of so many steps by AdamW with its usual schedule.
+
+    Args:
+        trains: which parameters move; by default all.
 
     Example:
         >>> trained(Pairs(), InfoNCE(), learning_rate=1e-3, steps=100).budget.steps
         100
     """
-    optimizer = AdamW(learning_rate=learning_rate)
-    return Train(name=name, data=data, loss=loss, optimizer=optimizer, budget=Steps(steps))
+    return Train(
+        name=name,
+        data=data,
+        loss=loss,
+        optimizer=AdamW(learning_rate=learning_rate),
+        trains=trains or Everything(),
+        budget=Steps(steps),
+    )
 
 
 def two_towers(base: Recipe, *, own: tuple[str, ...] = ("query",)) -> Recipe:
