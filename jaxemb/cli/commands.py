@@ -1,6 +1,7 @@
 """What each command of the command line does. JAX is imported by those that need it."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import shlex
@@ -8,6 +9,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -205,12 +207,32 @@ def run(options: argparse.Namespace) -> int:
             "--record keeps the experiment as written: no overrides, no --arms, no --seeds, and "
             "not smoke."
         )
-    entry, named = _load(options)
-    chosen = _options(options, overrides, _arm_names(options.arms, named.experiment.arms))
-    code = _dry(named, chosen) if options.dry_run else _execute(named, chosen)
-    if options.record and not options.dry_run:
-        _keep_record(entry, chosen)
+    with _several(options):
+        entry, named = _load(options)
+        chosen = _options(options, overrides, _arm_names(options.arms, named.experiment.arms))
+        code = _dry(named, chosen) if options.dry_run else _execute(named, chosen)
+        if options.record and not options.dry_run and _is_first():
+            _keep_record(entry, chosen)
     return code
+
+
+def _several(options: argparse.Namespace) -> AbstractContextManager:
+    """The processes that were started to make this run together; mostly one by itself."""
+    from jaxemb.runtime import processes
+
+    place = processes.asked(
+        cluster=options.cluster,
+        coordinator=options.coordinator,
+        processes=options.processes,
+        process_id=options.process_id,
+    )
+    return processes.joined(None if options.dry_run else place)
+
+
+def _is_first() -> bool:
+    from jaxemb.runtime import processes
+
+    return processes.is_first()
 
 
 def _keep_record(entry: registry.Entry, chosen: "Options") -> None:
@@ -231,6 +253,11 @@ def run_sweep(options: argparse.Namespace) -> int:
     # Before JAX is imported, so that a mistyped axis is told at once.
     for text in options.overrides:
         sweep.split_values(sweep.assignment(text)[1])
+    with _several(options):
+        return _sweep(options)
+
+
+def _sweep(options: argparse.Namespace) -> int:
     entry, named = _load(options)
     experiment = named.experiment
     arms = sweep.swept(experiment.base, options.overrides)
@@ -259,14 +286,18 @@ def _dry(named: "Named", chosen: "Options") -> int:
 
 def _execute(named: "Named", chosen: "Options") -> int:
     """Run, then print the table and write the report; 1 if an arm failed."""
+    from jaxemb.runtime import processes
     from jaxemb.study import execution
 
-    with _gentle_end(), console.watch() as emit:
+    silent = contextlib.nullcontext(lambda event: None)
+    with _gentle_end(), console.watch() if processes.is_first() else silent as emit:
         record = execution.run(named, chosen, emit)
+    failed = processes.agree(record.get("failed") or [])
+    if not processes.is_first():
+        return 1 if failed else 0
     runs, place = (of(chosen, named.name) for of in (execution.folder_of, execution.results_of))
     _print_table(record)
     _print(f"report  {_write_report(record, runs, place)}")
-    failed = record.get("failed") or []
     for failure in failed:
         place = f"{failure['arm']} seed {failure['seed']}"
         print(f"failed  {place}: {failure['error']}", file=sys.stderr)

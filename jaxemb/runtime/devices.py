@@ -136,6 +136,12 @@ class Devices(Part):
         count = len(available) if self.limit is None else self.limit
         if not 1 <= count <= len(available):
             raise UsageError(f"limit={count}: this machine has {len(available)} device(s).")
+        left_out = set(range(jax.process_count())) - {d.process_index for d in available[:count]}
+        if left_out:
+            raise UsageError(
+                f"limit={count} leaves process {min(left_out)} without a device: "
+                "several processes compute on all of theirs, with limit=None."
+            )
         # In the order of jax.devices(), a process's own side by side: rows are dealt out by it.
         return Mesh(np.array(available[:count]), (DATA_AXIS,), axis_types=(AxisType.Auto,))
 
@@ -157,7 +163,7 @@ class Devices(Part):
         raise TypeError(f"{type(self).__name__} must define shardings(tree, parameters)")
 
     def place_batch(self, batch: Any) -> Any:
-        """Puts a host batch (the same, whole, on every process) on the devices."""
+        """Puts a host batch on the devices: of several processes, each gives its own rows."""
         raise TypeError(f"{type(self).__name__} must define place_batch(batch)")
 
     def mapped(self, step: Callable, state_shardings: Any, kept_shardings: Any) -> Callable:
@@ -207,9 +213,15 @@ class Jit(Devices):
 
     def place_batch(self, batch: Any) -> Any:
         """Rows are split over the devices; each process contributes its own."""
-        sharding = NamedSharding(self.mesh, PartitionSpec(DATA_AXIS))
+        sharding, processes = (
+            NamedSharding(self.mesh, PartitionSpec(DATA_AXIS)),
+            jax.process_count(),
+        )
         return jax.tree.map(
-            lambda x: jax.make_array_from_process_local_data(sharding, _own_part(x), x.shape), batch
+            lambda x: jax.make_array_from_process_local_data(
+                sharding, x, (len(x) * processes, *x.shape[1:])
+            ),
+            batch,
         )
 
     def mapped(self, step: Callable, state_shardings: Any, kept_shardings: Any) -> Callable:
@@ -251,9 +263,9 @@ class Pmap(Devices):
         return jax.tree.map(lambda _: NamedSharding(mesh, PartitionSpec()), tree)
 
     def place_batch(self, batch: Any) -> Any:
-        """Rows `[b, ...]` become `[local devices, b / devices, ...]`."""
+        """This process's rows `[b, ...]` become `[local devices, b / local devices, ...]`."""
         local = len(self.mesh.local_devices)
-        return jax.tree.map(lambda x: _split(_own_part(x), local), batch)
+        return jax.tree.map(lambda x: _split(x, local), batch)
 
     def mapped(self, step: Callable, state_shardings: Any, kept_shardings: Any) -> Callable:
         """The step, one replica for each device."""
@@ -356,11 +368,6 @@ def _host(tree: Any) -> Any:
         return np.asarray(x) if getattr(x, "is_fully_addressable", True) else x
 
     return jax.tree.map(plain, tree)
-
-
-def _own_part(x: np.ndarray) -> np.ndarray:
-    rows = len(x) // jax.process_count()
-    return x[jax.process_index() * rows : (jax.process_index() + 1) * rows]
 
 
 def _split(x: np.ndarray, parts: int) -> np.ndarray:

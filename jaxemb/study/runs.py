@@ -23,6 +23,7 @@ from jaxemb.config.files import discard, sweep_leftovers, warn, write_whole
 from jaxemb.config.manifests import MANIFEST, read_sealed, write_sealed
 from jaxemb.evaluation import Task, evaluate, final, flatten, monitor, reaches
 from jaxemb.model import Embedding, Model
+from jaxemb.runtime import processes
 from jaxemb.runtime.running_costs import RunningCosts
 from jaxemb.statistics.result import Result
 from jaxemb.study.loggers import About, both, opened
@@ -48,7 +49,8 @@ Emit = Callable[[dict], None]
 class Job:
     """One arm of an experiment, its seeds, and where its runs go; JSON so that a process can take it.
 
-    With `trial`, a learning rate, the arm is only tried at that rate; see `shares`.
+    With `trial`, a learning rate, the arm is only tried at that rate; see `shares`. Where several
+    processes run it together, `checkpoints` is the folder that they share: the first one's `folder`.
     """
 
     experiment: str
@@ -63,6 +65,7 @@ class Job:
     again: bool = False
     trial: float | None = None
     logs: tuple[dict, ...] = ()
+    checkpoints: str | None = None
 
 
 def shares(job: Job) -> list[Job]:
@@ -79,7 +82,8 @@ def run_arm(job: Job, emit: Emit) -> None:
     """Run every seed of an arm that has not been run; a failed seed is recorded, the others go on."""
     folder = Path(job.folder)
     recipe = from_json(job.recipe)
-    todo = [seed for seed in job.seeds if job.again or not _finished(job, recipe, seed)]
+    unfinished = [seed for seed in job.seeds if job.again or not _finished(job, recipe, seed)]
+    todo = processes.agree(unfinished)
     if todo:
         folder.mkdir(parents=True, exist_ok=True)
         for seed in todo:
@@ -180,7 +184,7 @@ def _still_means(stored: dict, recipe: Recipe, job: Job) -> bool:
 
 
 def _made_by_other_code(folder: Path) -> dict:
-    made = read_run(folder).get("commit")
+    made = read_run(folder).get("commit") if processes.is_first() else None
     return {"other_code": made} if made != provenance.commit() else {}
 
 
@@ -188,7 +192,7 @@ def _tuned(job: Job, recipe: Recipe, emit: Emit) -> Recipe:
     """The recipe at the learning rate that does best on dev at a fraction of the budget."""
     tuning: Tuning = from_json(job.tuning)
     path = Path(job.folder) / "tuning.json"
-    found = _kept(path, _Tuned)
+    found = processes.agree(_kept(path, _Tuned))
     if found is None:
         trials = [_trial(job, recipe, rate, emit) for rate in tuning.learning_rates]
         best = max(trials, key=lambda trial: trial["score"])["learning_rate"]
@@ -234,7 +238,7 @@ def _trial(job: Job, recipe: Recipe, rate: float, emit: Emit) -> dict[str, float
     """What a rate scores on dev, from the arm's folder if a process has tried it."""
     tuning: Tuning = from_json(job.tuning)
     path = Path(job.folder) / "trials" / f"{rate!r}.json"
-    kept = _kept(path, _Trial)
+    kept = processes.agree(_kept(path, _Trial))
     if kept is not None:
         return kept
     short = _at_fraction(_at_rate(recipe, rate), tuning)
@@ -302,7 +306,7 @@ def _dev_score(recipe: Recipe, seed: int, tuning: Tuning, emit: Emit) -> float:
         model = run_stages(recipe, report=lambda m: emit({"event": "step", **m}))
     except Diverged:
         return -np.inf
-    scores = flatten(scores_of(model, recipe.evaluation))
+    scores = processes.lead(lambda: flatten(scores_of(model, recipe.evaluation)))
     found = [scores[metric] for metric in tuning.metrics if metric in scores]
     if not found:
         raise UsageError(_without(tuning, scores))
@@ -330,12 +334,16 @@ def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
     (folder / MANIFEST).unlink(missing_ok=True)
     started, costs = time.time(), RunningCosts()
     _describe(job, folder, recipe, "running")
+    processes.gather(None)  # the others may open its checkpoints now
     try:
-        stored = _train_and_score(recipe, job, folder, emit, costs)
+        with processes.together():
+            stored = _train_and_score(recipe, job, folder, emit, costs)
     except UsageError:
         raise
     except Exception as error:  # a part of somebody's own may raise anything
         _quarantine(job, folder, recipe.seed, recipe, error, emit)
+        return
+    if not processes.is_first():
         return
     seconds = time.time() - started
     spent = {"flops": trained_flops(recipe, stored, read_curve(folder)), **costs.summary()}
@@ -353,7 +361,8 @@ def _train_and_score(
     from jaxemb.study.stages import run_stages
 
     stored: list[int | None] = []
-    checkpoints = Checkpoints(folder / "checkpoints", every=recipe.runtime.checkpoint_every)
+    place = Path(job.checkpoints or job.folder) / folder.name / "checkpoints"
+    checkpoints = Checkpoints(place, every=recipe.runtime.checkpoint_every)
     curve = _Curve(folder / "metrics.jsonl", recipe.seed, emit, costs)
     about = About(job.experiment, job.scale, job.arm, recipe.seed, to_json(recipe))
     with contextlib.closing(checkpoints), opened(map(from_json, job.logs), folder, about) as log:
@@ -361,6 +370,8 @@ def _train_and_score(
         model = run_stages(
             recipe, checkpoints=checkpoints, evaluate=watch, report=report, spent=stored.append
         )
+        if not processes.is_first():
+            return stored
         emit({"event": "scoring", "seed": recipe.seed})
         results = scores_of(model, recipe.evaluation, _embed(recipe, model, job.arm))
         log.finish(flatten(results))

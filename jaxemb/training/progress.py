@@ -41,9 +41,10 @@ class Meter:
 
 
 def count_tokens(batch: dict[str, Any]) -> tuple[int, int]:
-    """Real tokens and positions of a host batch."""
-    masks = [x.mask for x in batch.values() if isinstance(x, TextBatch)]
-    return sum(int(np.sum(mask)) for mask in masks), sum(mask.size for mask in masks)
+    """Real tokens and positions of a host batch; of several processes, as if all had this one's."""
+    masks, count = [x.mask for x in batch.values() if isinstance(x, TextBatch)], jax.process_count()
+    real, every = sum(int(np.sum(mask)) for mask in masks), sum(mask.size for mask in masks)
+    return count * real, count * every
 
 
 def fetch(metrics: dict[str, Any]) -> dict[str, float]:

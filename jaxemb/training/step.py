@@ -135,7 +135,8 @@ class Program:
 def step_flops(what: Compiles, moving: Any, kept: Any, batch: dict[str, Any]) -> int:
     """FLOPs of a step: of embedding a batch of these shapes forward and backward, padding included.
 
-    The loss itself and recomputed activations are left out.
+    The loss itself and recomputed activations are left out. Of several processes, each has as many
+    rows as this one's batch.
     """
 
     def embed(moving: Any, kept: Any, inputs: Any) -> Any:
@@ -143,7 +144,7 @@ def step_flops(what: Compiles, moving: Any, kept: Any, batch: dict[str, Any]) ->
 
     inputs = {name: x for name, x in batch.items() if name in what.loss.reads}
     shapes = jax.eval_shape(lambda *trees: trees, moving, kept, inputs)
-    return PASSES * product_flops(embed, *shapes)
+    return jax.process_count() * PASSES * product_flops(embed, *shapes)
 
 
 def program(what: Compiles, state: TrainState, kept: Any) -> Program:
