@@ -263,6 +263,8 @@ def _sweep(options: argparse.Namespace) -> int:
     arms = sweep.swept(experiment.base, options.overrides)
     if options.slurm is not None:
         return _write_slurm(options, entry, arms)
+    if options.submit is not None:
+        return _submit(options, entry, arms)
     if options.arms is None:
         experiment = dataclasses.replace(experiment, arms=arms, claims=())
     else:
@@ -322,21 +324,45 @@ class _gentle_end:
 
 
 def _write_slurm(options: argparse.Namespace, entry: registry.Entry, arms: Sequence) -> int:
-    if options.arms is not None:
-        raise UsageError("--slurm writes the arms of the sweep alone; leave out --arms.")
-    common = ["--scale", options.scale, "--runs", str(options.runs.resolve()), "--jobs", "1"]
-    common += ["--seeds", str(options.seeds)] if options.seeds is not None else []
-    common += ["--experiments", str(entry.path)] if options.experiments else []
-    python = [sys.executable, "-m", "jaxemb", "sweep", entry.name]
-    commands = [
-        [*python, *(f"{key}={_typed(value)}" for key, value in arm.overrides), *common]
-        for arm in arms
-    ]
+    commands = _commands(options, entry, arms, "--slurm writes")
     with writing_to(options.slurm):
         write_whole(options.slurm, sweep.slurm_script(commands, name=entry.name))
     _print(f"{options.slurm}: {len(arms)} tasks. Start: mkdir -p logs && sbatch {options.slurm}")
     _print("When they are done, the same sweep without --slurm collects them into one report.")
     return 0
+
+
+def _submit(options: argparse.Namespace, entry: registry.Entry, arms: Sequence) -> int:
+    from jaxemb.study.clusters import submit
+
+    commands = _commands(options, entry, arms, "--submit submits")
+    place, settings = options.submit.resolve(), options.submit_option
+    jobs = submit(commands, name=entry.name, folder=place, options=settings)
+    _print(
+        f"{len(jobs)} jobs submitted, {jobs[0].job_id} to {jobs[-1].job_id}; they print into {place}."
+    )
+    _print("When they are done, the same sweep without --submit collects them into one report.")
+    return 0
+
+
+def _commands(
+    options: argparse.Namespace, entry: registry.Entry, arms: Sequence, does: str
+) -> list[list[str]]:
+    """A command for each arm of a sweep by itself.
+
+    Raises:
+        UsageError: the experiment's own arms were asked for too.
+    """
+    if options.arms is not None:
+        raise UsageError(f"{does} the arms of the sweep alone; leave out --arms.")
+    common = ["--scale", options.scale, "--runs", str(options.runs.resolve()), "--jobs", "1"]
+    common += ["--seeds", str(options.seeds)] if options.seeds is not None else []
+    common += ["--experiments", str(entry.path)] if options.experiments else []
+    python = [sys.executable, "-m", "jaxemb", "sweep", entry.name]
+    return [
+        [*python, *(f"{key}={_typed(value)}" for key, value in arm.overrides), *common]
+        for arm in arms
+    ]
 
 
 def _typed(value: Any) -> str:

@@ -87,12 +87,14 @@ def _clock(seconds: int | float) -> str:
 
 
 def pace(step: Mapping[str, Any]) -> str:
-    """Loss, speed in real tokens, padding efficiency and time left, as far as a step tells them."""
+    """Loss, speed in real tokens, padding efficiency, MFU and time left, as far as a step tells them."""
     parts = [f"loss {step['loss']:.3f}"] if "loss" in step else []
     if "tokens_per_second" in step:
         parts.append(f"{step['tokens_per_second']:,.0f} tokens/s")
     if "padding_efficiency" in step:
         parts.append(f"{step['padding_efficiency']:.0%} real")
+    if "mfu" in step:
+        parts.append(f"MFU {step['mfu']:.0%}")
     if "seconds_left" in step:
         parts.append(f"{_clock(step['seconds_left'])} left")
     return "  ".join(parts)

@@ -108,6 +108,10 @@ COMMANDS: dict[str, tuple[str, tuple[Option, ...]]] = {
             _option("--arms", "run the experiment's own arms too, or these of them", "A,B",
                     nargs="?", const=""),
             _option("--slurm", "write an sbatch script instead", "FILE", type=given_path),
+            _option("--submit", "submit the arms as a SLURM array instead, by submitit; DIR takes what "
+                    "the jobs print", "DIR", type=given_path),
+            _option("--submit-option", "for submitit, such as slurm_partition=gpu, timeout_min=60 or "
+                    "cluster=local; may be repeated", "KEY=VALUE", action="append", default=[]),
         ),
     ),
     "eval": (

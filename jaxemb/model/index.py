@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from jaxemb.config import UsageError
 from jaxemb.losses import Similarity
 
 
+@runtime_checkable
 class Search(Protocol):
     """Vectors ready to be searched, as `Faiss.over` makes them."""
 

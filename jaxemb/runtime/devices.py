@@ -19,6 +19,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Int, Shaped
 
 from jaxemb.config import AtLeast, Part, UsageError
+from jaxemb.runtime.flops import peak_flops
 
 DATA_AXIS = "data"
 SMALLEST_SHARDED = 1024  # elements; splitting less than this costs more than it saves
@@ -149,6 +150,12 @@ class Devices(Part):
     def count(self) -> int:
         """How many devices share a batch."""
         return self.mesh.size
+
+    @property
+    def peak(self) -> float | None:
+        """FLOP/s that the chosen devices can do together; None where a kind of them is not known."""
+        each = [peak_flops(device.device_kind) for device in self.mesh.devices.flat]
+        return None if None in each else sum(each)
 
     def check_rows(self, rows: int) -> None:
         """Raises UsageError unless the batch divides evenly over the devices."""

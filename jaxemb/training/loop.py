@@ -59,7 +59,8 @@ def train(
         report: called with each step's metrics: `step`, `loss`, `loss/<term>`, `gradient_norm`,
             `learning_rate`, `tokens_per_second` (padding not counted), `padding_efficiency`,
             `steps_per_second`, `flops` and `flops_per_second` (of the padded shapes that the step
-            had), `seconds_left`, `compilations`; and with what `evaluate` returns.
+            had), `mfu` (the share of what the devices' maker promises, where that is known),
+            `seconds_left`, `compilations`; and with what `evaluate` returns.
 
     Raises:
         UsageError: the data lacks a column, a batch does not divide over the devices, a pattern
@@ -106,7 +107,7 @@ class _Run:
         self.program = program(compiles, self.state, self.kept)
         self.keeper = stage.keeps.start(self.state.params.network)
         self.compiled_before = self.program.compilations
-        self.meter = Meter(self.total)
+        self.meter = Meter(self.total, runtime.devices.peak)
         self.done = 0
         self.unread: tuple[dict[str, int], Any, tuple[int, int, int]] | None = None
 

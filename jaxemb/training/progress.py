@@ -13,10 +13,13 @@ WINDOW = 20  # steps that rates are averaged over
 
 
 class Meter:
-    """Rates over the last steps; time spent compiling, evaluating or saving is left out."""
+    """Rates over the last steps; time spent compiling, evaluating or saving is left out.
 
-    def __init__(self, steps: int):
-        self.steps = steps
+    `peak` is what the devices could do together, in FLOP/s; None where that is not known.
+    """
+
+    def __init__(self, steps: int, peak: float | None = None):
+        self.steps, self._peak = steps, peak
         self._recent: collections.deque = collections.deque(maxlen=WINDOW)
         self._last = time.perf_counter()
 
@@ -31,7 +34,9 @@ class Meter:
         self._last = now
         seconds, tokens, slots, flops = (sum(column) for column in zip(*self._recent, strict=True))
         pace = len(self._recent) / max(seconds, 1e-9)
+        utilization = {"mfu": flops / max(seconds, 1e-9) / self._peak} if self._peak else {}
         return {
+            **utilization,
             "steps_per_second": pace,
             "tokens_per_second": tokens / max(seconds, 1e-9),
             "padding_efficiency": tokens / max(slots, 1),

@@ -43,19 +43,19 @@ def test_the_flat_index_is_exact_search(faiss, unit):
     np.testing.assert_allclose(scores, expected[1], rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("factory", ["HNSW16", "IVF16,Flat", "IVF16,PQ8"])
+@pytest.mark.parametrize("factory", ["HNSW16", "IVF128,Flat", "IVF16,PQ8"])
 def test_indexes_find_most_neighbours_of_a_mapped_corpus(faiss, factory, tmp_path):
     documents, queries = vectors(2, 4000), vectors(3, 50)
     np.save(tmp_path / "corpus.npy", documents)
     mapped = np.load(tmp_path / "corpus.npy", mmap_mode="r")
-    index = Faiss(factory=factory, effort=16).over(mapped, unit=True)
+    index = Faiss(factory=factory, effort=64).over(mapped, unit=True)
     ids, scores = index.search(queries, 10)
     expected, _ = cosine_top_k(queries, documents, 10)
     found = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(ids, expected, strict=True)])
     assert found > (0.5 if "PQ" in factory else 0.95), found
     assert (np.diff(scores, axis=1) <= 1e-6).all() and ids.dtype == np.int32
     index.save(tmp_path / "index")
-    again = Faiss(factory=factory, effort=16).load(tmp_path / "index", unit=True)
+    again = Faiss(factory=factory, effort=64).load(tmp_path / "index", unit=True)
     np.testing.assert_array_equal(again.search(queries, 10)[0], ids)
 
 
