@@ -217,7 +217,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _several(options: argparse.Namespace) -> AbstractContextManager:
-    """The processes that were started to make this run together; mostly one by itself."""
+    """The processes that were started to make this run together; mostly one by itself.
+
+    Raises:
+        UsageError: there is no such experiment, which is told before JAX is imported; what
+            `processes.asked` and `joined` raise.
+    """
+    registry.discover(options.experiments).get(options.name)
     from jaxemb.runtime import processes
 
     place = processes.asked(

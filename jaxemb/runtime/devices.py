@@ -133,7 +133,7 @@ class Devices(Part):
     @property
     def mesh(self) -> Mesh:
         """One axis, `data`, over the chosen devices."""
-        available = jax.devices()
+        available = sorted(jax.devices(), key=lambda device: device.process_index)
         count = len(available) if self.limit is None else self.limit
         if not 1 <= count <= len(available):
             raise UsageError(f"limit={count}: this machine has {len(available)} device(s).")
@@ -143,7 +143,7 @@ class Devices(Part):
                 f"limit={count} leaves process {min(left_out)} without a device: "
                 "several processes compute on all of theirs, with limit=None."
             )
-        # In the order of jax.devices(), a process's own side by side: rows are dealt out by it.
+        # A process's own side by side, and else as JAX has them: rows are dealt out in this order.
         return Mesh(np.array(available[:count]), (DATA_AXIS,), axis_types=(AxisType.Auto,))
 
     @property

@@ -1,5 +1,10 @@
 """Several processes that make one run: addresses, agreement without others, batches made alike."""
 
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +12,8 @@ from jaxemb.config import UsageError
 from jaxemb.data import shares
 from jaxemb.runtime import last_words, processes
 from jaxemb.text import TextBatch
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -98,3 +105,76 @@ def test_the_page_that_jax_ends_with_becomes_a_sentence():
     spoken = "error: process 0 of this run has ended: The data is bad.\n"
     assert list(last_words.told([spoken, *page])) == [spoken]
     assert list(last_words.told(["one\n", "two\n"])) == ["one\n", "two\n"]
+
+
+# --- three real processes
+
+WORKER = """
+import os, signal, sys, time
+import jax
+from jaxemb.config import UsageError
+from jaxemb.runtime import processes
+
+port, number, ending = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+place = processes.asked(coordinator=f"127.0.0.1:{port}", processes=3, process_id=number)
+try:
+    with processes.joined(place, seconds=60):
+        assert processes.count() == 3 and processes.is_first() == (number == 0)
+        assert processes.gather(number * 2) == [0, 2, 4]
+        assert processes.lead(lambda: {"from": number}) == {"from": 0}
+        try:
+            with processes.together():
+                assert number != 2, "two failed"
+        except (RuntimeError, AssertionError) as error:
+            print(f"{type(error).__name__}: {error}")
+        if ending == "killed" and number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if ending == "refused" and number == 1:
+            raise UsageError("The data is bad.")
+        if ending == "alone" and number == 1:
+            processes.PATIENCE = 0.5
+            with processes.together():
+                raise ValueError("one failed")
+        if ending != "well":
+            time.sleep(60)
+except UsageError as error:
+    print("error:", error, file=sys.stderr)
+    sys.exit(2)
+"""
+
+
+@pytest.mark.parametrize("ending", ["well", "killed", "refused", "alone"])
+def test_three_processes_agree_and_end_together(ending):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, port, str(number), ending],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        )
+        for number in range(3)
+    ]  # fmt: skip
+    try:
+        done = [process.communicate(timeout=120) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+    told = [out for out, _ in done]
+    assert "AssertionError: two failed" in told[2]
+    assert all("RuntimeError: process 2: AssertionError: two failed" in out for out in told[:2])
+    codes = [process.returncode for process in started]
+    errors = [[x for x in err.splitlines() if "Gloo" not in x] for _, err in done]
+    if ending == "well":
+        assert codes == [0, 0, 0] and errors == [[], [], []]
+        return
+    assert (codes[0], codes[2]) == (processes.ENDED, processes.ENDED), done
+    assert codes[1] == {"killed": -9, "refused": 2, "alone": processes.ENDED}[ending]
+    reason = {
+        "killed": "process 1 of this run has ended without a word; this one ends with it",
+        "refused": "process 1 of this run has ended: The data is bad; this one ends with it",
+        "alone": "process 1 of this run has ended: ValueError: one failed (and the others did not",
+    }[ending]
+    for number in (0, 2):
+        assert len(errors[number]) == 1 and errors[number][0].startswith(f"error: {reason}"), done

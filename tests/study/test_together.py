@@ -94,16 +94,14 @@ def test_two_processes_give_what_one_gives(start, tmp_path, capsys):
     assert names[0] == names[1] and "checkpoints" not in names[1]
 
 
-@pytest.mark.parametrize("killed", [0, 1])
-def test_the_death_of_one_ends_the_other_with_a_sentence(start, tmp_path, killed):
+def test_the_death_of_the_first_ends_the_other_with_a_sentence(start, tmp_path):
+    """While both train; the first one is what JAX's own coordination goes with."""
     processes = start(*RUN, "runs", "train.budget.steps=1000000")
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("runs/toy/smoke/*/seed-0/metrics.jsonl")):
         assert time.monotonic() < deadline and all(p.poll() is None for p in processes)
         time.sleep(0.1)
-    processes[killed].send_signal(signal.SIGKILL)
-    code, out, err = ended(processes[1 - killed])
-    assert code != 0
-    errors = [line for line in err if not line.startswith(("1 arm", "pooling"))]
-    assert len(errors) == 1, err
-    assert f"error: process {killed} of this run has ended" in errors[0]
+    processes[0].send_signal(signal.SIGKILL)
+    code, out, err = ended(processes[1])
+    assert code != 0 and out == "" and len(err) == 1, err
+    assert err[0].startswith("error: process 0 of this run has ended")
