@@ -167,6 +167,7 @@ COMMANDS: dict[str, tuple[str, tuple[Option, ...]]] = {
         (
             _NAME, _overrides(), _SCALE,
             _option("--devices", "default: 1", "N", type=int, default=1), _JSON,
+            _flag("--compile", "compile each arm's step for this machine, and tell its memory too"),
         ),
     ),
     "papers": (

@@ -103,7 +103,7 @@ class Program:
         self.devices = what.runtime.devices
         self.compilations = self.flops = 0
         self.seconds = 0.0
-        self._what = what
+        self._what, self._shapes = what, (state, kept)
         self._mapped = self.devices.mapped(
             step, what.runtime.shardings(state), what.runtime.shardings(kept)
         )
@@ -123,6 +123,19 @@ class Program:
             self._compiled[mark] = self._compile(state, *placed), flops
         compiled, self.flops = self._compiled[mark]
         return compiled(state, *placed)
+
+    def plan(self, batch: dict[str, Any]) -> Any:
+        """The compiler's plan of memory for a step on a host batch, which is not run.
+
+        It has `temp_size_in_bytes` and the like; None where the devices' compiler makes none.
+        """
+        shapes = jax.tree.map(
+            lambda x, where: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
+            self._shapes,
+            tuple(map(self._what.runtime.shardings, self._shapes)),
+        )
+        placed = self.devices.place_batch(batch)
+        return self.devices.compiled(self._mapped, *shapes, np.float32(0), placed).memory_analysis()
 
     def _compile(self, *arguments: Any) -> Callable:
         started = time.perf_counter()
