@@ -91,7 +91,7 @@ class Ours:
         model = Model.create(embedder, jax.random.key(0))
         self.model = dataclasses.replace(model, tokenizer=tokenizer)
         self.options, self.loss, self.optimizer = options, InfoNCE(), AdamW()
-        self.program = self.state = None
+        self.program = self.state = self.kept = None
 
     def encode(self, texts: list[str]) -> Any:
         return self.model.encode(texts, batch_size=self.options.call)
@@ -126,7 +126,7 @@ class Ours:
 
         self.program or self._prepare()
         for batch in self.batches:
-            self.state, metrics = self.program(self.state, batch)
+            self.state, metrics = self.program(self.state, self.kept, 1e-3, batch)
         jax.block_until_ready(metrics)
 
     def matrix_rate(self) -> float:
@@ -146,17 +146,19 @@ class Ours:
         import jax
 
         from jaxemb.runtime import Runtime
-        from jaxemb.training import Full, Objective
+        from jaxemb.training import Everything, Full
         from jaxemb.training.state import create
-        from jaxemb.training.step import Program, make_step
+        from jaxemb.training.step import Compiles, program, start
 
-        runtime, steps = Runtime(), 10_000
-        transform = self.optimizer.transform(self.model.params, steps)
-        params = jax.tree.map(lambda x: x.copy(), self.model.params)
-        self.state = runtime.place(create(params, transform, jax.random.key(1)))
-        objective = Objective(self.model.embedder, self.loss, runtime.devices.axis)
-        step = make_step(objective, Full(), self.optimizer, transform, steps)
-        self.program = Program(step, runtime, jax.eval_shape(lambda state: state, self.state))
+        runtime, network, trains = Runtime(), self.model.embedder, Everything()
+        optimizer, key = self.optimizer.direction_alone, jax.random.key(1)
+        moving, kept, memory = start(
+            network, self.loss, trains, self.model.params, self.batches[0], key
+        )
+        self.state = runtime.place(create(moving, memory, optimizer.transform(moving), key))
+        self.kept = runtime.place(kept)
+        compiles = Compiles(network, self.loss, Full(), optimizer, trains, runtime)
+        self.program = program(compiles, self.state, self.kept)
 
 
 class Peer:

@@ -87,12 +87,14 @@ def _clock(seconds: int | float) -> str:
 
 
 def pace(step: Mapping[str, Any]) -> str:
-    """Loss, speed in real tokens, padding efficiency and time left, as far as a step tells them."""
+    """Loss, speed in real tokens, padding efficiency, MFU and time left, as far as a step tells them."""
     parts = [f"loss {step['loss']:.3f}"] if "loss" in step else []
     if "tokens_per_second" in step:
         parts.append(f"{step['tokens_per_second']:,.0f} tokens/s")
     if "padding_efficiency" in step:
         parts.append(f"{step['padding_efficiency']:.0%} real")
+    if "mfu" in step:
+        parts.append(f"MFU {step['mfu']:.0%}")
     if "seconds_left" in step:
         parts.append(f"{_clock(step['seconds_left'])} left")
     return "  ".join(parts)
@@ -185,13 +187,18 @@ class Bars:
 def prices(rows: Sequence[Mapping[str, Any]], devices: int) -> str:
     """A table of what arms take: one line per arm, or one for each rule of splitting parameters."""
     kinds = ("parameters", "optimizer", "gradients", "activations", "total")
-    lines = [("arm", "parameters", "FLOPs, at most", "rule", *(f"{kind} B" for kind in kinds))]
+    more = ("as compiled here B",) if any("compiled" in row for row in rows) else ()
+    lines = [
+        ("arm", "parameters", "FLOPs, at most", "rule", *(f"{kind} B" for kind in kinds), *more)
+    ]
     for row in rows:
         counts = (row["arm"], amount(row["parameters"]), amount(row["flops"]))
+        planned = [amount(row.get("compiled")) for _ in more]
         for rule in ("replicate", "fsdp") if devices > 1 else ("replicate",):
             needed = row.get(rule, {})
-            lines.append((*counts, rule, *(amount(needed.get(kind)) for kind in kinds)))
-            counts = ("", "", "")
+            sizes = (amount(needed.get(kind)) for kind in kinds)
+            lines.append((*counts, rule, *sizes, *planned))
+            counts, planned = ("", "", ""), ["" for _ in more]
     each = "On one device" if devices == 1 else f"On each of {devices} devices"
     return f"{each}, in one training step:\n{columns(lines)}"
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -16,6 +16,7 @@ from jaxemb.config import UsageError
 from jaxemb.config.files import given_path, whole_file, writing_to
 from jaxemb.data.tables import any_text, decoded, is_packed, reading
 from jaxemb.interop import load
+from jaxemb.vectors.corpus import write_array
 
 Rows = tuple[list[str], Float32[np.ndarray, "lines dim"]]
 
@@ -95,23 +96,7 @@ def _check_finite(vectors: Float32[np.ndarray, "lines dim"], before: int) -> Non
 
 
 def _write_array(path: Path, rows: Iterable[Rows]) -> None:
-    """A `.npy` file that grows: its header has room for the number of rows, known at the end."""
-    count = dim = 0
-    with path.open("wb") as file:
-        for _, vectors in rows:
-            if count == 0:
-                dim = vectors.shape[1]
-                _write_header(file, (0, dim))
-            file.write(np.ascontiguousarray(vectors, np.float32).data)
-            count += len(vectors)
-        file.seek(0)
-        _write_header(file, (count, dim))
-
-
-def _write_header(file: BinaryIO, shape: tuple[int, int]) -> None:
-    # NumPy leaves blanks after the header for the first axis to grow, and a whole number of lines.
-    about = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, about)
+    write_array(path, (vectors for _, vectors in rows))
 
 
 def _write_lines(path: Path, rows: Iterable[Rows]) -> None:

@@ -63,6 +63,11 @@ _RUNNING = (
     _RUNS,
     _option("--jobs", "worker processes (default: one per core)", "N", type=int),
     _flag("--again", "run finished seeds again"),
+    _flag("--cluster", "one of several processes that SLURM, a TPU pod or Open MPI started: they make "
+          "one run together"),
+    _option("--coordinator", "the same without a cluster: the address of process 0", "HOST:PORT"),
+    _option("--processes", "how many processes make the run", "N", type=int),
+    _option("--process-id", "the number of this one, from 0", "I", type=int),
     _option(
         "--log",
         "log training curves there too: tensor_board or weights_and_biases(project='...'); "
@@ -71,7 +76,7 @@ _RUNNING = (
         action="append",
         default=[],
     ),
-)
+)  # fmt: skip
 
 
 def _overrides(form: str = "key=value") -> Option:
@@ -103,6 +108,10 @@ COMMANDS: dict[str, tuple[str, tuple[Option, ...]]] = {
             _option("--arms", "run the experiment's own arms too, or these of them", "A,B",
                     nargs="?", const=""),
             _option("--slurm", "write an sbatch script instead", "FILE", type=given_path),
+            _option("--submit", "submit the arms as a SLURM array instead, by submitit; DIR takes what "
+                    "the jobs print", "DIR", type=given_path),
+            _option("--submit-option", "for submitit, such as slurm_partition=gpu, timeout_min=60 or "
+                    "cluster=local; may be repeated", "KEY=VALUE", action="append", default=[]),
         ),
     ),
     "eval": (
@@ -158,6 +167,7 @@ COMMANDS: dict[str, tuple[str, tuple[Option, ...]]] = {
         (
             _NAME, _overrides(), _SCALE,
             _option("--devices", "default: 1", "N", type=int, default=1), _JSON,
+            _flag("--compile", "compile each arm's step for this machine, and tell its memory too"),
         ),
     ),
     "papers": (
@@ -195,7 +205,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code.
 
-    0: done. 1: done, but arms failed. 2: bad input, told in one line. 130: interrupted.
+    0: done. 1: done, but arms failed. 2: bad input, told in one line. 130: interrupted. 3: another
+    process of the same run has ended (see `jaxemb.runtime.processes`).
     """
     _open_streams()
     options = _parsed(parser(), argv)

@@ -1,10 +1,12 @@
 """`jaxemb run` and `sweep`: arms are trained, scored, judged and reported."""
 
 import argparse
+import contextlib
 import dataclasses
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +33,38 @@ def run(options: argparse.Namespace) -> int:
             "--record keeps the experiment as written: no overrides, no --arms, no --seeds, and "
             "not smoke."
         )
-    entry, named = load(options)
-    chosen = run_options(options, overrides, arm_names(options.arms, named.experiment.arms))
-    code = show_arms(named, chosen) if options.dry_run else execute(named, chosen)
-    if options.record and not options.dry_run:
-        _keep_record(entry, chosen)
+    with _several(options):
+        entry, named = load(options)
+        chosen = run_options(options, overrides, arm_names(options.arms, named.experiment.arms))
+        code = show_arms(named, chosen) if options.dry_run else execute(named, chosen)
+        if options.record and not options.dry_run and _is_first():
+            _keep_record(entry, chosen)
     return code
+
+
+def _several(options: argparse.Namespace) -> AbstractContextManager:
+    """The processes that were started to make this run together; mostly one by itself.
+
+    Raises:
+        UsageError: there is no such experiment, which is told before JAX is imported; what
+            `processes.asked` and `joined` raise.
+    """
+    registry.discover(options.experiments).get(options.name)
+    from jaxemb.runtime import processes
+
+    place = processes.asked(
+        cluster=options.cluster,
+        coordinator=options.coordinator,
+        processes=options.processes,
+        process_id=options.process_id,
+    )
+    return processes.joined(None if options.dry_run else place)
+
+
+def _is_first() -> bool:
+    from jaxemb.runtime import processes
+
+    return processes.is_first()
 
 
 def _keep_record(entry: registry.Entry, chosen: "Options") -> None:
@@ -57,11 +85,18 @@ def run_sweep(options: argparse.Namespace) -> int:
     # Before JAX is imported, so that a mistyped axis is told at once.
     for text in options.overrides:
         sweep.split_values(sweep.assignment(text)[1])
+    with _several(options):
+        return _sweep(options)
+
+
+def _sweep(options: argparse.Namespace) -> int:
     entry, named = load(options)
     experiment = named.experiment
     arms = sweep.swept(experiment.base, options.overrides)
     if options.slurm is not None:
         return _write_slurm(options, entry, arms)
+    if options.submit is not None:
+        return _submit(options, entry, arms)
     if options.arms is None:
         experiment = dataclasses.replace(experiment, arms=arms, claims=())
     else:
@@ -86,14 +121,18 @@ def show_arms(named: "Named", chosen: "Options") -> int:
 
 def execute(named: "Named", chosen: "Options") -> int:
     """Run, then print the table and write the report; 1 if an arm failed."""
+    from jaxemb.runtime import processes
     from jaxemb.study import execution
 
-    with EndsLikeInterrupt(), console.watch() as emit:
+    silent = contextlib.nullcontext(lambda event: None)
+    with EndsLikeInterrupt(), console.watch() if processes.is_first() else silent as emit:
         record = execution.run(named, chosen, emit)
+    failed = processes.agree(record.get("failed") or [])
+    if not processes.is_first():
+        return 1 if failed else 0
     runs, place = (of(chosen, named.name) for of in (execution.folder_of, execution.results_of))
     print_table(record)
     print(f"report  {write_report(record, runs, place)}")
-    failed = record.get("failed") or []
     for failure in failed:
         place = f"{failure['arm']} seed {failure['seed']}"
         print(f"failed  {place}: {failure['error']}", file=sys.stderr)
@@ -118,21 +157,45 @@ class EndsLikeInterrupt:
 
 
 def _write_slurm(options: argparse.Namespace, entry: registry.Entry, arms: Sequence) -> int:
-    if options.arms is not None:
-        raise UsageError("--slurm writes the arms of the sweep alone; leave out --arms.")
-    common = ["--scale", options.scale, "--runs", str(options.runs.resolve()), "--jobs", "1"]
-    common += ["--seeds", str(options.seeds)] if options.seeds is not None else []
-    common += ["--experiments", str(entry.path)] if options.experiments else []
-    python = [sys.executable, "-m", "jaxemb", "sweep", entry.name]
-    commands = [
-        [*python, *(f"{key}={_typed(value)}" for key, value in arm.overrides), *common]
-        for arm in arms
-    ]
+    commands = _commands(options, entry, arms, "--slurm writes")
     with writing_to(options.slurm):
         write_whole(options.slurm, slurm_script(commands, name=entry.name))
     print(f"{options.slurm}: {len(arms)} tasks. Start: mkdir -p logs && sbatch {options.slurm}")
     print("When they are done, the same sweep without --slurm collects them into one report.")
     return 0
+
+
+def _submit(options: argparse.Namespace, entry: registry.Entry, arms: Sequence) -> int:
+    from jaxemb.study.clusters import submit
+
+    commands = _commands(options, entry, arms, "--submit submits")
+    place, settings = options.submit.resolve(), options.submit_option
+    jobs = submit(commands, name=entry.name, folder=place, options=settings)
+    print(
+        f"{len(jobs)} jobs submitted, {jobs[0].job_id} to {jobs[-1].job_id}; they print into {place}."
+    )
+    print("When they are done, the same sweep without --submit collects them into one report.")
+    return 0
+
+
+def _commands(
+    options: argparse.Namespace, entry: registry.Entry, arms: Sequence, does: str
+) -> list[list[str]]:
+    """A command for each arm of a sweep by itself.
+
+    Raises:
+        UsageError: the experiment's own arms were asked for too.
+    """
+    if options.arms is not None:
+        raise UsageError(f"{does} the arms of the sweep alone; leave out --arms.")
+    common = ["--scale", options.scale, "--runs", str(options.runs.resolve()), "--jobs", "1"]
+    common += ["--seeds", str(options.seeds)] if options.seeds is not None else []
+    common += ["--experiments", str(entry.path)] if options.experiments else []
+    python = [sys.executable, "-m", "jaxemb", "sweep", entry.name]
+    return [
+        [*python, *(f"{key}={_typed(value)}" for key, value in arm.overrides), *common]
+        for arm in arms
+    ]
 
 
 def _typed(value: Any) -> str:

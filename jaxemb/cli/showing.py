@@ -101,6 +101,10 @@ def plan(options: argparse.Namespace) -> int:
             if recipe.embedder is not None:
                 needed = need(recipe, options.devices, rule)
                 row[rule] = dataclasses.asdict(needed) | {"total": needed.total}
+        if options.compile:
+            from jaxemb.study.compiling import compiled_bytes
+
+            row["compiled"] = compiled_bytes(recipe)
         rows.append(row)
     if options.json:
         print_json(rows)

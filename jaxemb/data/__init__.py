@@ -48,6 +48,7 @@ from jaxemb.data.positions import Positions
 from jaxemb.data.prepared import TFDS
 from jaxemb.data.pydocs import PyDocs, cache_folder
 from jaxemb.data.selection import Resplit, Share, Within
+from jaxemb.data.shares import dealt, whole_shape
 from jaxemb.data.spans import NearbySpans
 from jaxemb.data.strata import Alternating, PowerLaw, SideBySide, Stratified, Turns, Where
 from jaxemb.data.tables import read_rows, read_text

@@ -67,6 +67,15 @@ class Batches(ABC):
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from a state: the batches that follow are those that followed then."""
 
+    def share(self, part: int, parts: int) -> bool:
+        """Asked before the first batch, where several processes make one batch together.
+
+        True: from now on a batch holds the rows of part `part` alone, of `parts` equal parts in
+        order, padded as far as these need. False, and nothing changes: batches stay whole, and rows
+        are cut out of them.
+        """
+        return False
+
     def renew(self, step: int, model: Callable[[], Any]) -> None:
         """Called after each step with a way to the model at that step; usually does nothing.
 

@@ -11,6 +11,7 @@ from jaxemb.config import UsageError
 from jaxemb.data.base import Batches
 from jaxemb.data.collation import Batch, Collator
 from jaxemb.data.orders import Order, Sequel, Shuffled
+from jaxemb.data.shares import part_of
 from jaxemb.text import TextBatch
 
 _SHUFFLED = Shuffled()
@@ -49,7 +50,8 @@ class BatchIterator(Batches):
         import grain
 
         options = grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_AHEAD)
-        self._iterator = iter(order.map(make).to_iter_dataset(options))
+        self._rows = _Rows()
+        self._iterator = iter(order.map(self._rows).map(make).to_iter_dataset(options))
         self._about = about
         self.stats = BatchStats(0, 0)
 
@@ -57,6 +59,11 @@ class BatchIterator(Batches):
         batch = next(self._iterator)
         self.stats = _stats(batch)
         return batch
+
+    def share(self, part: int, parts: int) -> bool:
+        """Read and tokenise only the rows of one part of every batch."""
+        self._rows.part = part, parts
+        return True
 
     def get_state(self) -> dict[str, Any]:
         """Where the iterator stands: JSON, the same whatever was prefetched."""
@@ -79,6 +86,16 @@ class BatchIterator(Batches):
     def close(self) -> None:
         """Stop preparing batches; the iterator cannot be used afterwards."""
         self._iterator.close()
+
+
+class _Rows:
+    """The numbers of a batch's examples to those that are read here: all, or one part of them."""
+
+    def __init__(self) -> None:
+        self.part = 0, 1
+
+    def __call__(self, indices: np.ndarray) -> np.ndarray:
+        return part_of(indices, *self.part)
 
 
 def batches(

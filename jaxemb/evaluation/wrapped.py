@@ -13,6 +13,7 @@ from jaxtyping import Float32
 from jaxemb.config import AtLeast, Between, UsageError, smaller
 from jaxemb.evaluation.base import Task, evaluate, flatten
 from jaxemb.evaluation.problems import TaskData
+from jaxemb.runtime import processes
 from jaxemb.statistics.result import Result
 from jaxemb.statistics.similarities import unit_rows
 from jaxemb.vectors.cache import Embed, EmbeddingCache
@@ -204,6 +205,9 @@ def monitor(
 
     def scores(step: int, model: Callable[[], Any]) -> Mapping[str, float] | None:
         due = [task for task in watched if step % task.every == 0]
-        return flatten(evaluate(embedding(model()), due)) if due else None
+        if not due:
+            return None
+        current = model()
+        return processes.lead(lambda: flatten(evaluate(embedding(current), due)))
 
     return scores

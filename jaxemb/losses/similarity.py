@@ -25,10 +25,12 @@ class Similarity(Part):
     Attributes:
         shape: the axes of what is compared.
         ignores_length: whether vectors count by their direction alone.
+        is_product: whether it is the inner product of one vector each, or of their unit vectors.
     """
 
     shape: ClassVar[str] = "rows dim"
     ignores_length: ClassVar[bool] = False
+    is_product: ClassVar[bool] = False
 
     def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
         """Scores; larger means more alike."""
@@ -69,6 +71,8 @@ class Dot(Similarity):
         [[7.0]]
     """
 
+    is_product: ClassVar[bool] = True
+
     def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
         """`[rows, columns]` dot products."""
         return _dots(_one_each(rows), _one_each(columns))
@@ -100,6 +104,7 @@ class Cosine(Similarity):
         0.8
     """
 
+    is_product: ClassVar[bool] = True
     ignores_length: ClassVar[bool] = True
 
     def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:

@@ -264,10 +264,29 @@ class Model:
             >>> index.search(["combine lists"], k=1)                    # doctest: +SKIP
         """
 
+        return self.index_of(self.encode(texts, role=role, normalize=False))
+
+    def index_of(self, vectors: Any) -> Index:
+        """An index over vectors of documents that were made before, such as a file's.
+
+        Vectors that are mapped from disk stay there, and a search reads them block by block: a
+        corpus may be larger than memory. Of a network that compares by the dot product, vectors are
+        to be made with `normalize=False`.
+
+        Raises:
+            UsageError: the vectors have another width than the model's.
+
+        Example:
+            >>> pieces = model.encode_batches(open("corpus.txt"), normalize=False)  # doctest: +SKIP
+            >>> index = model.index_of(store_vectors("corpus.npy", pieces))         # doctest: +SKIP
+        """
+        width = getattr(vectors, "shape", (0, self.dim))[-1]
+        if width != self.dim:
+            raise UsageError(f"These vectors are {width} wide, and this model's {self.dim}.")
+
         def queries(texts: list[str]) -> Any:
             return self.encode(texts, role="query", normalize=False)
 
-        vectors = self.encode(texts, role=role, normalize=False)
         return Index(queries, vectors, self.embedder.similarity)
 
     def tokenizer_of(self, column: str) -> Tokenizer:

@@ -74,6 +74,18 @@ def top_k(
         >>> top_k(np.ones((1, 2), "float32"), pieces, k=3)[0].tolist()
         [[4, 5, 2]]
     """
+    return _searched(queries, documents, k, block, devices, _plain32)
+
+
+def _searched(
+    queries: Float[np.ndarray, "queries width"] | Float[Array, "queries width"],
+    documents: Vectors | Iterable[Vectors],
+    k: int,
+    block: int,
+    devices: int | None,
+    prepared: Callable[[Vectors], Float32[np.ndarray, "_ _"]],
+) -> Found:
+    """The best by the inner product of rows that are `prepared`, as many at a time as are visited."""
     if k < 1 or block < 1:
         raise ValueError(f"k and block must be at least 1; got k={k}, block={block}")
     if hasattr(documents, "shape"):
@@ -85,7 +97,7 @@ def top_k(
         return np.zeros((len(queries), k_kept), "int32"), np.zeros(
             (len(queries), k_kept), "float32"
         )
-    search = _Search(queries, k_kept, block, local_mesh(devices))
+    search = _Search(queries, k_kept, block, local_mesh(devices), prepared)
     for piece in documents:
         search.add(piece)
     return search.result()
@@ -99,7 +111,9 @@ def cosine_top_k(
     block: int = BLOCK,
     devices: int | None = None,
 ) -> Found:
-    """`top_k` by the cosine: both sides are scaled to unit length first (a zero vector stays zero).
+    """`top_k` by the cosine: both sides are scaled to unit length (a zero vector stays zero).
+
+    Documents are scaled block by block, so that a corpus on disk stays there.
 
     Example:
         >>> import numpy as np
@@ -108,24 +122,22 @@ def cosine_top_k(
         >>> ids.tolist()
         [[1, 0]]
     """
-    whole = hasattr(documents, "shape")
-    scaled = _unit32(documents) if whole else map(_unit32, documents)
-    return top_k(_unit32(queries), scaled, k, block=block, devices=devices)
+    return _searched(queries, documents, k, block, devices, _unit32)
 
 
-def _unit32(
-    vectors: Float[np.ndarray, "rows width"] | Float[Array, "rows width"],
-) -> Float32[np.ndarray, "rows width"]:
+def _plain32(vectors: Vectors) -> Float32[np.ndarray, "_ _"]:
+    return np.asarray(vectors, np.float32)
+
+
+def _unit32(vectors: Vectors) -> Float32[np.ndarray, "_ _"]:
     return unit_rows(np.asarray(vectors, np.float32))
 
 
-def _check_finite(vectors: Vectors, what: str, first: int) -> None:
+def _check_finite(vectors: np.ndarray, what: str, first: int) -> None:
     """Refuses vectors that are not finite: no order of scores would be right."""
-    for start in range(0, len(vectors), BLOCK):
-        block = np.asarray(vectors[start : start + BLOCK])
-        if not np.isfinite(block).all():
-            row = int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
-            raise UsageError(f"The vector of {what} {first + start + row} is not finite.")
+    if not np.isfinite(vectors).all():
+        row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+        raise UsageError(f"The vector of {what} {first + row} is not finite.")
 
 
 class _Search:
@@ -137,13 +149,15 @@ class _Search:
         k: int,
         block: int,
         mesh: Mesh,
+        prepared: Callable[[Vectors], Float32[np.ndarray, "_ _"]],
     ):
+        self._prepared = prepared
         self._mesh, self._k, self._width = mesh, k, queries.shape[1]
         self._members = _members(block, k)
         self._block = -(-block // self._members) * self._members
         self._count, self._seen = len(queries), 0
-        _check_finite(queries, "query", 0)
-        self._queries = list(_query_batches(np.asarray(queries, np.float32)))
+        _check_finite(np.asarray(queries), "query", 0)
+        self._queries = list(_query_batches(prepared(queries)))
         self._best = [self._nothing(len(batch)) for batch in self._queries]
         self._rest = np.zeros((0, self._width), np.float32)
 
@@ -151,18 +165,24 @@ class _Search:
         """Visits further documents, in the order of their numbers."""
         if documents.shape[1] != self._width:
             raise ValueError(f"queries are {self._width} wide, documents {documents.shape[1]}")
-        _check_finite(documents, "document", self._seen + len(self._rest))
         stride, start = self._block * self._mesh.size, 0
         if len(self._rest):
             start = min(len(documents), stride - len(self._rest))
-            self._rest = np.concatenate([self._rest, np.asarray(documents[:start], np.float32)])
+            more = self._read(documents[:start], self._seen + len(self._rest))
+            self._rest = np.concatenate([self._rest, more])
             if len(self._rest) < stride:
                 return
             self._visit(self._rest)
         while start + stride <= len(documents):
-            self._visit(np.asarray(documents[start : start + stride], np.float32))
+            self._visit(self._read(documents[start : start + stride], self._seen))
             start += stride
-        self._rest = np.array(documents[start:], np.float32)
+        self._rest = np.array(self._read(documents[start:], self._seen))
+
+    def _read(self, documents: Vectors, first: int) -> Float32[np.ndarray, "rows width"]:
+        """Rows in memory, as they are multiplied; each is read once, from wherever it is."""
+        rows = np.asarray(documents)
+        _check_finite(rows, "document", first)
+        return self._prepared(rows)
 
     def result(self) -> Found:
         """The best of all that was added, after which nothing can be."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxemb.config import UsageError
 from jaxemb.config.files import discard, warn
@@ -144,6 +145,8 @@ class Checkpoints:
 def save_params(folder: str | os.PathLike, params: Any) -> None:
     """Writes parameters by themselves; returns when they are on disk.
 
+    Of several processes, any may do so for itself: no other one is waited for.
+
     Raises:
         UsageError: the folder holds something else than saved parameters, or cannot be written.
     """
@@ -155,7 +158,7 @@ def save_params(folder: str | os.PathLike, params: Any) -> None:
     with writing_checkpoint(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
     with writing_checkpoint(folder), contextlib.closing(_checkpointer()) as checkpointer:
-        checkpointer.save(folder, args=_contents(params, {}), force=True)
+        checkpointer.save(folder, args=_contents(_by_itself(params), {}), force=True)
 
 
 def _is_ours(folder: Path) -> bool:
@@ -184,7 +187,10 @@ def load_params(folder: str | os.PathLike, like: Any) -> Any:
         def read(item: str, how: Any) -> Any:
             return checkpointer.restore(folder, args=args.Composite(**{item: how}))[item]
 
-        return _read(folder, like, read, None, None)[0]
+        found = _read(folder, _by_itself(like), read, None, None)[0]
+    if jax.process_count() == 1:
+        return found
+    return jax.tree.map(lambda x, to: _placed(x, target_of(to)), found, like)
 
 
 def _contents(tree: Any, extra: dict[str, Any], step: int | None = None) -> Any:
@@ -209,7 +215,7 @@ def _read(folder: Path, like: Any, read: Any, step: int | None, previous: int | 
         wanted = {name: target_of(x) for name, x in flat(like).items()}
         check_same_arrays(folder, page["arrays"], wanted)
         arrays = {
-            name: jnp.zeros(x.shape, x.dtype, device=x.sharding)
+            name: jnp.zeros(x.shape, x.dtype, device=getattr(x, "sharding", None))
             for name, x in wanted.items()
             if not x.size
         }
@@ -248,6 +254,30 @@ def _orbax() -> Any:
     return orbax.checkpoint
 
 
+def _placed(x: Any, like: Any) -> Any:
+    return jax.device_put(x, getattr(like, "sharding", jax.local_devices()[0]))
+
+
 def _checkpointer() -> Any:
+    """Writes and reads for this process alone."""
     ocp = _orbax()
-    return ocp.Checkpointer(ocp.CompositeCheckpointHandler("state", "page"))
+    if jax.process_count() == 1:
+        return ocp.Checkpointer(ocp.CompositeCheckpointHandler("state", "page"))
+    own = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"process_{own}"
+    )
+    options = ocp.CompositeOptions(multiprocessing_options=alone)
+    handler = ocp.CompositeCheckpointHandler("state", "page", composite_options=options)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
+
+
+def _by_itself(tree: Any) -> Any:
+    """Arrays of one process as Orbax takes them where there are others: as numpy."""
+    if jax.process_count() == 1:
+        return tree
+
+    def plain(x: Any) -> np.ndarray:
+        return np.zeros(x.shape, x.dtype) if isinstance(x, jax.ShapeDtypeStruct) else np.asarray(x)
+
+    return jax.tree.map(plain, tree)

@@ -12,6 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxemb.config import AtLeast, Part, UsageError
+from jaxemb.runtime.flops import peak_flops
 from jaxemb.runtime.meshes import DATA_AXIS, mesh_over
 
 SMALLEST_SHARDED = 1024  # elements; splitting less than this costs more than it saves
@@ -29,17 +30,29 @@ class Devices(Part):
     @property
     def mesh(self) -> Mesh:
         """One axis, `data`, over the chosen devices."""
-        available = jax.devices()
+        available = sorted(jax.devices(), key=lambda device: device.process_index)
         count = len(available) if self.limit is None else self.limit
         if not 1 <= count <= len(available):
             raise UsageError(f"limit={count}: this machine has {len(available)} device(s).")
-        # In the order of jax.devices(), a process's own side by side: rows are dealt out by it.
+        left_out = set(range(jax.process_count())) - {d.process_index for d in available[:count]}
+        if left_out:
+            raise UsageError(
+                f"limit={count} leaves process {min(left_out)} without a device: "
+                "several processes compute on all of theirs, with limit=None."
+            )
+        # A process's own side by side, and else as JAX has them: rows are dealt out in this order.
         return mesh_over(available[:count])
 
     @property
     def count(self) -> int:
         """How many devices share a batch."""
         return self.mesh.size
+
+    @property
+    def peak(self) -> float | None:
+        """FLOP/s that the chosen devices can do together; None where a kind of them is not known."""
+        each = [peak_flops(device.device_kind) for device in self.mesh.devices.flat]
+        return None if None in each else sum(each)
 
     def check_rows(self, rows: int) -> None:
         """Raises UsageError unless the batch divides evenly over the devices."""
@@ -54,7 +67,7 @@ class Devices(Part):
         raise TypeError(f"{type(self).__name__} must define shardings(tree, parameters)")
 
     def place_batch(self, batch: Any) -> Any:
-        """Puts a host batch (the same, whole, on every process) on the devices."""
+        """Puts a host batch on the devices: of several processes, each gives its own rows."""
         raise TypeError(f"{type(self).__name__} must define place_batch(batch)")
 
     def mapped(self, step: Callable, state_shardings: Any, kept_shardings: Any) -> Callable:
@@ -105,9 +118,13 @@ class Jit(Devices):
     def place_batch(self, batch: Any) -> Any:
         """Rows are split over the devices; each process contributes its own."""
         sharding = NamedSharding(self.mesh, PartitionSpec(DATA_AXIS))
-        return jax.tree.map(
-            lambda x: jax.make_array_from_process_local_data(sharding, _own_part(x), x.shape), batch
-        )
+        processes = jax.process_count()
+
+        def placed(x: np.ndarray) -> jax.Array:
+            whole = (len(x) * processes, *x.shape[1:])
+            return jax.make_array_from_process_local_data(sharding, x, whole)
+
+        return jax.tree.map(placed, batch)
 
     def mapped(self, step: Callable, state_shardings: Any, kept_shardings: Any) -> Callable:
         """The step, compiled for these shardings."""
@@ -148,9 +165,9 @@ class Pmap(Devices):
         return jax.tree.map(lambda _: NamedSharding(mesh, PartitionSpec()), tree)
 
     def place_batch(self, batch: Any) -> Any:
-        """Rows `[b, ...]` become `[local devices, b / devices, ...]`."""
+        """This process's rows `[b, ...]` become `[local devices, b / local devices, ...]`."""
         local = len(self.mesh.local_devices)
-        return jax.tree.map(lambda x: _split(_own_part(x), local), batch)
+        return jax.tree.map(lambda x: _split(x, local), batch)
 
     def mapped(self, step: Callable, state_shardings: Any, kept_shardings: Any) -> Callable:
         """The step, one replica for each device."""
@@ -203,11 +220,6 @@ def _host(tree: Any) -> Any:
         return np.asarray(x) if getattr(x, "is_fully_addressable", True) else x
 
     return jax.tree.map(plain, tree)
-
-
-def _own_part(x: np.ndarray) -> np.ndarray:
-    rows = len(x) // jax.process_count()
-    return x[jax.process_index() * rows : (jax.process_index() + 1) * rows]
 
 
 def _split(x: np.ndarray, parts: int) -> np.ndarray:

@@ -10,6 +10,42 @@ import jax
 PASSES = 3
 
 
+PEAKS = {
+    "H100 PCIe": 756e12,
+    "H100": 989e12,
+    "H200": 989e12,
+    "GH200": 989e12,
+    "B200": 2250e12,
+    "A100": 312e12,
+    "L40S": 362e12,
+    "L4": 121e12,
+    "V100": 125e12,
+    "T4": 65e12,
+    "TPU v2": 22.5e12,
+    "TPU v3": 61.5e12,
+    "TPU v4": 275e12,
+    "TPU v5 lite": 197e12,
+    "TPU v5e": 197e12,
+    "TPU v5": 459e12,
+    "TPU v6 lite": 918e12,
+    "TPU v6e": 918e12,
+}
+"""FLOP/s of one device in dense products of 16-bit numbers, as its maker gives them (of TPU v2 and
+v3, a JAX device is one of a chip's two cores)."""
+
+
+def peak_flops(kind: str) -> float | None:
+    """FLOP/s that a device of a kind, as JAX calls it, can do; None of one that is not known.
+
+    Example:
+        >>> peak_flops("NVIDIA H100 80GB HBM3"), peak_flops("TPU v5 lite"), peak_flops("cpu")
+        (989000000000000.0, 197000000000000.0, None)
+    """
+    words = f" {kind} "
+    named = [name for name in PEAKS if f" {name} " in words.replace("-", " ")]
+    return PEAKS[max(named, key=len)] if named else None
+
+
 def product_flops(function: Callable, *shapes: Any) -> int:
     """FLOPs of the matrix products and convolutions of a function of arrays of these shapes.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxemb.config import UsageError
 
@@ -66,8 +67,10 @@ def kind_of(x: Any) -> str:
     return f"{jnp.dtype(x.dtype).name}{list(x.shape)}"
 
 
-def target_of(x: Any) -> jax.ShapeDtypeStruct:
+def target_of(x: Any) -> jax.ShapeDtypeStruct | np.ndarray:
     """What an array is restored to: its shape, and the devices that it asks for or the first one."""
+    if isinstance(x, np.ndarray) and jax.process_count() > 1:
+        return x
     sharding = getattr(x, "sharding", None)
     if sharding is None:
         sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from jaxemb.config import EXPERIMENTS, UsageError, override_all, to_json
 from jaxemb.config.files import given_path, warn, writing_to
+from jaxemb.runtime import processes
 from jaxemb.study import planning, records
 from jaxemb.study.arms import Arm, path_safe, sets
 from jaxemb.study.expansion import expand
@@ -22,6 +23,7 @@ from jaxemb.study.loggers import Logger
 from jaxemb.study.recipe import Recipe, rebuilt
 from jaxemb.study.smoke import smoke
 from jaxemb.study.specification import Experiment
+from jaxemb.study.together import follow, jobs_at_once
 from jaxemb.study.tuning import check_tuning
 from jaxemb.study.workers import default_jobs, run_jobs
 
@@ -179,8 +181,9 @@ def _tell_of_own_parts(jobs: list[Job]) -> None:
 def run(named: Named, options: Options, emit: Emit) -> dict:
     """Run every arm that has not been run, score the controls, judge the claims; returns the record.
 
-    The record is also written to `record.json` where `results_of` says. Failed arms are in
-    its `failed` list, outside every mean.
+    The record is also written to `record.json` where `results_of` says. Failed arms are in its
+    `failed` list, outside every mean. Of several processes that make one run, the first has the
+    record; the others give `{}`.
 
     Raises:
         UsageError: what `prepare` raises; an arm does not fit the memory at hand; another process is
@@ -194,7 +197,12 @@ def run(named: Named, options: Options, emit: Emit) -> dict:
         planning.check_memory(arm.name, recipe, room)
     jobs = jobs_of(named, options, experiment, arms)
     folder = folder_of(options, named.name)
+    at_once = jobs_at_once(options.jobs)
+    if not processes.is_first():
+        follow(jobs, experiment, folder)
+        return {}
     _writable(folder)
+    processes.gather(None)
     _tell_of_own_parts(jobs)
     emit({"event": "preparing", "arms": [arm.name for arm, _ in arms], "seeds": experiment.seeds})
     for stage in dict.fromkeys(stage for _, recipe in arms for stage in recipe.stages):
@@ -203,7 +211,7 @@ def run(named: Named, options: Options, emit: Emit) -> dict:
         controls = records.score_controls(
             experiment, rebuilt(experiment.base), folder, options.again, emit
         )
-        run_jobs(jobs, options.jobs or default_jobs(), emit)
+        run_jobs(jobs, at_once or default_jobs(), emit)
         place = results_of(options, named.name)
         place.mkdir(parents=True, exist_ok=True)
         return records.write(named, experiment, options, jobs, controls, place)
@@ -232,8 +240,8 @@ def _lock(folder: Path, file: TextIO) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise UsageError(
-            f"{folder} is being run by another process: wait until it has ended, "
-            "or use another --runs folder."
+            f"{folder} is being run by another process: wait until it has ended, use another "
+            "--runs folder, or make one run of both by --cluster or --coordinator."
         ) from None
     except OSError:
         pass  # a file system without locks

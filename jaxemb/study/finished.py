@@ -6,6 +6,7 @@ from pathlib import Path
 from jaxemb.config import UsageError, fingerprint, from_json, provenance
 from jaxemb.config.files import discard, warn
 from jaxemb.config.manifests import MANIFEST
+from jaxemb.runtime import processes
 from jaxemb.study.identity import arm_fingerprint
 from jaxemb.study.jobs import Job
 from jaxemb.study.recipe import Recipe
@@ -60,5 +61,5 @@ def _is_of_recipe(stored: dict, recipe: Recipe, job: Job) -> bool:
 
 def made_by_other_code(folder: Path) -> dict:
     """`{"other_code": commit}` of a run that another commit of jaxemb made, else `{}`."""
-    made = read_run(folder).get("commit")
+    made = read_run(folder).get("commit") if processes.is_first() else None
     return {"other_code": made} if made != provenance.commit() else {}

@@ -12,7 +12,8 @@ Emit = Callable[[dict], None]
 class Job:
     """One arm of an experiment, its seeds, and where its runs go; JSON so that a process can take it.
 
-    With `trial`, a learning rate, the arm is only tried at that rate; see `shares`.
+    With `trial`, a learning rate, the arm is only tried at that rate; see `shares`. Where several
+    processes run it together, `checkpoints` is the folder that they share: the first one's `folder`.
     """
 
     experiment: str
@@ -27,6 +28,7 @@ class Job:
     again: bool = False
     trial: float | None = None
     logs: tuple[dict, ...] = ()
+    checkpoints: str | None = None
 
 
 def shares(job: Job) -> list[Job]:

@@ -14,6 +14,7 @@ from jaxemb.config import UsageError, fingerprint, from_json, provenance
 from jaxemb.config.files import discard, warn, whole_folder, write_whole
 from jaxemb.config.manifests import check, read_sealed, seal
 from jaxemb.evaluation import final, flatten
+from jaxemb.runtime import processes
 from jaxemb.statistics import level
 from jaxemb.statistics.result import Result
 from jaxemb.study.claims import Judgement, Table, judge_all
@@ -46,13 +47,16 @@ def score_controls(
     for control in experiment.controls:
         mark = fingerprint(base, control, data_fingerprints(base))[:8]
         place = folder / "controls" / f"{control.name}-{mark}"
-        if again or not _is_whole(place):
+        if processes.agree(again or not _is_whole(place)):
             emit({"event": "control", "arm": control.name})
             recipe = control.recipe(base)
             which = fingerprint(recipe), control.trained
             if base.embedder is not None and which not in fitted:
                 fitted[which] = run_stages(recipe, until_training=not control.trained)
-            _keep(place, control.score(fitted.get(which), final(base.evaluation)), again)
+            if processes.is_first():
+                _keep(place, control.score(fitted.get(which), final(base.evaluation)), again)
+        if not processes.is_first():
+            continue
         rows[control.name] = read_results(place)
         emit({"event": "control_done", "arm": control.name, "scores": flatten(rows[control.name])})
     return rows

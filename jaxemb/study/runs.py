@@ -17,6 +17,7 @@ from jaxemb.config.files import sweep_leftovers, write_whole
 from jaxemb.config.manifests import MANIFEST
 from jaxemb.evaluation import flatten, monitor
 from jaxemb.model import Embedding
+from jaxemb.runtime import processes
 from jaxemb.runtime.running_costs import RunningCosts
 from jaxemb.study.curves import Curve, trained_flops
 from jaxemb.study.finished import is_finished, made_by_other_code
@@ -40,7 +41,8 @@ def run_arm(job: Job, emit: Emit) -> None:
     """Run every seed of an arm that has not been run; a failed seed is recorded, the others go on."""
     folder = Path(job.folder)
     recipe = from_json(job.recipe)
-    todo = [seed for seed in job.seeds if job.again or not is_finished(job, recipe, seed)]
+    unfinished = [seed for seed in job.seeds if job.again or not is_finished(job, recipe, seed)]
+    todo = processes.agree(unfinished)
     if todo:
         folder.mkdir(parents=True, exist_ok=True)
         for seed in todo:
@@ -72,12 +74,16 @@ def _run_seed(job: Job, recipe: Recipe, emit: Emit) -> None:
     (folder / MANIFEST).unlink(missing_ok=True)
     started, costs = time.time(), RunningCosts()
     _describe(job, folder, recipe, "running")
+    processes.gather(None)  # the others may open its checkpoints now
     try:
-        stored = _train_and_score(recipe, job, folder, emit, costs)
+        with processes.together():
+            stored = _train_and_score(recipe, job, folder, emit, costs)
     except UsageError:
         raise
     except Exception as error:  # a part of somebody's own may raise anything
         _quarantine(job, folder, recipe.seed, recipe, error, emit)
+        return
+    if not processes.is_first():
         return
     seconds = time.time() - started
     spent = {"flops": trained_flops(recipe, stored, read_curve(folder)), **costs.summary()}
@@ -95,7 +101,8 @@ def _train_and_score(
     from jaxemb.study.stages import run_stages
 
     stored: list[int | None] = []
-    checkpoints = Checkpoints(folder / "checkpoints", every=recipe.runtime.checkpoint_every)
+    place = Path(job.checkpoints or job.folder) / folder.name / "checkpoints"
+    checkpoints = Checkpoints(place, every=recipe.runtime.checkpoint_every)
     curve = Curve(folder / "metrics.jsonl", recipe.seed, emit, costs)
     about = About(job.experiment, job.scale, job.arm, recipe.seed, to_json(recipe))
     with contextlib.closing(checkpoints), opened(map(from_json, job.logs), folder, about) as log:
@@ -103,6 +110,8 @@ def _train_and_score(
         model = run_stages(
             recipe, checkpoints=checkpoints, evaluate=watch, report=report, spent=stored.append
         )
+        if not processes.is_first():
+            return stored
         emit({"event": "scoring", "seed": recipe.seed})
         results = scores_of(model, recipe.evaluation, embedding_of(recipe, model, job.arm))
         log.finish(flatten(results))

@@ -25,6 +25,7 @@ from jaxemb.config.manifests import check, seal
 from jaxemb.config.reading import read_arrays, read_json, read_text
 from jaxemb.data import cache_folder
 from jaxemb.model import Model, Transform
+from jaxemb.runtime import processes
 from jaxemb.runtime.checkpoints import Checkpoints
 from jaxemb.study.recipe import Recipe
 from jaxemb.text import Text, Tokenizer
@@ -154,18 +155,28 @@ def _stored(key: str, stage: Stage, context: Context, model: Model) -> tuple[Mod
     It is computed unwatched, from its first step; what is damaged, anew.
     """
     folder = cache_folder() / "stages" / key[:32]
-    if folder.exists():
-        try:
-            check(folder, KIND, alone=True)
-            return _read_change(folder, model), _read_flops(folder)
-        except UsageError as error:
-            warn(f"{error} The stage is computed again.")
-        discard(folder)
+    found = _found(folder, model)
+    # Of several processes, none can be left out of what the others compute together.
+    if all(processes.gather(found is not None)):
+        return found
     tally = _Tally(context.report if stage.is_shared else None)
     alone = dataclasses.replace(context, checkpoints=None, evaluate=None, report=tally)
     after = stage.run(model, alone)
     _write_change(folder, model, after, tally.flops)
     return _read_change(folder, model), _read_flops(folder)
+
+
+def _found(folder: Path, model: Model) -> tuple[Model, int | None] | None:
+    """What the store has; None where there is nothing, or nothing of use."""
+    if not folder.exists():
+        return None
+    try:
+        check(folder, KIND, alone=True)
+        return _read_change(folder, model), _read_flops(folder)
+    except UsageError as error:
+        warn(f"{error} The stage is computed again.")
+    discard(folder)
+    return None
 
 
 def _read_flops(folder: Path) -> int | None:

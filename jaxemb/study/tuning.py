@@ -13,6 +13,7 @@ from jaxemb.config import Above, UsageError, from_json
 from jaxemb.config.files import discard, warn
 from jaxemb.config.manifests import read_sealed, write_sealed
 from jaxemb.evaluation import flatten
+from jaxemb.runtime import processes
 from jaxemb.study.jobs import Emit, Job
 from jaxemb.study.recipe import Recipe, Tuning
 from jaxemb.study.run_scores import scores_of
@@ -23,7 +24,7 @@ def tuned(job: Job, recipe: Recipe, emit: Emit) -> Recipe:
     """The recipe at the learning rate that does best on dev at a fraction of the budget."""
     tuning: Tuning = from_json(job.tuning)
     path = Path(job.folder) / "tuning.json"
-    found = _kept(path, _Tuned)
+    found = processes.agree(_kept(path, _Tuned))
     if found is None:
         trials = [_trial(job, recipe, rate, emit) for rate in tuning.learning_rates]
         best = max(trials, key=lambda trial: trial["score"])["learning_rate"]
@@ -69,7 +70,7 @@ def _trial(job: Job, recipe: Recipe, rate: float, emit: Emit) -> dict[str, float
     """What a rate scores on dev, from the arm's folder if a process has tried it."""
     tuning: Tuning = from_json(job.tuning)
     path = Path(job.folder) / "trials" / f"{rate!r}.json"
-    kept = _kept(path, _Trial)
+    kept = processes.agree(_kept(path, _Trial))
     if kept is not None:
         return kept
     short = _at_fraction(at_rate(recipe, rate), tuning)
@@ -119,7 +120,7 @@ def _dev_score(recipe: Recipe, seed: int, tuning: Tuning, emit: Emit) -> float:
         model = run_stages(recipe, report=lambda m: emit({"event": "step", **m}))
     except Diverged:
         return -np.inf
-    scores = flatten(scores_of(model, recipe.evaluation))
+    scores = processes.lead(lambda: flatten(scores_of(model, recipe.evaluation)))
     found = [scores[metric] for metric in tuning.metrics if metric in scores]
     if not found:
         raise UsageError(_without(tuning, scores))

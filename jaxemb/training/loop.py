@@ -9,8 +9,8 @@ import jax
 from jaxtyping import Array, Key
 
 from jaxemb.config import Part
-from jaxemb.data import Batches
-from jaxemb.runtime import Runtime
+from jaxemb.data import Batches, dealt, whole_shape
+from jaxemb.runtime import Runtime, processes
 from jaxemb.training.base import Checkpoints, Evaluate
 from jaxemb.training.interrupt import Interrupt
 from jaxemb.training.progress import Meter, count_tokens, fetch
@@ -59,7 +59,8 @@ def train(
         report: called with each step's metrics: `step`, `loss`, `loss/<term>`, `gradient_norm`,
             `learning_rate`, `tokens_per_second` (padding not counted), `padding_efficiency`,
             `steps_per_second`, `flops` and `flops_per_second` (of the padded shapes that the step
-            had), `seconds_left`, `compilations`; and with what `evaluate` returns.
+            had), `mfu` (the share of what the devices' maker promises, where that is known),
+            `seconds_left`, `compilations`; and with what `evaluate` returns.
 
     Raises:
         UsageError: the data lacks a column, a batch does not divide over the devices, a pattern
@@ -97,8 +98,8 @@ class _Run:
         self.rates = stage.optimizer.rates(self.total)
         network = computed_in(model.embedder, runtime.dtype)
         optimizer = stage.optimizer.direction_alone
-        self.batches = stage.data.batches(model, seed=seed)
-        batch = _first(self.batches)
+        self.batches = dealt(stage.data.batches(model, seed=seed))
+        batch = whole_shape(_first(self.batches))
         moving, kept, memory = start(network, stage.loss, stage.trains, model.params, batch, key)
         self.state = runtime.place(create(moving, memory, optimizer.transform(moving), key))
         self.kept = runtime.place(kept)
@@ -106,7 +107,7 @@ class _Run:
         self.program = program(compiles, self.state, self.kept)
         self.keeper = stage.keeps.start(self.state.params.network)
         self.compiled_before = self.program.compilations
-        self.meter = Meter(self.total)
+        self.meter = Meter(self.total, runtime.devices.peak)
         self.done = 0
         self.unread: tuple[dict[str, int], Any, tuple[int, int, int]] | None = None
 
@@ -151,11 +152,13 @@ class _Run:
             if self.done < self.total:
                 # Before it is saved, too: a search is part of the position of the data.
                 self.batches.renew(self.done, self.model)
-            last = self.done == self.total or self.watch.is_over or interrupt.asked
+            # A signal reaches the processes of a run at different steps, or one of them alone.
+            asked = any(processes.gather(interrupt.asked))
+            last = self.done == self.total or self.watch.is_over or asked
             if checkpoints and (last or self.done % checkpoints.every == 0):
                 self.read()
                 self.save(checkpoints)
-            if interrupt.asked:
+            if asked:
                 if checkpoints:
                     checkpoints.wait()
                 raise KeyboardInterrupt
@@ -179,7 +182,8 @@ class _Run:
 
     def dispatch(self, batch: dict[str, Any]) -> None:
         """Start one step, then read the one before it: at most one step is in flight."""
-        self.stage.check_rows(self.runtime, len(jax.tree.leaves(batch)[0]))
+        rows = len(jax.tree.leaves(batch)[0]) * jax.process_count()
+        self.stage.check_rows(self.runtime, rows)
         programs = self.program.compilations
         self.state, metrics = self.program(
             self.state, self.kept, float(self.rates[self.done]), batch

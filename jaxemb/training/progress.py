@@ -13,10 +13,13 @@ WINDOW = 20  # steps that rates are averaged over
 
 
 class Meter:
-    """Rates over the last steps; time spent compiling, evaluating or saving is left out."""
+    """Rates over the last steps; time spent compiling, evaluating or saving is left out.
 
-    def __init__(self, steps: int):
-        self.steps = steps
+    `peak` is what the devices could do together, in FLOP/s; None where that is not known.
+    """
+
+    def __init__(self, steps: int, peak: float | None = None):
+        self.steps, self._peak = steps, peak
         self._recent: collections.deque = collections.deque(maxlen=WINDOW)
         self._last = time.perf_counter()
 
@@ -31,7 +34,9 @@ class Meter:
         self._last = now
         seconds, tokens, slots, flops = (sum(column) for column in zip(*self._recent, strict=True))
         pace = len(self._recent) / max(seconds, 1e-9)
+        utilization = {"mfu": flops / max(seconds, 1e-9) / self._peak} if self._peak else {}
         return {
+            **utilization,
             "steps_per_second": pace,
             "tokens_per_second": tokens / max(seconds, 1e-9),
             "padding_efficiency": tokens / max(slots, 1),
@@ -41,9 +46,10 @@ class Meter:
 
 
 def count_tokens(batch: dict[str, Any]) -> tuple[int, int]:
-    """Real tokens and positions of a host batch."""
-    masks = [x.mask for x in batch.values() if isinstance(x, TextBatch)]
-    return sum(int(np.sum(mask)) for mask in masks), sum(mask.size for mask in masks)
+    """Real tokens and positions of a host batch; of several processes, as if all had this one's."""
+    masks, count = [x.mask for x in batch.values() if isinstance(x, TextBatch)], jax.process_count()
+    real, every = sum(int(np.sum(mask)) for mask in masks), sum(mask.size for mask in masks)
+    return count * real, count * every
 
 
 def fetch(metrics: dict[str, Any]) -> dict[str, float]:

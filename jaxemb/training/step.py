@@ -103,7 +103,7 @@ class Program:
         self.devices = what.runtime.devices
         self.compilations = self.flops = 0
         self.seconds = 0.0
-        self._what = what
+        self._what, self._shapes = what, (state, kept)
         self._mapped = self.devices.mapped(
             step, what.runtime.shardings(state), what.runtime.shardings(kept)
         )
@@ -124,6 +124,19 @@ class Program:
         compiled, self.flops = self._compiled[mark]
         return compiled(state, *placed)
 
+    def plan(self, batch: dict[str, Any]) -> Any:
+        """The compiler's plan of memory for a step on a host batch, which is not run.
+
+        It has `temp_size_in_bytes` and the like; None where the devices' compiler makes none.
+        """
+        shapes = jax.tree.map(
+            lambda x, where: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
+            self._shapes,
+            tuple(map(self._what.runtime.shardings, self._shapes)),
+        )
+        placed = self.devices.place_batch(batch)
+        return self.devices.compiled(self._mapped, *shapes, np.float32(0), placed).memory_analysis()
+
     def _compile(self, *arguments: Any) -> Callable:
         started = time.perf_counter()
         compiled = self.devices.compiled(self._mapped, *arguments)
@@ -135,7 +148,8 @@ class Program:
 def step_flops(what: Compiles, moving: Any, kept: Any, batch: dict[str, Any]) -> int:
     """FLOPs of a step: of embedding a batch of these shapes forward and backward, padding included.
 
-    The loss itself and recomputed activations are left out.
+    The loss itself and recomputed activations are left out. Of several processes, each has as many
+    rows as this one's batch.
     """
 
     def embed(moving: Any, kept: Any, inputs: Any) -> Any:
@@ -143,7 +157,7 @@ def step_flops(what: Compiles, moving: Any, kept: Any, batch: dict[str, Any]) ->
 
     inputs = {name: x for name, x in batch.items() if name in what.loss.reads}
     shapes = jax.eval_shape(lambda *trees: trees, moving, kept, inputs)
-    return PASSES * product_flops(embed, *shapes)
+    return jax.process_count() * PASSES * product_flops(embed, *shapes)
 
 
 def program(what: Compiles, state: TrainState, kept: Any) -> Program:

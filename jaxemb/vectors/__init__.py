@@ -9,6 +9,7 @@ from jaxemb.vectors.consistency import (
     Consistent,
     WithinRank,
 )
+from jaxemb.vectors.corpus import map_vectors, store_vectors
 from jaxemb.vectors.files import VectorFile, key_of
 from jaxemb.vectors.judges import AnotherModel, Judge, UnderTraining
 from jaxemb.vectors.mining import Found, Mined, MinedOnce, mine
