@@ -45,6 +45,7 @@ from jaxemb.data.mixtures import (
     WordCipher,
 )
 from jaxemb.data.negation import DeniedEntailment, negated
+from jaxemb.data.noise import Deleted
 from jaxemb.data.orders import (
     EpochOrder,
     LabelGroups,

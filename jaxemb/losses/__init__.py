@@ -48,6 +48,7 @@ from jaxemb.losses.composition import (
     ItemMean,
     ItemSlices,
 )
+from jaxemb.losses.denoising import Denoising
 from jaxemb.losses.distillation import (
     MarginDistillation,
     Projected,
@@ -58,6 +59,7 @@ from jaxemb.losses.embedded import (
     Depths,
     Embedded,
     Logits,
+    Pieces,
     Reading,
     States,
     Vector,
@@ -140,6 +142,7 @@ from jaxemb.losses.structure import (
 )
 from jaxemb.losses.supervised import SupervisedContrastive
 from jaxemb.losses.temperature import LearnedTemperature, Temperature
+from jaxemb.losses.tiled import TiledInfoNCE
 from jaxemb.losses.total import Sum
 from jaxemb.losses.triplets import (
     BatchAllTriplet,
