@@ -2,6 +2,7 @@
 
 from jaxemb.data.at_hand import at_hand
 from jaxemb.data.base import SPLITS, Batches, Dataset, ExampleData, Source, View
+from jaxemb.data.classes import ClassPairs
 from jaxemb.data.cloze import BodyFirst, InverseCloze, LinkedPassage, NextPassage, SentenceToPassage
 from jaxemb.data.columns import ColumnFiles
 from jaxemb.data.compositions import (
@@ -59,6 +60,7 @@ from jaxemb.data.pipeline import BatchIterator, BatchStats
 from jaxemb.data.positions import Positions
 from jaxemb.data.prepared import TFDS
 from jaxemb.data.pydocs import PyDocs, cache_folder
+from jaxemb.data.questions import Questions, question
 from jaxemb.data.selection import Resplit, Share, Within
 from jaxemb.data.spans import NearbySpans
 from jaxemb.data.strata import Alternating, PowerLaw, SideBySide, Stratified, Turns, Where

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
@@ -82,6 +81,6 @@ class Denoising(Loss):
         """The terms, with the parameters that they start at."""
         return self.apply(self.init(key, columns), columns, key=key, axis=axis)[0]
 
-    def _text(self, columns: Columns) -> tuple[jax.Array, jax.Array]:
+    def _text(self, columns: Columns) -> tuple[Any, Any]:
         found = embedded(columns[self.target])
         return found.extra["ids"], found.extra["mask"]

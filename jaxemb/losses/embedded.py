@@ -118,7 +118,7 @@ class VectorWithPieces(Reading):
 class Pieces(Reading):
     """The text alone: `extra["ids"]` and `extra["mask"]` `[rows, tokens]`; nothing is embedded.
 
-    Its vectors have no numbers.
+    Its vectors are one zero each.
     """
 
     def __call__(
@@ -126,7 +126,7 @@ class Pieces(Reading):
     ) -> Embedded:
         """The batch."""
         ids, mask = jnp.asarray(batch.ids), jnp.asarray(batch.mask)
-        return Embedded(jnp.zeros((len(ids), 0)), extra={"ids": ids, "mask": mask})
+        return Embedded(jnp.zeros((len(ids), 1)), extra={"ids": ids, "mask": mask})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

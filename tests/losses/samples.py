@@ -78,7 +78,7 @@ def spelled(rng: np.random.Generator, rows: int) -> dict[str, Any]:
 def damaged(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     """A vector of each damaged text, and the pieces of the whole one."""
     pieces = spelled(rng, rows)
-    whole = L.Embedded(np.zeros((rows, 0)), extra=pieces["query"].extra)
+    whole = L.Embedded(np.zeros((rows, 1)), extra=pieces["query"].extra)
     return pieces | {"query": rng.normal(size=(rows, 8)), "positive": whole}
 
 

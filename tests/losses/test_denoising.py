@@ -67,7 +67,7 @@ def test_the_ids_of_padding_do_not_matter():
     _, columns = drawn(5)
     extra = columns["positive"].extra
     ids = jnp.where(extra["mask"], extra["ids"], V - 1 - extra["ids"])
-    other = columns | {"positive": Embedded(jnp.zeros((5, 0)), extra={**extra, "ids": ids})}
+    other = columns | {"positive": Embedded(jnp.zeros((5, 1)), extra={**extra, "ids": ids})}
     state = LossState(LOSS.init(KEY, columns).params, {})
     one, two = (LOSS.apply(state, x, key=KEY)[0]["token"] for x in (columns, other))
     np.testing.assert_array_equal(one.value, two.value)

@@ -73,7 +73,7 @@ def test_value_and_gradient_are_the_librarys(seed):
     ids = np.where(mask, rng.integers(1, V, (B, T)), 0).astype(np.int32)
     vectors = rng.normal(size=(B, W))
 
-    whole = Embedded(jnp.zeros((B, 0)), extra={"ids": jnp.asarray(ids), "mask": jnp.asarray(mask)})
+    whole = Embedded(jnp.zeros((B, 1)), extra={"ids": jnp.asarray(ids), "mask": jnp.asarray(mask)})
     columns = {"query": jnp.asarray(vectors, jnp.float32), "positive": whole}
     drawn = jax.tree.map(
         lambda x: jnp.asarray(x + rng.normal(size=x.shape) / 5, jnp.float32),
