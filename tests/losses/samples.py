@@ -182,7 +182,7 @@ SAMPLES = {
     "tiled_blocks": Sample(
         L.TiledInfoNCE(
             temperature=L.LearnedTemperature(start=0.3),
-            blocks=(*ALL_BLOCKS, L.MixedPairs(mixtures=2)),
+            blocks=(*ALL_BLOCKS, L.MixedList(temperature=0.2)),
             partition=L.Joint(),
             reweighting=L.Focal(gamma=2.0),
             memory=L.Queue(size=12),

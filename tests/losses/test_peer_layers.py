@@ -52,8 +52,12 @@ class Layered(library.SentenceTransformer):
         return self.layers
 
     def forward(self, features, **_):
-        found = self.layers(features)
-        return {**found, "sentence_embedding": found["token_embeddings"][:, 0]}
+        features.update(self.layers(features))
+        features["sentence_embedding"] = features["token_embeddings"][:, 0]
+        return features
+
+    def get_embedding_dimension(self):
+        return W
 
 
 def adaptive(model):
