@@ -32,4 +32,4 @@ from jaxemb.config.parts import (
 )
 from jaxemb.config.ranges import Above, AtLeast, AtMost, Below, Between, Positive, Range
 from jaxemb.config.renamed import RENAMED
-from jaxemb.config.serialization import find_parts_by, from_json, to_json
+from jaxemb.config.serialization import EXPERIMENTS, find_parts_by, from_json, to_json

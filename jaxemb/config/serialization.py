@@ -123,6 +123,13 @@ def _class_of(name: str, path: str) -> type:
     except ImportError as error:
         hint = "this jaxemb has no such part" if ours else f"put {module} on PYTHONPATH"
         raise UsageError(f"Part {name!r}{at} cannot be imported ({error}): {hint}.") from error
+    if found is None and module.startswith(f"{EXPERIMENTS}_"):
+        file = f"{module.split('_', 3)[-1]}.py"
+        raise UsageError(
+            f"The part {attribute}{at} is defined in an experiment's file, {file}: name that file, "
+            "where it stood when the run was made (--experiments FILE; in Python, call "
+            "jaxemb.study.load_file(FILE) first)."
+        )
     if found is None:
         raise UsageError(
             f"Part {name!r}{at} is of a module that has not been imported, and no file may have it "
@@ -138,6 +145,9 @@ def _class_of(name: str, path: str) -> type:
 
 
 # --- modules that a file may name
+
+EXPERIMENTS = "jaxemb_experiments"
+"""How the names of the modules begin that experiments' files are imported as."""
 
 GROUP = "jaxemb.parts"
 """Entry points by which installed packages declare modules with parts."""

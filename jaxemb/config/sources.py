@@ -67,17 +67,18 @@ def _defining(wanted: _Import) -> str | None:
 
 def _source(module: str) -> _Source | None:
     """A module's source; None for one that has none, such as a library's or a folder's."""
-    file = _file(module)
-    if file is None:
-        return None
-    # jaxemb is taken as it was first read: what runs is not what its files become meanwhile.
-    text = _first_read(file) if f"{module}.".startswith("jaxemb.") else file.read_bytes()
-    return _parsed(module, text, file.name == "__init__.py")
+    return _first_read(module) if f"{module}.".startswith("jaxemb.") else _read(module)
 
 
 @functools.cache
-def _first_read(file: Path) -> bytes:
-    return file.read_bytes()
+def _first_read(module: str) -> _Source | None:
+    """jaxemb is taken as it was first read: what runs is not what its files become meanwhile."""
+    return _read(module)
+
+
+def _read(module: str) -> _Source | None:
+    file = _file(module)
+    return _parsed(module, file.read_bytes(), file.name == "__init__.py") if file else None
 
 
 @functools.lru_cache(maxsize=4096)

@@ -176,8 +176,13 @@ class OneTower(Network, abc.ABC):
 
     @property
     def dim(self) -> int:
-        """Width of the output vector."""
-        return jax.eval_shape(self.apply, self.shapes(), self.example()).shape[-1]
+        """Width of the output vector; each network is traced once for it."""
+        return _width(self)
+
+
+@functools.lru_cache(maxsize=256)
+def _width(tower: "OneTower") -> int:
+    return jax.eval_shape(tower.apply, tower.shapes(), tower.example()).shape[-1]
 
 
 def variables(params: Params, part: str) -> dict[str, Any]:

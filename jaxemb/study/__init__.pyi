@@ -30,6 +30,7 @@ from .controls import (
 from .recipe import Recipe as Recipe
 from .recipe import Tuning as Tuning
 from .registry import experiment as experiment
+from .registry import load_file as load_file
 from .specification import Experiment as Experiment
 from .sweep import Arm as Arm
 from .sweep import arm as arm

@@ -3,14 +3,16 @@
 import contextlib
 import dataclasses
 import fcntl
+import json
+import re
 import resource
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from jaxemb.config import UsageError, override_all, to_json
-from jaxemb.config.files import given_path, writing_to
+from jaxemb.config import EXPERIMENTS, UsageError, override_all, to_json
+from jaxemb.config.files import given_path, warn, writing_to
 from jaxemb.study import planning, records
 from jaxemb.study.loggers import Logger
 from jaxemb.study.recipe import Recipe, rebuilt
@@ -158,6 +160,19 @@ def jobs_of(
     return jobs
 
 
+def _tell_of_own_parts(jobs: list[Job]) -> None:
+    """Of each part that an experiment's file defines itself: where its models can be loaded."""
+    recipes = json.dumps([job.recipe for job in jobs])
+    own = sorted(set(re.findall(rf"{EXPERIMENTS}_\w+:(\w+)", recipes)))
+    if own:
+        file = jobs[0].file
+        warn(
+            f"{', '.join(own)} is defined in {file} itself: models of this run load only with "
+            f"--experiments {file}, while it stands there. A part of a module that the file imports "
+            "loads wherever that module is imported."
+        )
+
+
 def run(named: Named, options: Options, emit: Emit) -> dict:
     """Run every arm that has not been run, score the controls, judge the claims; returns the record.
 
@@ -177,6 +192,7 @@ def run(named: Named, options: Options, emit: Emit) -> dict:
     jobs = jobs_of(named, options, experiment, arms)
     folder = folder_of(options, named.name)
     _writable(folder)
+    _tell_of_own_parts(jobs)
     emit({"event": "preparing", "arms": [arm.name for arm, _ in arms], "seeds": experiment.seeds})
     for stage in dict.fromkeys(stage for _, recipe in arms for stage in recipe.stages):
         stage.check_data()

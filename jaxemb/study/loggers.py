@@ -43,9 +43,9 @@ class Logger(Part):
     def check(self) -> None:
         """Raises UsageError, before anything runs, if its package is not installed."""
 
-    def open(self, folder: Path, about: About) -> Log:
-        """The log of one run, whose folder is there; a resumed run opens it again."""
-        raise TypeError(f"{type(self).__name__} must define open(folder, about)")
+    def start(self, folder: Path, about: About) -> Log:
+        """The log of one run, whose folder is there; a resumed run starts it again."""
+        raise TypeError(f"{type(self).__name__} must define start(folder, about)")
 
 
 @contextlib.contextmanager
@@ -54,7 +54,7 @@ def opened(loggers: Iterable[Logger], folder: Path, about: About) -> Iterator[Lo
     with contextlib.ExitStack() as stack:
         logs = []
         for logger in loggers:
-            logs.append(logger.open(folder, about))
+            logs.append(logger.start(folder, about))
             stack.callback(logs[-1].close)
         yield _Several(logs)
 
@@ -112,7 +112,7 @@ class TensorBoard(Logger):
         """The package is there."""
         _package("tensorboardX", "tensorboard")
 
-    def open(self, folder: Path, about: About) -> "_Events":
+    def start(self, folder: Path, about: About) -> "_Events":
         """Event files in `folder/tensorboard`."""
         return _Events(_package("tensorboardX", "tensorboard"), folder / "tensorboard")
 
@@ -171,7 +171,7 @@ class WeightsAndBiases(Logger):
         """The package is there."""
         _package("wandb", "wandb")
 
-    def open(self, folder: Path, about: About) -> "_Sent":
+    def start(self, folder: Path, about: About) -> "_Sent":
         """A run of that library."""
         place = f"{folder.resolve()} {sorted(about.recipe.items(), key=str)}"
         run = _package("wandb", "wandb").init(

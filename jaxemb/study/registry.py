@@ -17,14 +17,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jaxemb.config import UsageError, near_miss
+from jaxemb.config import EXPERIMENTS, UsageError, near_miss
 from jaxemb.config.files import given_path
 
 VARIABLE = "JAXEMB_EXPERIMENTS"
 """Environment variable with further folders of experiments, separated like those of PATH."""
-
-PACKAGE = "jaxemb_experiments"
-"""Prefix of the module names under which experiment files are loaded."""
 
 
 def experiment(*, papers: tuple[int, ...] = ()) -> Callable[[Callable[[], Any]], Callable]:
@@ -259,7 +256,7 @@ def load_file(path: str | os.PathLike) -> ModuleType:
 def _module_name(path: Path) -> str:
     # Two folders may hold files of one name: the place is part of the module's.
     mark = hashlib.sha256(str(path).encode()).hexdigest()[:6]
-    return f"{PACKAGE}_{mark}_{path.stem}"
+    return f"{EXPERIMENTS}_{mark}_{path.stem}"
 
 
 class PartsOfExperiments:

@@ -40,8 +40,8 @@ def test_a_suite_of_which_nothing_could_be_scored_is_a_table():
 
 def test_a_text_may_be_that_of_a_type_of_task(tmp_path, monkeypatch, capsys):
     class Toy:
-        def encode(self, texts, role, **settings):
-            return np.full((len(texts), 1), len(role), np.float32)
+        def encode_batches(self, texts, role, **settings):
+            yield np.full((len(list(texts)), 1), len(role), np.float32)
 
     monkeypatch.setattr(encoding, "load", lambda path: Toy())
     (tmp_path / "texts.txt").write_text("one\n")

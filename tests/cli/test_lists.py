@@ -146,7 +146,7 @@ def test_papers_as_markdown(line):
         (("run", NAME, "encoder.deepth=4"), ["no field 'deepth'", "nearest: layers", "fields: "]),
         (("run", NAME, "temprature=4"), ["nearest: temperature"]),
         (("run", NAME, "batch_size=4"), ["ambiguous", "stages.train.data.batch_size"]),
-        (("run", NAME, "temperature=hot"), ["a finite number or a Temperature part, not hot"]),
+        (("run", NAME, "temperature=hot"), ["a finite number of at least 1e-06 or", "not hot"]),
         (("run", NAME, "encoder.activation=gleu"), ["nearest: gelu", "choices: "]),
         (("run", NAME, "--scale", "huge"), ["no scale 'huge'", "smoke, small"]),
         (("run", NAME, "--seeds", "0"), ["--seeds 0 must be from 1 to 10000"]),

@@ -215,7 +215,7 @@ def test_a_stream_is_read_two_windows_ahead_at_most(model):
     np.testing.assert_allclose(np.concatenate([first, *rest]), whole, atol=1e-6)
     assert [len(vectors) for vectors in rest] == [8] * 11 + [4]
     with pytest.raises(UsageError, match="Text 9 is a NoneType"):
-        list(model.encode_batches(["a"] * 9 + [None], window=4))
+        list(model.encode_batches(iter(["a"] * 9 + [None]), window=4))
     with pytest.raises(UsageError, match="window=0 must be at least 1"):
         next(model.encode_batches(["a"], window=0))
 

@@ -272,8 +272,8 @@ def test_files_may_name_parts_of_experiments_and_of_what_these_import(tmp_path, 
     held = registry._module_name((tmp_path / "holding.py").resolve())
     entries = [{"part": f"{module}:Mine", "size": 2} for module in (own, held)]
     with find_parts_by(registry.PartsOfExperiments([tmp_path / "broken.py"])):
-        for entry in entries:
-            with pytest.raises(UsageError, match="has not been imported"):
+        for entry, told in zip(entries, ("has not been imported", "holding.py"), strict=True):
+            with pytest.raises(UsageError, match=told):
                 from_json(entry)
     named = registry.PartsOfExperiments([tmp_path / "named.py", tmp_path / "holding.py"])
     with find_parts_by(named):

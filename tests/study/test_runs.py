@@ -20,7 +20,7 @@ from jaxemb.config import UsageError, from_json, override, to_json
 from jaxemb.fitting import Apply, Slice
 from jaxemb.model import Transform
 from jaxemb.statistics.result import Result
-from jaxemb.study import Better, execution, records, runs
+from jaxemb.study import Better, execution, records, registry, runs
 from jaxemb.study.execution import Options
 from jaxemb.study.recipe import Tuning
 from jaxemb.study.run_files import read_curve, read_results, read_scores
@@ -346,6 +346,21 @@ def test_a_part_may_fail_in_any_way_and_the_other_seeds_go_on(tmp_path):
     assert {failure["error"] for failure in record["failed"]} == {
         "AttributeError: somebody's own mistake"
     }
+
+
+def test_a_part_of_the_experiments_own_file_is_told(tmp_path, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import dataclasses\nfrom jaxemb.model import Transform\n\n\n"
+        "@dataclasses.dataclass(frozen=True)\nclass Mine(Transform):\n    size: int = 1\n"
+    )
+    base = experiment().base
+    mine = Apply(transform=registry.load_file(file).Mine())
+    own = dataclasses.replace(base, stages=(*base.stages, mine))
+    for one, told in ((base, ""), (own, "warning: Mine is defined in")):
+        execution._tell_of_own_parts(jobs(Options(runs=tmp_path), base=one))
+        said = capsys.readouterr().err
+        assert said.startswith(told) and bool(said) == bool(told)
 
 
 def test_a_network_that_cannot_be_built_is_one_sentence(monkeypatch):
