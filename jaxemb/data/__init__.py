@@ -2,6 +2,7 @@
 
 from jaxemb.data.at_hand import at_hand
 from jaxemb.data.base import SPLITS, Batches, Dataset, ExampleData, Source, View
+from jaxemb.data.classes import ClassPairs
 from jaxemb.data.cloze import BodyFirst, InverseCloze, LinkedPassage, NextPassage, SentenceToPassage
 from jaxemb.data.columns import ColumnFiles
 from jaxemb.data.compositions import Bisection, Division, Overlapping, PartsOfText, Subsuming, Twins
@@ -34,6 +35,7 @@ from jaxemb.data.mixtures import (
     WordCipher,
 )
 from jaxemb.data.negation import DeniedEntailment, negated
+from jaxemb.data.noise import Deleted
 from jaxemb.data.orders import (
     EpochOrder,
     LabelGroups,
@@ -47,6 +49,7 @@ from jaxemb.data.pipeline import BatchIterator, BatchStats
 from jaxemb.data.positions import Positions
 from jaxemb.data.prepared import TFDS
 from jaxemb.data.pydocs import PyDocs, cache_folder
+from jaxemb.data.questions import Questions, question
 from jaxemb.data.selection import Resplit, Share, Within
 from jaxemb.data.shares import dealt, whole_shape
 from jaxemb.data.spans import NearbySpans

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Float32
+from jaxtyping import Array, Float32, Int
 
-from jaxemb.config import AtLeast, Between, Part, UsageError
-from jaxemb.nn import Activation, ConvolutionBlock, Dense, LayerNorm, Norm, ReLU
+from jaxemb.config import AtLeast, Between, Part, UsageError, smaller
+from jaxemb.nn import Activation, ConvolutionBlock, Decoder, Dense, LayerNorm, Norm, ReLU, RMSNorm
 from jaxemb.nn.recursion import CODE, Doubling, halvings, most_halvings, region
 from jaxemb.runtime.shapes import TokenMask, Vectors
 
@@ -78,6 +78,72 @@ class RecursiveDecoder(TokenDecoder, kw_only=True):
         h = jnp.take_along_axis(h, rank[..., None], axis=1)
         logits = Dense(features=self.vocabulary, name="output")(h)
         return jnp.where(mask[..., None], logits, 0)
+
+
+class TextDecoder(nn.Module, Part, abc.ABC):
+    """Slot: a text's vector and its pieces to logits of the piece that follows each of them."""
+
+    @abc.abstractmethod
+    def __call__(
+        self, vectors: Vectors, ids: Int[Array, "batch tokens"], mask: TokenMask
+    ) -> Float32[Array, "batch tokens vocabulary"]:
+        """Returns logits; those at a token are read off the vector and the tokens up to it."""
+
+
+class CausalDecoder(TextDecoder, kw_only=True):
+    """Decoder blocks that write a text piece by piece and read nothing but its vector.
+
+    `h = decoder(E[ids], v)`, logits `h Eᵀ + b`: each block attends to what was written and to the one
+    vector, and the table of the pieces `E` is also what they are told apart by.
+
+    Attributes:
+        vocabulary: logits of each token.
+        layers: blocks.
+        heads: of each attention; the vectors' width must be a multiple.
+        hidden: of the feed-forward networks; None is four times the width.
+        norm: before each branch and of the last states.
+        activation: of the feed-forward networks.
+
+    Raises:
+        UsageError: if the width of the vectors is not a multiple of `heads`.
+
+    Example:
+        >>> decoder, ids = CausalDecoder(vocabulary=7, heads=2), jnp.array([[1, 5, 2]])
+        >>> mask = jnp.ones(ids.shape, bool)
+        >>> decoder.init_with_output(jax.random.key(0), jnp.ones((1, 8)), ids, mask)[0].shape
+        (1, 3, 7)
+
+    Reference: Wang et al., TSDAE, arXiv:2104.06979.
+    """
+
+    vocabulary: Annotated[int, Between(1, 2**31)] = 8192
+    layers: Annotated[int, Between(0, 1000)] = 1
+    heads: Annotated[int, AtLeast(1)] = 4
+    hidden: Annotated[int, Between(1, 2**22)] | None = None
+    norm: Norm = dataclasses.field(default_factory=RMSNorm)
+    activation: Activation = ReLU()
+
+    @nn.compact
+    def __call__(
+        self, vectors: Vectors, ids: Int[Array, "batch tokens"], mask: TokenMask
+    ) -> Float32[Array, "batch tokens vocabulary"]:
+        shape = (self.vocabulary, vectors.shape[-1])
+        table = self.param("embedding", nn.initializers.normal(shape[1] ** -0.5), shape)
+        bias = self.param("bias", nn.initializers.zeros, (self.vocabulary,))
+        decoder = Decoder(
+            layers=self.layers,
+            heads=self.heads,
+            hidden=self.hidden,
+            norm=self.norm,
+            activation=self.activation,
+            name="decoder",
+        )
+        one = jnp.ones((len(ids), 1), bool)
+        states = decoder(table[ids], vectors[:, None], mask, one)[-1]
+        return states.astype(jnp.float32) @ table.T + bias
+
+    def small(self) -> "CausalDecoder":
+        return smaller(self, vocabulary=512)
 
 
 def _doubled(h: Array) -> tuple[tuple[int, int], ...]:

@@ -49,6 +49,7 @@ from jaxemb.losses.composition import (
     ItemMean,
     ItemSlices,
 )
+from jaxemb.losses.denoising import Denoising
 from jaxemb.losses.distillation import (
     MarginDistillation,
     Projected,
@@ -59,6 +60,7 @@ from jaxemb.losses.embedded import (
     Depths,
     Embedded,
     Logits,
+    Pieces,
     Reading,
     States,
     Vector,
@@ -141,6 +143,7 @@ from jaxemb.losses.structure import (
 )
 from jaxemb.losses.supervised import SupervisedContrastive
 from jaxemb.losses.temperature import LearnedTemperature, Temperature
+from jaxemb.losses.tiled import TiledInfoNCE
 from jaxemb.losses.total import Sum
 from jaxemb.losses.triplets import (
     BatchAllTriplet,

@@ -44,7 +44,7 @@ _DENSE = {
     ),
     "CosineSimilarityLoss": Alias("score_regression"),
     "DenoisingAutoEncoderLoss": Alias(
-        "next_token(column='positive')", "the network must decode the clean text from one vector"
+        "denoising", "with tie_encoder_decoder=False; the data damages the texts: deleted"
     ),
     "DistillKLDivLoss": Alias("score_distillation"),
     "EmbedDistillLoss": Alias(

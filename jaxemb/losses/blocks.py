@@ -156,11 +156,12 @@ def own_negatives(batch: Batch, block: Block) -> Side:
 
 
 def kept(rows: Side, own: Side, candidates: Candidates, batch: Batch) -> Bool[Array, "rows k"]:
-    def one(row: Identity, items: Identity) -> Array:
+    def one(row: Identity, items: Identity, weight: Array) -> Array:
         keep = candidates.keep(jax.tree.map(lambda x: x[None], row), items, batch.pairs)
-        return jnp.ones(own.weight.shape[1], bool) if keep is None else keep[0]
+        return weight > 0 if keep is None else keep[0] & (weight > 0)
 
-    return jax.vmap(one)(rows.identity, own.identity) & (own.weight > 0)
+    # The weights are there even where the data gives no ids.
+    return jax.vmap(one)(rows.identity, own.identity, own.weight)
 
 
 class Partition(Part):

@@ -115,6 +115,21 @@ class VectorWithPieces(Reading):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Pieces(Reading):
+    """The text alone: `extra["ids"]` and `extra["mask"]` `[rows, tokens]`; nothing is embedded.
+
+    Its vectors are one zero each.
+    """
+
+    def __call__(
+        self, tower: Any, params: Any, batch: Any, keys: Key[Array, " rows"] | None
+    ) -> Embedded:
+        """The batch."""
+        ids, mask = jnp.asarray(batch.ids), jnp.asarray(batch.mask)
+        return Embedded(jnp.zeros((len(ids), 1)), extra={"ids": ids, "mask": mask})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Depths(Reading):
     """One vector for each depth at which the tower could be cut, `[rows, layers, dim]`."""
 

@@ -112,7 +112,7 @@ class InfoNCE(Loss):
         temperature_of(self.temperature)
         if not self.blocks:
             raise UsageError("InfoNCE needs at least one block, such as QueryToDocument().")
-        for blocks in self.partition.groups(self.blocks).values():
+        for blocks in self._groups.values():
             if not any(block.holds_target for block in blocks):
                 names = ", ".join(type(block).__name__ for block in blocks)
                 raise UsageError(
@@ -134,11 +134,12 @@ class InfoNCE(Loss):
         """One term for each softmax: `query`, `document` or `pair`."""
         temperature = temperature_of(self.temperature)(state.params)
         batch = by_role(columns, self.similarity.shape, axis, self.memory.recall(state.memory))
-        groups = self.partition.groups(self.blocks)
-        terms = {}
-        for name, blocks in groups.items():
-            values = self.reweighting(self._contest(blocks, batch, temperature, key))
-            terms[name] = Term(values / len(groups), batch.rows[blocks[0].row].weight)
+        found = self._values(batch, temperature, key)
+        rows = {name: blocks[0].row for name, blocks in self._groups.items()}
+        terms = {
+            name: Term(values / len(found), batch.rows[rows[name]].weight)
+            for name, values in found.items()
+        }
         return terms, self.memory.push(state.memory, batch.candidates["positive"])
 
     def __call__(
@@ -146,6 +147,19 @@ class InfoNCE(Loss):
     ) -> dict[str, Term]:
         """The terms, with the temperature that it starts at and nothing to remember."""
         return self.apply(self.init(key, columns), columns, key=key, axis=axis)[0]
+
+    @property
+    def _groups(self) -> dict[str, tuple[Block, ...]]:
+        return self.partition.groups(self.blocks)
+
+    def _values(
+        self, batch: Batch, temperature: Any, key: Key[Array, ""]
+    ) -> dict[str, Float[Array, " rows"]]:
+        """The value of each of the batch's rows in each softmax."""
+        return {
+            name: self.reweighting(self._contest(blocks, batch, temperature, key))
+            for name, blocks in self._groups.items()
+        }
 
     def _contest(
         self, blocks: tuple[Block, ...], batch: Batch, temperature: Any, key: Key[Array, ""]

@@ -10,7 +10,7 @@ from jaxemb.fitting import PPMISVD, Fit, InTower, Vocabulary
 from jaxemb.heads import Head, Normalize, Output
 from jaxemb.losses import Loss
 from jaxemb.model import Embedder, Tower, Towers
-from jaxemb.nn import PreNorm, Rotary
+from jaxemb.nn import Block, PreNorm, Rotary
 from jaxemb.pooling import Mean
 from jaxemb.study.recipe import Recipe
 from jaxemb.text import WordPiece
@@ -27,6 +27,7 @@ def near_bag(
     max_tokens: int = 48,
     head: Head | None = None,
     output: Output | None = None,
+    block: Block | None = None,
 ) -> Recipe:
     """A small transformer over a fitted token table, whose blocks add little before training.
 
@@ -41,6 +42,7 @@ def near_bag(
         max_tokens: where texts are cut.
         head: of the embedder; by default unit length.
         output: of an embedder that also predicts tokens.
+        block: of the transformer; one whose branches add little.
 
     Example:
         >>> near_bag((), ()).embedder.encoder.block.branch_scale
@@ -56,7 +58,7 @@ def near_bag(
                 width=128,
                 heads=4,
                 position=Rotary(),
-                block=PreNorm(branch_scale=0.1),
+                block=block or PreNorm(branch_scale=0.1),
             ),
             pooling=Mean(),
             head=head or Normalize(),

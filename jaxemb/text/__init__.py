@@ -8,6 +8,6 @@ from jaxemb.text.grouping import Group, group_by_length, group_in_few_shapes
 from jaxemb.text.prompts import TASK_PROMPTS, Asking, Demonstration, PromptEnsemble
 from jaxemb.text.renumbering import fixed_ids, renumbered
 from jaxemb.text.spans import Chunked, token_spans
-from jaxemb.text.templates import Prefix, TaskTemplate, Template
+from jaxemb.text.templates import Enclosed, Instruction, Prefix, TaskTemplate, Template
 from jaxemb.text.wordpiece import WordPiece
 from jaxemb.text.words import Words

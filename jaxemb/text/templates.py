@@ -61,12 +61,72 @@ class Template(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Enclosed(Template):
+    """A mark of each side before a text and another one after it: `[before] text [after]`.
+
+    The closing mark stays where a long text is cut, so that `LastToken` reads the state at it; a mark
+    that the tokenizer knows as one piece, such as "[SEP]", is one token.
+
+    Args:
+        query: before a query.
+        document: before a document.
+        after_query: after a query.
+        after_document: after a document.
+
+    Example:
+        >>> marks = Enclosed(query="[ask] ", after_query=" [/ask]", after_document=" [/text]")
+        >>> marks.suffix("query"), marks.suffix("retrieval/document")
+        (' [/ask]', ' [/text]')
+
+    Reference: Neelakantan et al., Text and Code Embeddings by Contrastive Pre-Training,
+    arXiv:2201.10005 (whose delimiters differ between the two sides).
+    """
+
+    after_query: str = ""
+    after_document: str = ""
+
+    def suffix(self, role: str) -> str:
+        """The closing mark of a role's side.
+
+        Raises:
+            UsageError: the role has no side.
+        """
+        self.prefix(role)
+        return getattr(self, f"after_{side_of(role)}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prefix(Part):
     """What is written before the texts of one type of task, on one side or, with None, on both."""
 
     task: str
     text: str
     side: str | None = None
+
+    @property
+    def written(self) -> str:
+        """The prefix as it stands before a text."""
+        return self.text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instruction(Prefix):
+    r"""What a model is asked to do with the texts of one type of task, before them.
+
+    It is written as `Instruct: {text}\nQuery: `. Of tasks that search, instruct the queries alone
+    (`side="query"`, and an empty `Prefix` for documents); of tasks whose two texts are alike, both.
+
+    Example:
+        >>> Instruction(task="sts", text="Retrieve semantically similar text").written
+        'Instruct: Retrieve semantically similar text\nQuery: '
+
+    Reference: Wang et al., Improving Text Embeddings with Large Language Models, arXiv:2401.00368;
+    KaLM-Embedding-V2, arXiv:2506.20923.
+    """
+
+    @property
+    def written(self) -> str:
+        return f"Instruct: {self.text}\nQuery: "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +189,7 @@ class TaskTemplate(Template):
     @property
     def prompts(self) -> dict[str, str]:
         told = {
-            f"{prefix.task}/{side}": prefix.text
+            f"{prefix.task}/{side}": prefix.written
             for prefix in self.prefixes
             for side in ((prefix.side,) if prefix.side else ("query", "document"))
         }

@@ -15,6 +15,7 @@ from jaxemb.vectors.judges import AnotherModel, Judge, UnderTraining
 from jaxemb.vectors.mining import Found, Mined, MinedOnce, mine
 from jaxemb.vectors.negatives import (
     BelowPositive,
+    BelowRisingScore,
     BelowScore,
     BelowShareOfPositive,
     DrawnByScore,

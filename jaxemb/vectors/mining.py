@@ -56,14 +56,19 @@ class Mining(Dataset, ABC):
     def fingerprint(self) -> str:
         return fingerprint(self, [self.inner.fingerprint(), self.judge.fingerprint()])
 
+    @property
+    def changes(self) -> bool:
+        """Whether another search may find something else: the model has moved, or the ceiling."""
+        return self.judge.changes or self.eligible.changes
+
     def found(
-        self, examples: Sequence[dict[str, Any]], current: Callable[[], Any], seed: int
+        self, examples: Sequence[dict[str, Any]], current: Callable[[], Any], step: int
     ) -> "Found":
-        """A search by the judge."""
+        """A search by the judge after so many steps of training."""
         searcher = self.judge.searcher(current)
         return mine(
-            examples, searcher, self.count, eligible=self.eligible, take=self.take,
-            depth=self.depth, seed=seed,
+            examples, searcher, self.count, eligible=self.eligible.at(step), take=self.take,
+            depth=self.depth, seed=step,
         )  # fmt: skip
 
 
@@ -88,7 +93,7 @@ class MinedOnce(Mining, ExampleData):
 
     def examples_for(self, model: Any) -> list[dict[str, Any]]:
         examples = self.inner.examples_for(model)
-        found = self.found(examples, lambda: model, seed=0)
+        found = self.found(examples, lambda: model, step=0)
         return [
             with_negatives(examples, row, own) for row, own in enumerate(found.numbers.tolist())
         ]
@@ -105,8 +110,9 @@ class Mined(Mining):
 
     Before the first step and after every `every` steps, all texts are embedded by the model as it
     is then, and each query is given those of the best ranked that are eligible and no answer of it:
-    neither its own positive, nor one of an equal query, nor a text equal to its own. A judge that
-    does not change searches once. The inner data's order is not followed: batches are shuffled.
+    neither its own positive, nor one of an equal query, nor a text equal to its own. Where neither the
+    judge nor what is eligible changes, there is one search. The inner data's order is not followed:
+    batches are shuffled.
 
     Args:
         inner: pairs of `query` and `positive` with their ids.
@@ -155,9 +161,9 @@ class MinedBatches(Batches):
 
     def renew(self, step: int, model: Callable[[], Any]) -> None:
         """Search again where it is due."""
-        due = step and step % self.data.every == 0 and self.data.judge.changes
+        due = step and step % self.data.every == 0 and self.data.changes
         if self.mined is None or due:
-            self.mined = self.data.found(self.examples, model, seed=step).numbers
+            self.mined = self.data.found(self.examples, model, step).numbers
 
     def get_state(self) -> dict[str, Any]:
         mined = None if self.mined is None else self.mined.tolist()

@@ -1,7 +1,7 @@
 """Which of a query's ranked texts may be its negatives, and which of these are taken."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -14,7 +14,19 @@ Eligibility = Bool[np.ndarray, "examples depth"]
 
 
 class Eligible(Part, ABC):
-    """Slot: which of the ranked others may be negatives, `ranked -> Bool[examples, depth]`."""
+    """Slot: which of the ranked others may be negatives, `ranked -> Bool[examples, depth]`.
+
+    Attributes:
+        changes: whether it says something else after some steps of training.
+    """
+
+    @property
+    def changes(self) -> bool:
+        return False
+
+    def at(self, step: int) -> "Eligible":
+        """What it says after so many steps of training; by default always the same."""
+        return self
 
     @abstractmethod
     def __call__(self, found: Ranked) -> Eligibility:
@@ -54,8 +66,22 @@ class Ranks(Eligible):
         return within[None] & (found.others >= 0)
 
 
+class Narrowed(Eligible):
+    """Base of those that ask for more than the one in their slot `inner`."""
+
+    inner: Eligible
+
+    @property
+    def changes(self) -> bool:
+        return self.inner.changes
+
+    def at(self, step: int) -> Eligible:
+        """The same of what the inner one says then."""
+        return replace(self, inner=self.inner.at(step))
+
+
 @dataclass(frozen=True, kw_only=True)
-class BelowScore(Eligible):
+class BelowScore(Narrowed):
     r"""Those that score below a ceiling: $s(q, n) < \theta$. What is above may be an answer.
 
     Args:
@@ -78,7 +104,54 @@ class BelowScore(Eligible):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BelowPositive(Eligible):
+class BelowRisingScore(Narrowed):
+    r"""`BelowScore` with a ceiling that rises as training goes on: easy negatives first.
+
+    $$\theta_t = \theta_0 + (\theta_1 - \theta_0) \min(t / T, 1)$$
+
+    `Mined` searches again every so many steps and asks what holds at that step; what searches once,
+    as `MinedOnce` does, asks at step 0.
+
+    Args:
+        start: $\theta_0$.
+        end: $\theta_1$; it may also be the lower one.
+        steps: $T$.
+        inner: which are asked at all.
+
+    Raises:
+        UsageError: `steps` is below 1.
+
+    Example:
+        >>> BelowRisingScore(start=0.5, end=0.8, steps=300).at(100).ceiling
+        0.6
+
+    Reference: Merrick et al., Arctic-Embed, arXiv:2405.05374 (which studies such a curriculum; that
+    it is linear is our choice).
+    """
+
+    start: float = 0.5
+    end: float = 0.8
+    steps: Annotated[int, AtLeast(1)] = 1000
+    inner: Eligible = Ranks()
+
+    __post_init__ = check_ranges
+
+    @property
+    def changes(self) -> bool:
+        return True
+
+    def at(self, step: int) -> Eligible:
+        """Below the ceiling of that step."""
+        share = min(step / self.steps, 1.0)
+        ceiling = round(self.start + (self.end - self.start) * share, 12)
+        return BelowScore(ceiling=ceiling, inner=self.inner.at(step))
+
+    def __call__(self, found: Ranked) -> Eligibility:
+        return self.at(0)(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BelowPositive(Narrowed):
     r"""Those that score below the pair itself by a margin: $s(q, n) < s(q, d) - m$.
 
     Args:
@@ -101,7 +174,7 @@ class BelowPositive(Eligible):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BelowShareOfPositive(Eligible):
+class BelowShareOfPositive(Narrowed):
     r"""Those that score below a share of the pair itself: $s(q, n) < \rho \, s(q, d)$.
 
     Args:

@@ -94,7 +94,7 @@ class ReplacingBatches(MinedBatches):
     def _mine(self, searcher: Any, count: int, step: int) -> Int[np.ndarray, "examples count"]:
         data = self.data
         return mine(
-            self.examples, searcher, count, eligible=data.eligible, take=data.take,
+            self.examples, searcher, count, eligible=data.eligible.at(step), take=data.take,
             depth=data.depth, seed=step,
         ).numbers  # fmt: skip
 

@@ -5,12 +5,14 @@ import pytest
 
 from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.data import (
+    ClassPairs,
     Columns,
     Following,
     HardNegatives,
     Labels,
     NameRemoved,
     Neighbour,
+    Questions,
     SeeAlso,
     ShuffledPositives,
     SummaryToBody,
@@ -19,6 +21,7 @@ from jaxemb.data import (
     document,
     lexical_overlap,
     normalise,
+    question,
 )
 
 VIEWS = (
@@ -34,6 +37,9 @@ VIEWS = (
     ShuffledPositives(),
     Columns(query="summary", positive="body"),
     HardNegatives(inner=NameRemoved()),
+    Questions(),
+    HardNegatives(inner=Questions(inner=NameRemoved())),
+    ClassPairs(inner=Labels(field="kind"), count=2),
 )
 
 
@@ -203,6 +209,57 @@ def test_shuffled_positives_are_the_same_texts_elsewhere(pydocs):
     assert sorted(e["positive"] for e in plain) == sorted(e["positive"] for e in shuffled)
     kept = sum(a["positive_id"] == b["positive_id"] for a, b in zip(plain, shuffled, strict=True))
     assert kept < 0.1 * len(plain)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "asked"),
+    [
+        ("Sort a list in place.", "How do I sort a list in place?"),
+        ("Computes the norm. It is slow.", "How do I compute the norm?"),
+        ("Return  the mean\nof rows.", "How do I get the mean of rows?"),
+        ("Tries again; copies nothing.", "How do I try again; copies nothing?"),
+        ("The number of rows.", "What is the number of rows?"),
+        ("This class holds a pair.", "What holds a pair?"),
+        ("Poisson distribution.", "What is Poisson distribution?"),
+        ("Sort.", "What is Sort?"),
+        ("Is it sorted?", "Is it sorted?"),
+        ("", ""),
+    ],
+)
+def test_sentences_become_questions(sentence, asked):
+    assert question(sentence) == asked
+
+
+def test_questions_are_numbered_as_they_read():
+    records = [
+        record("m.a", summary="Sort a list.", body="One."),
+        record("m.b", summary="Sorts a list. Twice.", body="Two."),
+    ]
+    first, second = Questions()(records)
+    assert first["query"] == second["query"] == "How do I sort a list?"
+    assert first["query_id"] == second["query_id"] and first["positive_id"] != second["positive_id"]
+
+
+def test_pairs_of_a_class_and_negatives_of_others(pydocs):
+    view = ClassPairs(inner=Labels(field="kind"), count=3, seed=1)
+    records = [record(f"m.{n}", summary=f"Text {n}", kind="abbbcccc"[n]) for n in range(8)]
+    kinds = {r["summary"]: r["kind"] for r in records}
+    found = view(records)
+    # A class of one text has no pair; the others are queries once and positives once.
+    assert sorted(e["query"] for e in found) == [f"Text {n}" for n in range(1, 8)]
+    assert sorted(e["positive"] for e in found) == [f"Text {n}" for n in range(1, 8)]
+    for example in found:
+        own = kinds[example["query"]]
+        assert kinds[example["positive"]] == own and example["positive"] != example["query"]
+        assert own not in {kinds[text] for text in example["negatives"]}
+        assert len(set(example["negatives"])) == 3 and "abc"[example["family"]] == own
+    assert view(records) == found != ClassPairs(inner=view.inner, count=3, seed=2)(records)
+    with pytest.raises(UsageError, match="reads the column 'label'"):
+        ClassPairs(inner=SummaryToBody())
+    with pytest.raises(UsageError, match="class 2 has only 4 texts of other classes, count=5"):
+        ClassPairs(inner=view.inner, count=5)([*records[4:], *records[:4]])
+    with pytest.raises(UsageError, match="no class has two texts"):
+        view([records[0], *records[3:4]])
 
 
 def test_columns_read_fields_by_role():

@@ -94,6 +94,7 @@ def squared_norm(c):
 REFERENCES = {
     "squared_norm": squared_norm,
     "info_nce": lambda c: nce(c, lambda t, o, own: plain(t, o)),
+    "tiled": lambda c: nce(c, lambda t, o, own: plain(t, o)),
     "learned_temperature": lambda c: nce(c, lambda t, o, own: plain(t, o)),
     "own_documents": lambda c: nce(c, own_documents),
     "mixed_list": mixed_list,

@@ -75,6 +75,13 @@ def spelled(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     return {"query": query, "weight": texts(rng, rows)["weight"]}
 
 
+def damaged(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """A vector of each damaged text, and the pieces of the whole one."""
+    pieces = spelled(rng, rows)
+    whole = L.Embedded(np.zeros((rows, 1)), extra=pieces["query"].extra)
+    return pieces | {"query": rng.normal(size=(rows, 8)), "positive": whole}
+
+
 def with_own_queries(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     return texts(rng, rows) | {"negatives_query": rng.normal(size=(rows, 2, W))}
 
@@ -171,6 +178,18 @@ SAMPLES = {
     "info_nce": Sample(INFO_NCE, texts),
     "all_blocks": Sample(L.InfoNCE(temperature=0.3, blocks=ALL_BLOCKS), texts),
     "joint": Sample(L.InfoNCE(temperature=0.3, blocks=ALL_BLOCKS, partition=L.Joint()), texts),
+    "tiled": Sample(L.TiledInfoNCE(temperature=0.3, tile=3), texts),
+    "tiled_blocks": Sample(
+        L.TiledInfoNCE(
+            temperature=L.LearnedTemperature(start=0.3),
+            blocks=(*ALL_BLOCKS, L.MixedList(temperature=0.2)),
+            partition=L.Joint(),
+            reweighting=L.Focal(gamma=2.0),
+            memory=L.Queue(size=12),
+            tile=3,
+        ),
+        texts,
+    ),
     "learned_temperature": Sample(L.InfoNCE(temperature=L.LearnedTemperature(start=0.3)), texts),
     "own_documents": Sample(L.InfoNCE(temperature=0.3, blocks=(L.QueryToOwnDocuments(),)), texts),
     "mixed_pairs": Sample(
@@ -282,6 +301,9 @@ SAMPLES = {
     "answers": Sample(L.NextToken(), tokens),
     "reconstruction": Sample(
         L.Reconstruction(decoder=heads.RecursiveDecoder(vocabulary=V, blocks=1)), spelled
+    ),
+    "denoising": Sample(
+        L.Denoising(decoder=heads.CausalDecoder(vocabulary=V, heads=2, hidden=8)), damaged
     ),
     "bag_of_words": Sample(L.BagOfWords(vocabulary=V), bags),
     "spread_out": Sample(L.SpreadOut(columns=("query", "negatives")), lists),

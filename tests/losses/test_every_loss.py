@@ -15,7 +15,7 @@ from tests.losses.samples import SAMPLES, Sample, as_jax
 
 KEY = jax.random.key(1)
 ROWS = 8
-TWO_STEPS = ("queue", "progressive", "composed")
+TWO_STEPS = ("queue", "progressive", "composed", "tiled_blocks")
 
 
 def over_samples() -> pytest.MarkDecorator:
@@ -100,7 +100,7 @@ def test_few_losses_have_no_reference():
     """Those with drawn parameters or choices, or whose parts have their own tests."""
     elsewhere = {"all_blocks", "joint", "positive_to_positive", "mixed_pairs", "pair_classifier"}
     elsewhere |= {"composed", "late_distillation", "projected", "bag_of_words"}
-    elsewhere |= {"reconstruction"}
+    elsewhere |= {"reconstruction", "denoising", "tiled_blocks"}
     elsewhere |= {"multiple_positives", "deep_pair_classifier"}
     elsewhere |= {"sampled_dimension", "layer_wise"}
     elsewhere |= {"of_parts", "of_slices", "headed", "in_roles"}

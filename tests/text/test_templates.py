@@ -22,7 +22,7 @@ from jaxemb.evaluation import (
 )
 from jaxemb.evaluation.problems import PairProblem
 from jaxemb.model import Embedding, Model
-from jaxemb.text import Prefix, TaskTemplate, Template, WordPiece
+from jaxemb.text import Enclosed, Instruction, Prefix, TaskTemplate, Template, WordPiece
 from jaxemb.vectors.cache import EmbeddingCache
 from tests import toy
 
@@ -53,6 +53,52 @@ def test_a_policy_refuses_what_it_does_not_list():
         "query",
         *roles,
     }
+
+
+def test_the_very_prefix_stands_in_the_pieces_of_each_side():
+    template = Template(query="query: ", document="passage: ")
+    text = WordPiece(vocabulary=200, max_tokens=16, template=template)
+    tokenizer = text.train(["query: passage: sort a list"] * 9)
+    for role, prefix in (("query", "query: "), ("document", "passage: ")):
+        (seen,) = tokenizer.encode(["sort a list"], role=role)
+        (spelled,) = tokenizer.read_as(dataclasses.replace(text, template=Template())).encode(
+            [f"{prefix}sort a list"]
+        )
+        assert seen.tolist() == spelled.tolist()
+    sides = [tokenizer.encode(["sort a list"], role=role)[0] for role in ("query", "document")]
+    assert sides[0].tolist() != sides[1].tolist()
+    # For tasks whose two texts are alike, one prefix serves both sides.
+    alike = TaskTemplate(prefixes=(Prefix(task="sts", text="query: "),))
+    assert alike.prefix("sts/query") == alike.prefix("sts/document") == "query: "
+
+
+def test_instructions_are_spelled_out_and_documents_stay_plain():
+    ask = Instruction(task="retrieval", side="query", text="Given a question, find its answer")
+    plain = Prefix(task="retrieval", side="document", text="")
+    template = TaskTemplate(prefixes=(ask, plain, Instruction(task="sts", text="Find paraphrases")))
+    written = "Instruct: Given a question, find its answer\nQuery: "
+    assert template.prefix("retrieval/query") == written
+    assert template.prefix("retrieval/document") == ""
+    assert template.prefix("sts/query") == template.prefix("sts/document")
+    assert (
+        from_json(to_json(template)) == template and template.prompts["retrieval/query"] == written
+    )
+
+
+def test_each_side_has_marks_of_its_own_and_the_last_token_is_the_closing_one():
+    marks = Enclosed(query="[ask] ", document="[code] ", after_query=" ]", after_document=" }")
+    text = WordPiece(vocabulary=200, max_tokens=12, query_tokens=8, template=marks)
+    tokenizer = text.train(["[ask] [code] ] } sort a list of numbers and of words"] * 9)
+    bare = tokenizer.read_as(dataclasses.replace(text, template=Template()))
+    # What stands before the end's own mark, whether the text was cut or not.
+    for words in ("sort", "sort a list of numbers and of words " * 9):
+        for role, limit, mark in (("query", 8, "]"), ("document", 12, "}")):
+            (ids,) = tokenizer.encode([words], role=role)
+            assert ids[-2] == bare.encode([mark])[0][1] and len(ids) <= limit
+    assert len(ids) == 12 and marks.suffix("sts/document") == " }"
+    with pytest.raises(UsageError, match="unknown role"):
+        marks.suffix("answer")
+    assert from_json(to_json(marks)) == marks
 
 
 @pytest.mark.parametrize("side", [None, "query"])

@@ -16,8 +16,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import toy
 
 from jaxemb.config import Part, UsageError, from_json, to_json
+from jaxemb.data import Columns, LengthBucketed, Pairs, Shuffled, Source
 from jaxemb.losses import InfoNCE, LayerWise, Loss, Term, column, row_weights
+from jaxemb.model import Model
 from jaxemb.runtime import Jit, Pmap, Runtime, fsdp_spec
+from jaxemb.text import WordPiece
 from jaxemb.training import (
     SGD,
     AdamW,
@@ -152,6 +155,32 @@ def test_one_compilation_a_shape():
     again = stage(data=Data(), loss=loss, budget=Steps(4), optimizer=AdamW(learning_rate=0.1))
     _, reports = run(again, key=jax.random.key(7), seed=3)
     assert {r["compilations"] for r in reports} == {0}
+
+
+@pytest.mark.parametrize(
+    ("order", "temperature"), [(Shuffled(), 0.234), (LengthBucketed(window=4), 0.345)]
+)
+def test_nothing_is_compiled_after_the_first_epoch_of_shapes(order, temperature):
+    class Told(Source):
+        def records(self, split):
+            draw = np.random.default_rng(0)
+            texts = [" ".join(["word"] * n) for n in draw.integers(1, 30, (96, 2)).ravel()]
+            pairs = zip(texts[::2], texts[1::2], strict=True)
+            return [{"query": q, "positive": f"{n} {p}"} for n, (q, p) in enumerate(pairs)]
+
+        def fingerprint(self):
+            return "told"
+
+    data = Pairs(source=Told(), view=Columns(), batch_size=8, order=order)
+    text = WordPiece(vocabulary=toy.VOCABULARY, max_tokens=32)
+    network = dataclasses.replace(toy.embedder(layers=1), text=text)
+    model = Model.create(network, jax.random.key(0))
+    model = dataclasses.replace(model, tokenizer=text.train(data.texts()))
+    loss = InfoNCE(temperature=temperature)  # a program that no other test has compiled
+    _, reports = run(stage(data=data, loss=loss, budget=Steps(36)), model)
+    epoch = 12
+    counts = [r["compilations"] for r in reports]
+    assert 1 <= counts[epoch - 1] <= 3 and set(counts[epoch - 1 :]) == {counts[epoch - 1]}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from jaxemb.config import UsageError, from_json
+from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.data import GivenTexts, Pairs, Source, View
 from jaxemb.losses import Cosine, Dot
 from jaxemb.model import Index
@@ -16,12 +16,14 @@ from jaxemb.vectors import (
     AheadOfOthers,
     AllOf,
     BelowPositive,
+    BelowRisingScore,
     BelowScore,
     BelowShareOfPositive,
     Consistent,
     DrawnByScore,
     DrawnUniformly,
     Hardest,
+    Judge,
     Mined,
     MinedOnce,
     MinedWhereEasy,
@@ -30,6 +32,7 @@ from jaxemb.vectors import (
     WithinRank,
     mine,
     ranked,
+    scores_of,
 )
 
 DIM = 6
@@ -225,6 +228,40 @@ def test_filtering_and_mining_compose(model):
     for _ in range(5):
         a, b = next(batches), next(resumed)
         np.testing.assert_array_equal(a["negatives_id"], b["negatives_id"])
+
+
+def test_a_ceiling_that_rises_lets_harder_negatives_in(model):
+    class Fixed(Judge):
+        def searcher(self, current):
+            return model
+
+    rising = BelowRisingScore(start=0.2, end=0.6, steps=20)
+    data = Mined(inner=pairs(), count=3, judge=Fixed(), eligible=rising, every=10)
+    batches, examples = data.batches(model, seed=0), pairs().examples()
+    means = []
+    for step, ceiling in ((0, 0.2), (10, 0.4), (20, 0.6), (30, 0.6)):
+        batches.renew(step, lambda: model)
+        wanted = mine(examples, model, 3, eligible=BelowScore(ceiling=ceiling), seed=step)
+        np.testing.assert_array_equal(batches.mined, wanted.numbers)
+        assert wanted.short == 0
+        scores = scores_of(examples, model, batches.mined)
+        assert (scores < ceiling).all()
+        means.append(scores.mean())
+    assert means[0] < means[1] < means[2] == means[3]
+    # It rises inside others, and a judge that stays with a ceiling that stays searches once.
+    inside = BelowPositive(margin=0.1, inner=BelowShareOfPositive(inner=rising))
+    assert inside.changes and inside.at(10).inner.inner == BelowScore(ceiling=0.4)
+    assert not dataclasses.replace(data, eligible=inside.at(10)).changes
+    assert from_json(to_json(data.eligible)) == rising
+    # What searches once asks at the start; far above all scores nothing is left out.
+    once = MinedOnce(inner=pairs(), count=3, eligible=rising).found(examples, lambda: model, 0)
+    np.testing.assert_array_equal(once.numbers, batches_of_start(examples, model))
+    high = mine(examples, model, 3, eligible=BelowScore(ceiling=1.01)).numbers
+    np.testing.assert_array_equal(high, mine(examples, model, 3).numbers)
+
+
+def batches_of_start(examples, model):
+    return mine(examples, model, 3, eligible=BelowScore(ceiling=0.2)).numbers
 
 
 def test_a_skip_that_was_written_before_is_a_first_rank():
