@@ -8,8 +8,8 @@ from pathlib import Path
 from jaxemb.config import UsageError
 from jaxemb.runtime import processes
 from jaxemb.study import records
-from jaxemb.study.recipe import rebuilt
 from jaxemb.study.jobs import Job
+from jaxemb.study.recipe import rebuilt
 from jaxemb.study.specification import Experiment
 from jaxemb.study.workers import run_jobs
 
