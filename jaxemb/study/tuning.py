@@ -93,6 +93,7 @@ def forget_tuning(job: Job) -> None:
 
 
 def at_rate(recipe: Recipe, rate: float) -> Recipe:
+    """The recipe whose last stage that learns does so at another rate."""
     return _retrained(recipe, lambda stage: stage.at_rate(rate))
 
 
