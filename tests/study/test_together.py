@@ -63,9 +63,12 @@ def start(tmp_path, monkeypatch):
 
 
 def ended(process: subprocess.Popen) -> tuple[int, str, list[str]]:
-    """Exit code, output, and the lines of standard error that are not Gloo's."""
-    out, err = process.communicate(timeout=150)
-    return process.returncode, out, [line for line in err.splitlines() if "Gloo" not in line]
+    """Exit code, output, and the lines of standard error; Gloo's own lines apart."""
+    out, err = (
+        [line for line in text.splitlines() if "Gloo" not in line]
+        for text in process.communicate(timeout=150)
+    )
+    return process.returncode, "\n".join(out), err
 
 
 def only(folder: Path) -> Path:
