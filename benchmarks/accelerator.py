@@ -261,7 +261,7 @@ def memory(size: SimpleNamespace) -> dict[str, float]:
     for name, gradients in (("full", Full()), ("rematerialized", Rematerialize())):
         _, program, step, state = our_step(size, gradients)
         step(state)
-        (compiled,) = program._compiled.values()
+        ((compiled, _),) = program._compiled.values()
         found[f"{name}_gib"] = compiled.memory_analysis().temp_size_in_bytes / 2**30
     return found
 

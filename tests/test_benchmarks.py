@@ -58,7 +58,7 @@ def test_throughput_encodes_and_trains(script):
 
 def test_accelerator_at_toy_size(script):
     accelerator = script("accelerator")
-    for part in ("encode", "train", "attention"):
+    for part in ("encode", "train", "memory", "attention"):
         found = accelerator.PARTS[part](accelerator.TOY)
         assert found and all(np.isfinite(v) and v > 0 for v in found.values()), (part, found)
 

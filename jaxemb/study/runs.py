@@ -55,7 +55,8 @@ def run_arm(job: Job, emit: Emit) -> None:
         emit({"event": "skipped", "seed": seed, **made_by_other_code(folder / f"seed-{seed}")})
     if todo and job.tuning is not None:
         try:
-            recipe = tuned(job, recipe, emit)
+            with processes.together():
+                recipe = tuned(job, recipe, emit)
         except UsageError:
             raise
         except Exception as error:
