@@ -96,8 +96,8 @@ class Deleted(Damaging):
         UsageError: the inner data has no such column, or `share` is no share below 1.
 
     Example:
-        >>> Deleted(inner=Texts()).columns
-        ('query', 'damaged')
+        >>> Deleted(inner=Pairs()).columns[-1]
+        'damaged'
 
     Reference: Wang et al., TSDAE, arXiv:2104.06979 (which deletes words; a word of several pieces
     loses some of them here).
