@@ -5,20 +5,18 @@ import contextlib
 import dataclasses
 import signal
 import sys
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jaxemb.cli import console
+from jaxemb.cli.batches import submit_jobs, write_slurm
 from jaxemb.cli.experiment import arm_names, load, run_options
 from jaxemb.cli.results import print_table, write_report
 from jaxemb.cli.showing import arms_table
-from jaxemb.config import UsageError, expression
-from jaxemb.config.files import write_whole, writing_to
+from jaxemb.config import UsageError
 from jaxemb.study import registry, sweep
 from jaxemb.study.arms import chain
-from jaxemb.study.slurm import slurm_script
 from jaxemb.study.verdicts import read_record
 
 if TYPE_CHECKING:
@@ -94,9 +92,9 @@ def _sweep(options: argparse.Namespace) -> int:
     experiment = named.experiment
     arms = sweep.swept(experiment.base, options.overrides)
     if options.slurm is not None:
-        return _write_slurm(options, entry, arms)
+        return write_slurm(options, entry, arms)
     if options.submit is not None:
-        return _submit(options, entry, arms)
+        return submit_jobs(options, entry, arms)
     if options.arms is None:
         experiment = dataclasses.replace(experiment, arms=arms, claims=())
     else:
@@ -154,51 +152,3 @@ class EndsLikeInterrupt:
 
     def __exit__(self, *exc: object) -> None:
         signal.signal(signal.SIGTERM, self._before)
-
-
-def _write_slurm(options: argparse.Namespace, entry: registry.Entry, arms: Sequence) -> int:
-    commands = _commands(options, entry, arms, "--slurm writes")
-    with writing_to(options.slurm):
-        write_whole(options.slurm, slurm_script(commands, name=entry.name))
-    print(f"{options.slurm}: {len(arms)} tasks. Start: mkdir -p logs && sbatch {options.slurm}")
-    print("When they are done, the same sweep without --slurm collects them into one report.")
-    return 0
-
-
-def _submit(options: argparse.Namespace, entry: registry.Entry, arms: Sequence) -> int:
-    from jaxemb.study.clusters import submit
-
-    commands = _commands(options, entry, arms, "--submit submits")
-    place, settings = options.submit.resolve(), options.submit_option
-    jobs = submit(commands, name=entry.name, folder=place, options=settings)
-    print(
-        f"{len(jobs)} jobs submitted, {jobs[0].job_id} to {jobs[-1].job_id}; they print into {place}."
-    )
-    print("When they are done, the same sweep without --submit collects them into one report.")
-    return 0
-
-
-def _commands(
-    options: argparse.Namespace, entry: registry.Entry, arms: Sequence, does: str
-) -> list[list[str]]:
-    """A command for each arm of a sweep by itself.
-
-    Raises:
-        UsageError: the experiment's own arms were asked for too.
-    """
-    if options.arms is not None:
-        raise UsageError(f"{does} the arms of the sweep alone; leave out --arms.")
-    common = ["--scale", options.scale, "--runs", str(options.runs.resolve()), "--jobs", "1"]
-    common += ["--seeds", str(options.seeds)] if options.seeds is not None else []
-    common += ["--experiments", str(entry.path)] if options.experiments else []
-    python = [sys.executable, "-m", "jaxemb", "sweep", entry.name]
-    return [
-        [*python, *(f"{key}={_typed(value)}" for key, value in arm.overrides), *common]
-        for arm in arms
-    ]
-
-
-def _typed(value: Any) -> str:
-    """A value as `sweep` reads it back; text with a comma needs quotes there."""
-    text = expression(value)
-    return repr(text) if isinstance(value, str) and "," in text else text

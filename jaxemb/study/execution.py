@@ -16,6 +16,7 @@ from jaxemb.config.files import given_path, warn, writing_to
 from jaxemb.runtime import processes
 from jaxemb.study import planning, records
 from jaxemb.study.arms import Arm, path_safe, sets
+from jaxemb.study.control_scores import score_controls
 from jaxemb.study.expansion import expand
 from jaxemb.study.identity import arm_fingerprint
 from jaxemb.study.jobs import Job
@@ -208,9 +209,7 @@ def run(named: Named, options: Options, emit: Emit) -> dict:
     for stage in dict.fromkeys(stage for _, recipe in arms for stage in recipe.stages):
         stage.check_data()
     with _alone([Path(job.folder) for job in jobs]):
-        controls = records.score_controls(
-            experiment, rebuilt(experiment.base), folder, options.again, emit
-        )
+        controls = score_controls(experiment, rebuilt(experiment.base), folder, options.again, emit)
         run_jobs(jobs, at_once or default_jobs(), emit)
         place = results_of(options, named.name)
         place.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jaxemb.config import UsageError
 from jaxemb.runtime import processes
-from jaxemb.study import records
+from jaxemb.study.control_scores import score_controls
 from jaxemb.study.jobs import Job
 from jaxemb.study.recipe import rebuilt
 from jaxemb.study.specification import Experiment
@@ -57,7 +57,7 @@ def follow(jobs: Sequence[Job], experiment: Experiment, folder: Path) -> None:
             for job in jobs
         ]
         base = rebuilt(experiment.base)
-        records.score_controls(experiment, base, Path(scratch), own[0].again, _unseen)
+        score_controls(experiment, base, Path(scratch), own[0].again, _unseen)
         run_jobs(own, 1, _unseen)
 
 

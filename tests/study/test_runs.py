@@ -20,7 +20,7 @@ from jaxemb.config import UsageError, from_json, override, to_json
 from jaxemb.fitting import Apply, Slice
 from jaxemb.model import Transform
 from jaxemb.statistics.result import Result
-from jaxemb.study import Better, execution, records, registry, runs
+from jaxemb.study import Better, control_scores, execution, registry, runs
 from jaxemb.study.execution import Options
 from jaxemb.study.identity import data_fingerprints
 from jaxemb.study.recipe import Tuning
@@ -398,7 +398,9 @@ def test_a_control_stands_whole_or_not_at_all(tmp_path):
     place = tmp_path / "controls" / "one-1234"
     result = Result(metrics={"x": 1.0}, examples={}, data="d")
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: records._keep(place, {"task": result}, n % 2 == 0), range(40)))
+        list(
+            pool.map(lambda n: control_scores._keep(place, {"task": result}, n % 2 == 0), range(40))
+        )
     assert read_results(place)["task"].metrics == {"x": 1.0}
     assert [file.name for file in place.parent.iterdir()] == ["one-1234"]
 
