@@ -10,7 +10,7 @@ import pytest
 
 from jaxemb.config import UsageError
 from jaxemb.data import shares
-from jaxemb.runtime import last_words, processes
+from jaxemb.runtime import last_words, peers, processes
 from jaxemb.text import TextBatch
 
 ROOT = Path(__file__).parents[2]
@@ -169,8 +169,8 @@ def test_three_processes_agree_and_end_together(ending):
     if ending == "well":
         assert codes == [0, 0, 0] and errors == [[], [], []]
         return
-    assert (codes[0], codes[2]) == (processes.ENDED, processes.ENDED), done
-    assert codes[1] == {"killed": -9, "refused": 2, "alone": processes.ENDED}[ending]
+    assert (codes[0], codes[2]) == (peers.ENDED, peers.ENDED), done
+    assert codes[1] == {"killed": -9, "refused": 2, "alone": peers.ENDED}[ending]
     reason = {
         "killed": "process 1 of this run has ended without a word; this one ends with it",
         "refused": "process 1 of this run has ended: The data is bad; this one ends with it",
