@@ -65,6 +65,11 @@ class Stored:
         """Theirs, of our array: the inverse of `made`."""
         return [array]
 
+    @property
+    def order(self) -> int:
+        """Where our array stands among those that share a module, from above."""
+        return 0
+
 
 class Joined(Stored):
     """Several modules, one below the other."""
@@ -86,6 +91,10 @@ class Third(Stored):
     def made(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
         return np.split(arrays[0], 3)[self.place] if len(arrays[0]) % 3 == 0 else arrays[0]
 
+    @property
+    def order(self) -> int:
+        return self.place
+
 
 @dataclasses.dataclass(frozen=True)
 class From(Stored):
@@ -95,6 +104,10 @@ class From(Stored):
 
     def made(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
         return arrays[0][self.first :]
+
+    def parts(self, array: np.ndarray) -> list[np.ndarray]:
+        """With zeros in the rows that are never read."""
+        return [np.pad(array, ((self.first, 0), (0, 0)))]
 
 
 Places = Mapping[str, str | Stored]

@@ -9,24 +9,31 @@ from typing import Any
 import numpy as np
 
 from jaxemb.config import UsageError, expression
-from jaxemb.config.files import given_path, write_whole, writing_to
+from jaxemb.config.files import given_path, whole_folder, write_whole, writing_to
 from jaxemb.heads import Activated, Chain, Head, Identity, Linear, Normalize, Normed
+from jaxemb.interop.card import card
 from jaxemb.interop.files import WEIGHTS
 from jaxemb.interop.modules import POOLINGS
-from jaxemb.interop.outgoing import activation_name, arrays_of, settings_of
+from jaxemb.interop.outgoing import arrays_of, settings_of
+from jaxemb.interop.written import activation_name
+from jaxemb.losses import Cosine, Dot
 from jaxemb.model import Model
 from jaxemb.pooling import Concatenation, Pooling
 
 _TORCH = {"gelu": "GELU", "relu": "ReLU", "silu": "SiLU", "tanh": "Tanh"}
+_EAGER = {"attn_implementation": "eager"}
+_SIMILARITIES = {Cosine: "cosine", Dot: "dot"}
 _PLACE = "sentence_transformers.models."
 
 
 def export(model: Model, folder: str | os.PathLike) -> Path:
     """Write a folder that sentence-transformers reads, and `jaxemb.load` too.
 
-    The network must be one that transformers has: a BERT, a DistilBERT, a Nomic BERT, a Llama, a
-    Mistral, or a Qwen 2 or 3, whatever it was made from. Low-rank additions are in the kernels after
-    training, so such a model can be written; one with adapters inside cannot.
+    The network must be one that transformers has, of a kind that `jaxemb.load` reads, whatever it
+    was made from; a RoBERTa is written as the BERT that it is. Low-rank additions are in the kernels
+    after training, so such a model can be written; one with adapters inside cannot.
+
+    The folder has the older form of their files, which all their versions read, and a model card.
 
     Example:
         >>> export(jaxemb.load("all-MiniLM-L6-v2"), "minilm")  # doctest: +SKIP
@@ -47,32 +54,40 @@ def export(model: Model, folder: str | os.PathLike) -> Path:
             "its layers give, and cannot be merged. Save it with Model.save."
         )
     config, target = settings_of(model.embedder)
-    _check_pieces(model, config["model_type"])
+    settings = _settings(model)
+    _check_pieces(model, config, settings["tokenizer_config"]["pad_token"])
     heads = list(_heads(model.embedder.head, model.params["head"]))
     width = model.embedder.encoder.width
     pooling = {"word_embedding_dimension": width} | _pooling(model.embedder.pooling)
-    arrays = arrays_of(model.params, target)
-    _write(folder, arrays, {"config": config, **_settings(model)})
-    write_whole(folder / "tokenizer.json", model.tokenizer.to_json())
-    listed = [("", "Transformer"), ("1_Pooling", "Pooling")]
-    _write(folder / "1_Pooling", {}, {"config": pooling})
-    for number, (kind, arrays, settings) in enumerate(heads, start=2):
-        listed.append((f"{number}_{kind}", kind))
-        _write(folder / f"{number}_{kind}", arrays, {"config": settings} if settings else {})
-    modules = [
-        {"idx": n, "name": str(n), "path": path, "type": _PLACE + kind}
-        for n, (path, kind) in enumerate(listed)
-    ]
-    _write(folder, {}, {"modules": modules})
+    with writing_to(folder), whole_folder(folder) as staging:
+        _write(staging, arrays_of(model.params, target), {"config": config, **settings})
+        write_whole(staging / "tokenizer.json", model.tokenizer.to_json())
+        write_whole(staging / "README.md", card(model, config["architectures"][0]))
+        listed = [("", "Transformer"), ("1_Pooling", "Pooling")]
+        _write(staging / "1_Pooling", {}, {"config": pooling})
+        for number, (kind, arrays, said) in enumerate(heads, start=2):
+            listed.append((f"{number}_{kind}", kind))
+            _write(staging / f"{number}_{kind}", arrays, {"config": said} if said else {})
+        modules = [
+            {"idx": n, "name": str(n), "path": path, "type": _PLACE + kind}
+            for n, (path, kind) in enumerate(listed)
+        ]
+        _write(staging, {}, {"modules": modules})
     return folder
 
 
-def _check_pieces(model: Model, kind: str) -> None:
-    """Refuses pieces that transformers would cut otherwise: a Qwen 2 always has its own tokenizer."""
+def _check_pieces(model: Model, config: dict[str, Any], pad: str) -> None:
+    """Refuses pieces that transformers would cut, or count, otherwise."""
+    kind, pieces = config["model_type"], model.tokenizer.pieces()
     if kind == "qwen2" and json.loads(model.tokenizer.to_json())["model"]["type"] != "BPE":
         raise UsageError(
             "transformers cuts the texts of a Qwen 2 into byte-level pairs, whatever the folder's "
             "tokenizer is: one with other pieces cannot be written."
+        )
+    if kind == "mpnet" and pieces.index(pad) != 1:
+        raise UsageError(
+            "transformers takes the id 1 of an MPNet for padding when it counts positions, and this "
+            f"tokenizer's piece of that id is {pieces[1]!r}, its padding {pad!r}: it cannot be written."
         )
 
 
@@ -87,14 +102,24 @@ def _settings(model: Model) -> dict[str, Any]:
     # Something must stand where texts are filled up, and nothing reads it.
     special.setdefault("pad_token", model.tokenizer.pieces()[0])
     about = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": text.max_tokens}
+    attention = getattr(getattr(model.embedder.encoder, "block", None), "attention", None)
+    # Their default way of attending leaves the bending of scores out.
+    eager = {} if getattr(attention, "soft_cap", None) is None else {"model_args": _EAGER}
+    lengths = {"max_seq_length": text.max_tokens, "do_lower_case": False}
     return {
         "tokenizer_config": about | special,
-        "sentence_bert_config": {"max_seq_length": text.max_tokens, "do_lower_case": False},
+        "sentence_bert_config": lengths | eager,
         "config_sentence_transformers": {
             "prompts": text.template.prompts,
             "default_prompt_name": None,
+            **_similarity(model),
         },
     }
+
+
+def _similarity(model: Model) -> dict[str, str]:
+    name = _SIMILARITIES.get(type(model.embedder.similarity))
+    return {} if name is None else {"similarity_fn_name": name}
 
 
 def _pooling(pooling: Pooling) -> dict[str, Any]:
@@ -147,10 +172,9 @@ def _dense(params: dict, following: Head | None) -> tuple[dict, dict]:
 def _write(folder: Path, arrays: dict[str, Any], files: dict[str, Any]) -> None:
     from safetensors.numpy import save_file
 
-    with writing_to(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            write_whole(folder / f"{name}.json", json.dumps(content, indent=1))
-        if arrays:
-            plain = {n: np.ascontiguousarray(x, np.float32) for n, x in arrays.items()}
-            save_file(plain, folder / WEIGHTS, metadata={"format": "pt"})
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        write_whole(folder / f"{name}.json", json.dumps(content, indent=1))
+    if arrays:
+        plain = {n: np.ascontiguousarray(x, np.float32) for n, x in arrays.items()}
+        save_file(plain, folder / WEIGHTS, metadata={"format": "pt"})

@@ -1,10 +1,10 @@
 """Rotary positions as configs describe them, in the form of today and in older ones."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from jaxemb.config import UsageError
+from jaxemb.config import UsageError, expression
 from jaxemb.interop.architectures import Config
 from jaxemb.nn import (
     BandScaling,
@@ -75,3 +75,52 @@ def _size(said: Mapping[str, Any]) -> float | None:
         return 0.1 * scale * math.log(said["factor"]) + 1.0 if said["factor"] > 1 else 1.0
 
     return size(over) / size(under)
+
+
+# --- the way back
+
+
+def said(rotary: Rotary) -> dict[str, Any]:
+    """What configs say of rotary positions, in the form of today and in the older one: it is read as
+    these.
+
+    Raises:
+        UsageError: transformers has no name for the scaling.
+    """
+    write = _SAID.get(type(rotary.scaling))
+    if write is None:
+        raise UsageError(
+            f"The rotary positions {expression(rotary)} have no counterpart in transformers."
+        )
+    own = write(rotary.scaling)
+    share = {} if rotary.share == 1 else {"partial_rotary_factor": rotary.share}
+    return {
+        "rope_theta": rotary.base,
+        "rope_scaling": None if own["rope_type"] == "default" else own,
+        "rope_parameters": own | share | {"rope_theta": rotary.base},
+    } | share
+
+
+def _yarn(scaling: YarnScaling) -> dict[str, Any]:
+    size = {} if scaling.size_factor is None else {"attention_factor": scaling.size_factor}
+    return size | {
+        "rope_type": "yarn", "factor": scaling.factor, "beta_fast": scaling.fast,
+        "beta_slow": scaling.slow, "original_max_position_embeddings": scaling.trained_tokens,
+    }  # fmt: skip
+
+
+def _bands(scaling: BandScaling) -> dict[str, Any]:
+    return {
+        "rope_type": "llama3", "factor": scaling.factor, "low_freq_factor": scaling.slow,
+        "high_freq_factor": scaling.fast, "original_max_position_embeddings": scaling.trained_tokens,
+    }  # fmt: skip
+
+
+_SAID: dict[type[RotaryScaling], Callable[[Any], dict[str, Any]]] = {
+    NoScaling: lambda scaling: {"rope_type": "default"},
+    LinearScaling: lambda scaling: {"rope_type": "linear", "factor": scaling.factor},
+    # Its trained length is that of the whole network there.
+    DynamicNTKScaling: lambda scaling: {"rope_type": "dynamic", "factor": scaling.factor},
+    BandScaling: _bands,
+    YarnScaling: _yarn,
+}
