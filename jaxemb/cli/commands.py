@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import re
 import shlex
 import shutil
 import signal
@@ -437,6 +438,31 @@ def encode(options: argparse.Namespace) -> int:
     return 0
 
 
+def export(options: argparse.Namespace) -> int:
+    """`jaxemb export MODEL FOLDER`: the model in a form that others read."""
+    if options.to != "stablehlo" and (options.shapes or options.platforms):
+        raise UsageError("--shapes and --platforms are for --to stablehlo.")
+    shapes = [_shape(text) for text in options.shapes.split(",")] if options.shapes else []
+    platforms = options.platforms.split(",") if options.platforms else []
+    from jaxemb.interop import export, export_program, load
+
+    model = load(options.model)
+    if options.to == "stablehlo":
+        place = export_program(model, options.folder, shapes=shapes, platforms=platforms)
+    else:
+        place = export(model, options.folder)
+    _print(f"written {place}")
+    return 0
+
+
+def _shape(text: str) -> tuple[int, int]:
+    """Texts and tokens, of `16x128`."""
+    found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", text.strip())
+    if found is None:
+        raise UsageError(f"--shapes {text!r} must be texts x tokens, such as 16x128.")
+    return int(found[1]), int(found[2])
+
+
 # --- shared
 
 
@@ -534,6 +560,6 @@ def _warn(problems: Sequence[str]) -> None:
 
 COMMANDS = {
     "list": list_experiments, "parts": parts, "show": show, "run": run, "sweep": run_sweep,
-    "eval": evaluate, "compare": compare, "report": report, "encode": encode, "plan": plan,
-    "papers": papers, "cache": cache,
+    "eval": evaluate, "compare": compare, "report": report, "encode": encode, "export": export,
+    "plan": plan, "papers": papers, "cache": cache,
 }  # fmt: skip
