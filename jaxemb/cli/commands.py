@@ -3,7 +3,7 @@
 import argparse
 
 from jaxemb.cli.listing import list_experiments, papers, parts
-from jaxemb.cli.models import cache, encode, evaluate
+from jaxemb.cli.models import cache, encode, evaluate, export
 from jaxemb.cli.results import compare, report
 from jaxemb.cli.running import run, run_sweep
 from jaxemb.cli.showing import plan, show
@@ -18,6 +18,6 @@ def how_to_go_on(options: argparse.Namespace) -> str:
 
 COMMANDS = {
     "list": list_experiments, "parts": parts, "show": show, "run": run, "sweep": run_sweep,
-    "eval": evaluate, "compare": compare, "report": report, "encode": encode, "plan": plan,
-    "papers": papers, "cache": cache,
+    "eval": evaluate, "compare": compare, "report": report, "encode": encode, "export": export,
+    "plan": plan, "papers": papers, "cache": cache,
 }  # fmt: skip

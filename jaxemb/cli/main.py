@@ -18,6 +18,7 @@ examples:
   jaxemb run pooling_and_attention train.loss.temperature=0.02 --seeds 2
   jaxemb sweep pooling_and_attention mask=causal,bidirectional pooling=mean,last_token
   jaxemb encode runs/.../seed-0 texts.txt --out vectors.npy
+  jaxemb export runs/.../seed-0 for-others
 
 An override is key=value. The key is the end of a field's path, as `jaxemb show NAME --fields` lists
 them; the value is a Python literal or a part, such as latent_over_tokens(latents=8), as
@@ -160,6 +161,19 @@ COMMANDS: dict[str, tuple[str, tuple[Option, ...]]] = {
             _option("--batch-size", "texts at once (default: by their length)", type=int),
             _option("--prompt", "a prefix for every text"),
             _option("--role", "document (default), query, or of a task: sts/query", default="document"),
+        ),
+    ),
+    "export": (
+        "write a model for others: a sentence-transformers folder, or one function of StableHLO",
+        (
+            _MODEL,
+            _option("folder", "where it is written; there must be nothing yet", "FOLDER",
+                    type=given_path),
+            _option("--to", "sentence-transformers (the default) or stablehlo", "FORM",
+                    choices=("sentence-transformers", "stablehlo"), default="sentence-transformers"),
+            _option("--shapes", "of stablehlo: texts and tokens of its calls, such as 1x32,16x128 "
+                    "(default: any)", "NxT"),
+            _option("--platforms", "of stablehlo: cpu, cuda, rocm, tpu (default: this one's)", "A,B"),
         ),
     ),
     "plan": (

@@ -1,10 +1,12 @@
-"""Models in use: `jaxemb eval` and `encode`, and `cache`, the vectors that are kept."""
+"""Models in use: `jaxemb eval`, `encode` and `export`, and `cache`, the vectors that are kept."""
 
 import argparse
+import re
 import sys
 
 from jaxemb.cli import console
 from jaxemb.cli.printing import print_json
+from jaxemb.config import UsageError
 from jaxemb.report.text import amount, columns
 
 
@@ -74,3 +76,28 @@ def encode(options: argparse.Namespace) -> int:
         show_progress=sys.stderr.isatty(),
     )
     return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """`jaxemb export MODEL FOLDER`: the model in a form that others read."""
+    if options.to != "stablehlo" and (options.shapes or options.platforms):
+        raise UsageError("--shapes and --platforms are for --to stablehlo.")
+    shapes = [_shape(text) for text in options.shapes.split(",")] if options.shapes else []
+    platforms = options.platforms.split(",") if options.platforms else []
+    from jaxemb.interop import export, export_program, load
+
+    model = load(options.model)
+    if options.to == "stablehlo":
+        place = export_program(model, options.folder, shapes=shapes, platforms=platforms)
+    else:
+        place = export(model, options.folder)
+    print(f"written {place}")
+    return 0
+
+
+def _shape(text: str) -> tuple[int, int]:
+    """Texts and tokens, of `16x128`."""
+    found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", text.strip())
+    if found is None:
+        raise UsageError(f"--shapes {text!r} must be texts x tokens, such as 16x128.")
+    return int(found[1]), int(found[2])

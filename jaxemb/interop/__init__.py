@@ -5,4 +5,5 @@ from jaxemb.interop.folder import describe, is_folder, read, read_output
 from jaxemb.interop.loading import load
 from jaxemb.interop.locate import find
 from jaxemb.interop.pretrained import Pretrained, weights_at_hand
+from jaxemb.interop.program import Program, export_program, load_program
 from jaxemb.interop.runs import FromRun

@@ -93,6 +93,8 @@ def _distilbert(embedder: Embedder) -> Settings:
 
 def _mpnet(embedder: Embedder) -> Settings:
     encoder = embedder.encoder
+    if encoder.position.buckets != 32:
+        raise AttributeError("transformers sorts distances into 32, whatever the settings say")
     return _sizes(embedder) | _dropout(embedder) | {
         "layer_norm_eps": encoder.embedding_norm.epsilon,
         # Padding has the id 1 there, and positions are counted from after it.

@@ -47,7 +47,7 @@ def embed(
     waiting = []
     for group in [*groups, None, None]:
         if group is not None:
-            waiting.append((group.texts, apply(params, _padded(sequences, group))))
+            waiting.append((group.texts, apply(params, padded(sequences, group))))
         if len(waiting) > 1 or (group is None and waiting):
             done, computed = waiting.pop(0)
             vectors.put(done, computed)
@@ -119,7 +119,7 @@ def _grouping() -> Callable[..., list[Group]]:
     return group_by_length if jax.default_backend() == "cpu" else group_in_few_shapes
 
 
-def _padded(sequences: list[np.ndarray], group: Group) -> TextBatch:
+def padded(sequences: list[np.ndarray], group: Group) -> TextBatch:
     """A batch of the group's shape; rows that are left over repeat its last text."""
     filler = [sequences[group.texts[-1]]] * (group.rows - len(group.texts))
     return pad([sequences[i] for i in group.texts] + filler, group.tokens)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxemb.config import Above, AtLeast, Between, Part, UsageError
-from jaxemb.runtime.shapes import States, TokenIds
+from jaxemb.runtime.shapes import Length, States, TokenIds
 
 Positions = TokenIds | None
 
@@ -25,7 +25,7 @@ class PositionEncoding(nn.Module, Part):
         """Adds positions to the token vectors; None counts from the first token of each row."""
         return x
 
-    def bias(self, tokens: int, heads: int) -> Float[Array, "1 heads tokens tokens"] | None:
+    def bias(self, tokens: Length, heads: int) -> Float[Array, "1 heads tokens tokens"] | None:
         """What is added to the scores of queries (rows) and keys; None is nothing."""
         return None
 
@@ -110,7 +110,7 @@ class WithSegment(PositionEncoding, kw_only=True):
         table = self.param("embedding", nn.initializers.normal(0.02), (self.segments, x.shape[-1]))
         return self.inner.embed(x, positions) + table[0].astype(x.dtype)
 
-    def bias(self, tokens: int, heads: int) -> Float[Array, "1 heads tokens tokens"] | None:
+    def bias(self, tokens: Length, heads: int) -> Float[Array, "1 heads tokens tokens"] | None:
         return self.inner.bias(tokens, heads)
 
     def rotate(

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxemb.config import AtLeast
 from jaxemb.nn.positions import NoPosition, PositionEncoding
-from jaxemb.runtime.shapes import States, TokenIds
+from jaxemb.runtime.shapes import Length, States, TokenIds
 
 
 class _Biased(PositionEncoding, kw_only=True):
@@ -51,7 +51,7 @@ class RelativeBuckets(_Biased, kw_only=True):
     farthest: Annotated[int, AtLeast(1)] = 128
 
     @nn.compact
-    def bias(self, tokens: int, heads: int) -> Float[Array, "1 heads tokens tokens"]:
+    def bias(self, tokens: Length, heads: int) -> Float[Array, "1 heads tokens tokens"]:
         table = self.param("embedding", nn.initializers.normal(0.02), (self.buckets, heads))
         place = np.arange(tokens)
         bucket = _bucket(place[None, :] - place[:, None], self.buckets, self.farthest)
@@ -73,7 +73,7 @@ class LinearBias(_Biased, kw_only=True):
 
     aliases: ClassVar[tuple[str, ...]] = ("alibi",)
 
-    def bias(self, tokens: int, heads: int) -> Float[Array, "1 heads tokens tokens"]:
+    def bias(self, tokens: Length, heads: int) -> Float[Array, "1 heads tokens tokens"]:
         return _sloped(np.abs(_behind(tokens)), heads)
 
 
@@ -89,7 +89,7 @@ class BackwardLinearBias(_Biased, kw_only=True):
     Reference: Press et al., Train Short, Test Long, arXiv:2108.12409.
     """
 
-    def bias(self, tokens: int, heads: int) -> Float[Array, "1 heads tokens tokens"]:
+    def bias(self, tokens: Length, heads: int) -> Float[Array, "1 heads tokens tokens"]:
         return _sloped(np.maximum(_behind(tokens), 0), heads)
 
 

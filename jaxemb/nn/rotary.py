@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from jaxemb.config import Above, AtLeast, AtMost, Part, UsageError
 from jaxemb.nn.positions import PositionEncoding
+from jaxemb.runtime.shapes import Length
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,7 @@ class RotaryScaling(Part, abc.ABC):
     """Slot: the angles by which a pair of features turns from one token to the next."""
 
     @abc.abstractmethod
-    def frequencies(self, base: float, width: int, tokens: int) -> Float[np.ndarray, " half"]:
+    def frequencies(self, base: float, width: int, tokens: Length) -> Float[np.ndarray, " half"]:
         """One angle for each pair of `width` features, in a batch of `tokens` tokens."""
 
     @property
@@ -35,7 +36,7 @@ def _plain(base: float, width: int) -> Float[np.ndarray, " half"]:
 class NoScaling(RotaryScaling):
     """`base^(-2i/k)`: the angles that a model was trained with."""
 
-    def frequencies(self, base: float, width: int, tokens: int) -> Float[np.ndarray, " half"]:
+    def frequencies(self, base: float, width: int, tokens: Length) -> Float[np.ndarray, " half"]:
         return _plain(base, width)
 
 
@@ -48,7 +49,7 @@ class LinearScaling(RotaryScaling):
 
     factor: Annotated[float, Above(0)] = 2.0
 
-    def frequencies(self, base: float, width: int, tokens: int) -> Float[np.ndarray, " half"]:
+    def frequencies(self, base: float, width: int, tokens: Length) -> Float[np.ndarray, " half"]:
         return _plain(base, width) / self.factor
 
 
@@ -61,7 +62,7 @@ class NTKScaling(RotaryScaling):
 
     factor: Annotated[float, Above(0)] = 2.0
 
-    def frequencies(self, base: float, width: int, tokens: int) -> Float[np.ndarray, " half"]:
+    def frequencies(self, base: float, width: int, tokens: Length) -> Float[np.ndarray, " half"]:
         return _plain(base * self.factor ** (width / (width - 2)), width)
 
 
@@ -77,7 +78,7 @@ class DynamicNTKScaling(RotaryScaling):
     factor: Annotated[float, Above(0)] = 2.0
     trained_tokens: Annotated[int, AtLeast(1)] = 2048
 
-    def frequencies(self, base: float, width: int, tokens: int) -> Float[np.ndarray, " half"]:
+    def frequencies(self, base: float, width: int, tokens: Length) -> Float[np.ndarray, " half"]:
         longer = max(tokens, self.trained_tokens) / self.trained_tokens
         growth = self.factor * longer - (self.factor - 1)
         return _plain(base * growth ** (width / (width - 2)), width)
@@ -103,7 +104,7 @@ class YarnScaling(RotaryScaling):
     slow: Annotated[float, Above(0)] = 1.0
     size_factor: Annotated[float, Above(0)] | None = None
 
-    def frequencies(self, base: float, width: int, tokens: int) -> Float[np.ndarray, " half"]:
+    def frequencies(self, base: float, width: int, tokens: Length) -> Float[np.ndarray, " half"]:
         def pair(turns: float) -> float:
             waves = self.trained_tokens / (turns * 2 * math.pi)
             return width * math.log(waves) / (2 * math.log(base))
@@ -138,7 +139,7 @@ class BandScaling(RotaryScaling):
     slow: Annotated[float, Above(0)] = 1.0
     fast: Annotated[float, Above(0)] = 4.0
 
-    def frequencies(self, base: float, width: int, tokens: int) -> Float[np.ndarray, " half"]:
+    def frequencies(self, base: float, width: int, tokens: Length) -> Float[np.ndarray, " half"]:
         plain = _plain(base, width)
         turns = self.trained_tokens * plain / (2 * math.pi)
         kept = np.clip((turns - self.slow) / (self.fast - self.slow), 0, 1)
@@ -178,7 +179,7 @@ class Rotary(PositionEncoding, kw_only=True):
         parts = [first * cosine - second * sine, second * cosine + first * sine]
         return jnp.concatenate([*parts, rest] if turned < width else parts, axis=-1)
 
-    def _waves(self, tokens: int, width: int, dtype) -> tuple[Array, Array]:
+    def _waves(self, tokens: Length, width: int, dtype) -> tuple[Array, Array]:
         frequency = self.scaling.frequencies(self.base, width, tokens)
         angle = jnp.arange(tokens, dtype=jnp.float32)[:, None] * frequency.astype(np.float32)
         sine, cosine = jnp.sin(angle), jnp.cos(angle)

@@ -3,6 +3,8 @@
 An axis that two arguments name alike has one size; jaxtyping checks it where it is switched on.
 """
 
+from typing import Any
+
 from jaxtyping import Array, Bool, Float, Float32, Int
 
 TokenIds = Int[Array, "batch tokens"]
@@ -22,3 +24,6 @@ Pooled = Float32[Array, "batch width"]
 
 Vectors = Float32[Array, "batch dim"]
 """One vector per text, as the network gives it."""
+
+Length = Any
+"""How many tokens: a number, or in an exported program a size that is known when it is called."""

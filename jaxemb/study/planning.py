@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 import os
 from pathlib import Path
@@ -117,18 +118,22 @@ def _activations(network: Network, stage: Train, devices: int) -> int:
     """Bytes that the backward pass keeps of a piece's texts: what as many texts more would add."""
     columns = [name for name in stage.loss.reads if name in stage.data.columns]
     rows = max(1, stage.gradients.at_once(getattr(stage.data, "batch_size", 1)) // devices)
-    reads = {name: stage.loss.reads[name] for name in columns}
+    reads = tuple((name, stage.loss.reads[name]) for name in columns)
+    return _kept_bytes(network, reads, 2 * rows) - _kept_bytes(network, reads, rows)
+
+
+@functools.lru_cache(maxsize=256)
+def _kept_bytes(network: Network, reads: tuple[tuple[str, Any], ...], rows: int) -> int:
+    """Bytes that the backward pass keeps of so many texts, and of what is kept once for all."""
+    columns = dict(reads)
 
     def kept(params: Any, inputs: Any, keys: Any) -> Any:
-        return jax.vjp(lambda p: network.embed(p, inputs, reads, keys), params)[1]
+        return jax.vjp(lambda p: network.embed(p, inputs, columns, keys), params)[1]
 
-    def saved(rows: int) -> int:
-        inputs = {name: network.tower_of(name).largest(name, rows) for name in columns}
-        each = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), rows))
-        keys = dict.fromkeys(columns, each)
-        return _plain_bytes(jax.eval_shape(kept, network.shapes(), inputs, keys))
-
-    return saved(2 * rows) - saved(rows)
+    inputs = {name: network.tower_of(name).largest(name, rows) for name in columns}
+    each = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), rows))
+    keys = dict.fromkeys(columns, each)
+    return _plain_bytes(jax.eval_shape(kept, network.shapes(), inputs, keys))
 
 
 def _plain_bytes(tree: Any) -> int:

@@ -19,6 +19,7 @@ from jaxemb.nn import (
     GELU,
     MLP,
     Activation,
+    AttentionMask,
     BandScaling,
     BiasFreeLayerNorm,
     Bidirectional,
@@ -123,7 +124,7 @@ def nomic() -> Transformer:
 
 
 def mpnet() -> PostNormTransformer:
-    position = RelativeBuckets(inner=Learned(max_tokens=12), buckets=8)
+    position = RelativeBuckets(inner=Learned(max_tokens=12))
     return PostNormTransformer(layers=2, width=16, heads=2, position=position, hidden=20)
 
 
@@ -174,8 +175,8 @@ def gemma(mask, local, **attention) -> Transformer:
     )  # fmt: skip
 
 
-def windowed(reach: int, inner=Causal(), **own) -> Layer:
-    return Layer(mask=Window(inner=inner, reach=reach), **own)
+def windowed(reach: int, inner: AttentionMask | None = None, **own) -> Layer:
+    return Layer(mask=Window(inner=inner or Causal(), reach=reach), **own)
 
 
 def scaled(scaling) -> Transformer:
@@ -314,6 +315,7 @@ class Swapped(Activation):
         ({"mask": Causal()}, "has no counterpart"),
         ({"position": Sinusoidal()}, "has no counterpart"),
         ({"activation": Swapped()}, "has no name in transformers"),
+        ({"position": RelativeBuckets(inner=Learned(), buckets=8)}, "has no counterpart"),
         ({"position": Rotary(scaling=NTKScaling())}, "has no counterpart"),
         ({"block": PostNorm(feed_forward=Experts(experts=2))}, "has no counterpart"),
         ({"pooling": LatentOverTokens(latents=2, heads=2)}, "The pooling latent_over_tokens"),
