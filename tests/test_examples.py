@@ -23,7 +23,7 @@ OTHERS_BRING = {
 }
 PARTS = (
     "encoders", "evaluation", "fitting", "heads", "losses", "nn", "pooling", "statistics", "text",
-    "tokens", "vectors",
+    "tokens", "vectors", "data",
 )  # fmt: skip
 
 

@@ -188,7 +188,7 @@ class RisingPatience(Patience):
         UsageError: `every` or `patience` is below 1.
 
     Example:
-        >>> RisingPatience(inner=Steps(20_000), metric="sts/spearman", patience=1000).count(None)
+        >>> RisingPatience(inner=Steps(20_000), metric="sts/spearman", patience=1000).count(Pairs())
         20000
     """
 
