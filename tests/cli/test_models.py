@@ -234,3 +234,31 @@ def test_a_platform_without_devices_is_one_sentence(saved, tmp_path):
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         assert done.returncode == 2 and "Traceback" not in done.stderr
         assert f"no device for JAX_PLATFORMS={platform}" in done.stderr
+
+
+def test_a_model_is_exported_in_either_form(line, saved, tmp_path):
+    pytest.importorskip("flatbuffers")
+    from jaxemb.interop import load, load_program
+
+    code, out, _ = line("export", str(saved), "program", "--to", "stablehlo", "--shapes", "2x4,1x6")
+    assert code == 0 and out.split() == ["written", "program"]
+    texts = ["sort a list", "toy"]
+    found = load_program(tmp_path / "program").encode(texts)
+    np.testing.assert_allclose(found, load(saved).encode(texts), atol=1e-5)
+    told = refused(line("export", str(saved), "folder"))
+    assert "has no counterpart in sentence-transformers" in told
+    assert not (tmp_path / "folder").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--shapes", "2x4"), "--shapes and --platforms are for --to stablehlo"),
+        (("--to", "stablehlo", "--shapes", "2,4"), "must be texts x tokens, such as 16x128"),
+        (("--to", "stablehlo", "--platforms", "abacus"), "unknown platform 'abacus'"),
+    ],
+)
+def test_options_of_an_export_that_do_not_fit_are_told(line, saved, options, message):
+    if "abacus" in options:
+        pytest.importorskip("flatbuffers")
+    assert message in refused(line("export", str(saved), "folder", *options))
