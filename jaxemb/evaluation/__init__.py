@@ -48,6 +48,7 @@ from jaxemb.evaluation.grammar.structures import (
     TopConstituents,
     TreeDepth,
 )
+from jaxemb.evaluation.hidden_tokens import HiddenTokens
 from jaxemb.evaluation.judges import CosineJudge, Judge
 from jaxemb.evaluation.lengths import DocumentWords
 from jaxemb.evaluation.mteb_adapter import MTEBEncoder
