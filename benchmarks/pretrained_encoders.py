@@ -53,10 +53,15 @@ def ours(model: str, options: argparse.Namespace) -> Callable[[list[str]], np.nd
 
 def theirs(model: str, options: argparse.Namespace) -> Callable[[list[str]], np.ndarray]:
     from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Pooling
 
     from jaxemb.interop import find
 
-    loaded = SentenceTransformer(str(find(model)), device="cpu", model_kwargs={"dtype": "float32"})
+    folder = find(model)
+    loaded = SentenceTransformer(str(folder), device="cpu", model_kwargs={"dtype": "float32"})
+    if not (folder / "modules.json").exists():
+        # Of a language model in a plain folder they would take the last token: here it is the mean.
+        loaded[1] = Pooling(loaded.get_sentence_embedding_dimension(), pooling_mode="mean")
     if loaded.tokenizer.pad_token is None:
         loaded.tokenizer.pad_token = loaded.tokenizer.eos_token
     loaded.max_seq_length = options.max_tokens
