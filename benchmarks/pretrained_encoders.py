@@ -14,6 +14,7 @@ SmolLM2-135M-Instruct.
 import argparse
 import json
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -54,9 +55,15 @@ def ours(model: str, options: argparse.Namespace) -> Callable[[list[str]], np.nd
 def theirs(model: str, options: argparse.Namespace) -> Callable[[list[str]], np.ndarray]:
     from sentence_transformers import SentenceTransformer
 
-    from jaxemb.interop import find
+    import jaxemb
+    from jaxemb.interop import export, find
 
-    loaded = SentenceTransformer(str(find(model)), device="cpu", model_kwargs={"dtype": "float32"})
+    folder = find(model)
+    if not (folder / "modules.json").exists():
+        # They would put texts into a plain folder's chat template and take the last token: a folder
+        # that says what is done here has the same weights.
+        folder = export(jaxemb.load(folder), Path(tempfile.mkdtemp()) / folder.name)
+    loaded = SentenceTransformer(str(folder), device="cpu", model_kwargs={"dtype": "float32"})
     if loaded.tokenizer.pad_token is None:
         loaded.tokenizer.pad_token = loaded.tokenizer.eos_token
     loaded.max_seq_length = options.max_tokens
