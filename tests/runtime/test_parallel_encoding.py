@@ -50,7 +50,7 @@ def test_strict_stays_on_one_device_to_the_last_bit(model, monkeypatch):
 def test_every_device_computes_its_rows(model):
     apply = batches.compiled(model.embedder, 8)
     sequences = model.tokenizer.encode(TEXTS[:16])
-    batch = batches._padded(sequences, Group(list(range(16)), 16, 16))
+    batch = batches.padded(sequences, Group(list(range(16)), 16, 16))
     vectors = apply(model.params, batch)
     places = {shard.device: shard.data.shape[0] for shard in vectors.vectors.addressable_shards}
     assert places == dict.fromkeys(jax.local_devices(), 2)
