@@ -164,8 +164,9 @@ class Model:
             UsageError: as `encode`, where a text is not a string when its turn comes.
 
         Example:
-            >>> for vectors in model.encode_batches(open("corpus.txt")):  # doctest: +SKIP
-            ...     store.append(vectors)                                 # doctest: +SKIP
+            >>> with open("corpus.txt", encoding="utf-8") as lines:   # doctest: +SKIP
+            ...     for vectors in model.encode_batches(lines):
+            ...         store.append(vectors)
         """
         check_least("window", window, 1)
         asked = Encoding(

@@ -127,3 +127,13 @@ def as_table(grads: dict, columns: tuple[str, ...]) -> np.ndarray:
 # Losses of cross-encoders: those over lists of documents, and those over pairs.
 LISTS = ["ListNetLoss", "ListMLELoss", "PListMLELoss", "RankNetLoss", "LambdaLoss", "ADRMSELoss"]
 CROSS = [*LISTS, "MarginMSELoss", "BinaryCrossEntropyLoss", "MSELoss", "CrossEntropyLoss"]
+
+
+CODES = {
+    "input": "sentence_embedding_backbone",
+    "decoded": "decoded_embedding_k",
+    "decoded_4k": "decoded_embedding_4k",
+    "decoded_aux": "decoded_embedding_aux",
+    "decoded_without_bias": "decoded_embedding_k_pre_bias",
+}
+"""What a sparse autoencoder gives, by our names and by the library's."""

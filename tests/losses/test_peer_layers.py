@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 from sentence_transformers.sentence_transformer.modules import Transformer  # noqa: E402
 
-from tests.losses.peers import PAIRS, TEXTS, B, K, Table, W, as_table, features, our_loss  # noqa: E402
+from tests.losses.peers import CODES, PAIRS, TEXTS, B, K, Table, W, as_table, features, our_loss  # noqa: E402
 
 PLACED = "column='positive', beta"
 DENSE = library.sentence_transformer.losses
@@ -95,17 +95,10 @@ def test_a_last_and_an_earlier_layer(name, theirs, changes):
 
 def test_sparse_codes_are_restored_and_contrasted():
     rng = np.random.default_rng()
-    names = {
-        "input": "sentence_embedding_backbone",
-        "decoded": "decoded_embedding_k",
-        "decoded_4k": "decoded_embedding_4k",
-        "decoded_aux": "decoded_embedding_aux",
-        "decoded_without_bias": "decoded_embedding_k_pre_bias",
-    }
-    given = {name: rng.normal(size=(2 * B, W)) for name in names}
+    given = {name: rng.normal(size=(2 * B, W)) for name in CODES}
     drawn = np.maximum(rng.normal(size=(2 * B, W)), 0)
     table = torch.tensor(drawn, requires_grad=True)
-    outputs = {theirs: torch.tensor(given[ours]) for ours, theirs in names.items()}
+    outputs = {theirs: torch.tensor(given[ours]) for ours, theirs in CODES.items()}
     made = library.sparse_encoder.losses.CSRLoss(Table(table, extra=outputs))
     theirs = sum(made(features(*PAIRS), None).values())
     theirs.backward()

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 library = pytest.importorskip("sentence_transformers")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-from tests.losses.peers import CROSS, LISTS, B, Table, W, our_loss  # noqa: E402
+from tests.losses.peers import CODES, CROSS, LISTS, B, Table, W, our_loss  # noqa: E402
 
 KEY = jax.random.key(0)
 
@@ -124,16 +124,9 @@ def test_scores_of_every_pair_in_the_batch_are_the_librarys(name, settings):
 
 def test_a_sparse_autoencoder_is_scored_as_in_the_library():
     rng = np.random.default_rng(4)
-    names = {
-        "input": "sentence_embedding_backbone",
-        "decoded": "decoded_embedding_k",
-        "decoded_4k": "decoded_embedding_4k",
-        "decoded_aux": "decoded_embedding_aux",
-        "decoded_without_bias": "decoded_embedding_k_pre_bias",
-    }
-    given = {name: rng.normal(size=(B, W)) for name in names}
+    given = {name: rng.normal(size=(B, W)) for name in CODES}
     losses = library.sparse_encoder.losses
-    outputs = [{theirs: torch.tensor(given[ours]) for ours, theirs in names.items()}]
+    outputs = [{theirs: torch.tensor(given[ours]) for ours, theirs in CODES.items()}]
     made = losses.CSRReconstructionLoss(Table(torch.zeros(1, W)))
     theirs = made.compute_loss_from_embeddings(outputs)
     loss = parse(ALIASES["sparse_encoder"]["CSRReconstructionLoss"].part, Loss, "loss")
