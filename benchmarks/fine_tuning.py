@@ -25,10 +25,10 @@ import jax
 import numpy as np
 from scipy.stats import spearmanr
 
-from jaxemb.data import EntailmentTriplets, Pairs, PyDocsEntailment, Resplit, TextFile, at_hand
-from jaxemb.evaluation import PairFile, PyDocsGrades
+from jaxemb.data import EntailmentTriplets, Pairs
 from jaxemb.interop import Pretrained, find
 from jaxemb.losses import InfoNCE, KeepAll
+from jaxemb.study.sets import graded_sentences, judged_pairs
 from jaxemb.training import AdamW, Steps, Train, WarmupLinear
 from jaxemb.training.loop import train
 
@@ -52,10 +52,8 @@ def arguments() -> argparse.Namespace:
 
 
 def stage(options: argparse.Namespace) -> Train:
-    snli = at_hand(TextFile, "nli/snli.tsv.gz", otherwise=PyDocsEntailment())
-    source = Resplit(inner=snli, of=("dev", "test"), field="premise")
     return Train(
-        data=Pairs(source=source, view=EntailmentTriplets(), batch_size=options.rows),
+        data=Pairs(source=judged_pairs(), view=EntailmentTriplets(), batch_size=options.rows),
         loss=InfoNCE(temperature=0.05, candidates=KeepAll()),
         optimizer=AdamW(
             learning_rate=options.rate,
@@ -69,7 +67,7 @@ def stage(options: argparse.Namespace) -> Train:
 
 def scorer(options: argparse.Namespace) -> Callable[[Encode], float]:
     """Spearman correlation of cosines with the grades of people."""
-    source = at_hand(PairFile, "sts/stsb-en.tsv.gz", split="test", otherwise=PyDocsGrades())
+    source = graded_sentences()
     pairs = source.load()
     count = min(options.scored, len(pairs.gold))
     left, right = list(pairs.first[:count]), list(pairs.second[:count])
