@@ -11,6 +11,7 @@ from jaxtyping import Array, Key, Shaped
 
 from jaxemb.config import Above, AtLeast, Below, Between, Part, UsageError
 from jaxemb.encoders.base import LayeredEncoder
+from jaxemb.encoders.loops import LayerLoop, Run, Unrolled
 from jaxemb.nn import (
     GELU,
     Activation,
@@ -78,6 +79,7 @@ class Transformer(LayeredEncoder, kw_only=True):
         embedding_norm: of the token vectors with their positions.
         embedding_scale: what the token vectors are multiplied with first.
         pattern: what layers have of their own: layer `n` takes item `n` modulo their number.
+        loop: whether layers are compiled one by one or as a loop of one.
 
     Raises:
         UsageError: if `width` is not a multiple of `heads`, where the form gives no `head_dim`.
@@ -107,6 +109,7 @@ class Transformer(LayeredEncoder, kw_only=True):
     embedding_norm: Norm = dataclasses.field(default_factory=NoNorm)
     embedding_scale: Annotated[float, Above(0)] = 1.0
     pattern: tuple[Layer, ...] = ()
+    loop: LayerLoop = Unrolled()
 
     @nn.compact
     def __call__(
@@ -115,13 +118,15 @@ class Transformer(LayeredEncoder, kw_only=True):
         mask: Shaped[Array, "batch tokens"],
         keys: Key[Array, " batch"] | None = None,
     ) -> Depths:
-        x, states = self._embedded(x, mask, keys), []
+        x = self._embedded(x, mask, keys)
         kinds = dict.fromkeys(self._own(n) for n in range(self.layers))
         readings = {own: self._reading(own, mask) for own in kinds}
-        for n, block in enumerate(self._blocks()):
-            x = block(x, **readings[self._own(n)], keys=self._keys(n, keys))
-            states.append(self.norm(x))
-        return jnp.stack(states)
+        runs = [
+            Run(block, readings[self._own(n)], self._keys(n, keys))
+            for n, block in enumerate(self._blocks())
+        ]
+        states = self.loop.states(x, runs, len(self.pattern) or 1)
+        return jnp.stack([self.norm(state) for state in states])
 
     def _own(self, n: int) -> Layer:
         return self.pattern[n % len(self.pattern)] if self.pattern else Layer()

@@ -19,7 +19,7 @@ from jaxemb.interop.written import WRITERS, Settings, hidden, layers_of, repeats
 from jaxemb.model import Embedder
 
 # Fields of an encoder that its settings need not give back: without them the numbers are the same.
-_FREE = ("dropout", "parent", "name")
+_FREE = ("dropout", "attention_dropout", "loop", "parent", "name")
 
 
 def settings_of(embedder: Embedder) -> tuple[Settings, Network]:

@@ -15,6 +15,7 @@ from jaxemb.data import (
     View,
     at_hand,
 )
+from jaxemb.encoders import Scanned
 from jaxemb.evaluation import STS, Classification, Clustering, Retrieval, Task
 from jaxemb.interop import Pretrained, weights_at_hand
 from jaxemb.losses import InfoNCE
@@ -25,7 +26,7 @@ from jaxemb.training import AdamW, Steps, Train, WithParts
 QUERY = "Instruct: Given a text, find what answers it or means the same\nQuery: "
 
 
-def language_model_tuning(*, steps: int = 300, batch_size: int = 128) -> dict[str, Any]:
+def language_model_tuning(*, steps: int = 200, batch_size: int = 64) -> dict[str, Any]:
     """Overrides of a base: SmolLM2 tuned by LoRA on pairs, then on triplets; eleven real tasks.
 
     Additions of rank 16 to all maps of attention and feed-forward networks; pooling and head, where
@@ -34,13 +35,14 @@ def language_model_tuning(*, steps: int = 300, batch_size: int = 128) -> dict[st
 
     Example:
         >>> sorted(language_model_tuning())
-        ['embedder', 'evaluation', 'runtime.dtype', 'stages', 'text.template']
+        ['embedder', 'encoder.loop', 'evaluation', 'runtime.dtype', 'stages', 'text.template']
     """
     minilm = Pretrained("all-MiniLM-L6-v2", max_tokens=64)
     model = weights_at_hand("SmolLM2-135M-Instruct", max_tokens=64, otherwise=minilm)
     entailed = judged_sentences()
     return {
         "embedder": model,
+        "encoder.loop": Scanned(),
         "text.template": Template(query=QUERY),
         "stages": (
             _tuned("pairs", PyDocs(), SummaryToBody(), steps, batch_size),
