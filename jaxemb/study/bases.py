@@ -15,7 +15,6 @@ from jaxemb.data import (
     View,
     at_hand,
 )
-from jaxemb.encoders import Scanned
 from jaxemb.evaluation import STS, Classification, Clustering, Retrieval, Task
 from jaxemb.interop import Pretrained, weights_at_hand
 from jaxemb.losses import InfoNCE
@@ -35,14 +34,13 @@ def language_model_tuning(*, steps: int = 200, batch_size: int = 64) -> dict[str
 
     Example:
         >>> sorted(language_model_tuning())
-        ['embedder', 'encoder.loop', 'evaluation', 'runtime.dtype', 'stages', 'text.template']
+        ['embedder', 'evaluation', 'runtime.dtype', 'stages', 'text.template']
     """
     minilm = Pretrained("all-MiniLM-L6-v2", max_tokens=64)
     model = weights_at_hand("SmolLM2-135M-Instruct", max_tokens=64, otherwise=minilm)
     entailed = judged_sentences()
     return {
         "embedder": model,
-        "encoder.loop": Scanned(),
         "text.template": Template(query=QUERY),
         "stages": (
             _tuned("pairs", PyDocs(), SummaryToBody(), steps, batch_size),
