@@ -93,6 +93,8 @@ def pace(step: Mapping[str, Any]) -> str:
         parts.append(f"{step['tokens_per_second']:,.0f} tokens/s")
     if "padding_efficiency" in step:
         parts.append(f"{step['padding_efficiency']:.0%} real")
+    if "negatives_per_row" in step:
+        parts.append(f"{step['negatives_per_row']:,.4g} negatives per row")
     if "mfu" in step:
         parts.append(f"MFU {step['mfu']:.0%}")
     if "seconds_left" in step:

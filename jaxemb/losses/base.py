@@ -61,6 +61,15 @@ class Loss(Part):
     def check_width(self, width: int) -> None:
         """Raises UsageError, before anything runs, if vectors of so many numbers do not fit."""
 
+    def negatives_per_row(self, columns: Columns) -> Float32[Array, ""] | None:
+        """How many texts a row's own partner is set against, on average; None where there are none.
+
+        Args:
+            columns: the whole batch, for its ids, labels and shapes; the vectors' numbers are not
+                looked at, so that what is left out by its score is counted.
+        """
+        return None
+
     def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
         """Parameters and memory before the first step, from the shapes of a batch's columns."""
         return LossState({}, {})

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Float32, Int, Key
 
 from jaxemb.config import AtLeast, UsageError
 from jaxemb.losses.base import Columns, Loss, LossState, Term
@@ -147,6 +147,19 @@ class InfoNCE(Loss):
     ) -> dict[str, Term]:
         """The terms, with the temperature that it starts at and nothing to remember."""
         return self.apply(self.init(key, columns), columns, key=key, axis=axis)[0]
+
+    def negatives_per_row(self, columns: Columns) -> Float32[Array, ""]:
+        """The candidates that count, the pair's own text not among them; a mean over all softmaxes."""
+        key = jax.random.key(0)
+        memory = self.memory.recall(self.init(key, columns).memory)
+        batch = by_role(columns, self.similarity.shape, None, memory)
+        counts = []
+        for blocks in self._groups.values():
+            negative = self._contest(blocks, batch, 1.0, key).negative
+            weighs = batch.rows[blocks[0].row].weight > 0
+            found = jnp.sum(negative & weighs[:, None], dtype=jnp.float32)
+            counts.append(found / jnp.maximum(jnp.sum(weighs), 1))
+        return jnp.mean(jnp.stack(counts))
 
     @property
     def _groups(self) -> dict[str, tuple[Block, ...]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-from jaxtyping import Array, Key
+from jaxtyping import Array, Float32, Key
 
 from jaxemb.config import UsageError, snake_case
 from jaxemb.losses.base import Columns, Loss, LossState, Term, scaled
@@ -47,6 +47,11 @@ class Sum(Loss):
         """As each of them."""
         for loss in self.losses:
             loss.check_width(width)
+
+    def negatives_per_row(self, columns: Columns) -> Float32[Array, ""] | None:
+        """The first loss's that has any."""
+        each = (loss.negatives_per_row(columns) for loss in self.losses)
+        return next((count for count in each if count is not None), None)
 
     @property
     def names(self) -> tuple[str, ...]:

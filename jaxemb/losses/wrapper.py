@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-from jaxtyping import Array, Key
+from jaxtyping import Array, Float32, Key
 
 from jaxemb.losses.base import Columns, Loss, LossState, Term, scaled, vectors
 from jaxemb.losses.embedded import Embedded, Reading, embedded
@@ -37,6 +37,11 @@ class Wrapper(Loss):
     def check_width(self, width: int) -> None:
         """As the inner loss."""
         self.inner.check_width(width)
+
+    def negatives_per_row(self, columns: Columns) -> Float32[Array, ""] | None:
+        """The inner loss's, for the first variant."""
+        first = next(iter(self.variants(columns, jax.random.key(0)).values()))
+        return self.inner.negatives_per_row(first)
 
     def variants(self, columns: Columns, key: Key[Array, ""]) -> dict[str, Columns]:
         """The columns as the inner loss sees them, by the name of the variant."""

@@ -26,6 +26,10 @@ class GradientMethod(Part):
     def check(self, rows: int, devices: int) -> None:
         """Raises UsageError if a batch of `rows` on so many devices cannot be cut as asked."""
 
+    def together(self, rows: int) -> int:
+        """Of a batch of `rows`, how many the loss sees at a time, and so can set against each other."""
+        return rows
+
     def at_once(self, rows: int) -> int:
         """Of a batch of `rows`, how many have their activations in memory at a time."""
         return rows
@@ -114,6 +118,10 @@ class Microbatch(GradientMethod):
         """Every device's rows divide into `pieces`, and each piece as `inner` asks."""
         _check_pieces(rows, devices, self.pieces, f"{self.pieces} pieces")
         self.inner.check(rows // self.pieces, devices)
+
+    def together(self, rows: int) -> int:
+        """Those of a piece."""
+        return self.inner.together(rows // self.pieces)
 
     def at_once(self, rows: int) -> int:
         """Those of a piece, as `inner` takes them."""
@@ -241,6 +249,10 @@ class Rematerialize(GradientMethod):
     def check(self, rows: int, devices: int) -> None:
         """As `inner`."""
         self.inner.check(rows, devices)
+
+    def together(self, rows: int) -> int:
+        """As `inner`."""
+        return self.inner.together(rows)
 
     def at_once(self, rows: int) -> int:
         """As `inner`, though of these only the blocks' inputs are kept."""

@@ -15,7 +15,7 @@ from jaxemb.training.base import Checkpoints, Evaluate
 from jaxemb.training.interrupt import Interrupt
 from jaxemb.training.progress import Meter, count_tokens, fetch
 from jaxemb.training.state import create
-from jaxemb.training.step import Compiles, program, start
+from jaxemb.training.step import Compiles, negatives_per_row, program, start
 
 Model = TypeVar("Model")
 Report = Callable[[dict[str, float]], None]
@@ -60,7 +60,8 @@ def train(
             `learning_rate`, `tokens_per_second` (padding not counted), `padding_efficiency`,
             `steps_per_second`, `flops` and `flops_per_second` (of the padded shapes that the step
             had), `mfu` (the share of what the devices' maker promises, where that is known),
-            `seconds_left`, `compilations`; and with what `evaluate` returns.
+            `seconds_left`, `compilations`; `negatives_per_row` with the first step, where the loss
+            has any; and with what `evaluate` returns.
 
     Raises:
         UsageError: the data lacks a column, a batch does not divide over the devices, a pattern
@@ -100,7 +101,9 @@ class _Run:
         optimizer = stage.optimizer.direction_alone
         self.batches = dealt(stage.data.batches(model, seed=seed))
         batch = whole_shape(_first(self.batches))
-        moving, kept, memory = start(network, stage.loss, stage.trains, model.params, batch, key)
+        moving, kept, memory, self.columns = start(
+            network, stage.loss, stage.trains, model.params, batch, key
+        )
         self.state = runtime.place(create(moving, memory, optimizer.transform(moving), key))
         self.kept = runtime.place(kept)
         compiles = Compiles(network, stage.loss, stage.gradients, optimizer, stage.trains, runtime)
@@ -198,7 +201,20 @@ class _Run:
             "compilations": compilations,
             "flops": self.program.flops,
         }
+        if self.done == 1:
+            counts |= self.contrasted(rows)
         self.unread = (counts, metrics, (*count_tokens(batch), self.program.flops))
+
+    def contrasted(self, rows: int) -> dict[str, float]:
+        """How many negatives a row has, told once; nothing for a loss without any.
+
+        Of several processes, each knows the ids of its own rows alone, and none tells.
+        """
+        if jax.process_count() > 1:
+            return {}
+        together = self.stage.gradients.together(rows)
+        found = negatives_per_row(self.stage.loss, self.columns, together)
+        return {} if found is None else {"negatives_per_row": found}
 
     def read(self) -> None:
         """Wait for the step in flight and report it."""

@@ -178,10 +178,23 @@ def _shapes_of(tree: Any) -> Any:
     return structure, *((x.shape, x.dtype) for x in leaves)
 
 
+class Start(NamedTuple):
+    """Before the first step: what moves, what is kept, the loss's memory, and a batch's columns.
+
+    Attributes:
+        columns: labels as they are, and the shapes of what the network gives for the rest.
+    """
+
+    moving: Moving
+    kept: Any
+    memory: Any
+    columns: dict[str, Any]
+
+
 def start(
     network: Any, loss: Loss, trains: Trainable, params: Any, batch: dict[str, Any], key: Array
-) -> tuple[Moving, Any, Any]:
-    """`(moving, kept, memory)` before the first step, from the shapes of a batch."""
+) -> Start:
+    """What a training starts from, by the shapes of a batch."""
     moved, kept = trains.split(params, key)
     rows = examples(batch, loss, key, None)
 
@@ -192,7 +205,27 @@ def start(
     labels = jax.eval_shape(lambda labels: labels, rows.labels)
     state = loss.init(key, {**labels, **found})
     trains.check(_unread(embed, moved, kept, rows.inputs))
-    return Moving(moved, state.params), kept, state.memory
+    return Start(Moving(moved, state.params), kept, state.memory, {**rows.labels, **found})
+
+
+def negatives_per_row(loss: Loss, columns: dict[str, Any], rows: int) -> float | None:
+    """How many negatives a row of a batch has where the loss sees so many rows of it at a time."""
+
+    def some(x: Any) -> Any:
+        return np.zeros((rows, *x.shape[1:]), x.dtype) if _is_shape(x) else x[:rows]
+
+    found = _negatives_per_row(loss, jax.tree.map(some, columns))
+    return None if found is None else float(found)
+
+
+def _is_shape(x: Any) -> bool:
+    return isinstance(x, jax.ShapeDtypeStruct)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _negatives_per_row(loss: Loss, columns: dict[str, Any]) -> Float32[Array, ""] | None:
+    # Compiled, so that scores that nothing reads are never computed.
+    return loss.negatives_per_row(columns)
 
 
 def _unread(embed: Callable, moved: Any, kept: Any, inputs: Any) -> list[str]:

@@ -18,12 +18,14 @@ def test_plain_lines_tell_every_event_but_not_every_step():
     with console.watch(out) as emit:
         for step in range(5, 10):
             emit({**STEP, "step": step})
+        emit({**STEP, "arm": "b", "step": 1, "negatives_per_row": 62.5})
         emit({"event": "skipped", "arm": "a", "seed": 1, "other_code": "abc"})
         emit(
             {"event": "done", "arm": "a", "seed": 0, "seconds": 61, "scores": {"sts/spearman": 0.5}}
         )
     assert out.getvalue().splitlines() == [
         "a seed 0: step 5  loss 1.250  1,234 tokens/s  88% real  1:05 left",
+        "b seed 0: step 1  loss 1.250  1,234 tokens/s  88% real  62.5 negatives per row  1:05 left",
         "a seed 1: finished before, made by other code (abc); --again runs it again",
         "a seed 0: sts/spearman 0.500, 1:01",
     ]

@@ -19,9 +19,12 @@ from jaxemb.losses import (
     InfoNCE,
     Joint,
     KeepAll,
+    Matryoshka,
     QueryToDocument,
     QueryToQuery,
     SameFamily,
+    SpreadOut,
+    Sum,
     info_nce,
     reduce,
 )
@@ -85,28 +88,29 @@ def answers(columns: dict) -> set[tuple]:
     return {both for a, b in pairs for both in ((a, b), (b, a))}
 
 
+def counted(columns: dict, group: list[tuple[str, str]], i: int):
+    """(row's vector, candidate's vector, whether it is the target) of all that row `i` has."""
+    sides = {"query": queries(columns), "document": documents(columns)}
+    known = answers(columns)
+    for row_role, column_role in group:
+        row = sides[row_role][i]
+        for number, candidate in enumerate(sides[column_role]):
+            target = row_role != column_role and number == i
+            counts = row_role != column_role or candidate[1] != i
+            same = any(candidate[n] == row[n] for n in (2, 3, 4))
+            same = same or (row[4], candidate[4]) in known
+            if target or (counts and not same and columns["weight"][candidate[1]] > 0):
+                yield row[0], candidate[0], target
+
+
 def reference(columns: dict, temperature: float, groups: list[list[tuple[str, str]]]) -> float:
     """Float64, one row and one candidate at a time."""
-    sides = {"query": queries(columns), "document": documents(columns)}
-    weight, total, known = columns["weight"], 0.0, answers(columns)
+    weight, total = columns["weight"], 0.0
     for group in groups:
         values = np.zeros(len(weight))
         for i in range(len(weight)):
-            partition = 0.0
-            for row_role, column_role in group:
-                row = sides[row_role][i]
-                for number, candidate in enumerate(sides[column_role]):
-                    own = candidate[1] == i
-                    if row_role == column_role:
-                        counts = not own
-                        target = False
-                    else:
-                        target = number == i
-                        counts = True
-                    same = any(candidate[n] == row[n] for n in (2, 3, 4))
-                    same = same or (row[4], candidate[4]) in known
-                    if target or (counts and not same and weight[candidate[1]] > 0):
-                        partition += np.exp(cosine(row[0], candidate[0]) / temperature)
+            found = counted(columns, group, i)
+            partition = sum(np.exp(cosine(a, b) / temperature) for a, b, _ in found)
             positive = cosine(columns["query"][i], columns["positive"][i])
             values[i] = np.log(partition) - positive / temperature
         total += (values * weight).sum() / weight.sum() / len(groups)
@@ -139,6 +143,20 @@ def test_equals_the_sum_written_out(case, negatives):
     loss = InfoNCE(temperature=0.3, blocks=blocks, partition=partition)
     value = total(loss, to_jax(columns))
     np.testing.assert_allclose(value, reference(columns, 0.3, groups), rtol=1e-5)
+
+
+@pytest.mark.parametrize("negatives", [0, 3])
+@pytest.mark.parametrize("case", CASES)
+def test_negatives_per_row_are_those_of_the_sum(case, negatives):
+    blocks, partition, groups = CASES[case]
+    columns = draw(seed=len(case), negatives=negatives)
+    loss = InfoNCE(blocks=blocks, partition=partition)
+    real = np.flatnonzero(columns["weight"] > 0)
+    each = [[sum(not t for *_, t in counted(columns, g, i)) for i in real] for g in groups]
+    assert float(loss.negatives_per_row(to_jax(columns))) == pytest.approx(np.mean(each))
+    whole = Sum(losses=(SpreadOut(), Matryoshka(inner=loss, dims=(2, 5))))
+    assert float(whole.negatives_per_row(to_jax(columns))) == pytest.approx(np.mean(each))
+    assert SpreadOut().negatives_per_row(to_jax(columns)) is None
 
 
 def test_duplicates_change_the_loss_and_can_be_kept():

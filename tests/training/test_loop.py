@@ -250,6 +250,27 @@ def test_no_steps_is_the_same_model():
     assert same(run(stage(budget=Steps(0)), start)[0], start)
 
 
+@pytest.mark.parametrize(
+    "gradients, rows", [(Full(), 16), (GradCache(chunk=4), 16), (Microbatch(pieces=4), 4)]
+)
+def test_the_first_step_tells_how_many_negatives_a_row_has(gradients, rows):
+    """Of a batch without weights and duplicates, as many as the loss sees beside the row's own."""
+
+    class Different(Source):
+        def records(self, split):
+            return [{"query": f"{n} word", "positive": f"word {n}"} for n in range(32)]
+
+        def fingerprint(self):
+            return "different"
+
+    data = Pairs(source=Different(), view=Columns(), batch_size=16)
+    text = WordPiece(vocabulary=toy.VOCABULARY, max_tokens=32)
+    model = Model.create(dataclasses.replace(toy.embedder(layers=1), text=text), jax.random.key(0))
+    model = dataclasses.replace(model, tokenizer=text.train(data.texts()))
+    first, second = run(stage(data=data, gradients=gradients, budget=Steps(2)), model)[1]
+    assert first["negatives_per_row"] == rows - 1 and "negatives_per_row" not in second
+
+
 def test_microbatches_are_the_mean_of_their_own_gradients():
     model, loss, key = toy.model(), InfoNCE(), jax.random.key(5)
     objective = Objective(model.embedder, loss)
