@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from jaxtyping import Array, Key
+from jaxtyping import Array, Float32, Key
 
 from jaxemb.losses.base import Columns, Loss, LossState, Term
 from jaxemb.losses.embedded import Reading
@@ -56,6 +56,10 @@ class InRoles(Loss):
         """What the inner loss asks of each role, of the column that plays it."""
         asked = {self._column.get(name, name): how for name, how in self.inner.reads.items()}
         return {name: how for name, how in asked.items() if name}
+
+    def negatives_per_row(self, columns: Columns) -> Float32[Array, ""] | None:
+        """The inner loss's."""
+        return self.inner.negatives_per_row(self._in_roles(columns))
 
     def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
         """The inner loss's."""

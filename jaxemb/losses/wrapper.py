@@ -44,8 +44,8 @@ class Wrapper(Loss):
         return self.inner.negatives_per_row(first)
 
     def variants(self, columns: Columns, key: Key[Array, ""]) -> dict[str, Columns]:
-        """The columns as the inner loss sees them, by the name of the variant."""
-        raise TypeError(f"{type(self).__name__} must define variants(columns, key)")
+        """The columns as the inner loss sees them, by the name of the variant; one, as they are."""
+        return {"": columns}
 
     def factor(self, variant: str) -> float:
         """What a variant's terms are multiplied by; 1 by default."""

@@ -16,10 +16,14 @@ from jaxemb.losses import (
     DocumentToDocument,
     DocumentToQuery,
     Dot,
+    Headed,
     InfoNCE,
+    InRoles,
     Joint,
     KeepAll,
     Matryoshka,
+    Progressive,
+    Projected,
     QueryToDocument,
     QueryToQuery,
     SameFamily,
@@ -157,6 +161,22 @@ def test_negatives_per_row_are_those_of_the_sum(case, negatives):
     whole = Sum(losses=(SpreadOut(), Matryoshka(inner=loss, dims=(2, 5))))
     assert float(whole.negatives_per_row(to_jax(columns))) == pytest.approx(np.mean(each))
     assert SpreadOut().negatives_per_row(to_jax(columns)) is None
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda loss: Headed(inner=loss),
+        lambda loss: Projected(inner=loss, dim=3),
+        lambda loss: Progressive(inner=loss),
+        lambda loss: InRoles(inner=loss, query="query", positive="positive", negatives="negatives"),
+    ],
+    ids=["headed", "projected", "progressive", "in-roles"],
+)
+def test_what_is_around_a_loss_changes_no_count(around):
+    columns = to_jax(draw(negatives=2))
+    expected = float(InfoNCE().negatives_per_row(columns))
+    assert float(around(InfoNCE()).negatives_per_row(columns)) == expected > 1
 
 
 def test_duplicates_change_the_loss_and_can_be_kept():
