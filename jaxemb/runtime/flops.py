@@ -59,7 +59,7 @@ def product_flops(function: Callable, *shapes: Any) -> int:
 
 def _flops(jaxpr: Any) -> int:
     total = 0
-    for equation in jaxpr.eqns:
+    for equation in _read(jaxpr):
         match equation.primitive.name:
             case "dot_general":
                 total += _dot(equation)
@@ -74,6 +74,15 @@ def _flops(jaxpr: Any) -> int:
                 turns = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
                 total += turns * sum(map(_flops, _inner(equation.params)))
     return total
+
+
+def _read(jaxpr: Any) -> Iterator[Any]:
+    """The operations whose results something reads: a compiler leaves the others out."""
+    wanted = {id(x) for x in jaxpr.outvars}
+    for equation in reversed(jaxpr.eqns):
+        if equation.effects or any(id(x) in wanted for x in equation.outvars):
+            wanted.update(id(x) for x in equation.invars)
+            yield equation
 
 
 def _inner(params: dict[str, Any]) -> Iterator[Any]:

@@ -148,8 +148,9 @@ class Program:
 def step_flops(what: Compiles, moving: Any, kept: Any, batch: dict[str, Any]) -> int:
     """FLOPs of a step: of embedding a batch of these shapes forward and backward, padding included.
 
-    The loss itself and recomputed activations are left out. Of several processes, each has as many
-    rows as this one's batch.
+    The loss itself and recomputed activations are left out. Weights that stay have no gradient: where
+    there are any, the products of the gradient are counted one by one. Of several processes, each has
+    as many rows as this one's batch.
     """
 
     def embed(moving: Any, kept: Any, inputs: Any) -> Any:
@@ -157,7 +158,14 @@ def step_flops(what: Compiles, moving: Any, kept: Any, batch: dict[str, Any]) ->
 
     inputs = {name: x for name, x in batch.items() if name in what.loss.reads}
     shapes = jax.eval_shape(lambda *trees: trees, moving, kept, inputs)
-    return jax.process_count() * PASSES * product_flops(embed, *shapes)
+    if not jax.tree.leaves(kept):
+        return jax.process_count() * PASSES * product_flops(embed, *shapes)
+
+    def total(*trees: Any) -> Array:
+        found = jax.tree.leaves(embed(*trees))
+        return sum(jnp.sum(x) for x in found if jnp.issubdtype(x.dtype, jnp.floating))
+
+    return jax.process_count() * product_flops(jax.grad(total), *shapes)
 
 
 def program(what: Compiles, state: TrainState, kept: Any) -> Program:

@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import toy
 
+from jaxemb.adaptation import LoRA
 from jaxemb.config import Part, UsageError, from_json, to_json
 from jaxemb.data import Columns, LengthBucketed, Pairs, Shuffled, Source
 from jaxemb.losses import InfoNCE, LayerWise, Loss, Term, column, row_weights
@@ -107,6 +108,33 @@ def test_a_step_counts_the_products_of_its_own_shapes():
     assert [r["flops"] for r in reports] == pytest.approx(expected, rel=0.01)
     assert reports[0]["flops"] > 3 * rows * of_a_text(1)
     assert reports[-1]["flops_per_second"] > 0
+
+
+def test_a_step_with_weights_that_stay_counts_no_gradients_of_theirs():
+    layers, w, rank = 2, 32, 2
+    dense = {"query": (w, w), "key": (w, w), "value": (w, w), "output": (w, w)}
+    dense |= {"expand": (w, 4 * w), "narrow": (4 * w, w)}
+
+    def of_a_text(tokens: int) -> int:
+        count = 0
+        for layer in range(layers):
+            for name, (a, b) in dense.items():
+                # Nothing that moves stands before the first layer: no gradient of what it reads.
+                first = layer == 0 and name in ("query", "key", "value")
+                count += (1 if first else 2) * a * b
+                count += 3 * rank * (a + b) - (rank * a if first else 0)
+            count += 3 * 2 * tokens * w  # both sides of a score depend on what moves
+        return 2 * tokens * count
+
+    first = next(toy.RandomTexts().batches(None, seed=0))
+    expected = sum(
+        np.prod(first[n].ids.shape[:-1]) * of_a_text(first[n].ids.shape[-1])
+        for n in InfoNCE().reads
+        if n in first
+    )
+    trains = LoRA(rank=rank, alpha=2.0, targets=("encoder",))
+    _, reports = run(stage(budget=Steps(1), trains=trains), toy.model())
+    assert reports[0]["flops"] == pytest.approx(expected, rel=0.02)
 
 
 def test_it_learns_and_reports():
