@@ -3,7 +3,7 @@
 Paper    Extending the Massive Text Embedding Benchmark to French (MTEB-French), arXiv:2405.20468.
 Claim    Models differ in rank over the tasks (Friedman); being tuned for similarity goes better
          with the average than the number of parameters does.
-Run      jaxemb run benchmark_statistics        # small: 10 models x 8 tasks, about 5 min on 2 cores
+Run      jaxemb run benchmark_statistics        # small: 10 models x 8 tasks, about 4 min on 2 cores
 Differs  eight tasks on Python's documentation for 22 French sets, ten models for 46: one real model,
          cuts of it in depth and width, one trained on documentation, and five that no one trained.
          The tasks share texts, which tests over tasks take for independent: p is too small.

@@ -5,7 +5,7 @@ Paper    MTEB: Massive Text Embedding Benchmark, arXiv:2210.07316. Thirty-three 
          classification, reranking, retrieval, text similarity and summarization.
 Claim    No model is the best by every type, and the order of models in text similarity is not their
          order in clustering or in retrieval (Kendall's tau below 1: some pair changes places).
-Run      jaxemb run mteb                         # small: 8 models, about 4 min on 2 cores
+Run      jaxemb run mteb                         # small: 8 models, about 3 min on 2 cores
 Differs  One task per type, of pydocs, for 58 sets; eight models, four of them one model's depths.
 Found    Undecided throughout. all-MiniLM-L6-v2 leads in bitext mining, pairs, retrieval, summaries
          and text similarity, pydocs-trained is level in classification and clustering; whether no

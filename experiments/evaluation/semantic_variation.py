@@ -5,7 +5,7 @@ Paper    A Comparative Study of Sentence Embedding Models for Assessing Semantic
          every sentence with every other, are correlated between models; no labels are needed.
 Claim    Trained models agree (correlation above 0.5), more than any does with an untrained one, and
          low similarity tells where a section begins.
-Run      jaxemb run semantic_variation           # small: 4 models, 3,600 sentences, about 1 min
+Run      jaxemb run semantic_variation           # small: 4 models, 3,600 sentences, about 2 min
 Differs  Ten manuals of Python packages in source order, sections are modules; books are no part of
          the project. Three models and an untrained one, where the paper has nine.
 Found    Along the text, MiniLM agrees with the model trained here (0.68 [0.65, 0.72]) and with the

@@ -10,10 +10,10 @@ Differs  The other language is a word cipher of English with endings of its own,
          many and as hard as the English ones. Vocabulary and token table are fitted on it alone.
          1 layer of 128 over 32 tokens and a mean, where the paper has a large model and its first
          token; every arm takes 150 steps, so two languages get as many examples as one.
-Found    Retrieval and similarity are not testable: what was trained stays behind the static bag (0.34
-         to 0.40 against 0.43 nDCG@10; BM25 0.62). In clustering four prefixes do not help, -0.011
-         [-0.027, 0.004]: contradicted at this scale. A vocabulary with English words helps finding
-         translations, +0.17 F1 [0.11, 0.24]. What a wrong prefix costs is undecided.
+Found    Retrieval and similarity are not testable: what was trained stays behind the static bag (0.33
+         to 0.40 against 0.43 nDCG@10; BM25 0.62). In clustering four prefixes do not help, -0.022
+         [-0.044, 0.000]: contradicted at this scale. A vocabulary with English words helps finding
+         translations, +0.19 F1 [0.10, 0.28]. What a wrong prefix costs is undecided.
 """
 
 from jaxemb import Better, BetterIn, Experiment, arm, chain, experiment, recipes

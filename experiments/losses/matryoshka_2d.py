@@ -7,10 +7,10 @@ Claim    Cut to half its layers and a quarter of its dimensions, it beats a mode
          dimensions only; whole, it is no worse; and cut, it beats a small model trained alone.
 Run      jaxemb run matryoshka_2d                # small: 3 arms x 5 seeds, about 11 min on 2 cores
 Differs  4 layers of 128 and InfoNCE on pydocs pairs, where the paper tunes BERT with AnglE on NLI.
-Found    Cut, its lead over the model trained for dimensions is undecided, +0.017 Spearman [-0.015,
-         0.049] and +0.011 nDCG@10 [-0.005, 0.026]. The other claims are not testable: after 60 steps
-         from scratch no arm of theirs reaches the static bag (.331 to .361, the bag .396). Four layers
-         are behind two even when trained for dimensions only (.343, .361), so depth has no advantage
+Found    Cut, its lead over the model trained for dimensions is undecided, +0.018 Spearman [-0.013,
+         0.048] and +0.011 nDCG@10 [-0.002, 0.024]. The other claims are not testable: after 60 steps
+         from scratch no arm of theirs reaches the static bag (.330 to .356, the bag .396). Four layers
+         are behind two even when trained for dimensions only (.342, .356), so depth has no advantage
          here for the cut to keep. BM25 is ahead of every arm.
 """
 

@@ -6,7 +6,7 @@ the base learns from shuffled pairs stands among the controls.
 
 Run      jaxemb run pooling_attention_grid       # small: 6 arms x 2 seeds, about 9 min on 2 cores
 Found    Trained on shuffled pairs the base falls to 0.03 nDCG@10, where untrained it has 0.21 and its
-         cells reach 0.32 to 0.39. After 80 steps no cell is above the static bag, 0.40; BM25 has 0.56.
+         cells reach 0.33 to 0.39. After 80 steps no cell is above the static bag, 0.40; BM25 has 0.56.
          Reading by latents is ahead of the mean, the last token behind both; two seeds judge nothing.
 """
 

@@ -5,7 +5,7 @@ Paper    On the Theoretical Limitations of Embedding-Based Retrieval, arXiv:2508
          documents are asked for together differs between patterns.
 Claim    Single-vector models fail where every pair of documents is asked for (dense), which is far
          harder for them than random, chained or disjoint pairs; word matching solves them all.
-Run      jaxemb run embedding_limits             # small: 3 models, 5 sets, about 1 min on 2 cores
+Run      jaxemb run embedding_limits             # small: 3 models, 5 sets, about 3 min on 2 cores
 Differs  400 documents and 190 queries per pattern (limit: 46 and 1,000, as LIMIT's small set), likes
          are frequent words of Python's documentation, the same ones under every pattern; models of
          128 and 384 dimensions. Dense queries are answered by 20 documents, which a model could
