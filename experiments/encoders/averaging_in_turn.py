@@ -38,7 +38,7 @@ def averaging_in_turn() -> Experiment:
             arm(
                 "transformer",
                 tokens=TokenTable(),
-                encoder=Transformer(layers=2, hidden=256),
+                encoder=Transformer(layers=2, hidden=256, attention_dropout=0.1),
                 pooling=RootLengthSum(),
                 head=Linear(dim=128),
             ),

@@ -30,6 +30,7 @@ def encoder_decoder_readouts() -> Experiment:
         position=RelativeBuckets(),
         block=PreNorm(branch_norm=RMSNorm()),
         norm=RMSNorm(),
+        attention_dropout=0.1,
     )
     base = contrast_in_two_stages(encoder, Mean(), steps=150)
     return Experiment(

@@ -23,9 +23,11 @@ from jaxemb.study.entailment import pair_grader
 
 @experiment(papers=(49,))
 def shared_layers() -> Experiment:
-    apart, layers = Transformer(layers=3, hidden=256), ConvolutionPooling()
+    apart = Transformer(layers=3, hidden=256, attention_dropout=0.1)
+    shared = SharedTransformer(layers=3, hidden=256, attention_dropout=0.1)
+    layers = ConvolutionPooling()
     return Experiment(
-        base=pair_grader(SharedTransformer(layers=3, hidden=256), Mean(), steps=150),
+        base=pair_grader(shared, Mean(), steps=150),
         arms=(
             arm("shared"),
             arm("shared-convolutions", pooling=layers),

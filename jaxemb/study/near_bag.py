@@ -59,6 +59,7 @@ def near_bag(
                 heads=4,
                 position=Rotary(),
                 block=block or PreNorm(branch_scale=0.1),
+                attention_dropout=0.1,
             ),
             pooling=Mean(),
             head=head or Normalize(),

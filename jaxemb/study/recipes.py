@@ -63,7 +63,9 @@ def _watched(every: int) -> During:
 
 def pair_retriever(steps: int = 80, *, layers: int = 2, max_tokens: int = 64) -> Recipe:
     """Summary to body on pydocs: layers of 128 over a fitted token table, InfoNCE in the batch."""
-    encoder = Transformer(layers=layers, width=128, heads=4, mask=Bidirectional())
+    encoder = Transformer(
+        layers=layers, width=128, heads=4, mask=Bidirectional(), attention_dropout=0.1
+    )
     return Recipe(
         embedder=_embedder(encoder, max_tokens),
         stages=(
