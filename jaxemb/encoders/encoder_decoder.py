@@ -31,7 +31,7 @@ class EncoderDecoder(LayeredEncoder, kw_only=True):
         hidden: of its feed-forward networks; None is four times the width.
         norm: before each branch and of the states that are read.
         activation: of the feed-forward networks.
-        dropout: rate on attention weights and residual branches of the decoder.
+        dropout: rate on residual branches of the decoder.
         dtype: of the decoder's products and activations by name.
 
     Example:

@@ -70,7 +70,9 @@ class Transformer(LayeredEncoder, kw_only=True):
         norm: of the states that are read; the same one at every depth. Vectors are compared by
             angle, so none is needed, and a norm of each token would take the weights out of a
             fitted table whose rare tokens are longer.
-        dropout: rate on token vectors, attention weights and both residual branches.
+        dropout: rate on token vectors and both residual branches.
+        attention_dropout: rate on attention weights. On a GPU it costs the fused attention, which
+            keeps no weights that could be dropped.
         dtype: of products and activations by name; parameters, norms and softmax are float32.
         block: where the norms stand, and the forms of attention and feed-forward network.
         embedding_norm: of the token vectors with their positions.
@@ -99,6 +101,7 @@ class Transformer(LayeredEncoder, kw_only=True):
     activation: Activation = GELU()
     norm: Norm = dataclasses.field(default_factory=NoNorm)
     dropout: Annotated[float, AtLeast(0), Below(1)] = 0.1
+    attention_dropout: Annotated[float, AtLeast(0), Below(1)] = 0.0
     dtype: str = "float32"
     block: Block = PreNorm()
     embedding_norm: Norm = dataclasses.field(default_factory=NoNorm)
@@ -171,6 +174,7 @@ class Transformer(LayeredEncoder, kw_only=True):
             hidden=self.hidden or 4 * self.width,
             activation=self.activation,
             dropout=self.dropout,
+            attention_dropout=self.attention_dropout,
             dtype=self.dtype,
         )
 

@@ -85,6 +85,7 @@ def _encoder(
         hidden=config["intermediate_size"],
         activation=activation(config.get("hidden_act", "gelu")),
         dropout=float(config.get("hidden_dropout_prob", 0.1)),
+        attention_dropout=float(config.get("attention_probs_dropout_prob", 0.1)),
         embedding_norm=norm,
         block=PostNorm(branch_norm=norm),
     )
@@ -161,6 +162,7 @@ def distilbert(config: Config) -> Network:
         position=position,
         activation=activation(config.get("activation", "gelu")),
         dropout=float(config.get("dropout", 0.1)),
+        attention_dropout=float(config.get("attention_dropout", 0.1)),
         embedding_norm=norm,
         block=PostNorm(branch_norm=norm),
     )
@@ -266,7 +268,7 @@ _NOMIC_NAMES = {
     "n_embd": "hidden_size", "n_head": "num_attention_heads", "n_layer": "num_hidden_layers",
     "n_inner": "intermediate_size", "n_positions": "max_position_embeddings",
     "layer_norm_epsilon": "layer_norm_eps", "rotary_emb_base": "rope_theta",
-    "resid_pdrop": "hidden_dropout_prob",
+    "resid_pdrop": "hidden_dropout_prob", "attn_pdrop": "attention_probs_dropout_prob",
 }  # fmt: skip
 
 

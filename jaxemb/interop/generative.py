@@ -104,7 +104,8 @@ def _layers(config: Config, **fields: Any) -> Transformer:
         heads=config["num_attention_heads"],
         hidden=config["intermediate_size"],
         activation=activation(name),
-        dropout=float(config.get("attention_dropout", 0.0)),
+        dropout=0.0,
+        attention_dropout=float(config.get("attention_dropout", 0.0)),
         mask=Causal(),
     )
     return Transformer(**given | _windows(config, given["layers"]) | fields)

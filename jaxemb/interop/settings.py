@@ -92,9 +92,11 @@ class NetworkSettings(TypedDict, total=False):
     rms_norm_eps: Small
     norm_eps: Small
     hidden_dropout_prob: Small
+    attention_probs_dropout_prob: Small
     embedding_dropout: Small
     attention_dropout: Small
     resid_pdrop: Small
+    attn_pdrop: Small
     dropout_rate: Small
     dropout: Small
     hidden_act: str

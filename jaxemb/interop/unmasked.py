@@ -56,6 +56,7 @@ def modernbert(config: Config) -> Network:
         hidden=config["intermediate_size"],
         activation=activation(config.get("hidden_activation", "gelu")),
         dropout=float(config.get("embedding_dropout", 0.0)),
+        attention_dropout=float(config.get("attention_dropout", 0.0)),
         position=far,
         norm=norm,
         embedding_norm=norm.copy(),  # one object in two slots would be one norm with one scale
@@ -106,9 +107,10 @@ def t5(config: Config) -> Network:
         buckets=config.get("relative_attention_num_buckets", 32),
         farthest=config.get("relative_attention_max_distance", 128),
     )
+    rate = float(config.get("dropout_rate", 0.1))
     encoder = Transformer(
         layers=config["num_layers"], width=config["d_model"], heads=config["num_heads"],
-        hidden=config["d_ff"], activation=bent, dropout=float(config.get("dropout_rate", 0.1)),
+        hidden=config["d_ff"], activation=bent, dropout=rate, attention_dropout=rate,
         norm=norm, block=form, position=position,
     )  # fmt: skip
     at = "encoder.block.{n}.layer"

@@ -64,8 +64,11 @@ def _sizes(embedder: Embedder) -> Settings:
 
 
 def _dropout(embedder: Embedder) -> Settings:
-    rate = embedder.encoder.dropout
-    return {"hidden_dropout_prob": rate, "attention_probs_dropout_prob": rate}
+    encoder = embedder.encoder
+    return {
+        "hidden_dropout_prob": encoder.dropout,
+        "attention_probs_dropout_prob": encoder.attention_dropout,
+    }
 
 
 # --- a norm after each branch
@@ -86,7 +89,7 @@ def _distilbert(embedder: Embedder) -> Settings:
         "vocab_size": embedder.text.vocabulary, "dim": encoder.width, "n_layers": encoder.layers,
         "n_heads": encoder.heads, "hidden_dim": hidden(encoder), "pad_token_id": 0,
         "activation": activation_name(encoder.activation), "dropout": encoder.dropout,
-        "attention_dropout": encoder.dropout, "sinusoidal_pos_embds": False,
+        "attention_dropout": encoder.attention_dropout, "sinusoidal_pos_embds": False,
         "max_position_embeddings": encoder.position.max_tokens,
     }  # fmt: skip
 
@@ -140,7 +143,7 @@ def _modernbert(embedder: Embedder) -> Settings:
         "hidden_activation": activation_name(encoder.activation),
         "norm_eps": encoder.norm.epsilon, "norm_bias": type(encoder.norm) is LayerNorm,
         "attention_bias": form.attention.biases == ALL, "mlp_bias": bool(form.feed_forward.biases),
-        "embedding_dropout": encoder.dropout, "attention_dropout": encoder.dropout,
+        "embedding_dropout": encoder.dropout, "attention_dropout": encoder.attention_dropout,
         "mlp_dropout": encoder.dropout, "max_position_embeddings": embedder.text.max_tokens,
         "local_attention": 2 * local.mask.reach, "layer_types": kinds,
         "global_attn_every_n_layers": _every(kinds),
@@ -188,7 +191,7 @@ def _decoder(embedder: Embedder) -> Settings:
         "num_key_value_heads": attention.key_value_heads or encoder.heads,
         "head_dim": attention.head_dim or encoder.width // encoder.heads,
         "rms_norm_eps": encoder.norm.epsilon, "attention_bias": attention.biases == ALL,
-        "attention_dropout": encoder.dropout, "tie_word_embeddings": True,
+        "attention_dropout": encoder.attention_dropout, "tie_word_embeddings": True,
         "max_position_embeddings": embedder.text.max_tokens,
     }  # fmt: skip
 

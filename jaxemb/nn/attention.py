@@ -11,7 +11,7 @@ from einops import rearrange
 from jaxtyping import Array, Bool, Float, Key
 
 from jaxemb.config import Above, AtLeast, Below, Part, UsageError
-from jaxemb.nn.dense import Dense, DenseMap, branch, identity, side_by_side
+from jaxemb.nn.dense import Dense, DenseMap, branch, each_of, identity
 from jaxemb.nn.dropout import Dropout
 from jaxemb.nn.kernels import attend, attention_weights
 from jaxemb.nn.norm import NoNorm, Norm
@@ -57,8 +57,9 @@ class MultiHead(AttentionForm):
 
     def layer(self, sizes: Sizes, *, name: str) -> "SelfAttention":
         return SelfAttention(
-            heads=sizes.heads, dropout=sizes.dropout, dtype=sizes.dtype, form=self, name=name
-        )
+            heads=sizes.heads, dropout=sizes.attention_dropout, dtype=sizes.dtype, form=self,
+            name=name,
+        )  # fmt: skip
 
 
 class SelfAttention(nn.Module, kw_only=True):
@@ -131,8 +132,7 @@ class SelfAttention(nn.Module, kw_only=True):
             DenseMap(features=n * width, bias_init=self._bias(name), name=name)(x.shape[-1])
             for name, n in counts.items()
         ]
-        ends = [heads * width, (heads + groups) * width]
-        parts = jnp.split(side_by_side(x, maps, self.dtype), ends, axis=-1)
+        parts = each_of(x, maps, self.dtype)
         return [split_heads(y, n) for y, n in zip(parts, counts.values(), strict=True)]
 
     def _bias(self, name: Projection):

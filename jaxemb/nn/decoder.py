@@ -86,9 +86,7 @@ class DecoderBlock(nn.Module, kw_only=True):
         keys: Key[Array, " batch"] | None = None,
     ) -> Float[Array, "batch queries width"]:
         """`allowed` says which tokens of its own the decoder may read, `mask` which states are real."""
-        attention = SelfAttention(
-            heads=self.heads, dropout=self.dropout, dtype=self.dtype, name="attention"
-        )
+        attention = SelfAttention(heads=self.heads, dtype=self.dtype, name="attention")
         read = EncoderDecoderAttention(heads=self.heads, dtype=self.dtype, name="reading")
         feed_forward = FeedForward(
             hidden=self.hidden, activation=self.activation, dtype=self.dtype, name="feed_forward"
@@ -114,7 +112,7 @@ class Decoder(nn.Module, kw_only=True):
         hidden: of each feed-forward network; None is four times the width.
         norm: before each branch and of the states that are read.
         activation: of the feed-forward networks.
-        dropout: rate on attention weights and residual branches.
+        dropout: rate on residual branches.
         dtype: of products and activations by name.
 
     Example:

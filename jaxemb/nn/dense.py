@@ -6,6 +6,7 @@ from typing import Annotated, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax.typing import Initializer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Float32
@@ -124,6 +125,23 @@ def side_by_side(
     if any(own.adapter is not None for own in maps):
         y = y + _joined([_adapted(rows, own) for own in maps], axis=1)
     return y.astype(dtype).reshape(*x.shape[:-1], y.shape[-1])
+
+
+def each_of(
+    x: Float[Array, "*batch width"], maps: Sequence[Map], dtype: DTypeLike = "float32"
+) -> list[Float[Array, "*batch features"]]:
+    """What each of several linear maps makes of one input.
+
+    Example:
+        >>> one, two = Map(jnp.eye(2), jnp.zeros(2)), Map(2 * jnp.eye(2), jnp.ones(2))
+        >>> [y.tolist() for y in each_of(jnp.array([3.0, 4.0]), [one, two])]
+        [[3.0, 4.0], [7.0, 9.0]]
+    """
+    if jax.default_backend() == "gpu":
+        # There every product is wide enough, and cutting the result would copy it.
+        return [side_by_side(x, [own], dtype) for own in maps]
+    ends = np.cumsum([own.kernel.shape[1] for own in maps])[:-1]
+    return jnp.split(side_by_side(x, maps, dtype), ends.tolist(), axis=-1)
 
 
 def _joined(arrays: Sequence[Array], axis: int = 0) -> Array:

@@ -39,7 +39,9 @@ def attend(
         (1, 4, 3, 8)
     """
     if drop is None and soft_cap is None and _fits_cudnn(query):
-        return fused(query, key, value, allowed, bias=bias, scale=scale, implementation="cudnn")
+        *read, bias = even_lengths(query, key, value, allowed, bias)
+        y = fused(*read, bias=bias, scale=scale, implementation="cudnn")
+        return y[:, :, : query.shape[2]]
     key, value = (_repeated(x, query.shape[1]) for x in (key, value))
     weights = attention_weights(query, key, allowed, bias=bias, scale=scale, soft_cap=soft_cap)
     weights = weights if drop is None else drop(weights)
@@ -93,6 +95,36 @@ def fused(
         implementation=implementation,
     )
     return y.swapaxes(1, 2)
+
+
+def even_lengths(
+    query: Float[Array, "batch heads queries k"],
+    key: Float[Array, "batch groups states k"],
+    value: Float[Array, "batch groups states k"],
+    allowed: Bool[Array, "#batch #heads #queries states"],
+    bias: Float[Array, "#batch heads queries states"] | None = None,
+) -> tuple[Array, Array, Array, Array, Array | None]:
+    """The same with one more query and one more state that none may read, where a length is odd.
+
+    The gradient by cuDNN refuses odd lengths.
+
+    Example:
+        >>> q, allowed = jnp.ones((1, 4, 3, 8)), jnp.ones((1, 1, 1, 3), bool)
+        >>> [x.shape[-2:] for x in even_lengths(q, q, q, allowed)[:4]]
+        [(4, 8), (4, 8), (4, 8), (1, 4)]
+    """
+
+    queries, states = query.shape[2] % 2, key.shape[2] % 2
+
+    def longer(x: Array, third: int, fourth: int = 0) -> Array:
+        return jnp.pad(x, ((0, 0), (0, 0), (0, third), (0, fourth)))
+
+    # One row of a mask stands for every query.
+    rows = queries if allowed.shape[2] > 1 else 0
+    return (
+        longer(query, queries), longer(key, states), longer(value, states),
+        longer(allowed, rows, states), None if bias is None else longer(bias, queries, states),
+    )  # fmt: skip
 
 
 def _fits_cudnn(query: Array) -> bool:

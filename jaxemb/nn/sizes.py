@@ -13,7 +13,8 @@ class Sizes:
         heads: of each attention.
         hidden: of each feed-forward network.
         activation: of the feed-forward networks.
-        dropout: rate on attention weights and residual branches.
+        dropout: rate on residual branches.
+        attention_dropout: rate on attention weights.
         dtype: of products and activations by name; parameters, norms and softmax are float32.
     """
 
@@ -21,4 +22,5 @@ class Sizes:
     hidden: int
     activation: Activation = GELU()
     dropout: float = 0.0
+    attention_dropout: float = 0.0
     dtype: str = "float32"

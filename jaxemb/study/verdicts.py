@@ -44,8 +44,8 @@ class _Seed(TypedDict):
 class _Arm(TypedDict, total=False):
     overrides: dict[str, Any]
     fingerprint: str
-    parameters: float
-    flops: float
+    parameters: float | None
+    flops: float | None
     flops_spent: float | None
     learning_rate: float | None
     seeds: list[_Seed]

@@ -21,7 +21,7 @@ from jaxemb.nn import (
     Sizes,
     attend,
 )
-from jaxemb.nn.kernels import fused
+from jaxemb.nn.kernels import even_lengths, fused
 
 B, T, W = 2, 5, 12
 SIZES = Sizes(heads=4, hidden=10, activation=SiLU())
@@ -127,6 +127,21 @@ def test_the_fused_kernel_is_the_plain_one():
             jax.tree.map(
                 lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), found, expected
             )
+
+
+@pytest.mark.parametrize("queries,states", [(5, 5), (1, 5), (4, 3), (1, 1)])
+def test_odd_lengths_become_even_and_change_nothing(queries, states):
+    query, key, value = draw(B, 4, queries, 8), draw(B, 2, states, 8, seed=1), draw(B, 2, states, 8)
+    for rows in {1, queries}:
+        allowed = jnp.asarray(np.arange(states) < np.arange(1, B + 1)[:, None])[:, None, None, :]
+        allowed = jnp.broadcast_to(allowed, (B, 1, rows, states))
+        bias = draw(1, 4, queries, states, seed=3)
+        *longer, more = even_lengths(query, key, value, allowed, bias)
+        assert all(x.shape[2] % 2 == 0 for x in longer[:3])
+        found = attend(*longer, bias=more)[:, :, :queries]
+        np.testing.assert_allclose(
+            found, attend(query, key, value, allowed, bias=bias), rtol=1e-5, atol=1e-6
+        )
 
 
 def swish(x):
