@@ -82,12 +82,12 @@ def seconds(work: Callable[[], Any]) -> float:
 # --- this library
 
 
-def our_model(size: SimpleNamespace) -> Any:
+def our_model(size: SimpleNamespace, loop: str = "unrolled") -> Any:
     import dataclasses
 
     import jax
 
-    from jaxemb.encoders import Transformer
+    from jaxemb.encoders import Scanned, Transformer, Unrolled
     from jaxemb.heads import Normalize
     from jaxemb.model import Embedder, Model
     from jaxemb.pooling import Mean
@@ -95,8 +95,9 @@ def our_model(size: SimpleNamespace) -> Any:
 
     known = tokenizer(size)
     encoder = Transformer(
-        layers=size.layers, width=size.width, heads=size.heads, dtype="bfloat16", dropout=0.1
-    )
+        layers=size.layers, width=size.width, heads=size.heads, dtype="bfloat16", dropout=0.1,
+        loop={"unrolled": Unrolled(), "scanned": Scanned()}[loop],
+    )  # fmt: skip
     embedder = Embedder(
         text=known.text, tokens=TokenTable(), encoder=encoder, pooling=Mean(), head=Normalize()
     )
@@ -104,7 +105,9 @@ def our_model(size: SimpleNamespace) -> Any:
     return dataclasses.replace(model, tokenizer=known)
 
 
-def our_step(size: SimpleNamespace, gradients: Any) -> tuple[Any, Any, Callable, Any]:
+def our_step(
+    size: SimpleNamespace, gradients: Any, loop: str = "unrolled"
+) -> tuple[Any, Any, Callable, Any]:
     """A program, its arguments, `step(state) -> state`, and the first state."""
     import jax
     import numpy as np
@@ -116,7 +119,7 @@ def our_step(size: SimpleNamespace, gradients: Any) -> tuple[Any, Any, Callable,
     from jaxemb.training.state import create
     from jaxemb.training.step import Compiles, program, start
 
-    model, draw, runtime = our_model(size), np.random.default_rng(0), Runtime()
+    model, draw, runtime = our_model(size, loop), np.random.default_rng(0), Runtime()
     shape = (size.rows, size.tokens)
 
     def column() -> TextBatch:
@@ -128,7 +131,7 @@ def our_step(size: SimpleNamespace, gradients: Any) -> tuple[Any, Any, Callable,
     batch["positive_id"] = numbers + size.rows
     loss, trains, key = InfoNCE(temperature=0.05), Everything(), jax.random.key(0)
     optimizer = AdamW(learning_rate=1e-4).direction_alone
-    moving, kept, memory = start(model.embedder, loss, trains, model.params, batch, key)
+    moving, kept, memory, _ = start(model.embedder, loss, trains, model.params, batch, key)
     state = runtime.place(create(moving, memory, optimizer.transform(moving), key))
     kept = runtime.place(kept)
     made = program(
@@ -204,9 +207,9 @@ def peer_rate(size: SimpleNamespace) -> float:
 # --- the parts
 
 
-def encode(size: SimpleNamespace) -> dict[str, float]:
+def encode(size: SimpleNamespace, loop: str = "unrolled") -> dict[str, float]:
     some = texts(size.texts)
-    model = our_model(size)
+    model = our_model(size, loop)
     first = seconds(lambda: model.encode(some))
     spent = timed(lambda: model.encode(some), size.rounds)
     return {"texts_per_second": len(some) / spent, "first_call_seconds": first}
@@ -228,14 +231,14 @@ def encode_peer(size: SimpleNamespace) -> dict[str, float]:
     }
 
 
-def train(size: SimpleNamespace) -> dict[str, float]:
+def train(size: SimpleNamespace, loop: str = "unrolled") -> dict[str, float]:
     import jax
 
     from jaxemb.analysis.costs import PASSES, column_flops
     from jaxemb.losses import Vector
     from jaxemb.training import Full
 
-    model, _, step, state = our_step(size, Full())
+    model, _, step, state = our_step(size, Full(), loop)
     held = [state]
 
     def work() -> None:
@@ -250,6 +253,16 @@ def train(size: SimpleNamespace) -> dict[str, float]:
         "matrix_tflops": rate / 1e12,
         "first_step_seconds": first,
     }
+
+
+def encode_scanned(size: SimpleNamespace) -> dict[str, float]:
+    """Encoding where one layer is compiled and run for all."""
+    return encode(size, "scanned")
+
+
+def train_scanned(size: SimpleNamespace) -> dict[str, float]:
+    """Training where one layer is compiled and run for all."""
+    return train(size, "scanned")
 
 
 def train_peer(size: SimpleNamespace) -> dict[str, float]:
@@ -334,8 +347,9 @@ def job(size: SimpleNamespace) -> dict[str, float]:
 
 
 PARTS = {
-    "encode": encode, "encode_peer": encode_peer, "train": train, "train_peer": train_peer,
-    "memory": memory, "attention": attention, "job": job,
+    "encode": encode, "encode_scanned": encode_scanned, "encode_peer": encode_peer,
+    "train": train, "train_scanned": train_scanned, "train_peer": train_peer, "memory": memory,
+    "attention": attention, "job": job,
 }  # fmt: skip
 
 

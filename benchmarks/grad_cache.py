@@ -88,7 +88,7 @@ def stepper(options: argparse.Namespace, method: GradientMethod) -> Any:
     data, runtime = batch(options.rows, options.tokens), Runtime(devices=Jit(limit=1))
     key = jax.random.key(0)
     params = embedder.init(key)
-    moving, kept, memory = start(embedder, loss, Everything(), params, data, key)
+    moving, kept, memory, _ = start(embedder, loss, Everything(), params, data, key)
     state = runtime.place(create(moving, memory, optimizer.direction_alone.transform(moving), key))
     what = Compiles(embedder, loss, method, optimizer.direction_alone, Everything(), runtime)
     program = Program(what, state, kept)

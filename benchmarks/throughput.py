@@ -152,7 +152,7 @@ class Ours:
 
         runtime, network, trains = Runtime(), self.model.embedder, Everything()
         optimizer, key = self.optimizer.direction_alone, jax.random.key(1)
-        moving, kept, memory = start(
+        moving, kept, memory, _ = start(
             network, self.loss, trains, self.model.params, self.batches[0], key
         )
         self.state = runtime.place(create(moving, memory, optimizer.transform(moving), key))

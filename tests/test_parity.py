@@ -86,7 +86,7 @@ def outcome(loss: Loss, gradients: GradientMethod, runtime: Runtime) -> dict:
     compiles = Compiles(model.embedder, loss, gradients, optimizer, Everything(), runtime)
     key = jax.random.key(1)
     batch = next(toy.RandomBatches(32, seed=5))
-    moving, kept, memory = begin(model.embedder, loss, Everything(), model.params, batch, key)
+    moving, kept, memory, _ = begin(model.embedder, loss, Everything(), model.params, batch, key)
     transform = optimizer.transform(moving)
     state = runtime.place(create(moving, memory, transform, key))
     step = program(compiles, state, kept)

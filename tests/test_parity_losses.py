@@ -111,7 +111,7 @@ def outcome(name: str, method: str, layout: str | None) -> dict[str, Any]:
     compiles = Compiles(network, loss, METHODS[method], optimizer, Everything(), runtime)
     key = jax.random.key(1)
     params = network.init({n: x for n, x in batch.items() if isinstance(x, Drawn)})
-    moving, kept, memory = start(network, loss, Everything(), params, batch, key)
+    moving, kept, memory, _ = start(network, loss, Everything(), params, batch, key)
     state = runtime.place(create(moving, memory, optimizer.transform(moving), key))
     state, metrics = Program(compiles, state, kept)(state, kept, 0.1, batch)
     return jax.device_get(

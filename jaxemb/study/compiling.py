@@ -41,7 +41,7 @@ def _bytes_of_step(recipe: Recipe, stage: Train) -> int | None:
     optimizer, key = stage.optimizer.direction_alone, jax.random.key(0)
 
     def begun(params: Any) -> tuple[Any, Any]:
-        moving, kept, memory = start(network, stage.loss, stage.trains, params, batch, key)
+        moving, kept, memory, _ = start(network, stage.loss, stage.trains, params, batch, key)
         return create(moving, memory, optimizer.transform(moving), key), kept
 
     try:
