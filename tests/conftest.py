@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 # Tests compile thousands of small programs and run each a few times: compiling is what takes long.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+if version("jaxlib").startswith("0.10."):
+    # The older of its two emitters compiles twice as fast; later versions have one only.
+    given, faster = os.environ.get("XLA_FLAGS", ""), "--xla_cpu_use_fusion_emitters=false"
+    os.environ["XLA_FLAGS"] = given if faster in given else f"{given} {faster}".strip()
 # Experiments read the sets of a person's folder where there is one: tests see none but their own.
 os.environ.pop("JAXEMB_SHARED_DATA", None)
 
@@ -65,6 +70,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 # How many devices JAX sees is settled once a process: these files get one of their own.
+# Types of arrays are checked while a program is traced, which makes tracing a third slower: one
+# file traces every part so, and the other tests do without.
+ARRAY_ROOMS = (
+    "adaptation", "analysis", "encoders", "evaluation", "fitting", "heads", "losses", "model", "nn",
+    "pooling", "retrieval", "statistics", "tokens", "training", "vectors",
+)  # fmt: skip
 ON_EIGHT_DEVICES = (
     "tests/test_parity.py",
     "tests/test_parity_losses.py",
@@ -76,22 +87,40 @@ ON_EIGHT_DEVICES = (
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector):
-    """A file that wants eight simulated devices becomes one test, which runs it in a process."""
-    own = module_path.as_posix().endswith(ON_EIGHT_DEVICES)
-    if own and os.environ["JAX_NUM_CPU_DEVICES"] != "8":
-        return OwnProcess.from_parent(parent, path=module_path)
+    """A file that wants a process of its own becomes one test, which runs it there."""
+    path = module_path.as_posix()
+    if path.endswith(ON_EIGHT_DEVICES) and os.environ["JAX_NUM_CPU_DEVICES"] != "8":
+        return OnEightDevices.from_parent(parent, path=module_path)
+    if path.endswith("tests/test_types.py") and not parent.config.getoption("jaxtyping_packages"):
+        return Typed.from_parent(parent, path=module_path)
     return None
 
 
-class OwnProcess(pytest.File):
+class OnEightDevices(pytest.File):
     """A test file that is run by a pytest of its own, on eight simulated devices."""
 
     def collect(self):
-        yield WholeFile.from_parent(self, name="on_eight_devices")
+        # XLA's pool has one thread per core or device, and a thread that waits for the other devices
+        # is taken: with eight threads, two collectives at once wait for each other for good.
+        environment = {"JAX_NUM_CPU_DEVICES": "8", "NPROC": "32"}
+        yield WholeFile.from_parent(self, name="on_eight_devices", environment=environment)
+
+
+class Typed(pytest.File):
+    """A test file that is run by a pytest of its own, which checks the types of arrays in each call."""
+
+    def collect(self):
+        rooms = ",".join(f"jaxemb.{room}" for room in ARRAY_ROOMS)
+        option = f"--jaxtyping-packages={rooms},beartype.beartype"
+        yield WholeFile.from_parent(self, name="types_are_checked", options=[option])
 
 
 class WholeFile(pytest.Item):
     """All tests of a file; its output is shown where one of them fails."""
+
+    def __init__(self, *, options=(), environment=None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.options, self.environment = list(options), environment or {}
 
     def runtest(self) -> None:
         chosen = self.config.option.markexpr
@@ -105,10 +134,9 @@ class WholeFile(pytest.Item):
             str(self.path),
             "-m",
             chosen or "",
+            *self.options,
         ]
-        # XLA's pool has one thread per core or device, and a thread that waits for the other devices
-        # is taken: with eight threads, two collectives at once wait for each other for good.
-        environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "8", "NPROC": "32"}
+        environment = {**os.environ, **self.environment}
         done = subprocess.run(
             command, env=environment, cwd=self.config.rootpath, capture_output=True, text=True
         )

@@ -107,7 +107,7 @@ def test_every_public_part_has_a_row():
     covered |= {losses.States}  # its test is in model/
     # Those of these forms and of language models' heads are in nn/, encoders/ and heads/.
     covered |= {encoders.Layer, nn.MultiHead}
-    for base in (nn.RotaryScaling, heads.Output, heads.StateTransform):
+    for base in (nn.RotaryScaling, heads.Output, heads.StateTransform, encoders.LayerLoop):
         covered |= set(choices(base).values())
     # Their tests are in fitting/.
     covered |= {fitting.Whitening, fitting.ParagraphTable, fitting.MeanRows}

@@ -165,7 +165,7 @@ def step_flops(what: Compiles, moving: Any, kept: Any, batch: dict[str, Any]) ->
         found = jax.tree.leaves(embed(*trees))
         return sum(jnp.sum(x) for x in found if jnp.issubdtype(x.dtype, jnp.floating))
 
-    return jax.process_count() * product_flops(jax.grad(total), *shapes)
+    return jax.process_count() * product_flops(jax.value_and_grad(total), *shapes)
 
 
 def program(what: Compiles, state: TrainState, kept: Any) -> Program:

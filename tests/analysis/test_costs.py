@@ -49,7 +49,7 @@ def convolved(x, kernel):
         (jax.checkpoint(lambda a: a @ a), (shape(3, 3),), 2 * 27),
         (convolved, (shape(1, 7, 3), shape(5, 3, 4)), 2 * 7 * 4 * 5 * 3),
         (grouped, (shape(6, 3), shape(4, 3, 5)), 2 * 6 * 3 * 5),
-        (jax.grad(lambda a, b: grouped(a, b).sum(), (0, 1)), (shape(6, 3), shape(4, 3, 5)),
+        (jax.value_and_grad(lambda a, b: grouped(a, b).sum(), (0, 1)), (shape(6, 3), shape(4, 3, 5)),
          3 * 2 * 6 * 3 * 5),
         (lambda a: a + a, (shape(3, 3),), 0),
     ],

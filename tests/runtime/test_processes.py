@@ -126,7 +126,7 @@ try:
             with processes.together():
                 assert number != 2, "two failed"
         except (RuntimeError, AssertionError) as error:
-            print(f"{type(error).__name__}: {error}")
+            print(f"{type(error).__name__}: {error}", flush=True)
         if ending == "killed" and number == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         if ending == "refused" and number == 1:
