@@ -1,4 +1,8 @@
-"""What every part must do, over one table of all parts."""
+"""What every part must do, over one table of all parts.
+
+Each part has a third of these tests, and each test a third of the parts; all of them:
+python -m pytest tests/test_contracts.py -m "slow or not slow".
+"""
 
 import functools
 
@@ -26,7 +30,17 @@ IDLE = (
 )
 
 
-@pytest.fixture(params=list(ROWS))
+def pytest_generate_tests(metafunc):
+    if "embedder" in metafunc.fixturenames:
+        turn = [name for name in globals() if name.startswith("test_")].index(
+            metafunc.definition.name
+        )
+        marks = [() if (n + turn) % 3 == 0 else pytest.mark.slow for n in range(len(ROWS))]
+        named = [pytest.param(name, marks=m) for name, m in zip(ROWS, marks, strict=True)]
+        metafunc.parametrize("embedder", named, indirect=True)
+
+
+@pytest.fixture
 def embedder(request):
     return ROWS[request.param]
 
