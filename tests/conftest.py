@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -18,10 +17,6 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 # Tests compile thousands of small programs and run each a few times: compiling is what takes long.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
-if version("jaxlib").startswith("0.10."):
-    # The older of its two emitters compiles twice as fast; later versions have one only.
-    given, faster = os.environ.get("XLA_FLAGS", ""), "--xla_cpu_use_fusion_emitters=false"
-    os.environ["XLA_FLAGS"] = given if faster in given else f"{given} {faster}".strip()
 # Experiments read the sets of a person's folder where there is one: tests see none but their own.
 os.environ.pop("JAXEMB_SHARED_DATA", None)
 
