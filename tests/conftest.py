@@ -64,13 +64,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(skip)
 
 
-# How many devices JAX sees is settled once a process: these files get one of their own.
 # Types of arrays are checked while a program is traced, which makes tracing a third slower: one
 # file traces every part so, and the other tests do without.
 ARRAY_ROOMS = (
     "adaptation", "analysis", "encoders", "evaluation", "fitting", "heads", "losses", "model", "nn",
     "pooling", "retrieval", "statistics", "tokens", "training", "vectors",
 )  # fmt: skip
+# How many devices JAX sees is settled once a process: these files get one of their own.
 ON_EIGHT_DEVICES = (
     "tests/test_parity.py",
     "tests/test_parity_losses.py",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxemb.losses import reduce
+from jaxemb.nn import attend
 from jaxemb.text import TextBatch
 from tests import calls, contracts, toy_runs
 from tests.losses.samples import SAMPLES, as_jax
@@ -48,6 +49,13 @@ def test_a_part_is_traced(row):
     params = jax.eval_shape(lambda x: row.kind.init(row.part, KEY, x), inputs)
     found = jax.eval_shape(lambda p, x: row.kind.call(row.part, p, x), params, inputs)
     assert found.shape == row.shape
+
+
+def test_another_shape_is_refused():
+    """Else nothing here is checked at all."""
+    query, allowed = jnp.ones((2, 4, 3, 8)), jnp.ones((1, 1, 1, 3), bool)
+    with pytest.raises(Exception, match="states|key"):
+        attend(query, jnp.ones((2, 4, 5, 8)), query, allowed)
 
 
 def test_a_run_from_data_to_scores(tmp_path):

@@ -7,7 +7,7 @@ Paper    Pooling And Attention: What Are Effective Designs For LLM-Based Embeddi
 Claim    Bidirectional attention with pooling over all layers beats causal attention with the last
          token in retrieval and in text similarity.
 Run      jaxemb run pooling_and_attention        # small: 5 arms x 5 seeds, about 20 min on 2 cores
-         jaxemb run pooling_and_attention --scale medium   # one GPU
+         jaxemb run pooling_and_attention --scale medium   # one GPU, over 10 min; not recorded
 Differs  2 layers of 128 trained whole on a token table fitted to the training text, where the paper
          tunes a 7B language model by LoRA. At medium SmolLM2 of 135M parameters is tuned by LoRA on
          pairs of documentation and then on SNLI triplets, without dropout in the additions and without

@@ -41,7 +41,7 @@ class LayerLoop(Part, abc.ABC):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Unrolled(LayerLoop):
-    """Every layer is compiled by itself: the quickest step, and the longest compilation."""
+    """Every layer is compiled by itself."""
 
     def states(self, x: States, runs: Sequence[Run], period: int) -> list[States]:
         made = []
@@ -53,11 +53,12 @@ class Unrolled(LayerLoop):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scanned(LayerLoop):
-    """One layer is compiled and run for all, by `jax.lax.scan`: 24 layers compile like two.
+    """One layer is compiled and run for all, by `jax.lax.scan`.
 
     The parameters keep their names and shapes, and are stacked inside the program. Where layers take
     turns (`pattern`), one turn is compiled; layers after the last whole turn are written out. Numbers
-    are those of `Unrolled` but for dropout, whose draws are others.
+    are those of `Unrolled` but for dropout, whose draws are others. On a CPU 24 layers compile in less
+    than half the time; on a GPU that was not measured.
 
     Example:
         >>> from jaxemb.encoders import Transformer
@@ -99,7 +100,7 @@ def _scanned(
         number, own = given
         made, extra = [], []
         for n, (form, runs) in enumerate(zip(forms, kinds, strict=True)):
-            keys = _folded(runs[0].keys, number * len(kinds) + n)
+            keys = folded(runs[0].keys, number * len(kinds) + n)
             x, more = form.apply(own[n], x, **runs[0].reading, keys=keys, mutable=said)
             made.append(x)
             extra.append(more.get("extra", {}))
@@ -113,8 +114,8 @@ def _variables(block: nn.Module) -> dict[str, Any]:
     return {name: held for name, held in block.variables.items() if name != "extra"}
 
 
-def _folded(keys: Array | None, number: Array) -> Array | None:
-    """Layers of one form have one path, so that their draws must differ by their keys."""
+def folded(keys: Array | None, number: int | Array) -> Array | None:
+    """Keys of layer `number`: layers of one path draw alike unless their keys differ."""
     if keys is None:
         return None
     return jax.vmap(lambda key: jax.random.fold_in(key, number))(keys)

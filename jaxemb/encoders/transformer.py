@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key, Shaped
 
 from jaxemb.config import Above, AtLeast, Below, Between, Part, UsageError
 from jaxemb.encoders.base import LayeredEncoder
-from jaxemb.encoders.loops import LayerLoop, Run, Unrolled
+from jaxemb.encoders.loops import LayerLoop, Run, Unrolled, folded
 from jaxemb.nn import (
     GELU,
     Activation,
@@ -244,5 +243,4 @@ class SharedTransformer(Transformer, kw_only=True):
         return [own[n // repeats] for n in range(self.layers)]
 
     def _keys(self, n: int, keys: Array | None) -> Array | None:
-        # A layer's draw depends on its path, and the layers of one block have the same.
-        return None if keys is None else jax.vmap(lambda key: jax.random.fold_in(key, n))(keys)
+        return folded(keys, n)

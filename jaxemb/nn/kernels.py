@@ -113,7 +113,6 @@ def even_lengths(
         >>> [x.shape[-2:] for x in even_lengths(q, q, q, allowed)[:4]]
         [(4, 8), (4, 8), (4, 8), (1, 4)]
     """
-
     queries, states = query.shape[2] % 2, key.shape[2] % 2
 
     def longer(x: Array, third: int, fourth: int = 0) -> Array:

@@ -130,3 +130,13 @@ def test_one_body_is_compiled_for_all_layers():
         return program.lower(params, X).as_text().count("dot_general")
 
     assert lines(Scanned(), 12) == lines(Scanned(), 3) < lines(Unrolled(), 3)
+
+
+def test_attention_weights_are_dropped_where_that_is_asked_for():
+    keys = jax.random.split(jax.random.key(3), B)
+    encoder = Transformer(layers=1, **SIZES)
+    params = encoder.init(jax.random.key(0), X, MASK)["params"]
+    for rate, same in ((0.0, True), (0.5, False)):
+        asked = dataclasses.replace(encoder, attention_dropout=rate)
+        found, plain = (asked.apply({"params": params}, X, MASK, k) for k in (keys, None))
+        assert bool(jnp.array_equal(found, plain)) == same
