@@ -1,7 +1,7 @@
 """What every part must do, over one table of all parts.
 
-Each part has a third of these tests, and each test a third of the parts; all of them:
-python -m pytest tests/test_contracts.py -m "slow or not slow".
+Each part has a third of these tests, and each test a third of the parts; which one goes round as the
+sources change. All of them: python -m pytest tests/test_contracts.py -m "slow or not slow".
 """
 
 import functools
@@ -13,6 +13,7 @@ import pytest
 
 from jaxemb.config import from_json, to_json
 from jaxemb.text import TextBatch
+from tests import thirds
 from tests.contracts import TOKENS, VOCABULARY, rows
 
 ROWS = rows()
@@ -32,11 +33,11 @@ IDLE = (
 
 def pytest_generate_tests(metafunc):
     if "embedder" in metafunc.fixturenames:
-        turn = [name for name in globals() if name.startswith("test_")].index(
+        shift = [name for name in globals() if name.startswith("test_")].index(
             metafunc.definition.name
         )
-        marks = [() if (n + turn) % 3 == 0 else pytest.mark.slow for n in range(len(ROWS))]
-        named = [pytest.param(name, marks=m) for name, m in zip(ROWS, marks, strict=True)]
+        marks = thirds.marks(ROWS, shift)
+        named = [pytest.param(name, marks=own) for name, own in zip(ROWS, marks, strict=True)]
         metafunc.parametrize("embedder", named, indirect=True)
 
 

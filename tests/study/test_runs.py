@@ -246,6 +246,7 @@ def test_a_folder_that_cannot_be_written_is_told():
         run(Path("/proc/nowhere"))
 
 
+@pytest.mark.slow  # three processes; the siege kills many more
 def test_a_killed_experiment_goes_on_where_it_stopped(tmp_path):
     """Kill -9 in the middle; the resumed runs equal runs that were never interrupted."""
     script = (

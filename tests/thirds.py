@@ -1,0 +1,37 @@
+"""Long tables of tests run by thirds. Not a test itself.
+
+Which third it is follows from the sources: the same sources have the same third, and the next change
+has perhaps another. The whole table: python -m pytest FILE -m "slow or not slow".
+"""
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@functools.cache
+def turn() -> int:
+    """0, 1 or 2, from the sources of the package and its experiments."""
+    digest = hashlib.sha256()
+    for room in ("jaxemb", "experiments"):
+        for file in sorted((ROOT / room).rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.digest()[0] % 3
+
+
+def marks(rows: Sequence, shift: int = 0) -> list[tuple]:
+    """For each row the marks of its test: `slow` for those that are not in turn."""
+    return [() if (n + shift + turn()) % 3 == 0 else (pytest.mark.slow,) for n in range(len(rows))]
+
+
+def in_turn(names: Sequence[str]) -> list:
+    """The names as parameters of a test, `slow` where they are not in turn."""
+    return [
+        pytest.param(name, marks=own, id=name)
+        for name, own in zip(names, marks(names), strict=True)
+    ]
