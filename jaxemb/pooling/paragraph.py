@@ -41,7 +41,7 @@ class ParagraphBag(Pooling, kw_only=True):
         alpha: α; the smaller, the longer the vectors of short texts.
 
     Raises:
-        UsageError: `alpha` is not positive.
+        UsageError: `alpha` is not positive, or states and token table differ in width.
 
     Reference: Le and Mikolov, Distributed Representations of Sentences and Documents,
     arXiv:1405.4053; On the Robustness of Text Vectorizers, arXiv:2303.07203.
@@ -72,7 +72,7 @@ class ParagraphBag(Pooling, kw_only=True):
 
     def __call__(self, states: Depths, mask: TokenMask) -> Vectors:
         _check(self.alpha)
-        rows, weights, x = _table(self), _weights(mask), last_layer(states)
+        rows, weights, x = _table(self, states), _weights(mask), last_layer(states)
         goal = jnp.einsum("bt,btw->bw", weights, jnp.where(mask[..., None], x, 0.0))
         nothing = jnp.zeros((1, x.shape[-1]))
 
@@ -95,7 +95,7 @@ class ParagraphMemory(Pooling, kw_only=True):
         window: tokens to either side.
 
     Raises:
-        UsageError: `alpha` is not positive, or the width is odd.
+        UsageError: `alpha` is not positive, the width is odd, or states and token table differ in it.
 
     Reference: as `ParagraphBag`.
     """
@@ -117,7 +117,7 @@ class ParagraphMemory(Pooling, kw_only=True):
         _check(self.alpha)
         if states.shape[-1] % 2:
             raise UsageError(f"A state of {states.shape[-1]} numbers is not two of one width.")
-        rows, weights = self.rows(_table(self)), _weights(mask)
+        rows, weights = self.rows(_table(self, states)), _weights(mask)
         x = jnp.where(mask[..., None], last_layer(states), 0.0)
         targets, context = jnp.split(x, 2, axis=-1)
         goal = jnp.einsum("bt,btw->bw", weights, targets)
@@ -226,10 +226,17 @@ def _weights(mask: TokenMask) -> Float32[Array, "batch tokens"]:
     return real / jnp.maximum(real.sum(axis=1, keepdims=True), 1.0)
 
 
-def _table(pooling: Pooling) -> Float32[Array, "vocabulary width"]:
+def _table(pooling: Pooling, states: Depths) -> Float32[Array, "vocabulary width"]:
     if not pooling.has_variable("tied", "table"):
         raise ValueError(f"{type(pooling).__name__} reads the token table: apply it with `tied`.")
-    return pooling.get_variable("tied", "table").astype(jnp.float32)
+    table = pooling.get_variable("tied", "table").astype(jnp.float32)
+    if table.shape[1] != states.shape[-1]:
+        raise UsageError(
+            f"{type(pooling).__name__} foresees tokens by rows of the token table, which have "
+            f"{table.shape[1]} numbers, and the encoder's states have {states.shape[-1]}: they must "
+            "be of one width."
+        )
+    return table
 
 
 def _check(alpha: float) -> None:

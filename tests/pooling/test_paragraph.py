@@ -137,3 +137,5 @@ def test_what_has_no_optimum_is_refused():
         ParagraphBag(alpha=0.0).apply(tied, states, mask)
     with pytest.raises(UsageError, match="3 numbers"):
         ParagraphMemory().apply(tied, states, mask)
+    with pytest.raises(UsageError, match="rows of the token table, which have 3 .* states have 2"):
+        ParagraphBag().apply(tied, jnp.ones((1, 1, 2, 2)), mask)
