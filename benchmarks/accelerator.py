@@ -5,7 +5,7 @@ Run      pip install -e ".[parity]" and JAX for the device; python benchmarks/ac
          python benchmarks/accelerator.py --only encode attention
 Prints   for each part one line with its figures: encoding from strings to vectors and the first call
          of a process, beside the peer; a training step of BERT-base, 256 pairs of 128 tokens in
-         bfloat16, in tokens a second and as a share of the device's rate for large products (MFU);
+         bfloat16, in tokens per second and as a share of the device's rate for large products (MFU);
          the step's memory with and without rematerialization; attention by cuDNN and written out; and
          a whole small job, from data to scores of its vectors.
 
@@ -182,7 +182,7 @@ def peer_model(size: SimpleNamespace) -> Any:
 
 
 def peer_rate(size: SimpleNamespace) -> float:
-    """Training tokens a second of the peer's own model and loss."""
+    """Training tokens per second of the peer's own model and loss."""
     import torch
     from sentence_transformers.losses import MultipleNegativesRankingLoss
 

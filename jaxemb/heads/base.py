@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float32
 
-from jaxemb.config import Above, Between, Part, smaller
+from jaxemb.config import Above, Between, Part, UsageError, smaller
 from jaxemb.nn import Activation, LayerNorm, Norm, Tanh
 
 
@@ -66,6 +66,38 @@ class Linear(Head, kw_only=True):
 
     def small(self) -> "Linear":
         return smaller(self, dim=16)
+
+
+class FirstNumbers(Head, kw_only=True):
+    """The first numbers of a vector at unit length: `y = v[:dim] / ‖v[:dim]‖`.
+
+    The dimension of weights that are there already, as a slot of a sweep:
+    `head=first_numbers(dim=64),first_numbers(dim=384)`.
+
+    Attributes:
+        dim: how many numbers are kept.
+
+    Raises:
+        UsageError: the vectors have fewer.
+
+    Example:
+        >>> FirstNumbers(dim=1).apply({}, jnp.array([[3.0, 4.0]])).tolist()
+        [[1.0]]
+
+    Reference: Kusupati et al., Matryoshka Representation Learning, arXiv:2205.13147.
+    """
+
+    dim: Annotated[int, Between(1, 2**22)] = 12
+
+    def __call__(self, vectors: Float32[Array, "*batch width"]) -> Float32[Array, "*batch dim"]:
+        if vectors.shape[-1] < self.dim:
+            raise UsageError(
+                f"dim={self.dim} is above the width of the vectors, {vectors.shape[-1]}."
+            )
+        return Normalize()(vectors[..., : self.dim])
+
+    def small(self) -> "FirstNumbers":
+        return smaller(self, dim=8)
 
 
 class Activated(Head, kw_only=True):

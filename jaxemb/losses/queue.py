@@ -31,15 +31,15 @@ class NoMemory(Memory):
     """Only the batch itself."""
 
     def init(self, documents: Side) -> Any:
-        """Nothing."""
+        """An empty state."""
         return {}
 
     def recall(self, memory: Any) -> Side | None:
-        """None."""
+        """None: there are no documents beside those of the batch."""
         return None
 
     def push(self, memory: Any, documents: Side) -> Any:
-        """Nothing."""
+        """The same empty state: the documents are not kept."""
         return memory
 
 

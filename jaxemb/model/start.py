@@ -45,7 +45,7 @@ class NoModel(Start):
 
     @property
     def network(self) -> None:
-        """None."""
+        """None: there is nothing to compute."""
         return None
 
     def start(self, key: Array) -> Model:

@@ -17,9 +17,9 @@ from jaxemb.statistics.similarities import unit_rows
 BLOCK = 8_192  # documents a product; a device works on one block at a time
 BATCH = 512  # queries a product: its scores stay below what the allocator gives back at once
 _IN_FLIGHT = 2
-_LEAST = 64
-_FEW = (4, 8, 32)  # chunks that are read of a block, once the running list is good
-_PART = 4  # the share of the queries that is read alone, where the lists of no more change
+_LEAST_QUERIES = 64
+_CHUNKS_READ = (4, 8, 32)  # chunks that are read of a block, once the running list is good
+_ALONE = 4  # the share of the queries that is read alone, where the lists of no more change
 
 # Unnamed axes: pieces differ in length, and that widths agree is checked with a message of its own.
 Vectors = Float[np.ndarray, "_ _"] | Float[Array, "_ _"]
@@ -266,9 +266,9 @@ def _merged(
     widest, changed = jnp.max(better), jnp.sum(better > 0)
     read = functools.partial(_read, scores, maxima, best, first, stop, better)
     enough = functools.partial(read, queries, most)
-    sizes = [(queries, few) for few in _FEW if few < most]
-    if sizes and queries >= _LEAST:
-        sizes.insert(0, (queries // _PART, sizes[0][1]))
+    sizes = [(queries, few) for few in _CHUNKS_READ if few < most]
+    if sizes and queries >= _LEAST_QUERIES:
+        sizes.insert(0, (queries // _ALONE, sizes[0][1]))
     for rows, few in reversed(sizes):
         fits = (changed <= rows) & (widest <= few)
         enough = functools.partial(jax.lax.cond, fits, functools.partial(read, rows, few), enough)
@@ -332,7 +332,7 @@ def _query_batches(queries: Float32[np.ndarray, "queries width"]) -> Iterator[An
 
 def _members(block: int, k: int) -> int:
     """Documents a chunk, a power of two: about as many maxima to sort as members of the chunks read."""
-    return 1 << max(0, ((block // min(k, max(_FEW))).bit_length() - 1) // 2)
+    return 1 << max(0, ((block // min(k, max(_CHUNKS_READ))).bit_length() - 1) // 2)
 
 
 def _even(total: int, block: int) -> int:
@@ -344,4 +344,4 @@ def _even(total: int, block: int) -> int:
 
 def _round_up(rows: int) -> int:
     """Next of 64, 128, 256, ...: few different sizes, few compilations."""
-    return max(_LEAST, 1 << (rows - 1).bit_length())
+    return max(_LEAST_QUERIES, 1 << (rows - 1).bit_length())

@@ -51,8 +51,8 @@ def _is_of_recipe(stored: dict, recipe: Recipe, job: Job) -> bool:
     """
     try:
         pair = [dataclasses.replace(one, seed=0) for one in (from_json(stored), recipe)]
-        if job.tuning is not None:
-            rate = from_json(job.tuning).learning_rates[0]
+        if job.trials is not None:
+            rate = job.trials.learning_rates[0]
             pair = [at_rate(one, rate) for one in pair]
         return fingerprint(pair[0]) == fingerprint(pair[1])
     except UsageError:

@@ -1,9 +1,11 @@
 """What a process is given to do: one arm of an experiment, or a share of it."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 from jaxemb.config import from_json
+from jaxemb.study.recipe import Recipe, Tuning
 
 Emit = Callable[[dict], None]
 
@@ -30,12 +32,22 @@ class Job:
     logs: tuple[dict, ...] = ()
     checkpoints: str | None = None
 
+    @functools.cached_property
+    def declared(self) -> Recipe:
+        """The arm's recipe in parts, before a learning rate is picked."""
+        return from_json(self.recipe)
+
+    @functools.cached_property
+    def trials(self) -> Tuning | None:
+        """How a learning rate is picked; None where it is not."""
+        return None if self.tuning is None else from_json(self.tuning)
+
 
 def shares(job: Job) -> list[Job]:
     """The job in parts that processes may share: a trial of each learning rate, then each seed.
 
     The trials are to be done before the first seed, which picks the best of them.
     """
-    rates = () if job.tuning is None else from_json(job.tuning).learning_rates
+    rates = () if job.trials is None else job.trials.learning_rates
     trials = [dataclasses.replace(job, trial=rate) for rate in rates]
     return trials + [dataclasses.replace(job, seeds=(seed,)) for seed in job.seeds]

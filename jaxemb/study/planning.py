@@ -73,10 +73,10 @@ def check_memory(name: str, recipe: Recipe, room: int | None) -> None:
 
 
 def need(recipe: Recipe, devices: int = 1, parameters: str = "replicate") -> Need:
-    """Bytes a device, from shapes alone: nothing is computed, so any size can be asked about.
+    """Bytes per device, from shapes alone: nothing is computed, so any size can be asked about.
 
     Activations are what the backward pass of one piece keeps (a microbatch, a GradCache chunk), in
-    the runtime's dtype; that blocks are recomputed, and several negatives a row, are not counted.
+    the runtime's dtype; that blocks are recomputed, and several negatives per row, are not counted.
 
     Example:
         >>> need(recipes.pair_retriever(), devices=8, parameters="fsdp").total
@@ -98,7 +98,7 @@ def need(recipe: Recipe, devices: int = 1, parameters: str = "replicate") -> Nee
 
 
 def _bytes(tree: Any, devices: int) -> int:
-    """Bytes a device of arrays that are split over devices as fsdp splits them."""
+    """Bytes per device of arrays that are split over devices as fsdp splits them."""
     total = 0
     for leaf in jax.tree.leaves(tree):
         is_split = devices > 1 and any(fsdp_spec(leaf.shape, devices))

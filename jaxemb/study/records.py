@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxemb.config import UsageError, from_json, provenance
+from jaxemb.config import UsageError, provenance
 from jaxemb.config.files import warn, write_whole
 from jaxemb.config.manifests import read_sealed
 from jaxemb.evaluation import flatten
@@ -136,7 +136,7 @@ def _failures(job: Job) -> list[dict]:
 def _arm(job: Job, seeds: Finished) -> dict:
     from jaxemb.analysis import costs
 
-    recipe = from_json(job.recipe)
+    recipe = job.declared
     entry = {
         "overrides": job.overrides,
         "fingerprint": Path(job.folder).name.rpartition("-")[2],
@@ -212,7 +212,7 @@ def _settings(jobs: Sequence[Job]) -> dict[str, dict[str, float]]:
 
     settings: dict[str, dict[str, float]] = {}
     for job in jobs:
-        size = costs.of_recipe(from_json(job.recipe))["parameters"]
+        size = costs.of_recipe(job.declared)["parameters"]
         for key, value in {"parameters": size, **job.overrides}.items():
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 settings.setdefault(key, {})[job.arm] = float(value)

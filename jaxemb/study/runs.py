@@ -40,7 +40,7 @@ from jaxemb.study.tuning import try_rate, tuned
 def run_arm(job: Job, emit: Emit) -> None:
     """Run every seed of an arm that has not been run; a failed seed is recorded, the others go on."""
     folder = Path(job.folder)
-    recipe = from_json(job.recipe)
+    recipe = job.declared
     unfinished = [seed for seed in job.seeds if job.again or not is_finished(job, recipe, seed)]
     todo = processes.agree(unfinished)
     if todo:
@@ -122,7 +122,7 @@ def _train_and_score(
 
 
 def _describe(job: Job, folder: Path, recipe: Recipe, status: str, **more: object) -> None:
-    declared = from_json(job.recipe)
+    declared = job.declared
     write_json(
         folder / "run.json",
         {

@@ -73,7 +73,8 @@ def fixed(texts: Iterable[str]) -> tuple[tuple[str, str], ...]:
 def swept(base: Any, texts: Iterable[str]) -> tuple[Arm, ...]:
     """The arms of `sweep`: every combination of the values typed for each key.
 
-    Values are read against `base` first, so that an arm is named the same however it was typed.
+    Values are read against `base` first, so that an arm is named the same however it was typed. Keys
+    with one value are set in every arm and stand in no arm's name, where other keys have several.
     """
     axes: dict[str, tuple[Any, ...]] = {}
     taken: set[str] = set()
@@ -83,7 +84,9 @@ def swept(base: Any, texts: Iterable[str]) -> tuple[Arm, ...]:
             raise UsageError(f"{key} is given twice; write {key}=a,b.")
         taken.add(path)
         axes[key] = tuple(_at(base, path, override(base, path, v)) for v in split_values(text))
-    return grid(axes)
+    several = {key: values for key, values in axes.items() if len(values) > 1}
+    named = zip(grid(several or axes), grid(axes), strict=True)
+    return tuple(Arm(called.name, whole.overrides) for called, whole in named)
 
 
 def _at(base: Any, path: str, changed: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Annotated, TypedDict
 
 import numpy as np
 
-from jaxemb.config import Above, UsageError, from_json
+from jaxemb.config import Above, UsageError
 from jaxemb.config.files import discard, warn
 from jaxemb.config.manifests import read_sealed, write_sealed
 from jaxemb.evaluation import flatten
@@ -22,7 +22,7 @@ from jaxemb.training import Stage
 
 def tuned(job: Job, recipe: Recipe, emit: Emit) -> Recipe:
     """The recipe at the learning rate that does best on dev at a fraction of the budget."""
-    tuning: Tuning = from_json(job.tuning)
+    tuning = job.trials
     path = Path(job.folder) / "tuning.json"
     found = processes.agree(_kept(path, _Tuned))
     if found is None:
@@ -68,7 +68,7 @@ def try_rate(job: Job, recipe: Recipe, emit: Emit) -> None:
 
 def _trial(job: Job, recipe: Recipe, rate: float, emit: Emit) -> dict[str, float]:
     """What a rate scores on dev, from the arm's folder if a process has tried it."""
-    tuning: Tuning = from_json(job.tuning)
+    tuning = job.trials
     path = Path(job.folder) / "trials" / f"{rate!r}.json"
     kept = processes.agree(_kept(path, _Trial))
     if kept is not None:

@@ -3,7 +3,7 @@
 from jaxemb.text.base import CLS, MASK, PAD, SEP, SPECIALS, UNK, Text, Tokenizer
 from jaxemb.text.batch import TextBatch, bucket, pad
 from jaxemb.text.bytes import Bytes
-from jaxemb.text.given import GivenPieces
+from jaxemb.text.given_pieces import GivenPieces
 from jaxemb.text.grouping import Group, group_by_length, group_in_few_shapes
 from jaxemb.text.prompts import TASK_PROMPTS, Asking, Demonstration, PromptEnsemble
 from jaxemb.text.renumbering import fixed_ids, renumbered

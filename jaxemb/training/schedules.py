@@ -52,7 +52,7 @@ class Constant(Warmup):
     warmup: Annotated[float, AtLeast(0), Below(1)] = 0.0
 
     def after(self, progress: Float32[Array, "*steps"]) -> Float32[Array, "*steps"]:
-        """1."""
+        """1 at every step after the warm-up: the full rate."""
         return jnp.ones_like(progress)
 
 

@@ -194,6 +194,8 @@ def test_what_cannot_work_is_refused_in_a_sentence():
         Matryoshka(inner=InfoNCE(), dims=(4, 16))(vectors(), key=KEY)
     with pytest.raises(UsageError, match="only 8 numbers"):
         SampledDimension(inner=InfoNCE(), dims=(16,))(vectors(), key=KEY)
+    with pytest.raises(UsageError, match="a length stands there twice"):
+        Matryoshka(inner=InfoNCE(), dims=(8, 8), weights=(1.0, 3.0))
     with pytest.raises(UsageError, match="2 weights for 1 dims"):
         Matryoshka(inner=InfoNCE(), dims=(4,), weights=(1.0, 2.0))
     with pytest.raises(UsageError, match="positive length"):

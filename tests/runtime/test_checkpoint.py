@@ -219,6 +219,15 @@ def test_damaged_parameters_are_named(tmp_path):
         load_params(tmp_path / "params", params)
 
 
+def test_a_checkpoint_that_was_renamed_to_a_later_step_is_told(tmp_path):
+    states = saved(tmp_path)
+    (tmp_path / "20").rename(tmp_path / "30")
+    with opened(tmp_path) as checkpoints:
+        assert checkpoints.latest() == 30
+        with pytest.raises(DamagedCheckpoint, match="it was saved at step 20"):
+            checkpoints.restore(30, states[20])
+
+
 def test_a_newer_format_is_refused(tmp_path):
     states = saved(tmp_path)
     page = tmp_path / "20" / "page" / "metadata"

@@ -231,16 +231,49 @@ def test_the_same_command_makes_a_damaged_run_again(finished, tmp_path, capsys, 
 # --- folders of others
 
 
+SENTENCE_TRANSFORMER = {
+    "modules": [
+        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+        {
+            "idx": 1,
+            "name": "1",
+            "path": "1_Pooling",
+            "type": "sentence_transformers.models.Pooling",
+        },
+    ],
+    "1_Pooling__config": {"word_embedding_dimension": 12, "pooling_mode_mean_tokens": True},
+    "config_sentence_transformers": {"prompts": {"query": "q: "}, "default_prompt_name": None},
+    "sentence_bert_config": {"max_seq_length": 8, "do_lower_case": False},
+}
+SIZES = ("many", -1, [1], 10**12, True, {"a": 1})
+WRONG = {
+    "config.json": {
+        "num_hidden_layers": SIZES, "hidden_size": SIZES, "num_attention_heads": SIZES,
+        "vocab_size": SIZES, "max_position_embeddings": SIZES, "intermediate_size": SIZES,
+        "layer_norm_eps": SIZES, "hidden_act": SIZES[1:],
+    },
+    "1_Pooling/config.json": {
+        "pooling_mode_mean_tokens": ("yes", 3, [True], None),
+        "word_embedding_dimension": (0, -1, 10**12, "wide", [12]),
+        "include_prompt": ("no", 7, [True]),
+    },
+    "config_sentence_transformers.json": {
+        "prompts": ("q: ", ["q: "], {"query": 3}, 5),
+        "default_prompt_name": (3, ["query"], "absent"),
+    },
+    "sentence_bert_config.json": {"max_seq_length": ("long", -1, 0, [8], 10**12)},
+}  # fmt: skip
 FOREIGN = {
-    "outside": ("modules.json", [{"type": "a.Transformer", "path": "../outside"}]),
-    "empty": ("modules.json", {}),
-    "index": ("model.safetensors.index.json", {"weight_map": {"a": "../sneaky.safetensors"}}),
+    "outside": ("modules.json", [{"type": "a.Transformer", "path": "../outside"}], "outside"),
+    "empty": ("modules.json", {}, "modules.json"),
+    "index": (
+        "model.safetensors.index.json", {"weight_map": {"a": "../sneaky.safetensors"}}, "sneaky"
+    ),
 } | {
-    f"{field}={value!r}": ("config.json", {field: value})
-    for field in ("num_hidden_layers", "hidden_size", "num_attention_heads", "vocab_size",
-                  "max_position_embeddings", "intermediate_size", "layer_norm_eps", "hidden_act")
-    for value in ("many", -1, [1], 10**12, True, {"a": 1})
-    if not (field == "hidden_act" and value == "many")
+    f"{field}={value!r}": (file, {field: value}, field)
+    for file, wrong in WRONG.items()
+    for field, values in wrong.items()
+    for value in values
 }  # fmt: skip
 
 
@@ -253,17 +286,26 @@ def foreign():
 def test_a_folder_of_others_is_refused_in_one_sentence(tmp_path, capsys, name):
     from tests.interop.folders import CONFIG, write
 
-    folder = write(tmp_path / "models/mine", CONFIG)
+    folder = write(tmp_path / "models/mine", CONFIG, **SENTENCE_TRANSFORMER)
     (tmp_path / "texts").write_text("sort a list\n")
-    file, content = FOREIGN[name]
-    if isinstance(content, dict) and file == "config.json":
+    file, content, field = FOREIGN[name]
+    if isinstance(content, dict) and (folder / file).exists() and content:
         content = json.loads((folder / file).read_text()) | content
     (folder / file).write_text(json.dumps(content))
     before = contents(tmp_path)
     code, out, err = answer(capsys, "encode", folder, tmp_path / "texts")
     assert (code, out) == (2, "") and err.startswith("error: ") and err.count("\n") == 1, err
-    assert file in err or "activation" in err
+    assert file in err or field == "hidden_act"
+    assert field in err or field == "hidden_act", err
     assert contents(tmp_path) == before
+
+
+def test_the_folder_that_is_damaged_is_whole_before(tmp_path, capsys):
+    from tests.interop.folders import CONFIG, write
+
+    folder = write(tmp_path / "models/mine", CONFIG, **SENTENCE_TRANSFORMER)
+    (tmp_path / "texts").write_text("sort a list\n")
+    assert answer(capsys, "encode", folder, tmp_path / "texts")[0] == 0
 
 
 def test_no_module_is_imported_because_a_file_names_it(finished, tmp_path, capsys, monkeypatch):

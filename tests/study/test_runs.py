@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -278,6 +279,13 @@ def test_a_killed_experiment_goes_on_where_it_stopped(tmp_path):
         assert steps[0] == steps[1] == list(range(1, 41))
         losses = [[line["loss"] for line in read_curve(path)] for path in (one, other)]
         assert losses[0] == losses[1]
+
+
+def test_64_bits_are_another_run():
+    plain = [Path(job.folder).name for job in jobs(Options())]
+    with jax.enable_x64(True):
+        double = [Path(job.folder).name for job in jobs(Options())]
+    assert not set(plain) & set(double)
 
 
 def test_another_dtype_is_another_run_and_other_devices_are_not():

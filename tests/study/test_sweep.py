@@ -265,6 +265,13 @@ def test_sweep_crosses_axes_and_names_values_as_they_are():
     )
 
 
+def test_what_is_constant_in_a_sweep_is_in_no_name():
+    arms = swept(Base(), ["title=y", "layers=1,2", "rate=0.5"])
+    assert names(arms) == ["layers=1", "layers=2"]
+    assert arms[1].overrides == (("title", "y"), ("layers", 2), ("rate", 0.5))
+    assert names(swept(Base(), ["layers=2", "rate=0.5"])) == ["layers=2,rate=0.5"]
+
+
 def test_sweep_sees_tuples_and_bad_values():
     assert [dict(a.overrides)["dims"] for a in swept(Base(), ["dims=(1,2),(3,)"])] == [(1, 2), (3,)]
     with pytest.raises(UsageError, match="rate takes a finite number"):
