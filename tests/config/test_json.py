@@ -244,3 +244,19 @@ def test_a_module_of_others_is_not_asked_for_names_that_it_makes(monkeypatch):
     monkeypatch.setitem(sys.modules, "someones_lazy_parts", module)
     with pytest.raises(UsageError, match="has no part 'Mine'"):
         from_json({"part": "someones_lazy_parts:Mine"})
+
+
+EARLY = json.loads((Path(__file__).parent / "early_recipes.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", EARLY)
+def test_recipes_that_were_written_before_rooms_moved_still_load(name):
+    """As runs hold them that were made when `Recipe` was `jaxemb.experiment.Recipe`."""
+    early = EARLY[name]
+    recipe = from_json(early)
+    assert [stage.name for stage in recipe.stages] == [one["name"] for one in early["stages"]]
+    encoder = early["embedder"]["encoder"]
+    assert recipe.network.encoder.layers == encoder["layers"]
+    assert recipe.network.encoder.width == encoder["width"]
+    assert jax.tree.leaves(recipe.network.shapes())
+    assert from_json(json.loads(json.dumps(to_json(recipe)))) == recipe
