@@ -329,7 +329,7 @@ class Model:
 
     def counts_prompt(self, column: str) -> bool:
         """Whether batches of a column say which tokens are the prompt's."""
-        return self.embedder.by_name[self.embedder.name_of(column)].reads_prompt
+        return self.embedder.tower_of(column).reads_prompt
 
     def _transformed(self, vectors: np.ndarray) -> np.ndarray:
         for transform in self.transforms:
