@@ -69,6 +69,26 @@ def test_first_token_and_unit_length_with_a_prompt_for_queries():
     np.testing.assert_allclose(scores, [0.796, 0.646, 0.610, 0.324], atol=2e-3)
 
 
+def test_a_real_embedder_in_a_gguf_file_is_the_one_of_its_folder(tmp_path):
+    from tests.interop.test_gguf_encoders import write_gguf
+
+    model, folder = loaded("bge-small-en-v1.5"), MODELS / "bge-small-en-v1.5"
+    tensors = Tensors(folder)
+    arrays = {n: x for n, x in tensors.read(tensors.names()).items() if "position_ids" not in n}
+    settings = {
+        "block_count": 12, "embedding_length": 384, "feed_forward_length": 1536,
+        "context_length": 512, "attention.head_count": 12, "pooling_type": 2,
+        "attention.layer_norm_epsilon": 1e-12,
+    }  # fmt: skip
+    path = tmp_path / "bge.gguf"
+    write_gguf(path, "bert", arrays, settings, "F16", model.tokenizer.pieces())
+    there, texts = jaxemb.load(path), [*THREE, QUESTION, *DOCUMENTS, "Naïve, 東京 & 3.5% [x]"]
+    for ours, expected in zip(*(m.tokenizer.encode(texts) for m in (there, model)), strict=True):
+        np.testing.assert_array_equal(ours, expected)
+    assert there.embedder.pooling == model.embedder.pooling
+    np.testing.assert_allclose(there.encode(texts), model.encode(texts), atol=1e-5)
+
+
 def test_unigram_pieces_and_prompts_for_both_sides():
     model = loaded("multilingual-e5-small")
     ids = [0, 41, 1294, 12, 3642, 54, 87, 110309, 64827, 2]
