@@ -211,6 +211,7 @@ ROWS = (
     Row(nn.DecoderBlock(heads=2, hidden=6), DECODER_BLOCK, (B, T, W)),
     Row(nn.Decoder(heads=2, hidden=6), DECODER, (1, B, T, W)),
     Row(nn.ExpertFeedForward(hidden=6, experts=3), LAYER, (B, T, W)),
+    Row(nn.SharedBiasExpertFeedForward(hidden=6, experts=3), LAYER, (B, T, W)),
     Row(nn.MatrixExpertFeedForward(hidden=6, experts=3), LAYER, (B, T, W)),
     *(
         Row(nn.ExpertFeedForward(hidden=6, experts=4, routing=routing), LAYER, (B, T, W))

@@ -28,9 +28,11 @@ from jaxemb.nn import (
     Norm,
     PositionEncoding,
     Prefix,
+    SharedBiasExperts,
     Window,
 )
 from jaxemb.pooling import (
+    AtMarkers,
     Concatenation,
     EachToken,
     FirstToken,
@@ -92,12 +94,14 @@ SETTINGS: dict[str, Part] = {
     "basis_features": BasisFeatures(),
     "hashed_ngrams": HashedNgrams(sizes=(2, 3), buckets=50),
     "experts": Experts(experts=3),
+    "shared_bias_experts": SharedBiasExperts(experts=3),
     "linear": Linear(dim=12),
     "feed_forward_head": FeedForwardHead(dims=(12, 6), activation=choices(Activation)["tanh"]()),
     "chain": Chain(heads=(Linear(dim=12), Normalize())),
     "paragraph_bag": ParagraphBag(alpha=1.0),
     "paragraph_memory": ParagraphMemory(alpha=1.0, window=2),
     "concatenation": Concatenation(poolings=(FirstToken(), Mean())),
+    "at_markers": AtMarkers(ids=tuple(range(5, 30))),
     "latent_over_tokens": LatentOverTokens(latents=3, heads=2),
     "latent_over_layers": LatentOverLayers(latents=3, heads=2),
 }

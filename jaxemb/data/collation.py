@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from jaxemb.config import UsageError
@@ -62,11 +63,15 @@ class Collator:
 
 
 class _Texts(NamedTuple):
-    """Ids of a column's texts, `each` of them per row; no text exceeds the limit."""
+    """Ids of a column's texts, `each` of them per row; no text exceeds the limit.
+
+    `prompts` says of each text how many first tokens are its prompt's, where that is asked for.
+    """
 
     ids: list[np.ndarray]
     limit: int
     lead: tuple[int, ...]
+    prompts: list[int] | None = None
 
     @property
     def longest(self) -> int:
@@ -77,9 +82,8 @@ class _Texts(NamedTuple):
         return self.lead[1] if len(self.lead) > 1 else 1
 
     def padded(self, length: int) -> TextBatch:
-        flat = pad(self.ids, length)
-        shape = (*self.lead, -1)
-        return TextBatch(flat.ids.reshape(shape), flat.mask.reshape(shape))
+        flat = pad(self.ids, length, self.prompts)
+        return jax.tree.map(lambda x: x.reshape((*self.lead, -1)), flat)
 
 
 def _column(
@@ -90,11 +94,14 @@ def _column(
     first = values[0]
     if isinstance(first, str):
         encode = encoders[name]
-        return _Texts(encode(values, roles), encode.limit(roles), (len(values),))
+        prompts = encoders.prompts(name, roles)
+        return _Texts(encode(values, roles), encode.limit(roles), (len(values),), prompts)
     if isinstance(first, Chunked):
         return _with_spans(values, roles[0], encoders[name])
     if isinstance(first, tuple) and any(isinstance(text, str) for row in values for text in row):
-        return _several(values, roles, encoders[name])
+        found = _several(values, roles, encoders[name])
+        each = [role for role in roles for _ in range(found.each)]
+        return found._replace(prompts=encoders.prompts(name, each))
     if isinstance(first, tuple) and name.endswith("_id"):
         return _numbers(name, _filled(values))
     return _numbers(name, values)

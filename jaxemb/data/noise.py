@@ -130,4 +130,8 @@ class DeletedBatches(DamagedBatches):
         order = np.argsort(~keep, axis=1, kind="stable")
         mask = np.take_along_axis(keep, order, axis=1)
         seen = np.where(mask, np.take_along_axis(ids, order, axis=1), 0).astype(np.int32)
-        return {"damaged": texts._replace(ids=seen, mask=mask)}
+        moved = texts._replace(ids=seen, mask=mask)
+        if texts.prompt is not None:
+            prompt = np.take_along_axis(np.asarray(texts.prompt), order, axis=1)
+            moved = moved._replace(prompt=prompt & mask)
+        return {"damaged": moved}

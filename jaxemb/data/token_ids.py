@@ -20,6 +20,15 @@ class ColumnTokenIds:
         made = TokenIds(tokenizer, remember=self._remember)
         return self._by_tokenizer.setdefault(id(tokenizer), made)
 
+    def prompts(self, column: str, roles: Sequence[str]) -> list[int] | None:
+        """How many first tokens of a text in each role are its prompt's; None if nobody asks."""
+        # What is but a tokenizer has no pooling that could ask.
+        asks = getattr(self._model, "counts_prompt", None)
+        if asks is None or not asks(column):
+            return None
+        counted = {role: self[column].prompt_tokens(role) for role in dict.fromkeys(roles)}
+        return [counted[role] for role in roles]
+
 
 class TokenIds:
     """Token ids of texts by role; texts of small data are tokenised once, not once per epoch."""
@@ -38,6 +47,10 @@ class TokenIds:
             for n, ids in zip(places, self._of(role, [texts[n] for n in places]), strict=True):
                 found[n] = ids
         return found
+
+    def prompt_tokens(self, role: str) -> int:
+        """How many first tokens of a text are its prompt's."""
+        return self._tokenizer.prompt_tokens(role=role)
 
     def limit(self, roles: Sequence[str]) -> int:
         """Tokens that no text exceeds in these roles."""

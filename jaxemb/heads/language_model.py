@@ -24,11 +24,20 @@ class StateTransform(nn.Module, Part, abc.ABC):
 
 
 class Unchanged(StateTransform, kw_only=True):
-    """The state itself."""
+    """The state itself.
+
+    Raises:
+        UsageError: it is not as wide as a row of the token table.
+    """
 
     def __call__(
         self, states: Float[Array, "*batch width"], *, dim: int
     ) -> Float[Array, "*batch width"]:
+        if states.shape[-1] != dim:
+            raise UsageError(
+                f"The states are {states.shape[-1]} wide and the token table {dim}: give the output "
+                "a transform, such as transform=normed_layer."
+            )
         return states
 
 

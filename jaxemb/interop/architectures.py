@@ -65,6 +65,10 @@ class Stored:
         """Theirs, of our array: the inverse of `made`."""
         return [array]
 
+    def named(self, end: str) -> list[str]:
+        """The names of the arrays, where they end in "weight" or "bias"."""
+        return [f"{name}.{end}" for name in self.names]
+
     @property
     def order(self) -> int:
         """Where our array stands among those that share a module, from above."""
@@ -110,8 +114,39 @@ class From(Stored):
         return [np.pad(array, ((self.first, 0), (0, 0)))]
 
 
+class Named(Stored):
+    """An array that is no module's weight or bias, by its whole name."""
+
+    def named(self, end: str) -> list[str]:
+        return list(self.names)
+
+
+class Turned(Named):
+    """The same, with the axes the other way round."""
+
+    def made(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        return arrays[0].T
+
+
+@dataclasses.dataclass(frozen=True)
+class Stacked(Named):
+    """Matrices of equally many rows, one below the other; ours has an axis for their number."""
+
+    count: int
+
+    def made(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        return arrays[0].reshape(self.count, -1, arrays[0].shape[-1])
+
+
+class StackedTurned(Stacked):
+    """The same, where ours are those matrices with the axes the other way round."""
+
+    def made(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        return super().made(arrays).swapaxes(1, 2)
+
+
 Places = Mapping[str, str | Stored]
-"""Where the arrays of our modules stand, by their paths in our parameters."""
+"""Where our arrays stand: by the paths of their modules, or by their own where these stand apart."""
 
 
 def stored(place: str | Stored) -> Stored:

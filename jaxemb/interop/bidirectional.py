@@ -10,18 +10,13 @@ from jaxemb.interop.architectures import (
     Config,
     Describe,
     From,
-    Joined,
     Network,
     Places,
-    Third,
     activation,
 )
-from jaxemb.interop.rotations import rotary
 from jaxemb.nn import (
-    GatedMLP,
     LayerNorm,
     Learned,
-    MultiHead,
     NoNorm,
     NoPosition,
     PositionEncoding,
@@ -31,7 +26,7 @@ from jaxemb.nn import (
 )
 from jaxemb.tokens import FactorizedTable
 
-_EMBEDDINGS = {
+EMBEDDINGS = {
     "tokens": "embeddings.word_embeddings",
     "encoder/position": "embeddings.token_type_embeddings",
     "encoder/position/inner": "embeddings.position_embeddings",
@@ -61,10 +56,10 @@ _LM_HEAD = predicting("lm_head.dense", "lm_head.layer_norm", "lm_head")
 
 
 def bert(config: Config) -> Network:
-    encoder = _encoder(config)
+    encoder = encoder_of(config)
     return Network(
         encoder=encoder,
-        places=_EMBEDDINGS | _BLOCK,
+        places=EMBEDDINGS | _BLOCK,
         prefixes=("bert.",),
         max_tokens=config["max_position_embeddings"],
         output=_output(encoder),
@@ -72,7 +67,7 @@ def bert(config: Config) -> Network:
     )
 
 
-def _encoder(
+def encoder_of(
     config: Config, kind: type[Transformer] = PostNormTransformer, **changes: Any
 ) -> Transformer:
     """The layers that a config of BERT's names describes."""
@@ -111,14 +106,19 @@ def _output(encoder: Transformer, **changes: Any) -> BiasedOutput:
 
 
 def roberta(config: Config) -> Network:
+    """A BERT whose positions begin after the padding's id.
+
+    There they count the ids that are not the padding's, and here the real tokens by the mask: the same,
+    on whatever side padding stands, unless a text holds the padding's piece itself.
+    """
     # Positions are counted from after the padding's id; the rows before are never read.
     first = config.get("pad_token_id", 1) + 1
     rows = config["max_position_embeddings"] - first
-    encoder = _encoder(config, position=_positions(config, rows))
-    table = From((_EMBEDDINGS["encoder/position/inner"],), first)
+    encoder = encoder_of(config, position=_positions(config, rows))
+    table = From((EMBEDDINGS["encoder/position/inner"],), first)
     return Network(
         encoder=encoder,
-        places=_EMBEDDINGS | _BLOCK | {"encoder/position/inner": table},
+        places=EMBEDDINGS | _BLOCK | {"encoder/position/inner": table},
         prefixes=("roberta.", "model."),
         max_tokens=rows,
         output=_output(encoder),
@@ -130,7 +130,7 @@ def mpnet(config: Config) -> Network:
     rows = config["max_position_embeddings"] - 2  # padding has the id 1, and positions follow it
     buckets = config.get("relative_attention_num_buckets", 32)
     position = RelativeBuckets(inner=Learned(max_tokens=rows), buckets=buckets)
-    encoder = _encoder(config, position=position)
+    encoder = encoder_of(config, position=position)
     at = "encoder.layer.{n}.attention"
     attention = {
         f"encoder/block/attention/{ours}": f"{at}.attn.{theirs}"
@@ -138,12 +138,12 @@ def mpnet(config: Config) -> Network:
     }
     own = {
         "encoder/position": "encoder.relative_attention_bias",
-        "encoder/position/inner": From((_EMBEDDINGS["encoder/position/inner"],), 2),
+        "encoder/position/inner": From((EMBEDDINGS["encoder/position/inner"],), 2),
         "encoder/block/attention_norm": f"{at}.LayerNorm",
     }
     return Network(
         encoder=encoder,
-        places=_EMBEDDINGS | _BLOCK | attention | own,
+        places=EMBEDDINGS | _BLOCK | attention | own,
         prefixes=("mpnet.",),
         max_tokens=rows,
         output=_output(encoder),
@@ -224,7 +224,7 @@ def albert(config: Config) -> Network:
             f"it has {inside} layers in each of {groups} groups for {layers} layers, and jaxemb "
             "reads groups of one layer that share the layers evenly"
         )
-    encoder = _encoder(config, SharedTransformer, repeats=layers // groups)
+    encoder = encoder_of(config, SharedTransformer, repeats=layers // groups)
     at = "encoder.albert_layer_groups.{n}.albert_layers.0"
     block = {
         "encoder/block/attention/query": f"{at}.attention.query",
@@ -238,7 +238,7 @@ def albert(config: Config) -> Network:
     }
     base = Network(
         encoder=encoder,
-        places=_EMBEDDINGS | block,
+        places=EMBEDDINGS | block,
         prefixes=("albert.",),
         max_tokens=config["max_position_embeddings"],
         output=_output(encoder),
@@ -248,75 +248,7 @@ def albert(config: Config) -> Network:
     return _factorized(base, config["embedding_size"], "encoder.embedding_hidden_mapping_in")
 
 
-def nomic_bert(config: Config) -> Network:
-    """Both the names of the released checkpoints and those of transformers."""
-    config = _renamed(config) if "n_embd" in config else config
-    norm = LayerNorm(epsilon=float(config.get("layer_norm_eps", 1e-12)))
-    block = PostNorm(branch_norm=norm, attention=MultiHead(biases=()), feed_forward=GatedMLP())
-    position = WithSegment(inner=rotary(config), segments=config.get("type_vocab_size", 2))
-    encoder = _encoder(config, position=position, block=block)
-    return Network(
-        encoder=encoder,
-        places=_NOMIC,
-        older_places=_NOMIC_OLD,
-        prefixes=("bert.", "model."),
-        max_tokens=config["max_position_embeddings"],
-    )
-
-
-_NOMIC_NAMES = {
-    "n_embd": "hidden_size", "n_head": "num_attention_heads", "n_layer": "num_hidden_layers",
-    "n_inner": "intermediate_size", "n_positions": "max_position_embeddings",
-    "layer_norm_epsilon": "layer_norm_eps", "rotary_emb_base": "rope_theta",
-    "resid_pdrop": "hidden_dropout_prob", "attn_pdrop": "attention_probs_dropout_prob",
-}  # fmt: skip
-
-
-def _renamed(config: Config) -> Config:
-    wanted = {
-        "activation_function": "swiglu", "prenorm": False, "rotary_emb_fraction": 1.0,
-        "rotary_emb_interleaved": False, "qkv_proj_bias": False, "mlp_fc1_bias": False,
-        "mlp_fc2_bias": False, "parallel_block": False, "use_rms_norm": False,
-    }  # fmt: skip
-    others = [n for n, value in wanted.items() if config.get(n, value) != value]
-    if others:
-        raise UsageError(f"it has {others[0]}={config[others[0]]!r}, and no part here does that")
-    values = {_NOMIC_NAMES.get(name, name): value for name, value in config.items()}
-    return Config(values | {"hidden_act": "silu"}, config.place)
-
-
-_NOMIC_EMBEDDINGS = {
-    name: place for name, place in _EMBEDDINGS.items() if name != "encoder/position/inner"
-}
-_NOMIC = _NOMIC_EMBEDDINGS | {
-    "encoder/block/attention/query": "layers.{n}.self_attn.q_proj",
-    "encoder/block/attention/key": "layers.{n}.self_attn.k_proj",
-    "encoder/block/attention/value": "layers.{n}.self_attn.v_proj",
-    "encoder/block/attention/output": "layers.{n}.self_attn.o_proj",
-    "encoder/block/attention_norm": "layers.{n}.post_attention_layernorm",
-    "encoder/block/feed_forward/expand": Joined(
-        ("layers.{n}.mlp.gate_proj", "layers.{n}.mlp.up_proj")
-    ),
-    "encoder/block/feed_forward/output": "layers.{n}.mlp.down_proj",
-    "encoder/block/feed_forward_norm": "layers.{n}.post_mlp_layernorm",
-}
-_FUSED = ("encoder.layers.{n}.attn.Wqkv",)
-_NOMIC_OLD = _NOMIC_EMBEDDINGS | {
-    "encoder/embedding_norm": "emb_ln",
-    "encoder/block/attention/query": Third(_FUSED, 0),
-    "encoder/block/attention/key": Third(_FUSED, 1),
-    "encoder/block/attention/value": Third(_FUSED, 2),
-    "encoder/block/attention/output": "encoder.layers.{n}.attn.out_proj",
-    "encoder/block/attention_norm": "encoder.layers.{n}.norm1",
-    "encoder/block/feed_forward/expand": Joined(
-        ("encoder.layers.{n}.mlp.fc12", "encoder.layers.{n}.mlp.fc11")
-    ),
-    "encoder/block/feed_forward/output": "encoder.layers.{n}.mlp.fc2",
-    "encoder/block/feed_forward_norm": "encoder.layers.{n}.norm2",
-}
-
 BIDIRECTIONAL: dict[str, Describe] = {
     "bert": bert, "distilbert": distilbert, "roberta": roberta, "xlm-roberta": roberta,
     "camembert": roberta, "mpnet": mpnet, "electra": electra, "albert": albert,
-    "nomic_bert": nomic_bert,
 }  # fmt: skip

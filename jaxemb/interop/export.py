@@ -18,7 +18,7 @@ from jaxemb.interop.outgoing import arrays_of, settings_of
 from jaxemb.interop.written import activation_name
 from jaxemb.losses import Cosine, Dot
 from jaxemb.model import Model
-from jaxemb.pooling import Concatenation, Pooling
+from jaxemb.pooling import Concatenation, Pooling, WithoutPrompt
 
 _TORCH = {"gelu": "GELU", "relu": "ReLU", "silu": "SiLU", "tanh": "Tanh"}
 _EAGER = {"attn_implementation": "eager"}
@@ -123,6 +123,10 @@ def _similarity(model: Model) -> dict[str, str]:
 
 
 def _pooling(pooling: Pooling) -> dict[str, Any]:
+    if isinstance(pooling, WithoutPrompt):
+        modes = _pooling(pooling.inner)["pooling_mode"]
+        if "weightedmean" not in modes:
+            return {"pooling_mode": modes, "include_prompt": False}
     parts = pooling.poolings if isinstance(pooling, Concatenation) else (pooling,)
     names = {part: name for name, part in POOLINGS.items()}
     unknown = [part for part in parts if type(part) not in names]

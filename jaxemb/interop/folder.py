@@ -16,6 +16,7 @@ from jaxemb.interop.pieces import read_tokenizer
 from jaxemb.interop.source import Source, source
 from jaxemb.interop.weights import network_params, output_params
 from jaxemb.model import Embedder, Model
+from jaxemb.pooling import Pooling
 from jaxemb.text import GivenPieces
 
 
@@ -54,7 +55,8 @@ def read(folder: Path, *, layers: int | None = None, max_tokens: int | None = No
     shapes = shapes_of(embedder, folder)
     wanted = {slot: shapes[slot] for slot in ("tokens", "encoder")}
     params = network_params(files.arrays(), kept, wanted, layers=whole.encoder.layers)
-    params |= {"pooling": {}, "head": modules.head_params()}
+    read = output_params(files.arrays(), whole, shapes["pooling"]) if modules.predicts else {}
+    params |= {"pooling": read, "head": modules.head_params()}
     _check_head(folder, params["head"], shapes["head"])
     return Model(
         embedder=embedder,
@@ -140,6 +142,15 @@ def _embedder(files: Source, modules: Modules, whole: Network) -> Embedder:
         ),
         tokens=whole.tokens,
         encoder=whole.encoder,
-        pooling=modules.pooling,
+        pooling=_pooling(modules, files, whole),
         head=modules.head,
+        similarity=modules.similarity,
     )
+
+
+def _pooling(modules: Modules, files: Source, whole: Network) -> Pooling:
+    if not modules.predicts:
+        return modules.pooling or files.pooling()
+    if whole.output is None:
+        raise UsageError(f"The model in {files.place} has no output of tokens that jaxemb reads.")
+    return dataclasses.replace(modules.pooling, output=whole.output)

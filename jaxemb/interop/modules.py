@@ -18,8 +18,10 @@ from jaxemb.interop.settings import (
     PoolingSettings,
     Prompts,
     Sentences,
+    VocabularySettings,
     read_settings,
 )
+from jaxemb.losses import Cosine, Dot, Similarity
 from jaxemb.nn import LayerNorm
 from jaxemb.pooling import (
     Concatenation,
@@ -30,6 +32,9 @@ from jaxemb.pooling import (
     Pooling,
     PositionWeightedMean,
     RootLengthSum,
+    VocabularyMax,
+    VocabularySum,
+    WithoutPrompt,
 )
 from jaxemb.text import Template
 
@@ -78,10 +83,19 @@ class HeadFile:
 
 @dataclasses.dataclass(frozen=True)
 class Modules:
-    """What a folder's files say besides the network: where that is, and what becomes of its states."""
+    """What a folder's files say besides the network: where that is, and what becomes of its states.
+
+    Attributes:
+        network: its folder.
+        pooling: None where no file says it.
+        predicts: whether the pooling reads the network's output of tokens, which it is then given.
+        similarity: how vectors are compared in a search.
+    """
 
     network: Path
-    pooling: Pooling
+    pooling: Pooling | None
+    predicts: bool
+    similarity: Similarity
     heads: tuple[HeadFile, ...]
     template: Template
     max_tokens: int | None
@@ -103,7 +117,7 @@ class Modules:
 
 
 def read_modules(folder: Path) -> Modules:
-    """Reads `modules.json` and the files it names; a plain folder has a mean over its tokens.
+    """Reads `modules.json` and the files it names; a plain folder has none of them.
 
     Raises:
         UsageError: a module or a setting that no part here does.
@@ -112,18 +126,21 @@ def read_modules(folder: Path) -> Modules:
     listed = read_json(listing, list[Module], default=[])
     kinds = [str(entry.get("type", "")).rpartition(".")[2] for entry in listed]
     places = [inside(folder, entry.get("path", ""), listing) for entry in listed]
-    if listing.is_file() and kinds[:2] != ["Transformer", "Pooling"]:
+    if listing.is_file() and tuple(kinds[:2]) not in _BEGINNINGS:
         raise UsageError(
             f"{listing} begins with {', '.join(kinds[:2]) or 'nothing'}; jaxemb reads folders "
-            "that begin with Transformer, Pooling."
+            "that begin with Transformer, Pooling or, of sparse vectors, Transformer, SpladePooling."
         )
+    predicts = "SpladePooling" in kinds
     network = places[0] if listed else folder
     settings = read_settings(network / "sentence_bert_config.json", Sentences, {})
     prompts = read_settings(folder / "config_sentence_transformers.json", Prompts, {})
     after = zip(kinds[2:], places[2:], strict=True)
     return Modules(
         network=network,
-        pooling=_pooling(places[1], prompts) if listed else Mean(),
+        pooling=_BEGINNINGS[tuple(kinds[:2])](places[1]) if listed else None,
+        predicts=predicts,
+        similarity=_similarity(prompts.get("similarity_fn_name"), Dot() if predicts else Cosine()),
         heads=tuple(head for kind, place in after for head in _heads(kind, place)),
         template=_template(prompts),
         max_tokens=settings.get("max_seq_length"),
@@ -131,7 +148,7 @@ def read_modules(folder: Path) -> Modules:
     )
 
 
-def _pooling(place: Path, prompts: Mapping[str, Any]) -> Pooling:
+def _pooling(place: Path) -> Pooling:
     config = read_settings(place / "config.json", PoolingSettings)
     modes = config.get("pooling_mode") or [m for f, m in _FLAGS.items() if config.get(f)]
     modes = [modes] if isinstance(modes, str) else list(modes) or ["mean"]
@@ -141,13 +158,43 @@ def _pooling(place: Path, prompts: Mapping[str, Any]) -> Pooling:
         raise UsageError(
             f"{place / 'config.json'} asks for the pooling {unknown[0]!r}; there are {known}."
         )
-    if config.get("include_prompt") is False and any((prompts.get("prompts") or {}).values()):
-        raise UsageError(
-            f"{place / 'config.json'} leaves the prompt's tokens out of the pooling, and no part "
-            "here does."
-        )
     poolings = tuple(POOLINGS[mode]() for mode in modes)
-    return poolings[0] if len(poolings) == 1 else Concatenation(poolings=poolings)
+    pooling = poolings[0] if len(poolings) == 1 else Concatenation(poolings=poolings)
+    if config.get("include_prompt") is not False:
+        return pooling
+    if "weightedmean" in modes:
+        raise UsageError(
+            f"{place / 'config.json'} leaves the prompt's tokens out of a mean whose weights count "
+            "them, and no part here does."
+        )
+    return WithoutPrompt(inner=pooling)
+
+
+def _vocabulary(place: Path) -> Pooling:
+    """Weights of the vocabulary; the output that they are read from is the network's."""
+    config = read_settings(place / "config.json", VocabularySettings, {})
+    strategy, function = (
+        config.get("pooling_strategy", "max"), config.get("activation_function", "relu")
+    )  # fmt: skip
+    if strategy not in _STRATEGIES or function != "relu":
+        raise UsageError(
+            f"{place / 'config.json'} asks for the weights {strategy!r} of {function!r}; there are "
+            f"{' and '.join(_STRATEGIES)} of relu."
+        )
+    return _STRATEGIES[strategy]()
+
+
+_STRATEGIES = {"max": VocabularyMax, "sum": VocabularySum}
+_BEGINNINGS = {
+    ("Transformer", "Pooling"): _pooling,
+    ("MLMTransformer", "SpladePooling"): _vocabulary,
+    ("Transformer", "SpladePooling"): _vocabulary,
+}
+
+
+def _similarity(name: str | None, usual: Similarity) -> Similarity:
+    """Of a name that has no part here, such as a distance, what is usual."""
+    return {"cosine": Cosine(), "dot": Dot()}.get(name or "", usual)
 
 
 def _heads(kind: str, place: Path) -> Sequence[HeadFile]:

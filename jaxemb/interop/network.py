@@ -8,10 +8,11 @@ from jaxemb.config import UsageError
 from jaxemb.interop.architectures import Config, Describe, Network
 from jaxemb.interop.bidirectional import BIDIRECTIONAL
 from jaxemb.interop.generative import GENERATIVE
+from jaxemb.interop.nomic import NOMIC
 from jaxemb.interop.settings import network_settings
 from jaxemb.interop.unmasked import UNMASKED
 
-ARCHITECTURES: dict[str, Describe] = BIDIRECTIONAL | UNMASKED | GENERATIVE
+ARCHITECTURES: dict[str, Describe] = BIDIRECTIONAL | NOMIC | UNMASKED | GENERATIVE
 # Their folders name code of their own, of which nothing is run: the parts here are the same network.
 _KNOWN_BY_HEART = ("nomic_bert",)
 
@@ -38,7 +39,9 @@ def network(values: Mapping[str, Any], place: Path) -> Network:
         raise UsageError(
             f"The model in {place.parent} is of type {kind!r}; jaxemb reads these: {known}."
         )
-    if kind in BIDIRECTIONAL and (config.get("is_decoder") or config.get("add_cross_attention")):
+    if kind in BIDIRECTIONAL | NOMIC and (
+        config.get("is_decoder") or config.get("add_cross_attention")
+    ):
         raise UsageError(f"The model in {place.parent} is a decoder made of {kind}.")
     try:
         return ARCHITECTURES[kind](config)

@@ -70,7 +70,7 @@ def arrays_of(params: dict[str, Any], target: Network) -> dict[str, np.ndarray]:
 
 def _named(path: str, array: Any, target: Network) -> Iterator[tuple[str, int, np.ndarray]]:
     theirs = np.asarray(array, np.float32)
-    theirs = theirs.T if path.endswith("kernel") else theirs
+    theirs = theirs.T if path.endswith("/kernel") else theirs
     place = place_of(path, target.places)
     for name, part in zip(stored_names(path, target.places), place.parts(theirs), strict=True):
         yield name, place.order, part

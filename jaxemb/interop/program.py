@@ -225,6 +225,11 @@ def _check_model(model: Model, shapes: Sequence[Shape]) -> None:
     if network.several or model.transforms:
         more = "several vectors per text" if network.several else "transforms of its vectors"
         raise UsageError(f"A model with {more} cannot be written as a program.")
+    if network.reads_prompt:
+        raise UsageError(
+            "A program is not told which tokens are a prompt's, and this model's pooling leaves them "
+            "out: it cannot be written as one."
+        )
     for rows, tokens in shapes:
         if rows < 1 or not 3 <= tokens <= network.text.max_tokens:
             raise UsageError(

@@ -78,6 +78,10 @@ class NetworkSettings(TypedDict, total=False):
     pad_token_id: Annotated[int, Between(-1, 2**31)]
     relative_attention_num_buckets: Size
     relative_attention_max_distance: Count
+    num_experts: Annotated[int, Between(0, 2**22)]
+    moe_top_k: Size
+    moe_every_n_layers: Annotated[int, Between(0, 1000)]
+    moe_normalize_expert_weights: bool
     num_hidden_groups: Size
     inner_group_num: Size
     sliding_window: Annotated[int, Between(0, 2**31)]
@@ -154,6 +158,7 @@ class Prompts(TypedDict, total=False):
 
     prompts: dict[str, str | None]
     default_prompt_name: str
+    similarity_fn_name: str
 
 
 class PoolingSettings(TypedDict, total=False):
@@ -167,6 +172,13 @@ class PoolingSettings(TypedDict, total=False):
     pooling_mode_mean_sqrt_len_tokens: bool
     pooling_mode_weightedmean_tokens: bool
     pooling_mode_lasttoken: bool
+
+
+class VocabularySettings(TypedDict, total=False):
+    """`config.json` of a pooling of logits, `SpladePooling`."""
+
+    pooling_strategy: str
+    activation_function: str
 
 
 class HeadSettings(TypedDict, total=False):

@@ -9,6 +9,7 @@ from jaxemb.interop.gguf import GGUF, only_file
 from jaxemb.interop.pieces import folder_backend
 from jaxemb.interop.settings import Pieces, read_settings
 from jaxemb.interop.weights import Arrays
+from jaxemb.pooling import Mean, Pooling
 
 
 @runtime_checkable
@@ -28,6 +29,9 @@ class Source(Protocol):
 
     def longest(self, positions: int) -> int:
         """How many tokens a text may have, of so many positions."""
+
+    def pooling(self) -> Pooling:
+        """What becomes of the states, where no file of sentence-transformers says it."""
 
 
 class Folder:
@@ -49,6 +53,9 @@ class Folder:
         stated = read_settings(self.place / "tokenizer_config.json", Pieces, {})
         # A number far beyond all is how "no limit" is written.
         return min(int(stated.get("model_max_length", positions)), positions)
+
+    def pooling(self) -> Pooling:
+        return Mean()
 
 
 class GGUFFile(GGUF):

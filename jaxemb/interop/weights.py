@@ -84,7 +84,7 @@ def _ours(
 ) -> jax.Array:
     read = arrays.read(iter(names))
     theirs = [read[name] for name in names]
-    wanted = shape[::-1] if path.endswith("kernel") else shape
+    wanted = shape[::-1] if path.endswith("/kernel") else shape
     try:
         array = place.made(theirs)
     except ValueError:  # arrays that do not stand below one another
@@ -95,7 +95,7 @@ def _ours(
             f"{arrays.place}: {', '.join(names)} has the shape {sizes}, which does not fit the "
             f"settings: {wanted} is needed."
         )
-    return jnp.asarray(np.ascontiguousarray(array.T) if path.endswith("kernel") else array)
+    return jnp.asarray(np.ascontiguousarray(array.T) if path.endswith("/kernel") else array)
 
 
 def paths(shapes: Mapping[str, Any]) -> list[str]:
@@ -107,14 +107,14 @@ def paths(shapes: Mapping[str, Any]) -> list[str]:
 def stored_names(path: str, places: Places) -> list[str]:
     """The checkpoint's names of one of our arrays, of which there may be several."""
     block, leaf = re.search(r"block_(\d+)", path), path.rpartition("/")[2]
-    end = "bias" if leaf == "bias" else "weight"
-    names = place_of(path, places).names
-    return [f"{name.format(n=block[1]) if block else name}.{end}" for name in names]
+    names = place_of(path, places).named("bias" if leaf == "bias" else "weight")
+    return [name.format(n=block[1]) if block else name for name in names]
 
 
 def place_of(path: str, places: Places) -> Stored:
     """Where one of our arrays stands."""
-    return stored(places[re.sub(r"block_\d+", "block", path.rpartition("/")[0])])
+    path = re.sub(r"block_\d+", "block", path)
+    return stored(places[path if path in places else path.rpartition("/")[0]])
 
 
 def _plain(name: str, prefixes: tuple[str, ...]) -> str:
@@ -137,9 +137,10 @@ def _check_others(
     """Refuses a checkpoint with an array that is neither read nor known to serve another purpose."""
     kept = network.encoder.layers
     later = [
-        re.compile(re.escape(name).replace(r"\{n\}", r"(\d+)") + r"\.(weight|bias)")
+        re.compile(re.escape(name).replace(r"\{n\}", r"(\d+)"))
         for one in places.values()
-        for name in stored(one).names
+        for end in ("weight", "bias")
+        for name in stored(one).named(end)
         if "{n}" in name
     ]
     for name in found:

@@ -28,10 +28,12 @@ def embed(
     budget: int | None,
     devices: int,
     report: Report | None,
+    prompt: int = 0,
 ) -> Any:
     """Vectors of tokenised texts, longest first, at most two batches in flight.
 
-    A batch is shared by so many of this process's devices, which hold the parameters.
+    A batch is shared by so many of this process's devices, which hold the parameters. `prompt` says
+    how many first tokens of each text are the prompt's.
     """
     apply = compiled(tower, devices)
     lengths = [len(ids) for ids in sequences]
@@ -47,7 +49,8 @@ def embed(
     waiting = []
     for group in [*groups, None, None]:
         if group is not None:
-            waiting.append((group.texts, apply(params, padded(sequences, group))))
+            batch = padded(sequences, group, prompt if tower.reads_prompt else None)
+            waiting.append((group.texts, apply(params, batch)))
         if len(waiting) > 1 or (group is None and waiting):
             done, computed = waiting.pop(0)
             vectors.put(done, computed)
@@ -68,15 +71,15 @@ def warm(tower: Any, params: Params, shapes: Iterable[tuple[int, int]], devices:
         return
     apply = compiled(tower, devices)
     # Lowered in this thread, where settings such as a precision that the caller chose hold.
-    lowered = [apply.lower(params, _like(*shape)) for shape in new]
+    lowered = [apply.lower(params, _like(*shape, tower.reads_prompt)) for shape in new]
     with ThreadPoolExecutor(min(len(lowered), os.cpu_count() or 1)) as pool:
         for _ in pool.map(lambda one: one.compile(), lowered):
             pass
 
 
-def _like(rows: int, tokens: int) -> TextBatch:
+def _like(rows: int, tokens: int, reads_prompt: bool) -> TextBatch:
     ids, mask = (jax.ShapeDtypeStruct((rows, tokens), dtype) for dtype in (np.int32, np.bool_))
-    return TextBatch(ids, mask)
+    return TextBatch(ids, mask, prompt=mask if reads_prompt else None)
 
 
 @functools.lru_cache(maxsize=64)
@@ -119,10 +122,11 @@ def _grouping() -> Callable[..., list[Group]]:
     return group_by_length if jax.default_backend() == "cpu" else group_in_few_shapes
 
 
-def padded(sequences: list[np.ndarray], group: Group) -> TextBatch:
+def padded(sequences: list[np.ndarray], group: Group, prompt: int | None = None) -> TextBatch:
     """A batch of the group's shape; rows that are left over repeat its last text."""
     filler = [sequences[group.texts[-1]]] * (group.rows - len(group.texts))
-    return pad([sequences[i] for i in group.texts] + filler, group.tokens)
+    rows = [sequences[i] for i in group.texts] + filler
+    return pad(rows, group.tokens, None if prompt is None else [prompt] * len(rows))
 
 
 @functools.lru_cache(maxsize=64)

@@ -91,6 +91,8 @@ def _compiled(tower: Any):
         # A span that is empty is read as its first token: no pooling has to divide by nothing.
         first = jnp.arange(spans.shape[1]) == 0
         full = jnp.where(jnp.any(spans, axis=1, keepdims=True), spans, first)
-        return jax.lax.map(lambda span: tower.read(params, whole, span[None])[0], full)
+        # No chunk holds a token of the prompt, so that none has to be left out.
+        told = {"ids": jnp.asarray(batch.ids).reshape(1, rows * tokens)[:, places]}
+        return jax.lax.map(lambda span: tower.read(params, whole, span[None], told)[0], full)
 
     return jax.jit(vectors)

@@ -49,11 +49,13 @@ def encoded(
     tokenise: Tokenise,
     asked: Encoding,
     report: Report | None,
+    prompts: Sequence[int],
 ) -> Iterator[np.ndarray | list[np.ndarray]]:
     """The vectors of each window as the tower gives them, meaned over the ways of a template.
 
     Args:
         params_on: the tower's parameters on so many of this process's devices.
+        prompts: how many first tokens of each text are the prompt's, for each way.
     """
     for texts, ways in tokenised(windows, tokenise):
         # A text by itself is for one device, and so is each of strict ones.
@@ -61,7 +63,7 @@ def encoded(
         devices = 1 if alone else jax.local_device_count()
         params = params_on(devices)
         found = [
-            embed(tower, params, ids, asked.batch_size, asked.batch_tokens, devices, report)
-            for ids in ways
+            embed(tower, params, ids, asked.batch_size, asked.batch_tokens, devices, report, prompt)
+            for ids, prompt in zip(ways, prompts, strict=True)
         ]
         yield found[0] if len(found) == 1 else np.mean(found, axis=0)

@@ -191,6 +191,7 @@ class Model:
             raise UsageError("This recipe has no embedder, and a task of it asks for vectors.")
         asked.check(self)
         network, name = self._read_by(asked.role, asked.layers)
+        tower, prompts = network.by_name[name], self._prompts(asked)
 
         def tokenise(texts: Sequence[str]) -> list[list[np.ndarray]]:
             return self._tokenized(texts, asked.prompt, asked.role, asked.max_tokens)
@@ -199,7 +200,7 @@ class Model:
             whole = self.params if devices == 1 else self._copies.on(devices, self.params)
             return network.params_of(whole, name)
 
-        for vectors in encoded(network.by_name[name], params_on, windows, tokenise, asked, report):
+        for vectors in encoded(tower, params_on, windows, tokenise, asked, report, prompts):
             if isinstance(vectors, list):  # a text has several
                 yield [self._finished(items, asked.dim, asked.normalize) for items in vectors]
             else:
@@ -311,9 +312,24 @@ class Model:
         self, texts: Sequence[str], prompt: str | None, role: str, max_tokens: int | None
     ) -> list[list[np.ndarray]]:
         """Ids of each text, once for each way in which the template writes it."""
-        tokenizer = self.tokenizer_of(side_of(role))
-        ways = tokenizer.ways if prompt is None else (tokenizer,)
+        ways = self._ways(role, prompt)
         return [way.encode(texts, role=role, prompt=prompt, max_tokens=max_tokens) for way in ways]
+
+    def _ways(self, role: str, prompt: str | None) -> tuple[Tokenizer, ...]:
+        tokenizer = self.tokenizer_of(side_of(role))
+        return tokenizer.ways if prompt is None else (tokenizer,)
+
+    def _prompts(self, asked: Encoding) -> list[int]:
+        """How many first tokens of each text are the prompt's, for each way."""
+        ways = self._ways(asked.role, asked.prompt)
+        if not self.counts_prompt(side_of(asked.role)):
+            return [0] * len(ways)
+        said = {"role": asked.role, "prompt": asked.prompt, "max_tokens": asked.max_tokens}
+        return [way.prompt_tokens(**said) for way in ways]
+
+    def counts_prompt(self, column: str) -> bool:
+        """Whether batches of a column say which tokens are the prompt's."""
+        return self.embedder.tower_of(column).reads_prompt
 
     def _transformed(self, vectors: np.ndarray) -> np.ndarray:
         for transform in self.transforms:

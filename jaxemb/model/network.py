@@ -39,6 +39,11 @@ class Network(Start, abc.ABC):
         """The tower that reads a column."""
         return self.by_name[self.name_of(column)]
 
+    @property
+    def reads_prompt(self) -> bool:
+        """Whether batches of texts have to say which tokens are the prompt's."""
+        return False
+
     @abc.abstractmethod
     def params_of(self, params: Params, name: str) -> Params:
         """The parameters of the tower of this name, shared ones included."""

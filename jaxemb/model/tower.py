@@ -55,6 +55,11 @@ class OneTower(Network, abc.ABC):
         return self.pooling.items(jnp.ones((1, 1), bool)) is not None
 
     @property
+    def reads_prompt(self) -> bool:
+        """Whether batches have to say which tokens are the prompt's."""
+        return self.pooling.reads_prompt
+
+    @property
     def by_name(self) -> Mapping[str, "OneTower"]:
         """Itself, under the name `""`."""
         return {"": self}
@@ -80,7 +85,10 @@ class OneTower(Network, abc.ABC):
         mask = jnp.ones(x.shape[:2], bool)
         states, encoder = self.encoder.init_with_output(keys["encoder"], x, mask, None)
         params = {"tokens": tokens, "encoder": encoder.get("params", {})}
-        vectors, params["pooling"] = _created(self.pooling, keys["pooling"], params, states, mask)
+        told = {"ids": jnp.ones(mask.shape, jnp.int32), "prompt": ~mask}
+        vectors, params["pooling"] = _created(
+            self.pooling, keys["pooling"], params, states, mask, told=told
+        )
         _, params["head"] = _created(self.head, keys["head"], params, vectors)
         if self.output is not None:
             own = jax.random.fold_in(key, 1)
@@ -107,10 +115,18 @@ class OneTower(Network, abc.ABC):
         return self.hidden(params, batch, keys=keys)[0]
 
     def read(
-        self, params: Params, states: Float[Array, "layers batch tokens width"], mask: Array
+        self,
+        params: Params,
+        states: Float[Array, "layers batch tokens width"],
+        mask: Array,
+        told: Extra | None = None,
     ) -> Float32[Array, "batch *items dim"]:
-        """Hidden states to vectors: pooling, then the head."""
-        pooled = self.pooling.apply(variables(params, "pooling"), states, mask)
+        """Hidden states to vectors: pooling, then the head.
+
+        `told` is what the pooling may ask of each token, `[batch, tokens]`, as `said` finds it.
+        """
+        given = variables(params, "pooling") | {"batch": told or {}}
+        pooled = self.pooling.apply(given, states, mask)
         return self.head.apply(variables(params, "head"), pooled).astype(jnp.float32)
 
     def vectors(self, params: Params, batch: Any, *, keys: Array | None = None) -> Embedded:
@@ -120,10 +136,12 @@ class OneTower(Network, abc.ABC):
         of the whole text.
         """
         states, mask, extra = self.hidden(params, batch, keys=keys)
+        told = said(batch)
         if getattr(batch, "spans", None) is None:
-            return Embedded(self.read(params, states, mask), self.pooling.items(mask), extra)
+            items = self.pooling.apply({"batch": told}, mask, method="items")
+            return Embedded(self.read(params, states, mask, told), items, extra)
         spans = jnp.asarray(batch.spans) & mask[:, None]
-        read = jax.vmap(lambda span: self.read(params, states, span), in_axes=1, out_axes=1)
+        read = jax.vmap(lambda span: self.read(params, states, span, told), in_axes=1, out_axes=1)
         return Embedded(read(spans), jnp.any(spans, axis=-1), extra)
 
     def apply(
@@ -151,7 +169,8 @@ class OneTower(Network, abc.ABC):
     ) -> Float32[Array, "batch layers dim"]:
         """The vectors that the model would give if it were cut after each of its layers."""
         states, mask, _ = self.hidden(params, batch, keys=keys)
-        cuts = [self.read(params, states[: n + 1], mask) for n in range(len(states))]
+        told = said(batch)
+        cuts = [self.read(params, states[: n + 1], mask, told) for n in range(len(states))]
         return jnp.stack(cuts, axis=1)
 
     def truncated(self, layers: int) -> "OneTower":
@@ -180,6 +199,12 @@ class OneTower(Network, abc.ABC):
         return _width(self)
 
 
+def said(batch: Any) -> Extra:
+    """What a batch says of each token, `[batch, tokens]`, by the names that poolings ask for."""
+    found = {name: getattr(batch, name, None) for name in ("ids", "prompt")}
+    return {name: jnp.asarray(value) for name, value in found.items() if value is not None}
+
+
 @functools.lru_cache(maxsize=256)
 def _width(tower: "OneTower") -> int:
     return jax.eval_shape(tower.apply, tower.shapes(), tower.example()).shape[-1]
@@ -203,9 +228,12 @@ def _tied(params: Params) -> dict[str, Any]:
     return {"tied": small} if small else {}
 
 
-def _created(part: Any, key: Array, params: Params, *inputs: Array) -> tuple[Any, Params]:
+def _created(
+    part: Any, key: Array, params: Params, *inputs: Array, told: Extra | None = None
+) -> tuple[Any, Params]:
     """A part's output and its fresh parameters; it may read the table that is there already."""
-    made, variables = part.apply(_tied(params), *inputs, rngs={"params": key}, mutable=["params"])
+    given = _tied(params) | {"batch": told or {}}
+    made, variables = part.apply(given, *inputs, rngs={"params": key}, mutable=["params"])
     return made, variables.get("params", {})
 
 

@@ -23,6 +23,8 @@ from jaxemb.nn.experts import (
     Experts,
     RenormalizedTopExperts,
     Routing,
+    SharedBiasExpertFeedForward,
+    SharedBiasExperts,
     TopExperts,
 )
 from jaxemb.nn.feedforward import (

@@ -109,6 +109,25 @@ class Experts(FeedForwardForm):
         return layer(x, real)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SharedBiasExperts(Experts):
+    """Experts without biases, and one bias for their sum; see `SharedBiasExpertFeedForward`.
+
+    Reference: Nussbaum and Duderstadt, Training Sparse Mixture Of Experts Text Embedding Models,
+    arXiv:2502.07972.
+    """
+
+    def layer(self, sizes: Sizes, *, name: str) -> "SharedBiasExpertFeedForward":
+        return SharedBiasExpertFeedForward(
+            hidden=sizes.hidden,
+            experts=self.experts,
+            routing=self.routing,
+            activation=sizes.activation,
+            dtype=sizes.dtype,
+            name=name,
+        )
+
+
 class ExpertFeedForward(nn.Module, kw_only=True):
     """`y = Σₑ wₑ FFNₑ(x)` over the experts that a token is sent to, `[..., width] -> [..., width]`.
 
@@ -155,14 +174,19 @@ class ExpertFeedForward(nn.Module, kw_only=True):
         real = jnp.ones(x.shape[:-1], bool) if real is None else real
         self.sow("extra", "router", jnp.where(real[..., None], probabilities, 0))
         weights, chosen = self.routing(probabilities.reshape(-1, self.experts))
-        expand = self._map("expand", _expand, width, self.hidden)
-        output = self._map("output", _output, self.hidden, width)
+        expand = self.map("expand", _expand, width, self.hidden)
+        output = self.map("output", _output, self.hidden, width)
         rows = x.reshape(-1, width).astype(jnp.dtype(self.dtype))
-        return self._sent(rows, weights, chosen, expand, output).reshape(x.shape)
+        return self.ended(self._sent(rows, weights, chosen, expand, output)).reshape(x.shape)
 
-    def _map(self, name: str, init, width: int, features: int) -> tuple[Array, Array]:
+    def map(self, name: str, init, width: int, features: int) -> tuple[Array, Array | None]:
+        """The kernels of one map of all experts, `[experts, width, features]`, and their biases."""
         kernel = self.param(f"{name}_kernel", init, (self.experts, width, features))
         return kernel, self.param(f"{name}_bias", nn.initializers.zeros, (self.experts, features))
+
+    def ended(self, y: Float[Array, "tokens width"]) -> Float[Array, "tokens width"]:
+        """What becomes of the sum over experts: nothing else."""
+        return y
 
     def _sent(self, rows, weights, chosen, expand, output):
         """Sorts tokens by expert, lets each expert map its share, and adds up what comes back."""
@@ -176,16 +200,30 @@ class ExpertFeedForward(nn.Module, kw_only=True):
         return summed.astype(rows.dtype)
 
 
+class SharedBiasExpertFeedForward(ExpertFeedForward, kw_only=True):
+    """`y = b + Σₑ wₑ W₂ₑ a(W₁ₑ x)`: the experts have no biases, and one is added to their sum.
+
+    Parameters are `router`, `expand_kernel`, `output_kernel` and `bias [width]`; all else is as in
+    `ExpertFeedForward`.
+    """
+
+    def map(self, name: str, init, width: int, features: int) -> tuple[Array, Array | None]:
+        return self.param(f"{name}_kernel", init, (self.experts, width, features)), None
+
+    def ended(self, y: Float[Array, "tokens width"]) -> Float[Array, "tokens width"]:
+        return y + self.param("bias", nn.initializers.zeros, y.shape[-1:]).astype(y.dtype)
+
+
 def _grouped(
     x: Float[Array, "sent width"],
     kernels: Float32[Array, "experts width features"],
-    biases: Float32[Array, "experts features"],
+    biases: Float32[Array, "experts features"] | None,
     expert: Int[Array, " sent"],
     sizes: Int[Array, " experts"],
 ) -> Float32[Array, "sent features"]:
     """`x[i] W[expert[i]] + b[expert[i]]` for rows that are sorted by expert."""
     y = jax.lax.ragged_dot(x, kernels.astype(x.dtype), sizes, preferred_element_type=jnp.float32)
-    return y + biases[expert]
+    return y if biases is None else y + biases[expert]
 
 
 def load(

@@ -11,6 +11,7 @@ from jaxemb.pooling.basic import (
     RootLengthSum,
     Sum,
 )
+from jaxemb.pooling.chosen import AtMarkers, WithoutPrompt
 from jaxemb.pooling.combined import Concatenation, LayerConcatenation, Min, PowerMean
 from jaxemb.pooling.inner_attention import InnerAttention
 from jaxemb.pooling.layers import LayerMean, LayerMix
@@ -18,4 +19,4 @@ from jaxemb.pooling.networks import ConvolutionPooling, FirstDecoderStep, Recurr
 from jaxemb.pooling.paragraph import ParagraphBag, ParagraphMemory
 from jaxemb.pooling.positions import BothEnds, FirstTokens, Trimmed
 from jaxemb.pooling.several import EachToken, SelectedTokens
-from jaxemb.pooling.vocabulary import VocabularyMax
+from jaxemb.pooling.vocabulary import VocabularyMax, VocabularySum

@@ -1,11 +1,13 @@
 """What every pooling is, and the reductions over real tokens that they share."""
 
 import abc
+import dataclasses
+from collections.abc import Iterator
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float32
+from jaxtyping import Array, Bool, Float32, Shaped
 
 from jaxemb.config import Part
 from jaxemb.runtime.shapes import Depths, Pooled, TokenMask, Vectors
@@ -16,7 +18,7 @@ class Pooling(nn.Module, Part, abc.ABC):
 
     Padding never matters, whatever the states hold there; a row without a real token gives a
     finite vector. A pooling that gives several vectors, `[batch, items, dim]`, says by `items` which
-    of them are real.
+    of them are real. One that chooses tokens by what they are asks the batch by `told`.
     """
 
     @abc.abstractmethod
@@ -26,6 +28,25 @@ class Pooling(nn.Module, Part, abc.ABC):
     def items(self, mask: TokenMask) -> Bool[Array, "batch *items"] | None:
         """Which of the vectors of an example are real; None where there is one, which always is."""
         return None
+
+    def told(self, name: str) -> Shaped[Array, "batch tokens"] | None:
+        """What the batch says of each token: its `"ids"`, or whether it is of the `"prompt"`.
+
+        That stands in the collection `batch` of the outermost pooling, whatever wraps this one:
+        `pooling.apply({"batch": {"ids": ids}}, states, mask)`. None where nothing was said.
+        """
+        return None if self.scope is None else self.scope.root.get_variable("batch", name)
+
+    @property
+    def reads_prompt(self) -> bool:
+        """Whether batches have to say which tokens are the prompt's: where a pooling inside asks."""
+        return any(one.reads_prompt for one in self._inside())
+
+    def _inside(self) -> Iterator["Pooling"]:
+        for field in dataclasses.fields(self):
+            value = None if field.name == "parent" else getattr(self, field.name)
+            parts = value if isinstance(value, tuple) else (value,)
+            yield from (part for part in parts if isinstance(part, Pooling))
 
 
 def last_layer(

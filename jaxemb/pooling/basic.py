@@ -9,7 +9,7 @@ from jaxemb.runtime.shapes import Depths, Pooled, TokenMask
 
 
 class FirstToken(Pooling, kw_only=True):
-    """The state of the first token, `[CLS]` in BERT's convention: `v = h[0]`.
+    """The state of the first real token, `[CLS]` in BERT's convention: `v = h[min {t : mask[t]}]`.
 
     Example:
         >>> states = jnp.arange(6.0).reshape(1, 1, 3, 2)
@@ -22,7 +22,8 @@ class FirstToken(Pooling, kw_only=True):
     aliases: ClassVar[tuple[str, ...]] = ("cls", "first")
 
     def __call__(self, states: Depths, mask: TokenMask) -> Pooled:
-        return jnp.where(mask[:, :1], last_layer(states)[:, 0], 0.0)
+        here = mask & (jnp.cumsum(mask, axis=1) == 1)
+        return jnp.sum(jnp.where(here[..., None], last_layer(states), 0.0), axis=1)
 
 
 class LastToken(Pooling, kw_only=True):

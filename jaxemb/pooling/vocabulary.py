@@ -36,4 +36,32 @@ class VocabularyMax(Pooling, kw_only=True):
     def __call__(self, states: Depths, mask: TokenMask) -> Float32[Array, "batch vocabulary"]:
         nn.share_scope(self, self.output)
         weights = jnp.log1p(nn.relu(self.output(last_layer(states))))
-        return jnp.max(jnp.where(mask[..., None], weights, 0.0), axis=1)
+        return self.over_tokens(jnp.where(mask[..., None], weights, 0.0))
+
+    def over_tokens(
+        self, weights: Float32[Array, "batch tokens vocabulary"]
+    ) -> Float32[Array, "batch vocabulary"]:
+        """The weights of a text, from those of its tokens, 0 at padding."""
+        return jnp.max(weights, axis=1)
+
+
+class VocabularySum(VocabularyMax, kw_only=True):
+    """The same with a sum over tokens: `y_v = Σ_t log(1 + max(0, logits_tv))`.
+
+    Attributes:
+        output: as in `VocabularyMax`.
+
+    Example:
+        >>> table = jnp.eye(3)
+        >>> states = jnp.array([[[[2.0, -1.0, 0.0], [2.0, 1.0, 0.0]]]])
+        >>> weights = VocabularySum().apply({"tied": {"table": table}}, states, jnp.ones((1, 2), bool))
+        >>> weights.round(3).tolist()
+        [[2.197, 0.693, 0.0]]
+
+    Reference: Formal, Piwowarski and Clinchant, SPLADE, arXiv:2107.05720.
+    """
+
+    def over_tokens(
+        self, weights: Float32[Array, "batch tokens vocabulary"]
+    ) -> Float32[Array, "batch vocabulary"]:
+        return jnp.sum(weights, axis=1)

@@ -196,6 +196,28 @@ class Tokenizer:
         """Itself: every column of a batch is read alike."""
         return self
 
+    def prompt_tokens(
+        self, *, role: str = "document", prompt: str | None = None, max_tokens: int | None = None
+    ) -> int:
+        """How many of a text's first tokens are those of its prompt; 0 where it has none.
+
+        They are counted as sentence-transformers does: the tokens of the prompt by itself, the mark of
+        the beginning included, that of the end left out. Where a piece joins the prompt's end to the
+        text's beginning, the count is off by what that changes. What a template writes after a text
+        is not counted. The arguments are those of `encode`.
+
+        Example:
+            >>> tokenizer = WordPiece(template=Template(query="sort ")).train(["sort an array"])
+            >>> tokenizer.prompt_tokens(role="query"), tokenizer.prompt_tokens(role="document")
+            (2, 0)
+        """
+        template = self.text.template if prompt is None else Template(query=prompt, document=prompt)
+        prefix = template.prefix(role)
+        if not prefix:
+            return 0
+        limits = (self.text.limit(role), max_tokens or _ANY_LENGTH)
+        return min(len(self._ids([prefix])[0]), *limits) - self._is_closed
+
     def chunks(
         self, chunked: Sequence[Chunked], *, role: str = "document", max_tokens: int | None = None
     ) -> list[tuple[np.ndarray, np.ndarray]]:

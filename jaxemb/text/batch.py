@@ -14,7 +14,8 @@ class TextBatch(NamedTuple):
     """Token ids with padding (id 0), and the mask of the real tokens. A JAX pytree.
 
     Shapes: both `[batch, tokens]`, or `[batch, k, tokens]` for k texts in each row. `spans`, where a
-    text has several vectors: `[batch, spans, tokens]`, which tokens belong to each of them.
+    text has several vectors: `[batch, spans, tokens]`, which tokens belong to each of them. `prompt`,
+    where a pooling asks for it: which tokens are those of the prompt, in the shape of `ids`.
     """
 
     ids: Int32[Array, "*batch tokens"] | Int32[np.ndarray, "*batch tokens"]
@@ -22,6 +23,7 @@ class TextBatch(NamedTuple):
     spans: Bool[Array, "*batch spans tokens"] | Bool[np.ndarray, "*batch spans tokens"] | None = (
         None
     )
+    prompt: Bool[Array, "*batch tokens"] | Bool[np.ndarray, "*batch tokens"] | None = None
 
     @property
     def lead(self) -> tuple[int, ...]:
@@ -50,8 +52,12 @@ def bucket(length: int, max_tokens: int) -> int:
     return min(size, max_tokens)
 
 
-def pad(sequences: Sequence[np.ndarray], length: int) -> TextBatch:
+def pad(
+    sequences: Sequence[np.ndarray], length: int, prompts: Sequence[int] | None = None
+) -> TextBatch:
     """Stack token ids of unequal lengths into one batch `[len(sequences), length]`.
+
+    `prompts`, where given, says of each text how many of its first tokens are those of the prompt.
 
     Raises:
         ValueError: a sequence is longer than `length`.
@@ -68,4 +74,6 @@ def pad(sequences: Sequence[np.ndarray], length: int) -> TextBatch:
     ids = np.zeros((len(sequences), length), np.int32)
     if lengths.sum():
         ids[mask] = np.concatenate(sequences)
-    return TextBatch(ids, mask)
+    if prompts is None:
+        return TextBatch(ids, mask)
+    return TextBatch(ids, mask, prompt=mask & (np.arange(length) < np.reshape(prompts, (-1, 1))))

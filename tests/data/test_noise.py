@@ -49,6 +49,19 @@ def test_a_share_of_the_pieces_goes_and_the_rest_keeps_its_order(data, tokenizer
     assert (np.diff(mask.astype(int), axis=1) <= 0).all() and not ids[~mask].any()
 
 
+def test_a_prompt_s_pieces_are_known_when_some_are_gone(data, tokenizer):
+    batches = data.batches(tokenizer, seed=0)
+    whole = next(batches)["query"]
+    first = np.arange(whole.ids.shape[1]) < 5
+    prompt = whole.mask & first & (whole.ids != SEP)
+    ids = np.where(prompt & (whole.ids != CLS), 900, whole.ids)
+    given = whole._replace(ids=ids.astype(np.int32), prompt=prompt)
+    damaged = batches.added(given, np.random.default_rng())["damaged"]
+    np.testing.assert_array_equal(damaged.prompt, np.isin(damaged.ids, (900, CLS)) & damaged.mask)
+    assert 0 < damaged.prompt.sum() < prompt.sum()
+    assert batches.added(whole, np.random.default_rng())["damaged"].prompt is None
+
+
 def test_one_piece_stays_and_a_share_of_zero_takes_nothing(data, tokenizer):
     texts = data.inner
     most = next(Deleted(inner=texts, share=0.999).batches(tokenizer, seed=1))

@@ -93,6 +93,13 @@ def test_the_table_must_be_given():
         LanguageModelHead().apply({}, STATES)
 
 
+def test_states_of_another_width_than_the_table_s_are_refused():
+    with pytest.raises(
+        UsageError, match="The states are 5 wide and the token table 4: give the output"
+    ):
+        LanguageModelHead().apply({"tied": {"table": jnp.ones((7, 4))}}, jnp.ones((2, 5)))
+
+
 def test_json_keeps_it():
     head = BiasedOutput(inner=LanguageModelHead(transform=NormedLayer(), logit_scale=2.0))
     assert from_json(to_json(head)) == head

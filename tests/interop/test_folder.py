@@ -191,13 +191,20 @@ def test_a_field_that_is_absent_is_named(folder):
         ({"modules": [*MODULES[:2], MODULES[2] | {"type": "x.LSTM"}]}, "of type 'LSTM'"),
         (
             {
-                "1_Pooling__config": {"pooling_mode": "mean", "include_prompt": False},
+                "1_Pooling__config": {"pooling_mode": "weightedmean", "include_prompt": False},
                 "config_sentence_transformers": {"prompts": {"query": "sort "}},
             },
             "leaves the prompt's tokens out",
         ),
+        (
+            {
+                "modules": [MODULES[0], {"type": "x.SpladePooling", "path": "1_Splade"}],
+                "1_Splade__config": {"activation_function": "log1p_relu"},
+            },
+            "there are max and sum of relu",
+        ),
     ],
-    ids=["unknown", "first", "after", "prompt"],
+    ids=["unknown", "first", "after", "prompt", "sparse"],
 )
 def test_other_modules_are_refused(tmp_path, files, message):
     given = {"modules": MODULES, "1_Pooling__config": pooling("mean_tokens")} | files

@@ -162,7 +162,7 @@ def with_more(arrays):
         (misshapen, {}, r"layers.0.self_attn.v_proj.weight has the shape \(64, 64\)"),
         (with_more, {}, "blk.0.attn_sinks.weight, and no part here reads it"),
         (dict, {"architecture": "mamba"}, "of the architecture 'mamba'"),
-        (dict, {"tokenizer": "bert"}, "a tokenizer of the kind 'bert'"),
+        (dict, {"tokenizer": "t5"}, "a tokenizer of the kind 't5'"),
         (dict, {"pre": "unheard-of"}, "'unheard-of', which is not known here"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Random networks and folders of transformers and sentence-transformers, against those libraries."""
+"""Folders and tokenizers of sentence-transformers and transformers, against those libraries."""
 
 import dataclasses
 
@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import jaxemb
+from jaxemb.interop.export import export
 from jaxemb.interop.pieces import folder_backend, read_tokenizer
-from jaxemb.text import GivenPieces, TextBatch
+from jaxemb.losses import Dot
+from jaxemb.text import GivenPieces
 from tests.interop.folders import PIECES
 
 torch = pytest.importorskip("torch")
@@ -18,20 +20,6 @@ BERT = dict(
     vocab_size=31, hidden_size=18, num_hidden_layers=3, num_attention_heads=3, intermediate_size=22,
     max_position_embeddings=15, initializer_range=0.4,
 )  # fmt: skip
-NETWORKS = {
-    "bert": ("Bert", BERT),
-    "bert-one-layer": ("Bert", BERT | {"num_hidden_layers": 1, "hidden_act": "gelu_new"}),
-    "bert-relu": ("Bert", BERT | {"hidden_act": "relu", "layer_norm_eps": 1e-3, "hidden_size": 6}),
-    "bert-one-segment": ("Bert", BERT | {"type_vocab_size": 1}),
-    "roberta": ("Roberta", BERT | {"type_vocab_size": 1}),
-    "xlm-roberta": ("XLMRoberta", BERT | {"type_vocab_size": 1, "layer_norm_eps": 1e-5}),
-    "camembert": ("Camembert", BERT | {"pad_token_id": 3}),
-    "distilbert": (
-        "DistilBert",
-        dict(vocab_size=31, dim=10, n_layers=2, n_heads=5, hidden_dim=7, initializer_range=0.4,
-             max_position_embeddings=13),
-    ),
-}  # fmt: skip
 TEXTS = ["sort a list", "open the file !", "", "join strings of numbers", "東 sorting", "a " * 50]
 
 
@@ -46,36 +34,6 @@ def saved(folder, kind: str, settings: dict):
     network.save_pretrained(folder)
     (folder / "vocab.txt").write_text("\n".join(PIECES) + "\n")
     return network
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_states_are_those_of_transformers(name, tmp_path):
-    network = saved(tmp_path, *NETWORKS[name])
-    model = jaxemb.load(tmp_path)
-    rng, padding = np.random.default_rng(), network.config.pad_token_id
-    mask = np.arange(11) < np.array([[11], [4], [1]])
-    ids = np.where(mask, rng.integers(5, 31, mask.shape), padding)
-    single = hidden_states(network, ids, mask)
-    exact = hidden_states(network.double(), ids, mask)
-    batch = TextBatch(np.where(mask, ids, 0).astype(np.int32), mask)
-    found = np.asarray(model.embedder.states(model.params, batch))
-    # Such networks blow up rounding by draws of their tokens, so that no one tolerance suits all:
-    # over 2,400 draws neither library was nearer to float64 than the other, nor 10 times as far.
-    rounding = np.abs(single - exact)[:, mask].max()
-    np.testing.assert_allclose(
-        found[:, mask], exact[:, mask], rtol=0, atol=16 * max(rounding, 2.5e-6)
-    )
-
-
-def hidden_states(network, ids, mask) -> np.ndarray:
-    """The states after each layer, `[layers, batch, tokens, width]`."""
-    with torch.no_grad():
-        told = network(
-            torch.tensor(ids),
-            attention_mask=torch.tensor(mask.astype(int)),
-            output_hidden_states=True,
-        )
-    return np.stack([states.numpy() for states in told.hidden_states[1:]])
 
 
 def transformer(folder):
@@ -137,6 +95,63 @@ def test_prompts_are_those_of_sentence_transformers(tmp_path):
     for role, encode in (("query", theirs.encode_query), ("document", theirs.encode_document)):
         found = ours.encode(TEXTS, role=role, normalize=False)
         np.testing.assert_allclose(found, encode(TEXTS), atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "mode", ["mean", "cls", "max", "mean_sqrt_len_tokens", "lasttoken", "joined"]
+)
+@pytest.mark.filterwarnings("ignore")
+def test_prompts_are_left_out_of_the_pooling_as_there(mode, tmp_path):
+    (tmp_path / "network").mkdir()
+    prompts = {"query": "sort the lists ", "document": "", "topic": "a of " * 9}
+    pooling = after(mode)
+    pooling[0].include_prompt = False
+    theirs = library.SentenceTransformer(
+        modules=[transformer(tmp_path / "network"), *pooling], prompts=prompts, device="cpu"
+    )
+    theirs.save(str(tmp_path / "saved"))
+    ours = jaxemb.load(tmp_path / "saved")
+    for role, encode in (("query", theirs.encode_query), ("document", theirs.encode_document)):
+        found = ours.encode(TEXTS, role=role, normalize=False)
+        np.testing.assert_allclose(found, encode(TEXTS), atol=2e-5)
+    # A prompt that is longer than a text may be leaves the closing mark alone.
+    for prompt in ("open ", prompts["topic"]):
+        found = ours.encode(TEXTS, prompt=prompt, normalize=False)
+        np.testing.assert_allclose(found, theirs.encode(TEXTS, prompt=prompt), atol=2e-5)
+    export(ours, tmp_path / "again")
+    again = library.SentenceTransformer(str(tmp_path / "again"), device="cpu")
+    np.testing.assert_allclose(again.encode_query(TEXTS), theirs.encode_query(TEXTS), atol=2e-5)
+    assert jaxemb.load(tmp_path / "again").embedder.pooling == ours.embedder.pooling
+
+
+@pytest.mark.parametrize("strategy", ["max", "sum"])
+@pytest.mark.parametrize("kind", ["MLMTransformer", "Transformer"])
+@pytest.mark.filterwarnings("ignore")
+def test_sparse_folders_are_read_as_sentence_transformers_reads_them(kind, strategy, tmp_path):
+    from sentence_transformers import SparseEncoder
+    from sentence_transformers.sparse_encoder.modules import MLMTransformer, SpladePooling
+
+    torch.manual_seed(0)
+    network = transformers.BertForMaskedLM(transformers.BertConfig(**BERT)).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.3 * torch.randn_like(parameter)
+    network.save_pretrained(tmp_path / "network")
+    (tmp_path / "network" / "vocab.txt").write_text("\n".join(PIECES) + "\n")
+    tokenizer = transformers.BertTokenizerFast(str(tmp_path / "network" / "vocab.txt"))
+    tokenizer.save_pretrained(tmp_path / "network")
+    modules = [MLMTransformer(str(tmp_path / "network"), max_seq_length=9),
+               SpladePooling(pooling_strategy=strategy)]  # fmt: skip
+    theirs = SparseEncoder(modules=modules, device="cpu")
+    theirs.save(str(tmp_path / "saved"))
+    listing = tmp_path / "saved" / "modules.json"
+    listing.write_text(listing.read_text().replace("MLMTransformer", kind))
+    ours = jaxemb.load(tmp_path / "saved")
+    expected = theirs.encode(TEXTS, convert_to_sparse_tensor=False, convert_to_tensor=True).numpy()
+    assert (expected == 0).any() and (expected > 0).any()
+    found = ours.encode(TEXTS, normalize=False)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=2e-5)
+    assert ours.embedder.similarity == Dot()
 
 
 def byte_pairs():

@@ -13,6 +13,7 @@ import pytest
 
 import jaxemb
 from jaxemb.interop import read_output
+from jaxemb.interop.files import Tensors
 from jaxemb.text import pad
 
 MODELS = Path(os.environ.get("JAXEMB_TEST_MODELS", "there-is-none"))
@@ -68,6 +69,26 @@ def test_first_token_and_unit_length_with_a_prompt_for_queries():
     np.testing.assert_allclose(scores, [0.796, 0.646, 0.610, 0.324], atol=2e-3)
 
 
+def test_a_real_embedder_in_a_gguf_file_is_the_one_of_its_folder(tmp_path):
+    from tests.interop.test_gguf_encoders import write_gguf
+
+    model, folder = loaded("bge-small-en-v1.5"), MODELS / "bge-small-en-v1.5"
+    tensors = Tensors(folder)
+    arrays = {n: x for n, x in tensors.read(tensors.names()).items() if "position_ids" not in n}
+    settings = {
+        "block_count": 12, "embedding_length": 384, "feed_forward_length": 1536,
+        "context_length": 512, "attention.head_count": 12, "pooling_type": 2,
+        "attention.layer_norm_epsilon": 1e-12,
+    }  # fmt: skip
+    path = tmp_path / "bge.gguf"
+    write_gguf(path, "bert", arrays, settings, "F16", model.tokenizer.pieces())
+    there, texts = jaxemb.load(path), [*THREE, QUESTION, *DOCUMENTS, "Naïve, 東京 & 3.5% [x]"]
+    for ours, expected in zip(*(m.tokenizer.encode(texts) for m in (there, model)), strict=True):
+        np.testing.assert_array_equal(ours, expected)
+    assert there.embedder.pooling == model.embedder.pooling
+    np.testing.assert_allclose(there.encode(texts), model.encode(texts), atol=1e-5)
+
+
 def test_unigram_pieces_and_prompts_for_both_sides():
     model = loaded("multilingual-e5-small")
     ids = [0, 41, 1294, 12, 3642, 54, 87, 110309, 64827, 2]
@@ -86,17 +107,73 @@ def test_a_mean_that_is_not_normalised():
     np.testing.assert_allclose(pairs(model.encode(THREE)), [0.486, 0.069, -0.012], atol=2e-3)
 
 
-def test_weights_of_the_vocabulary(tmp_path):
+def test_weights_of_the_vocabulary():
     """Sparse vectors: the largest `log(1 + relu(logit))` of any token, with old names of norms."""
-    if not (MODELS / "splade-tiny").is_dir():
-        pytest.skip("splade-tiny is not there")
-    for path in (MODELS / "splade-tiny").glob("*"):
-        if path.is_file() and path.name != "modules.json":  # the network alone
-            (tmp_path / path.name).symlink_to(path.resolve())
-    found, sequences = logits(tmp_path, jaxemb.load(tmp_path), [QUESTION, *DOCUMENTS])
-    real = np.array([np.arange(found.shape[1]) < len(ids) for ids in sequences])
-    weights = np.where(real[..., None], np.log1p(np.maximum(found, 0)), 0).max(axis=1)
+    model = loaded("splade-tiny")
+    weights = model.encode([QUESTION, *DOCUMENTS], normalize=False)
     np.testing.assert_allclose(weights[1:] @ weights[0], [17.967, 8.706, 9.997, 0], atol=0.02)
+    (species,) = model.encode(["who wrote the origin of species"], normalize=False)
+    pieces, best = model.tokenizer.pieces(), np.argsort(-species)[:5]
+    assert np.count_nonzero(species) == 30
+    assert [pieces[n] for n in best] == ["origin", "wrote", "species", "who", "brothers"]
+    np.testing.assert_allclose(species[best], [2.424, 2.364, 2.206, 2.057, 1.439], atol=2e-3)
+    found, sequences = logits(MODELS / "splade-tiny", model, [QUESTION, *DOCUMENTS])
+    real = np.array([np.arange(found.shape[1]) < len(ids) for ids in sequences])
+    expected = np.where(real[..., None], np.log1p(np.maximum(found, 0)), 0).max(axis=1)
+    np.testing.assert_allclose(weights, expected, atol=1e-4)
+    ids, scores = model.index(DOCUMENTS).search([QUESTION], k=3)
+    assert ids[0].tolist() == [0, 2, 1]
+    np.testing.assert_allclose(scores[0], [17.967, 9.997, 8.706], atol=0.02)
+
+
+def test_one_vector_for_each_token():
+    """The backbone of a late interaction: marks of the sides stand behind [CLS]."""
+    model = loaded("answerai-colbert-small-v1")
+    (ids,) = model.tokenizer.encode([QUESTION])
+    assert ids.tolist() == [101, 2054, 2003, 1996, 3007, 1997, 2605, 102]
+    sides = [np.insert(ids, 1, mark) for ids, mark in marked(model, [QUESTION, *DOCUMENTS])]
+    batch = pad([ids, *sides], max(map(len, sides)))
+    states = np.asarray(jax.jit(model.embedder.states)(model.params, batch)[-1])
+    np.testing.assert_allclose(states[0, 0, :4], [-0.0915, 0.0548, 0.1275, -0.1289], atol=2e-3)
+    units = states / np.linalg.norm(states, axis=-1, keepdims=True)
+    query, *documents = [own[: len(ids)] for own, ids in zip(units[1:], sides, strict=True)]
+    scores = [(query @ document.T).max(axis=1).mean() for document in documents]
+    np.testing.assert_allclose(scores, [0.9425, 0.8065, 0.8283, 0.6721], atol=2e-3)
+
+
+def marked(model, texts: list[str]) -> list[tuple[np.ndarray, int]]:
+    """The ids of a question and of documents, with the mark of the side of each."""
+    return [(ids, 2 if n else 1) for n, ids in enumerate(model.tokenizer.encode(texts))]
+
+
+def test_a_pair_of_texts_is_scored_through_the_second_segment():
+    """A reranker's encoder: its own head, of which no part here is made, stands in numpy."""
+    model = loaded("ms-marco-MiniLM-L-12-v2")
+    question = "how many people live in berlin"
+    answers = [
+        "Berlin had a population of 3,520,031 registered inhabitants.",
+        "Berlin is well known for its museums.",
+        "Cats sleep most of the day.",
+    ]
+    (first,), others = model.tokenizer.encode([question]), model.tokenizer.encode(answers)
+    joined = [np.concatenate([first, ids[1:]]) for ids in others]
+    batch = pad(joined, max(map(len, joined)))
+    second = batch.mask & (np.arange(batch.ids.shape[1]) >= len(first))
+
+    @jax.jit
+    def states(params):
+        segments = params["encoder"]["position"]["embedding"]
+        x = params["tokens"]["embedding"][batch.ids]
+        # The encoder adds the first segment to every token.
+        x = x + second[..., None] * (segments[1] - segments[0])
+        return model.embedder.encoder.apply({"params": params["encoder"]}, x, batch.mask)[-1]
+
+    tensors = Tensors(MODELS / "ms-marco-MiniLM-L-12-v2")
+    weights = {name.removeprefix("bert."): x for name, x in tensors.read(tensors.names()).items()}
+    h = np.asarray(states(model.params))[:, 0]
+    pooled = np.tanh(h @ weights["pooler.dense.weight"].T + weights["pooler.dense.bias"])
+    scores = pooled @ weights["classifier.weight"][0] + weights["classifier.bias"]
+    np.testing.assert_allclose(scores, [8.914, -4.523, -11.286], atol=0.02)
 
 
 def test_layers_that_share_parameters_predict_masked_tokens():

@@ -7,7 +7,7 @@ import pytest
 
 from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.nn import Decoder
-from jaxemb.pooling import EachToken, SelectedTokens
+from jaxemb.pooling import EachToken, SelectedTokens, WithoutPrompt
 from jaxemb.text import TextBatch
 from tests import contracts
 
@@ -78,7 +78,9 @@ def test_a_share_out_of_range_is_refused():
             SelectedTokens(share=share).items(MASK)
 
 
-@pytest.mark.parametrize("pooling", [EachToken(), SelectedTokens(share=0.4)])
+@pytest.mark.parametrize(
+    "pooling", [EachToken(), SelectedTokens(share=0.4), WithoutPrompt(inner=EachToken())]
+)
 def test_what_every_part_must_do(pooling):
     """Padding, its amount, rows and JSON, as in the table of parts."""
     embedder = contracts.with_part("pooling", pooling)
