@@ -12,6 +12,7 @@ from jaxemb.data.duplicates import normalise
 from jaxemb.data.entailment import EntailmentTriplets, GradedLabels, LabelledPairs, PyDocsEntailment
 from jaxemb.data.examples import document, lexical_overlap, numbered
 from jaxemb.data.files import TextFile
+from jaxemb.data.filling import LabelGroups, LengthBucketed
 from jaxemb.data.given import GivenTexts
 from jaxemb.data.graphs import TextGraph
 from jaxemb.data.judgements import Judgements
@@ -38,8 +39,6 @@ from jaxemb.data.negation import DeniedEntailment, negated
 from jaxemb.data.noise import Deleted
 from jaxemb.data.orders import (
     EpochOrder,
-    LabelGroups,
-    LengthBucketed,
     Order,
     Shuffled,
     WithoutDuplicates,
