@@ -1,7 +1,7 @@
 """Data: sources of records, views that make examples of them, and datasets that batch those."""
 
 from jaxemb.data.at_hand import at_hand
-from jaxemb.data.base import SPLITS, Batches, Dataset, ExampleData, Source, View
+from jaxemb.data.base import SPLITS, Batches, Dataset, ExampleData, Extending, Source, View
 from jaxemb.data.classes import ClassPairs
 from jaxemb.data.cloze import BodyFirst, InverseCloze, LinkedPassage, NextPassage, SentenceToPassage
 from jaxemb.data.columns import ColumnFiles
