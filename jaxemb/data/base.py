@@ -60,6 +60,14 @@ class Batches(ABC):
     def __next__(self) -> dict[str, Any]:
         """The next batch."""
 
+    @property
+    def digest(self) -> str:
+        """Hex of a hash chain of the examples that were handed out: `jaxemb.data.chain`.
+
+        Equal runs have equal digests. Empty where nothing is chained.
+        """
+        return ""
+
     @abstractmethod
     def get_state(self) -> dict[str, Any]:
         """Where the iterator stands, as JSON."""

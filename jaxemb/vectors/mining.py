@@ -10,6 +10,7 @@ from jaxtyping import Int
 
 from jaxemb.config import AtLeast, UsageError, check_ranges, fingerprint
 from jaxemb.data import Batches, Dataset, ExampleData, Order, Pairs
+from jaxemb.data.chain import Chain, digest_of_examples
 from jaxemb.data.collation import Collator
 from jaxemb.vectors.exclusions import Candidates, Exclusion, KnownAnswers, OwnPositives
 from jaxemb.vectors.hard_negatives import Found, negatives_of, with_negatives
@@ -184,11 +185,17 @@ class MinedBatches(Batches):
         order = data.inner.batch_order
         self._about = order.about
         self._order = order(examples, np.arange(len(examples)), data.batch_size, seed)
+        self._chain = Chain(digest_of_examples(examples, data.inner.columns))
+
+    @property
+    def digest(self) -> str:
+        return self._chain.digest
 
     def __next__(self) -> dict[str, Any]:
-        places = np.asarray(self._order[self.position]).tolist()
+        places = np.asarray(self._order[self.position])
+        self._chain.add(places)
         self.position += 1
-        return self._make([self._example(place) for place in places])
+        return self._make([self._example(place) for place in places.tolist()])
 
     def _example(self, place: int) -> dict[str, Any]:
         return with_negatives(self.examples[place], self.candidates, self._negatives(place))
@@ -208,12 +215,14 @@ class MinedBatches(Batches):
 
     def get_state(self) -> dict[str, Any]:
         mined = None if self.mined is None else self.mined.tolist()
-        return {"position": self.position, "seed": self.seed, "mined": mined, **self._about}
+        place = {"position": self.position, "seed": self.seed, "chain": self._chain.state()}
+        return {**place, "mined": mined, **self._about}
 
     def set_state(self, state: dict[str, Any]) -> None:
         if state.get("seed") != self.seed:
             raise UsageError("the saved position is of another seed")
         if any(state.get(name) != value for name, value in self._about.items()):
             raise UsageError("the saved position is of batches in another order")
+        self._chain.resume(state.get("chain"), state["position"], self._order.__getitem__)
         self.position = state["position"]
         self.mined = None if state["mined"] is None else np.array(state["mined"], np.int32)
