@@ -51,6 +51,14 @@ from jaxemb.data.pydocs import PyDocs, cache_folder
 from jaxemb.data.questions import Questions, question
 from jaxemb.data.selection import Resplit, Share, Within
 from jaxemb.data.shares import dealt, whole_shape
+from jaxemb.data.span_corruption import (
+    LastPieces,
+    MaskPieces,
+    NumberedPieces,
+    Sentinels,
+    SpanCompleted,
+    SpanCorrupted,
+)
 from jaxemb.data.spans import NearbySpans
 from jaxemb.data.strata import Alternating, PowerLaw, SideBySide, Stratified, Turns, Where
 from jaxemb.data.tables import read_rows, read_text
