@@ -32,7 +32,7 @@ class LastPieces(Sentinels):
 
     Example:
         >>> LastPieces()(WordPiece(vocabulary=64).train(["sort a list"]), 2).tolist()
-        [25, 24]
+        [24, 23]
     """
 
     def __call__(self, tokenizer: Tokenizer, count: int) -> Int[np.ndarray, " count"]:
