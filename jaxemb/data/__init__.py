@@ -1,7 +1,7 @@
 """Data: sources of records, views that make examples of them, and datasets that batch those."""
 
 from jaxemb.data.at_hand import at_hand
-from jaxemb.data.base import SPLITS, Batches, Dataset, ExampleData, Source, View
+from jaxemb.data.base import SPLITS, Batches, Dataset, ExampleData, Extending, Source, View
 from jaxemb.data.classes import ClassPairs
 from jaxemb.data.cloze import BodyFirst, InverseCloze, LinkedPassage, NextPassage, SentenceToPassage
 from jaxemb.data.columns import ColumnFiles
@@ -12,6 +12,7 @@ from jaxemb.data.duplicates import normalise
 from jaxemb.data.entailment import EntailmentTriplets, GradedLabels, LabelledPairs, PyDocsEntailment
 from jaxemb.data.examples import document, lexical_overlap, numbered
 from jaxemb.data.files import TextFile
+from jaxemb.data.filling import LabelGroups, LengthBucketed
 from jaxemb.data.given_texts import GivenTexts
 from jaxemb.data.graphs import TextGraph
 from jaxemb.data.judgements import Judgements
@@ -38,8 +39,6 @@ from jaxemb.data.negation import DeniedEntailment, negated
 from jaxemb.data.noise import Deleted
 from jaxemb.data.orders import (
     EpochOrder,
-    LabelGroups,
-    LengthBucketed,
     Order,
     Shuffled,
     WithoutDuplicates,
@@ -52,6 +51,14 @@ from jaxemb.data.pydocs import PyDocs, cache_folder
 from jaxemb.data.questions import Questions, question
 from jaxemb.data.selection import Resplit, Share, Within
 from jaxemb.data.shares import dealt, whole_shape
+from jaxemb.data.span_corruption import (
+    LastPieces,
+    MaskPieces,
+    NumberedPieces,
+    Sentinels,
+    SpanCompleted,
+    SpanCorrupted,
+)
 from jaxemb.data.spans import NearbySpans
 from jaxemb.data.strata import Alternating, PowerLaw, SideBySide, Stratified, Turns, Where
 from jaxemb.data.tables import read_rows, read_text

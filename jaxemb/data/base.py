@@ -1,11 +1,12 @@
 """The slots of data: sources of records, views that make examples of them, datasets that batch."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from jaxemb.config import Part, UsageError
+from jaxemb.data.orders import Order, Shuffled
 
 SPLITS = ("train", "dev", "test")
 
@@ -58,6 +59,14 @@ class Batches(ABC):
     @abstractmethod
     def __next__(self) -> dict[str, Any]:
         """The next batch."""
+
+    @property
+    def digest(self) -> str:
+        """Hex of a hash chain of the examples that were handed out: `jaxemb.data.chain`.
+
+        Equal runs have equal digests. Empty where nothing is chained.
+        """
+        return ""
 
     @abstractmethod
     def get_state(self) -> dict[str, Any]:
@@ -145,6 +154,11 @@ class ExampleData(Dataset, ABC):
     `batch_size` is how many examples a batch has.
     """
 
+    @property
+    def batch_order(self) -> Order:
+        """The order of the batches that `batches_of` makes."""
+        return Shuffled()
+
     @abstractmethod
     def examples_for(self, model: Any) -> Sequence[dict[str, Any]]:
         """The examples in a fixed order; `model` is that of the stage, for data that ask it."""
@@ -157,3 +171,29 @@ class ExampleData(Dataset, ABC):
 
     def batches(self, model: Any, *, seed: int) -> Batches:
         return self.batches_of(self.examples_for(model), self.columns, model, seed=seed)
+
+
+class Extending(ExampleData, ABC):
+    """Base of data that filter the examples of others, in their slot `inner`, or add columns to them."""
+
+    inner: ExampleData
+
+    @property
+    def batch_size(self) -> int:
+        """The inner data's."""
+        return self.inner.batch_size
+
+    @property
+    def batch_order(self) -> Order:
+        return self.inner.batch_order
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def texts(self) -> Iterator[str]:
+        return iter(self.inner.texts())
+
+    def batches_of(
+        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
+    ) -> Batches:
+        return self.inner.batches_of(examples, columns, model, seed=seed)

@@ -67,6 +67,10 @@ class DamagedBatches(Batches, ABC):
     def renew(self, step: int, model: Any) -> None:
         self._inner.renew(step, model)
 
+    @property
+    def digest(self) -> str:
+        return self._inner.digest
+
     def get_state(self) -> dict[str, Any]:
         return {"position": self.position, "seed": self.seed, "inner": self._inner.get_state()}
 

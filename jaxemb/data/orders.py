@@ -1,23 +1,32 @@
-"""Orders: which examples stand together in a batch, and which batch follows which."""
+"""Orders: which examples stand together in a batch, and which batch follows which.
+
+An order hands out batches of places. Some neighbouring rows belong together, such as two of one
+label, and an order around another one moves them as a whole. Every nesting is read in one way, from
+the outside: which examples (`Where`, `Stratified`, `SideBySide`), then `WithoutDuplicates`, then
+`LengthBucketed`, then `LabelGroups`. So `LengthBucketed(inner=Stratified())` and
+`Stratified(inner=LengthBucketed())` are the same batches, and each promise holds in both.
+"""
 
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
-from jaxemb.config import AtLeast, Part, UsageError, check_ranges
+from jaxemb.config import Part, UsageError
+from jaxemb.data.repeats import batches_without, without_repeats
 
 Examples = Sequence[dict[str, Any]]
 Places = Int[np.ndarray, " places"]
 Sequel = Any
 """A `grain.MapDataset` of the places of each batch, `[batch]`; not imported until it is made."""
+Put = Callable[["Order"], "Order"]
+Choice = tuple[str, int | str | None]
 
 _ENDLESS = 1 << 40  # batches; more than any run reads
-_TEXTS = ("query", "positive", "negatives")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +50,77 @@ class Order(Part, ABC):
         """What a saved position must agree with."""
         return {"order": repr(self)}
 
+    def within(self) -> Iterator["Order"]:
+        """This order and all that stand inside it."""
+        yield self
+
+    @property
+    def chooses(self) -> Choice | None:
+        """The field by which it chooses examples, and the value, None where it has a turn for each."""
+        return None
+
+    def with_inside(self, put: Put) -> "Order":
+        """The same order with something put around the orders that fill its batches.
+
+        Raises:
+            UsageError: others cannot fill its batches.
+        """
+        raise UsageError(
+            f"{type(self).__name__} hands out whole batches, which no order around it can refill."
+        )
+
+    def capacity(self, examples: Examples, places: Places) -> int:
+        """How many of some examples it has a place for."""
+        return len(places)
+
+    def groups(self, batch_size: int) -> list[int]:
+        """How many neighbouring rows of a batch belong together, one group after the other."""
+        return [1] * batch_size
+
+    def alike(self, examples: Examples, batch: Places) -> list[Hashable]:
+        """What each row of a batch has in common with any that may stand in its place."""
+        return [None] * len(batch)
+
+    def distinct(self, examples: Examples, places: Places, batch_size: int, seed: int) -> Sequel:
+        """As called, but no text stands twice in a batch: see `WithoutDuplicates`."""
+        alike = functools.partial(self.alike, examples)
+        sequel = self(examples, places, batch_size, seed)
+        return without_repeats(examples, sequel, self.groups(batch_size), alike)
+
+
+class Around(Order, ABC):
+    """Base of orders around another one, in their slot `inner`."""
+
+    inner: Order
+
+    def within(self) -> Iterator[Order]:
+        yield self
+        yield from self.inner.within()
+
+    def with_inside(self, put: Put) -> Order:
+        return replace(self, inner=self.inner.with_inside(put))
+
+    def capacity(self, examples: Examples, places: Places) -> int:
+        return self.inner.capacity(examples, places)
+
+    def groups(self, batch_size: int) -> list[int]:
+        return self.inner.groups(batch_size)
+
+    def alike(self, examples: Examples, batch: Places) -> list[Hashable]:
+        return self.inner.alike(examples, batch)
+
 
 @dataclass(frozen=True, kw_only=True)
 class EpochOrder(Order, ABC):
-    """Base of orders that lay out an epoch at a time: `len(places) // batch_size` batches."""
+    """Base of orders that lay out an epoch at a time: `len(places) // batch_size` batches.
+
+    Attributes:
+        each: how many neighbouring rows belong together.
+    """
+
+    @property
+    def each(self) -> int:
+        return 1
 
     def __call__(self, examples: Examples, places: Places, batch_size: int, seed: int) -> Sequel:
         check_fills(len(places), batch_size, "the data")
@@ -54,6 +130,27 @@ class EpochOrder(Order, ABC):
             return self.epoch(examples, places, batch_size, draw)
 
         return _endless(laid_out, self.steps(examples, places, batch_size))
+
+    def distinct(self, examples: Examples, places: Places, batch_size: int, seed: int) -> Sequel:
+        check_fills(len(places), batch_size, "the data")
+        steps = self.steps(examples, places, batch_size)
+
+        def laid_out(epoch: int) -> Int[np.ndarray, "batches batch"]:
+            draw = np.random.default_rng((seed, epoch))
+            own = self.epoch(examples, places, batch_size, draw).reshape(-1, self.each)
+            left, spare = own, own
+            if self.each == 1:  # what the epoch leaves out can stand in for what repeats a text
+                rest = np.setdiff1d(places, own)
+                left, spare = np.concatenate([own, rest[:, None]]), places[:, None]
+            return batches_without(examples, left, draw.permutation(spare), steps, batch_size)
+
+        return _endless(laid_out, steps)
+
+    def with_inside(self, put: Put) -> Order:
+        return put(self)
+
+    def groups(self, batch_size: int) -> list[int]:
+        return [self.each] * (batch_size // self.each)
 
     def steps(self, examples: Examples, places: Places, batch_size: int) -> int:
         """How many batches an epoch has."""
@@ -90,130 +187,40 @@ class Shuffled(EpochOrder):
     def epoch(
         self, examples: Examples, places: Places, batch_size: int, draw: np.random.Generator
     ) -> Int[np.ndarray, "batches batch"]:
-        return _cut(draw.permutation(places), batch_size)
+        return cut(draw.permutation(places), batch_size)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LengthBucketed(EpochOrder):
-    """Rows of a batch are about equally long, so that little of it is padding.
-
-    A random order is cut into windows of `window` batches; a window is sorted by the length of the
-    examples in characters and cut into batches, and all batches are shuffled.
-
-    Args:
-        window: batches among which lengths are evened out; 1 is `Shuffled`.
-
-    Raises:
-        UsageError: `window` is below 1.
-
-    Example:
-        >>> texts = [{"query": "x" * n} for n in (9, 1, 8, 2)]
-        >>> batches = LengthBucketed().epoch(texts, np.arange(4), 2, np.random.default_rng(0))
-        >>> sorted(sorted(batch) for batch in batches.tolist())
-        [[0, 2], [1, 3]]
-    """
-
-    window: Annotated[int, AtLeast(1)] = 50
-
-    __post_init__ = check_ranges
-
-    def epoch(
-        self, examples: Examples, places: Places, batch_size: int, draw: np.random.Generator
-    ) -> Int[np.ndarray, "batches batch"]:
-        order = draw.permutation(places)[: len(places) // batch_size * batch_size]
-        lengths = np.array([sum(map(len, _texts(examples[place]))) for place in order.tolist()])
-        reach = self.window * batch_size
-        parts = [
-            order[start : start + reach][np.argsort(lengths[start : start + reach], kind="stable")]
-            for start in range(0, len(order), reach)
-        ]
-        return draw.permutation(_cut(np.concatenate(parts), batch_size))
-
-
-@dataclass(frozen=True, kw_only=True)
-class WithoutDuplicates(EpochOrder):
+class WithoutDuplicates(Around):
     """No text stands twice in a batch, be it as a query, a positive or a negative.
 
     Goes through the inner order and puts an example that repeats a text of the batch off to the
     next one. Where the last batches of an epoch cannot be filled with what is left, they are filled
-    with examples that the epoch has seen. Texts are told apart by `query_id`, `positive_id` and
-    `negatives_id`.
+    with examples that the epoch has seen. Rows that belong together are put off together; those
+    that repeat a text of each other are left out of the epoch. In a batch of parts, what repeats a
+    text of an earlier part gives way to what the same part has in a later batch. Texts are told
+    apart by `query_id`, `positive_id` and `negatives_id`.
 
     Args:
         inner: the order that is followed.
 
     Raises:
-        UsageError: when called, if no batch can be filled with different texts.
+        UsageError: when read, if a batch cannot be filled with different texts.
 
     Example:
         >>> rows = [{"query_id": n, "positive_id": n % 2 + 9} for n in range(4)]
-        >>> order = WithoutDuplicates().epoch(rows, np.arange(4), 2, np.random.default_rng(0))
-        >>> [sorted(rows[place]["positive_id"] for place in batch) for batch in order.tolist()]
+        >>> order = WithoutDuplicates()(rows, np.arange(4), 2, 0)
+        >>> [sorted(rows[place]["positive_id"] for place in order[n].tolist()) for n in range(2)]
         [[9, 10], [9, 10]]
     """
 
-    inner: EpochOrder = Shuffled()
+    inner: Order = Shuffled()
 
-    def epoch(
-        self, examples: Examples, places: Places, batch_size: int, draw: np.random.Generator
-    ) -> Int[np.ndarray, "batches batch"]:
-        steps = self.inner.steps(examples, places, batch_size)
-        inner = self.inner.epoch(examples, places, batch_size, draw)
-        left = [*inner.ravel().tolist(), *sorted({*places.tolist()} - {*inner.ravel().tolist()})]
-        spare = draw.permutation(places).tolist()
-        batches = []
-        for _ in range(steps):
-            batch, left = _distinct(examples, left, batch_size)
-            more, _ = _distinct(examples, spare, batch_size, batch)
-            if len(more) < batch_size:
-                raise UsageError(
-                    f"Only {len(more)} examples have different texts, fewer than "
-                    f"batch_size={batch_size}."
-                )
-            batches.append(more)
-        return np.array(batches)
+    def __call__(self, examples: Examples, places: Places, batch_size: int, seed: int) -> Sequel:
+        return self.inner.distinct(examples, places, batch_size, seed)
 
-
-@dataclass(frozen=True, kw_only=True)
-class LabelGroups(EpochOrder):
-    """Batches of groups of `each` examples with one value of `by`, for losses that read labels.
-
-    An epoch has each example at most once; of a label with n examples, `n % each` are left out. Two
-    groups of one label may stand in a batch.
-
-    Args:
-        by: the field of an example that says its group, such as `label`, `family` or `group`.
-        each: how many examples of a value stand together.
-
-    Raises:
-        UsageError: `each` is below 1; when called, if a batch is no multiple of `each`, the groups
-            fill no batch, or an example lacks the field.
-
-    Example:
-        >>> rows = [{"label": n % 2} for n in range(8)]
-        >>> order = LabelGroups().epoch(rows, np.arange(8), 4, np.random.default_rng(0))
-        >>> [[rows[p]["label"] for p in batch[:2]] in ([0, 0], [1, 1]) for batch in order.tolist()]
-        [True, True]
-    """
-
-    by: str = "label"
-    each: Annotated[int, AtLeast(1)] = 2
-
-    __post_init__ = check_ranges
-
-    def steps(self, examples: Examples, places: Places, batch_size: int) -> int:
-        if batch_size % self.each:
-            raise UsageError(f"batch_size={batch_size} is no multiple of each={self.each}.")
-        groups = sum(len(own) // self.each for own in by_value(examples, places, self.by).values())
-        check_fills(groups * self.each, batch_size, f"groups of {self.each} by {self.by!r}")
-        return groups * self.each // batch_size
-
-    def epoch(
-        self, examples: Examples, places: Places, batch_size: int, draw: np.random.Generator
-    ) -> Int[np.ndarray, "batches batch"]:
-        parts = by_value(examples, places, self.by).values()
-        groups = np.concatenate([_cut(draw.permutation(own), self.each) for own in parts])
-        return _cut(draw.permutation(groups).ravel(), batch_size)
+    def distinct(self, examples: Examples, places: Places, batch_size: int, seed: int) -> Sequel:
+        return self(examples, places, batch_size, seed)
 
 
 # --- what orders share
@@ -237,38 +244,9 @@ def check_fills(count: int, batch_size: int, what: str) -> None:
         raise UsageError(f"{what} has {count} examples, fewer than batch_size={batch_size}")
 
 
-def _cut(places: np.ndarray, size: int) -> Int[np.ndarray, "batches batch"]:
+def cut(places: np.ndarray, size: int) -> Int[np.ndarray, "batches batch"]:
+    """Rows of `size` places; what fills none is left out."""
     return places[: len(places) // size * size].reshape(-1, size)
-
-
-def _texts(example: dict[str, Any]) -> Iterator[str]:
-    for value in (example.get(role, "") for role in _TEXTS):
-        yield from (value if isinstance(value, tuple) else (value,))
-
-
-def _text_ids(example: dict[str, Any]) -> set[int]:
-    found: set[int] = set()
-    for value in (example.get(f"{role}_id", ()) for role in _TEXTS):
-        found.update(value if isinstance(value, tuple) else (value,))
-    return found
-
-
-def _distinct(
-    examples: Examples, offered: list[int], size: int, batch: Sequence[int] = ()
-) -> tuple[list[int], list[int]]:
-    """A batch filled with what repeats no text of it, and what is left of the offered."""
-    batch, passed = list(batch), []
-    seen = {number for place in batch for number in _text_ids(examples[place])}
-    for at, place in enumerate(offered):
-        if len(batch) == size:
-            return batch, passed + offered[at:]
-        own = _text_ids(examples[place])
-        if own & seen:
-            passed.append(place)
-        else:
-            batch.append(place)
-            seen |= own
-    return batch, passed
 
 
 def by_value(examples: Examples, places: Places, by: str) -> dict[Hashable, np.ndarray]:

@@ -45,6 +45,10 @@ class Pairs(ExampleData):
     def columns(self) -> tuple[str, ...]:
         return self.view.columns
 
+    @property
+    def batch_order(self) -> Order:
+        return self.order
+
     def examples(self) -> Sequence[dict[str, Any]]:
         """The examples in the order of the source."""
         return self._viewed(self.source.records(self.split))
@@ -85,7 +89,7 @@ class Pairs(ExampleData):
     ) -> BatchIterator:
         """Batches of these examples, which may have more columns than the view gives."""
         return batches(
-            examples, columns, model, batch_size=self.batch_size, seed=seed, order=self.order
+            examples, columns, model, batch_size=self.batch_size, seed=seed, order=self.batch_order
         )
 
     def fingerprint(self) -> str:
@@ -127,13 +131,11 @@ class StratifiedPairs(Pairs):
                 f"StratifiedPairs needs a view with families, such as Several; "
                 f"{type(self.view).__name__} has {', '.join(self.view.columns)}"
             )
+        _ = self.batch_order  # an order that contradicts it is refused here
 
-    def batches_of(
-        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
-    ) -> BatchIterator:
-        """Batches of these examples, each of one family."""
-        order = Stratified(turns=PowerLaw(exponent=self.exponent), inner=self.order)
-        return batches(examples, columns, model, batch_size=self.batch_size, seed=seed, order=order)
+    @property
+    def batch_order(self) -> Stratified:
+        return Stratified(turns=PowerLaw(exponent=self.exponent), inner=self.order)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Examples → shuffled, tokenised, padded batches, with a state that resumes exactly."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 
 from jaxemb.config import UsageError
 from jaxemb.data.base import Batches
+from jaxemb.data.chain import Chain, digest_of_examples
 from jaxemb.data.collation import Batch, Collator
 from jaxemb.data.orders import Order, Sequel, Shuffled
 from jaxemb.data.shares import part_of
@@ -38,7 +40,8 @@ class BatchIterator(Batches):
     """An endless iterator of batches, each epoch in its own order.
 
     A batch is a dict of columns: `TextBatch` `[batch, tokens]` (`[batch, k, tokens]` for
-    negatives) at one of a few lengths, and numpy arrays. `stats` tells of the last batch.
+    negatives) at one of a few lengths, and numpy arrays. `stats` tells of the last batch, and
+    `digest` of all that were handed out.
 
     Example:
         >>> batches = Pairs(batch_size=2).batches(tokenizer, seed=0)  # doctest: +SKIP
@@ -46,17 +49,29 @@ class BatchIterator(Batches):
         (2, 16)
     """
 
-    def __init__(self, make: Callable[[np.ndarray], Batch], order: Sequel, about: dict[str, Any]):
+    def __init__(
+        self,
+        make: Callable[[np.ndarray], Batch],
+        order: Sequel,
+        about: dict[str, Any],
+        chain: Chain,
+    ):
         import grain
 
         options = grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_AHEAD)
         self._rows = _Rows()
-        self._iterator = iter(order.map(self._rows).map(make).to_iter_dataset(options))
-        self._about = about
+        made = order.map(lambda places: (places, make(self._rows(places))))
+        self._iterator = iter(made.to_iter_dataset(options))
+        self._order, self._about, self._chain = order, about, chain
         self.stats = BatchStats(0, 0)
 
+    @property
+    def digest(self) -> str:
+        return self._chain.digest
+
     def __next__(self) -> Batch:
-        batch = next(self._iterator)
+        places, batch = next(self._iterator)
+        self._chain.add(places)
         self.stats = _stats(batch)
         return batch
 
@@ -67,25 +82,34 @@ class BatchIterator(Batches):
 
     def get_state(self) -> dict[str, Any]:
         """Where the iterator stands: JSON, the same whatever was prefetched."""
-        return {**self._about, "grain": self._iterator.get_state()}
+        position = {"grain": self._iterator.get_state(), "chain": self._chain.state()}
+        return {**self._about, **position}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from a state: the batches that follow are those that followed then.
 
         Raises:
-            UsageError: the state is of other data, another batch size or another seed.
+            UsageError: the state is of other data, another batch size or another seed, or the data
+                changed since.
         """
         for key, value in self._about.items():
-            if state.get(key) != value:
+            if _plain(state.get(key)) != _plain(value):
                 raise UsageError(
                     f"the saved position is of data with {key}={state.get(key)}, "
                     f"this has {key}={value}"
                 )
+        position = state["grain"]["next_index"]
+        self._chain.resume(state.get("chain"), position, self._order.__getitem__)
         self._iterator.set_state(state["grain"])
 
     def close(self) -> None:
         """Stop preparing batches; the iterator cannot be used afterwards."""
         self._iterator.close()
+
+
+def _plain(value: Any) -> Any:
+    """What is known of an order, without slots that it did not have when older states were written."""
+    return re.sub(r"(, )?inner=Shuffled\(\)", "", value) if isinstance(value, str) else value
 
 
 class _Rows:
@@ -129,7 +153,7 @@ def batches(
 
     about = {"size": len(examples), "batch": batch_size, "seed": seed, **order.about}
     sequel = order(examples, np.arange(len(examples)), batch_size, seed)
-    return BatchIterator(make, sequel, about)
+    return BatchIterator(make, sequel, about, Chain(digest_of_examples(examples, columns)))
 
 
 def _sample(examples: Sequence[Any], order: Order, batch_size: int) -> list[list[Any]]:

@@ -9,6 +9,7 @@ from jaxtyping import Int
 
 from jaxemb.config import AtLeast, UsageError, fingerprint
 from jaxemb.data.base import Batches, Dataset, Source
+from jaxemb.data.chain import Chain, digest_of_tokens
 from jaxemb.data.examples import DOCUMENT, document
 from jaxemb.data.pydocs import PyDocs
 from jaxemb.text import TextBatch
@@ -93,11 +94,21 @@ class PositionBatches(Batches):
         self._every = TextBatch(every, np.ones(every.shape, bool))
         near = np.arange(-data.window, data.window + 1)
         self._near = near[near != 0]
+        self._chain = Chain(digest_of_tokens(self._ids))
+
+    @property
+    def digest(self) -> str:
+        return self._chain.digest
+
+    def _at(self, number: int) -> Int[np.ndarray, " batch"]:
+        """The positions of a batch."""
+        draw = np.random.default_rng((self.seed, number))
+        return draw.integers(len(self._text), size=self.data.batch_size)
 
     def __next__(self) -> dict[str, Any]:
-        draw = np.random.default_rng((self.seed, self.position))
+        picks = self._at(self.position)
+        self._chain.add(picks)
         self.position += 1
-        picks = draw.integers(len(self._text), size=self.data.batch_size)
         own, places = self.vocabulary + self._text[picks][:, None], self._place[picks]
         around = self._ids[places[:, None] + self._near]
         read = np.concatenate([own, around], axis=1).astype(np.int32)
@@ -111,9 +122,11 @@ class PositionBatches(Batches):
         }
 
     def get_state(self) -> dict[str, Any]:
-        return {"position": self.position, "seed": self.seed, "tokens": len(self._text)}
+        place = {"position": self.position, "chain": self._chain.state()}
+        return {**place, "seed": self.seed, "tokens": len(self._text)}
 
     def set_state(self, state: dict[str, Any]) -> None:
         if (state.get("seed"), state.get("tokens")) != (self.seed, len(self._text)):
             raise UsageError("the saved position is of other data or of another seed")
+        self._chain.resume(state.get("chain"), state["position"], self._at)
         self.position = state["position"]

@@ -65,6 +65,10 @@ class OwnRows(Batches):
     def renew(self, step: int, model: Callable[[], Any]) -> None:
         self._inner.renew(step, model)
 
+    @property
+    def digest(self) -> str:
+        return self._inner.digest
+
     def get_state(self) -> dict[str, Any]:
         return self._inner.get_state()
 

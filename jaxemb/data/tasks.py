@@ -58,6 +58,10 @@ class SeveralTasks(ExampleData):
         given = dict.fromkeys(name for task in self.tasks for name in task.columns)
         return (*given, "family")
 
+    @property
+    def batch_order(self) -> Order:
+        return self.order
+
     def examples_for(self, model: Any) -> list[dict[str, Any]]:
         absent = {name: value for name, value in _ABSENT.items() if name in self.columns}
         found = [

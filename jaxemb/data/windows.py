@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from jaxemb.config import AtLeast, UsageError, fingerprint
 from jaxemb.data.base import Batches, Dataset, Source
+from jaxemb.data.chain import Chain, digest_of_tokens
 from jaxemb.data.examples import DOCUMENT, document
 from jaxemb.data.pydocs import PyDocs
 from jaxemb.text import TextBatch
@@ -89,18 +90,35 @@ class WindowBatches(Batches):
         drawn = np.cumsum(self._share**data.power * (counts > 0))
         self._cumulated: Float[np.ndarray, _] = drawn / drawn[-1] if len(drawn) else drawn
         self._epoch = functools.lru_cache(maxsize=1)(self._pairs)
+        self._wholes: dict[int, int] = {}
         if len(self._epoch(0)[0]) < data.batch_size:
             raise UsageError(
                 f"the texts give {len(self._epoch(0)[0])} pairs, fewer than "
                 f"batch_size={data.batch_size}"
             )
+        self._chain = Chain(digest_of_tokens(self._ids))
 
-    def __next__(self) -> dict[str, Any]:
-        epoch, number = 0, self.position
-        while number >= (whole := len(self._epoch(epoch)[0]) // self.data.batch_size):
+    @property
+    def digest(self) -> str:
+        return self._chain.digest
+
+    def _at(self, number: int) -> Int[np.ndarray, "2 batch"]:
+        """Both sides of the pairs of a batch."""
+        epoch = 0
+        while number >= (whole := self._whole(epoch)):
             epoch, number = epoch + 1, number - whole
         rows = slice(number * self.data.batch_size, (number + 1) * self.data.batch_size)
-        query, positive = (column[rows] for column in self._epoch(epoch))
+        return np.stack([column[rows] for column in self._epoch(epoch)])
+
+    def _whole(self, epoch: int) -> int:
+        """How many batches an epoch has; an epoch is drawn once for that."""
+        if epoch not in self._wholes:
+            self._wholes[epoch] = len(self._epoch(epoch)[0]) // self.data.batch_size
+        return self._wholes[epoch]
+
+    def __next__(self) -> dict[str, Any]:
+        query, positive = pair = self._at(self.position)
+        self._chain.add(pair)
         draw = np.random.default_rng((self.seed, self.position, 1))
         shape = (len(query), self.data.negatives)
         negatives = np.searchsorted(self._cumulated, draw.random(shape)).astype(np.int32)
@@ -122,11 +140,13 @@ class WindowBatches(Batches):
         return query[order], positive[order]
 
     def get_state(self) -> dict[str, Any]:
-        return {"position": self.position, "seed": self.seed, "tokens": len(self._ids)}
+        place = {"position": self.position, "chain": self._chain.state()}
+        return {**place, "seed": self.seed, "tokens": len(self._ids)}
 
     def set_state(self, state: dict[str, Any]) -> None:
         if (state.get("seed"), state.get("tokens")) != (self.seed, len(self._ids)):
             raise UsageError("the saved position is of other data or of another seed")
+        self._chain.resume(state.get("chain"), state["position"], self._at)
         self.position = state["position"]
 
 

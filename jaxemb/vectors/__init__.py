@@ -10,9 +10,26 @@ from jaxemb.vectors.consistency import (
     WithinRank,
 )
 from jaxemb.vectors.corpus import map_vectors, store_vectors
+from jaxemb.vectors.exclusions import (
+    AlsoTexts,
+    Candidates,
+    Exclusion,
+    KnownAnswers,
+    OwnPositives,
+    SameValue,
+)
 from jaxemb.vectors.files import VectorFile, key_of
-from jaxemb.vectors.judges import AnotherModel, Judge, UnderTraining
-from jaxemb.vectors.mining import Found, Mined, MinedOnce, mine
+from jaxemb.vectors.hard_negatives import Found, mine
+from jaxemb.vectors.judges import (
+    AnotherModel,
+    CrossEncoder,
+    Judge,
+    PairScore,
+    Reranked,
+    UnderTraining,
+)
+from jaxemb.vectors.looks import BySearch, Look, Rescored
+from jaxemb.vectors.mining import Mined, MinedOnce
 from jaxemb.vectors.negatives import (
     BelowPositive,
     BelowRisingScore,

@@ -1,7 +1,7 @@
 """Pairs that a model finds consistent, and the others left out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Bool
 
 from jaxemb.config import AtLeast, Part, UsageError, check_ranges, fingerprint
-from jaxemb.data import Batches, ExampleData, Pairs
+from jaxemb.data import ExampleData, Extending, Pairs
 from jaxemb.vectors.judges import Judge, UnderTraining
-from jaxemb.vectors.ranks import Ranked, ranked
+from jaxemb.vectors.ranks import Ranked
 
 
 class Consistency(Part, ABC):
@@ -118,7 +118,7 @@ class AllOf(Consistency):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Consistent(ExampleData):
+class Consistent(Extending):
     """The inner pairs that a model finds consistent; the others are never seen.
 
     The model embeds all texts once, before the first step. By default it is that of the stage as
@@ -155,26 +155,15 @@ class Consistent(ExampleData):
                 raise UsageError(f"Consistent needs the column {name!r} of the inner data.")
 
     @property
-    def batch_size(self) -> int:
-        """The inner data's."""
-        return self.inner.batch_size
-
-    @property
     def columns(self) -> tuple[str, ...]:
         return self.inner.columns
-
-    def __len__(self) -> int:
-        return len(self.inner)
-
-    def texts(self) -> Iterator[str]:
-        return self.inner.texts()
 
     def kept(self, model: Any) -> tuple[list[dict[str, Any]], Bool[np.ndarray, " examples"]]:
         """The inner examples, and which of them are kept."""
         examples = self.inner.examples_for(model)
-        searcher = self.judge.searcher(lambda: model)
+        look = self.judge.look(lambda: model)
         return examples, self.keep(
-            ranked(examples, searcher, self.keep.depth, self._pool(examples))
+            look.ranked(examples, self.keep.depth, pool=self._pool(examples))
         )
 
     def examples_for(self, model: Any) -> list[dict[str, Any]]:
@@ -182,11 +171,6 @@ class Consistent(ExampleData):
         if not kept.any():
             raise UsageError(f"{self.keep} keeps none of {len(examples)} examples.")
         return [example for example, is_kept in zip(examples, kept, strict=True) if is_kept]
-
-    def batches_of(
-        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
-    ) -> Batches:
-        return self.inner.batches_of(examples, columns, model, seed=seed)
 
     def fingerprint(self) -> str:
         return fingerprint(self, [self.inner.fingerprint(), self.judge.fingerprint()])

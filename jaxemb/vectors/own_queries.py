@@ -1,15 +1,14 @@
 """For each negative, a query that it does answer."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jaxemb.config import UsageError, fingerprint
-from jaxemb.data import Batches, ExampleData
+from jaxemb.data import ExampleData, Extending
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnQueries(ExampleData):
+class OwnQueries(Extending):
     """The inner examples with `negatives_query`: for each negative, the query that it answers.
 
     Where negatives are positives of other examples, as mined ones are, that is the query of the
@@ -35,19 +34,8 @@ class OwnQueries(ExampleData):
             raise UsageError("OwnQueries needs the columns 'negatives' and 'negatives_id'.")
 
     @property
-    def batch_size(self) -> int:
-        """The inner data's."""
-        return self.inner.batch_size
-
-    @property
     def columns(self) -> tuple[str, ...]:
         return (*self.inner.columns, "negatives_query")
-
-    def __len__(self) -> int:
-        return len(self.inner)
-
-    def texts(self) -> Iterator[str]:
-        return self.inner.texts()
 
     def examples_for(self, model: Any) -> list[dict[str, Any]]:
         examples = self.inner.examples_for(model)
@@ -64,11 +52,6 @@ class OwnQueries(ExampleData):
             {**example, "negatives_query": tuple(asked[n] for n in example["negatives_id"])}
             for example in examples
         ]
-
-    def batches_of(
-        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
-    ) -> Batches:
-        return self.inner.batches_of(examples, columns, model, seed=seed)
 
     def fingerprint(self) -> str:
         return fingerprint(self, [self.inner.fingerprint()])

@@ -8,10 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from jaxemb.config import Above, AtLeast
-from jaxemb.model import Embedding
-from jaxemb.vectors.cache import EmbeddingCache
-from jaxemb.vectors.mining import MinedBatches, Mining, mine
-from jaxemb.vectors.ranks import scores_of
+from jaxemb.vectors.looks import Look
+from jaxemb.vectors.mining import MinedBatches, Mining
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +22,7 @@ class MinedWhereEasy(Mining):
     $$f s_t < s_0 \quad \text{and} \quad |s_t| < c$$
 
     by the hardest eligible one, at that time, that the example does not have. The others keep
-    their $s_0$. Batches are shuffled.
+    their $s_0$. Batches are in the inner data's order.
 
     Args:
         inner: pairs of `query` and `positive` with their ids.
@@ -33,6 +31,8 @@ class MinedWhereEasy(Mining):
         eligible: which of the ranked may be negatives.
         take: which of these are taken first.
         depth: how many are ranked.
+        excluded: which texts are never negatives.
+        candidates: which texts may be, beside the positives.
         every: steps between looks.
         factor: $f$.
         ceiling: $c$.
@@ -61,7 +61,7 @@ class MinedWhereEasy(Mining):
 
 
 class ReplacingBatches(MinedBatches):
-    """Shuffled batches; the negatives of each example and their first scores are in the state."""
+    """The negatives of each example and their first scores are in the state."""
 
     data: MinedWhereEasy
 
@@ -75,28 +75,24 @@ class ReplacingBatches(MinedBatches):
         """Take negatives at first, and replace those that became easy where it is due."""
         if self.mined is not None and (step == 0 or step % self.data.every):
             return
-        searcher = _kept(self.data.judge.searcher(model))
+        look = self.data.judge.look(model).kept()
         if self.mined is None or self.first is None:
-            self.mined = self._mine(searcher, self.data.count, step)
-            self.first = scores_of(self.examples, searcher, self.mined)
+            self.mined = self._mine(look, self.data.count, step)
+            self.first = look.scores_of(self.examples, self.mined, self.candidates)
             return
-        now = scores_of(self.examples, searcher, self.mined)
+        now = look.scores_of(self.examples, self.mined, self.candidates)
         easy = self.data.easy(self.first, now)
         rows = np.flatnonzero(easy.any(axis=1))
-        offered = self._mine(searcher, 2 * self.data.count, step)
+        offered = self._mine(look, 2 * self.data.count, step)
         for row in rows.tolist():
             fresh = [n for n in offered[row].tolist() if n not in self.mined[row]]
             places = np.flatnonzero(easy[row])[: len(fresh)]
             self.mined[row, places] = fresh[: len(places)]
-        changed = scores_of(self.examples, searcher, self.mined)
+        changed = look.scores_of(self.examples, self.mined, self.candidates)
         self.first = np.where(easy, changed, self.first)
 
-    def _mine(self, searcher: Any, count: int, step: int) -> Int[np.ndarray, "examples count"]:
-        data = self.data
-        return mine(
-            self.examples, searcher, count, eligible=data.eligible.at(step), take=data.take,
-            depth=data.depth, seed=step,
-        ).numbers  # fmt: skip
+    def _mine(self, look: Look, count: int, step: int) -> Int[np.ndarray, "examples count"]:
+        return self.data.searched(self.examples, self.candidates, look, count, step).numbers
 
     def get_state(self) -> dict[str, Any]:
         first = None if self.first is None else self.first.tolist()
@@ -105,10 +101,3 @@ class ReplacingBatches(MinedBatches):
     def set_state(self, state: dict[str, Any]) -> None:
         super().set_state(state)
         self.first = None if state["first"] is None else np.array(state["first"], np.float32)
-
-
-def _kept(searcher: Any) -> Any:
-    """Embeds every text once for the several searches of one look."""
-    if hasattr(searcher, "encode") and hasattr(searcher, "embedder"):
-        return EmbeddingCache(Embedding(searcher))
-    return searcher

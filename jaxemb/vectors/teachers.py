@@ -1,6 +1,5 @@
 """Data with a teacher's vectors or scores beside the texts."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,13 +7,13 @@ import jax
 import numpy as np
 
 from jaxemb.config import UsageError, fingerprint
-from jaxemb.data import Batches, ExampleData, Pairs
+from jaxemb.data import ExampleData, Extending, Pairs
 from jaxemb.model import Embedding, Start
 from jaxemb.vectors.store import EmbeddingStore
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taught(ExampleData):
+class Taught(Extending):
     """The inner pairs, with what a teacher makes of their texts, kept on disk by text.
 
     Adds `<column>_teacher` `[dim]` for each text column, `[k, dim]` for negatives, and
@@ -46,20 +45,9 @@ class Taught(ExampleData):
                 )
 
     @property
-    def batch_size(self) -> int:
-        """The inner data's."""
-        return self.inner.batch_size
-
-    @property
     def columns(self) -> tuple[str, ...]:
         score = ("teacher_score",) if {"query", "positive"} <= set(self.of) else ()
         return (*self.inner.columns, *(f"{name}_teacher" for name in self.of), *score)
-
-    def __len__(self) -> int:
-        return len(self.inner)
-
-    def texts(self) -> Iterator[str]:
-        return self.inner.texts()
 
     def examples_for(self, model: Any) -> list[dict[str, Any]]:
         examples = self.inner.examples_for(model)
@@ -73,17 +61,12 @@ class Taught(ExampleData):
             extended.append({**example, **taught})
         return extended
 
-    def batches_of(
-        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
-    ) -> Batches:
-        return self.inner.batches_of(examples, columns, model, seed=seed)
-
     def fingerprint(self) -> str:
         return fingerprint(self, [self.inner.fingerprint(), self.teacher.fingerprint()])
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaughtScores(ExampleData):
+class TaughtScores(Extending):
     """The inner examples with a teacher's score of each document: `score` `[1 + k]`.
 
     The first is of the positive, the others of the negatives, if there are some. What the teacher
@@ -104,19 +87,8 @@ class TaughtScores(ExampleData):
     teacher: Start
 
     @property
-    def batch_size(self) -> int:
-        """The inner data's."""
-        return self.inner.batch_size
-
-    @property
     def columns(self) -> tuple[str, ...]:
         return (*self.inner.columns, "score")
-
-    def __len__(self) -> int:
-        return len(self.inner)
-
-    def texts(self) -> Iterator[str]:
-        return self.inner.texts()
 
     def examples_for(self, model: Any) -> list[dict[str, Any]]:
         examples = self.inner.examples_for(model)
@@ -129,11 +101,6 @@ class TaughtScores(ExampleData):
             {**example, "score": np.asarray(paired(query[None], own[None]))[0].tolist()}
             for example, query, own in zip(examples, queries, documents, strict=True)
         ]
-
-    def batches_of(
-        self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
-    ) -> Batches:
-        return self.inner.batches_of(examples, columns, model, seed=seed)
 
     def fingerprint(self) -> str:
         return fingerprint(self, [self.inner.fingerprint(), self.teacher.fingerprint()])

@@ -7,15 +7,20 @@ import pytest
 from jaxemb.config import UsageError
 from jaxemb.data import (
     HardNegatives,
+    LabelGroups,
     Labels,
+    LengthBucketed,
     Neighbour,
     Pairs,
+    PowerLaw,
     SeeAlso,
     Several,
+    Stratified,
     StratifiedPairs,
     SummaryToBody,
     SummaryToCode,
     Texts,
+    WithoutDuplicates,
 )
 from jaxemb.text import Template, TextBatch, Tokenizer, WordPiece
 
@@ -112,6 +117,38 @@ def test_a_state_of_other_data_is_refused(pairs, tokenizer):
     ):
         with pytest.raises(UsageError, match="the saved position is of data with"):
             other.set_state(state)
+
+
+NESTED = WithoutDuplicates(
+    inner=LengthBucketed(
+        window=3, inner=LabelGroups(by="family", inner=Stratified(turns=PowerLaw(exponent=0.5)))
+    )
+)
+
+
+def test_nested_orders_resume_where_they_were(pydocs, tokenizer):
+    views = Several(views=(SummaryToBody(), SummaryToCode()))
+    data = Pairs(source=pydocs, view=views, batch_size=SIZE, order=NESTED)
+    whole = data.batches(tokenizer, seed=1)
+    for _ in range(9):
+        next(whole)
+    resumed = data.batches(tokenizer, seed=1)
+    resumed.set_state(json.loads(json.dumps(whole.get_state())))
+    for _ in range(6):
+        batch = next(whole)
+        assert same(batch, next(resumed))
+        assert len(set(batch["family"].tolist())) == 1
+    whole.close()
+    resumed.close()
+
+
+def test_a_state_that_was_written_before_orders_had_inner_ones_is_read(pairs, tokenizer):
+    data = dataclasses.replace(pairs, order=LengthBucketed(window=4))
+    batches = data.batches(tokenizer, seed=1)
+    state = {**batches.get_state(), "order": "LengthBucketed(window=4)"}
+    batches.set_state(state)
+    with pytest.raises(UsageError, match="the saved position is of data with order="):
+        batches.set_state({**state, "order": "LengthBucketed(window=5)"})
 
 
 def test_few_shapes(pairs, tokenizer):

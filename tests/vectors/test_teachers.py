@@ -4,18 +4,23 @@ import dataclasses
 import functools
 import itertools
 
+import jax
 import numpy as np
 import pytest
 
+from jaxemb.config import UsageError
 from jaxemb.data import GivenTexts, HardNegatives, Pairs, View
+from jaxemb.heads import Linear
 from jaxemb.losses import ScoreDistillation, check_columns
-from jaxemb.model import Start
+from jaxemb.model import Model, Start
 from jaxemb.statistics.similarities import unit_rows
 from jaxemb.text import WordPiece
 from jaxemb.vectors import (
     AnotherModel,
     Consistent,
+    CrossEncoder,
     MinedOnce,
+    Reranked,
     TaughtScores,
     WithinRank,
     mine,
@@ -102,3 +107,38 @@ def test_another_model_is_asked_in_place_of_the_one_under_training(pairs):
     np.testing.assert_array_equal(kept, expected.rank <= 1)
     other = MinedOnce(inner=pairs, count=2)
     assert data.fingerprint() != other.fingerprint()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ToyReranker(Start):
+    """A small random model that gives `dim` numbers for a text."""
+
+    dim: int = 1
+
+    @property
+    def network(self):
+        return dataclasses.replace(toy.embedder(), head=Linear(dim=self.dim))
+
+    def start(self, key):
+        made = Model.create(self.network, jax.random.key(5))
+        return dataclasses.replace(made, tokenizer=model().tokenizer)
+
+    def fingerprint(self):
+        return "toy-reranker"
+
+
+def test_a_cross_encoder_judges_pairs_as_one_text(pairs):
+    score = CrossEncoder(start=ToyReranker(), between=" d ")
+    data = MinedOnce(inner=pairs, count=2, depth=6, judge=Reranked(score=score))
+    examples = data.examples_for(model())
+    found = ranked(pairs.examples(), model(), 6)
+    reranker = ToyReranker().start(None)
+    for row in (0, 9, 20):
+        near = [examples[n]["positive"] for n in found.others[row].tolist()]
+        both = [f"{examples[row]['query']} d {text}" for text in near]
+        scores = reranker.encode(both, normalize=False)[:, 0]
+        expected = [near[n] for n in np.argsort(-scores, kind="stable")[:2].tolist()]
+        assert list(examples[row]["negatives"]) == expected
+    assert len({e["negatives"] for e in examples}) > 5
+    with pytest.raises(UsageError, match="this one gives 4"):
+        CrossEncoder(start=ToyReranker(dim=4)).scorer(None)(["a"], ["b"])
