@@ -3,5 +3,13 @@
 from jaxemb.adaptation.adapters import BottleneckAdapters, PrefixAdapters
 from jaxemb.adaptation.growing import Upcycled, upcycled
 from jaxemb.adaptation.low_rank import LoRA
-from jaxemb.adaptation.merging import MeanWeights, Merge, Merged, Spherical, TaskVectors
+from jaxemb.adaptation.merge_stage import After, AtStart, Elsewhere, MergeWith, OtherModel
+from jaxemb.adaptation.merging import (
+    MeanWeights,
+    Merge,
+    Merged,
+    Spherical,
+    TaskVectors,
+    TaskVectorsFromFirst,
+)
 from jaxemb.adaptation.storage import Compressed, EightBits, HalfPrecision, Storage

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import jax
@@ -111,14 +112,43 @@ class TaskVectors(Merge):
     def __call__(self, params: list[Any], key: Array) -> Any:
         """The base's parameters, and the scaled sum of the differences from them."""
         start = self.base.start(key).params
-
-        def merged(base: Array, *moved: Array) -> Array:
-            return base + self.scale * sum(one - base for one in moved)
-
         try:
-            return jax.tree.map(merged, start, *params)
+            return _moved(start, params, self.scale)
         except ValueError as error:
             raise UsageError(f"The base has other parameters than the models: {error}.") from None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TaskVectorsFromFirst(Merge):
+    r"""What all but the first model learned since they were the first, added to it.
+
+    $$\theta = \theta_1 + \lambda \sum_{i > 1} (\theta_i - \theta_1)$$
+
+    As `TaskVectors`, for a recipe whose own start is the base: `MergeWith(of=(AtStart(), ...))`.
+
+    Args:
+        scale: $\lambda$.
+
+    Example:
+        >>> three = [{"w": jnp.array(x)} for x in (1.0, 2.0, 5.0)]
+        >>> TaskVectorsFromFirst(scale=0.5)(three, None)["w"].item()
+        3.5
+
+    Reference: Ilharco et al., Editing Models with Task Arithmetic, arXiv:2212.04089.
+    """
+
+    scale: float = 1.0
+
+    def __call__(self, params: list[Any], key: Array | None) -> Any:
+        """The first's parameters, and the scaled sum of the others' differences from them."""
+        return _moved(params[0], params[1:], self.scale)
+
+
+def _moved(base: Any, params: list[Any], scale: float) -> Any:
+    def moved(start: Array, *each: Array) -> Array:
+        return start + scale * sum(one - start for one in each)
+
+    return jax.tree.map(moved, base, *params)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -151,14 +181,7 @@ class Merged(Start):
     def start(self, key: Array) -> Model:
         """The first model with the merged parameters."""
         models = [one.start(key) for one in self.of]
-        first = models[0]
-        for number, other in enumerate(models[1:], start=2):
-            if jax.tree.map(jnp.shape, other.params) != jax.tree.map(jnp.shape, first.params):
-                raise UsageError(f"Model {number} of those to merge has other parameters.")
-            if _pieces(other) != _pieces(first):
-                raise UsageError(f"Model {number} of those to merge has another tokenizer.")
-        params = self.how([model.params for model in models], key)
-        return dataclasses.replace(first, params=params)
+        return dataclasses.replace(models[0], params=merged_params(models, self.how, key))
 
     def untrained(self, key: Array) -> Model:
         """What the first model says."""
@@ -169,6 +192,21 @@ class Merged(Start):
         base = getattr(self.how, "base", None)
         parts = [one.fingerprint() for one in (*self.of, *([base] if base is not None else []))]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def merged_params(models: Sequence[Model], how: Merge, key: Array) -> Any:
+    """The parameters of several models of one network, merged.
+
+    Raises:
+        UsageError: they are not of one network, or read texts by different tokenizers.
+    """
+    first = models[0]
+    for number, other in enumerate(models[1:], start=2):
+        if jax.tree.map(jnp.shape, other.params) != jax.tree.map(jnp.shape, first.params):
+            raise UsageError(f"Model {number} of those to merge has other parameters.")
+        if _pieces(other) != _pieces(first):
+            raise UsageError(f"Model {number} of those to merge has another tokenizer.")
+    return how([model.params for model in models], key)
 
 
 def _pieces(model: Model) -> str | None:

@@ -59,7 +59,8 @@ def _defining(wanted: _Import) -> str | None:
     source = _source(wanted.module)
     if source is None or wanted.name is None or not source.is_package:
         return wanted.module if source else None
-    if wanted.name in source.bound:
+    # A package that imports its own module, as jax does `from jax import export`, binds it to itself.
+    if source.bound.get(wanted.name, wanted) != wanted:
         return _defining(source.bound[wanted.name])
     below = f"{wanted.module}.{wanted.name}"
     return below if _source(below) else wanted.module

@@ -23,6 +23,7 @@ from jaxemb.heads.language_model import (
     Unchanged,
     UntiedLanguageModelHead,
 )
+from jaxemb.heads.masked_decoders import MaskedDecoder, OneStreamDecoder, TwoStreamDecoder
 from jaxemb.heads.pairs import (
     AbsoluteDifference,
     Difference,

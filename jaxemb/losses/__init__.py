@@ -64,6 +64,7 @@ from jaxemb.losses.embedded import (
     Reading,
     States,
     Vector,
+    VectorWithLogits,
     VectorWithPieces,
     embedded,
     flat_items,
@@ -101,6 +102,7 @@ from jaxemb.losses.language import (
 )
 from jaxemb.losses.layer_wise import LayerWise
 from jaxemb.losses.list_mle import EqualPlaces, HalvingPlaces, ListMLE, PlaceWeights
+from jaxemb.losses.masked_reconstruction import MaskedAutoEncoding, MaskedReconstruction
 from jaxemb.losses.matryoshka import Matryoshka, SampledDimension
 from jaxemb.losses.mixtures import MixedList, MixedNegatives, MixedPairs
 from jaxemb.losses.multiple_positives import MultiplePositives

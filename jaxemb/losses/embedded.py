@@ -115,6 +115,23 @@ class VectorWithPieces(Reading):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class VectorWithLogits(Reading):
+    """What `Vector` reads of one vector per text, and what `Logits` reads, by one pass.
+
+    The logits stand in `extra["logits"]` `[rows, tokens, vocabulary]`, and which tokens are real in
+    `extra["mask"]`. The tower needs an `output`.
+    """
+
+    def __call__(
+        self, tower: Any, params: Any, batch: Any, keys: Key[Array, " rows"] | None
+    ) -> Embedded:
+        """`tower.read` and `tower.scores` of the same states."""
+        states, mask, extra = tower.hidden(params, batch, keys=keys)
+        own = {"logits": tower.scores(params, states), "mask": mask}
+        return Embedded(tower.read(params, states, mask), extra={**extra, **own})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Pieces(Reading):
     """The text alone: `extra["ids"]` and `extra["mask"]` `[rows, tokens]`; nothing is embedded.
 

@@ -158,11 +158,21 @@ class OneTower(Network, abc.ABC):
         Raises:
             UsageError: the network has no `output`.
         """
+        states, mask, extra = self.hidden(params, batch, keys=keys)
+        scores = self.scores(params, states)
+        return Embedded(scores, mask, {**extra, "ids": jnp.asarray(batch.ids)})
+
+    def scores(
+        self, params: Params, states: Float[Array, "layers batch tokens width"]
+    ) -> Float32[Array, "batch tokens vocabulary"]:
+        """Logits of the last of the hidden states.
+
+        Raises:
+            UsageError: the network has no `output`.
+        """
         if self.output is None:
             raise UsageError("This network predicts no tokens: give it an output.")
-        states, mask, extra = self.hidden(params, batch, keys=keys)
-        scores = self.output.apply(variables(params, "output"), states[-1])
-        return Embedded(scores, mask, {**extra, "ids": jnp.asarray(batch.ids)})
+        return self.output.apply(variables(params, "output"), states[-1])
 
     def depths(
         self, params: Params, batch: Any, *, keys: Array | None = None

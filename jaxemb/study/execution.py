@@ -106,11 +106,12 @@ def check(name: str, recipe: Recipe) -> None:
     """Refuse an arm that could not run, by shapes and columns alone."""
     if not recipe.evaluation:
         raise UsageError(f"Arm {name} has evaluation=(): there is nothing to judge it by.")
-    for stage in recipe.stages:
-        try:
+    try:
+        for stage in recipe.stages:
             stage.check(recipe.runtime)
-        except UsageError as error:
-            raise UsageError(f"Arm {name}: {error}") from None
+        recipe.check_recalled()
+    except UsageError as error:
+        raise UsageError(f"Arm {name}: {error}") from None
     if recipe.network is not None:
         try:
             recipe.network.shapes()

@@ -8,7 +8,7 @@ from jaxemb.config import Above, AtLeast, AtMost, Part, UsageError, check_ranges
 from jaxemb.evaluation import Task
 from jaxemb.model import Network, NoModel, Start
 from jaxemb.runtime import Runtime
-from jaxemb.training import Stage
+from jaxemb.training import START, Stage
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,19 @@ class Recipe(Part):
     def trains(self) -> bool:
         """Whether a stage takes gradient steps."""
         return any(stage.learns for stage in self.stages)
+
+    def check_recalled(self) -> None:
+        """Raises UsageError if a stage reads the model of one that does not stand before it."""
+        before = [START]
+        for stage in self.stages:
+            missing = [name for name in stage.recalls if name not in before]
+            if missing:
+                known = ", ".join(repr(name) for name in before[1:]) or "none"
+                raise UsageError(
+                    f"The stage {stage.name!r} reads the model of the stage {missing[0]!r}, which is "
+                    f"not before it; those before it: {known}."
+                )
+            before.append(stage.name)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

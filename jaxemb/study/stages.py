@@ -29,7 +29,7 @@ from jaxemb.runtime import processes
 from jaxemb.runtime.checkpoints import Checkpoints
 from jaxemb.study.recipe import Recipe
 from jaxemb.text import Text, Tokenizer
-from jaxemb.training import Context, Stage
+from jaxemb.training import START, Context, Stage
 
 FORMAT = 1
 KIND = "stage"
@@ -67,17 +67,23 @@ def run_stages(
         evaluate=evaluate,
         report=report,
     )
+    recalled = {name for stage in recipe.stages for name in stage.recalls}
+    earlier = {START: model} if START in recalled else {}
     for position, stage in enumerate(recipe.stages):
-        if until_training and stage.learns:
+        if until_training and stage.holds_training:
             break
         chain = address(recipe, stage, chain)
-        own = dataclasses.replace(context, key=jax.random.fold_in(key, position + 1))
+        own = dataclasses.replace(
+            context, key=jax.random.fold_in(key, position + 1), earlier=dict(earlier)
+        )
         if _belongs_to_the_run(recipe, position):
             model = stage.run(model, own)
         else:
             model, flops = _stored(chain, stage, own, model)
             if stage.learns and spent is not None:
                 spent(flops)
+        if stage.name in recalled:
+            earlier[stage.name] = model
     return model
 
 

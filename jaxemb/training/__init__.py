@@ -1,6 +1,6 @@
 """Training: the stage, the step, gradient methods, optimizers and the loop that runs them."""
 
-from jaxemb.training.base import Context, Stage
+from jaxemb.training.base import START, Context, Stage
 from jaxemb.training.budgets import Budget, Patience, RisingPatience, Steps, Until, Watch
 from jaxemb.training.gradients import Full, GradCache, GradientMethod, Microbatch, Rematerialize
 from jaxemb.training.keeping import (

@@ -38,6 +38,7 @@ class Context:
         seed: of the order of its data.
         runtime: devices, sharding and dtype.
         checkpoints, evaluate, report: as `train` takes them; None where nothing is kept or watched.
+        earlier: models of the recipe that stages recall, by the name of the stage that gave them.
     """
 
     key: Array
@@ -46,6 +47,11 @@ class Context:
     checkpoints: Checkpoints | None = None
     evaluate: Evaluate | None = None
     report: Callable[[dict], None] | None = None
+    earlier: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+START = ""
+"""What the model before the first stage is called among those that stages recall."""
 
 
 class Stage(Part):
@@ -73,6 +79,16 @@ class Stage(Part):
     def learns(self) -> bool:
         """Whether it takes gradient steps."""
         return self.training is not None
+
+    @property
+    def holds_training(self) -> bool:
+        """Whether what it gives was trained, here or elsewhere; untrained controls stop before it."""
+        return self.learns
+
+    @property
+    def recalls(self) -> tuple[str, ...]:
+        """The earlier stages whose models it reads besides the one that it is given; see `START`."""
+        return ()
 
     @property
     def dataset(self) -> Any:

@@ -131,6 +131,16 @@ class Shared(Stage):
         """The inner stage's."""
         return self.inner.dataset
 
+    @property
+    def holds_training(self) -> bool:
+        """As the inner stage."""
+        return self.inner.holds_training
+
+    @property
+    def recalls(self) -> tuple[str, ...]:
+        """The inner stage's."""
+        return self.inner.recalls
+
     def run(self, model: Any, context: Context) -> Any:
         """The inner stage, from its first step, unwatched."""
         alone = dataclasses.replace(context, checkpoints=None, evaluate=None)

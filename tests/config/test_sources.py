@@ -32,6 +32,9 @@ FILES = {
         "class Deep:\n    def run(self, x):\n"
         "        from ..nn import attend\n        return attend(x)\n"
     ),
+    "own/__init__.py": "from house.own import inner\n",
+    "own/inner.py": "SIZE = 4\n",
+    "own/user.py": "from house.own import inner\n",
     "nets/counted.py": "from house.losses import SIZE\nfrom house.losses import *\nimport numpy\n",
 }
 
@@ -57,6 +60,7 @@ def house(tmp_path, monkeypatch):
         ("nets.deep", {"nn.attention"}),
         ("nets.bag", {"nn.masks", "nn.train"}),
         ("nn.attention", set()),
+        ("own.user", {"own.inner"}),
         ("nets.counted", {"losses", "losses.base", "losses.far"}),
         ("nets", {"nets.bag", "nets.deep", "nn.attention", "nn.masks", "nn.train"}),
     ],

@@ -82,6 +82,27 @@ def damaged(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     return pieces | {"query": rng.normal(size=(rows, 8)), "positive": whole}
 
 
+def masked(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """A vector of each masked text, and the pieces of the whole one, which is padded on the left."""
+    vector = rng.normal(size=(rows, 8))
+    real = np.arange(T) >= T - rng.integers(1, T + 1, (rows, 1))
+    pieces = {"ids": rng.integers(0, V, (rows, T)), "mask": real}
+    whole = L.Embedded(np.zeros((rows, 1)), extra=pieces)
+    return {"masked": vector, "query": whole, "weight": texts(rng, rows)["weight"]}
+
+
+def masked_with_logits(rng: np.random.Generator, rows: int) -> dict[str, Any]:
+    """With the encoder's own logits; about half of the pieces are asked of it."""
+    columns = masked(rng, rows)
+    whole = columns["query"].extra
+    extra = {"logits": rng.normal(size=(rows, T, V)), "mask": whole["mask"]}
+    targets = np.where(rng.random((rows, T)) < 0.5, whole["ids"], -100)
+    return columns | {
+        "masked": L.Embedded(columns["masked"], extra=extra),
+        "masked_targets": targets,
+    }
+
+
 def with_own_queries(rng: np.random.Generator, rows: int) -> dict[str, Any]:
     return texts(rng, rows) | {"negatives_query": rng.normal(size=(rows, 2, W))}
 
@@ -304,6 +325,14 @@ SAMPLES = {
     ),
     "denoising": Sample(
         L.Denoising(decoder=heads.CausalDecoder(vocabulary=V, heads=2, hidden=8)), damaged
+    ),
+    "masked_reconstruction": Sample(
+        L.MaskedReconstruction(decoder=heads.OneStreamDecoder(vocabulary=V, heads=2, hidden=8)),
+        masked,
+    ),
+    "masked_auto_encoding": Sample(
+        L.MaskedAutoEncoding(decoder=heads.TwoStreamDecoder(vocabulary=V, heads=2, hidden=8)),
+        masked_with_logits,
     ),
     "bag_of_words": Sample(L.BagOfWords(vocabulary=V), bags),
     "spread_out": Sample(L.SpreadOut(columns=("query", "negatives")), lists),
