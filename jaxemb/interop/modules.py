@@ -142,7 +142,7 @@ def read_modules(folder: Path) -> Modules:
         predicts=predicts,
         similarity=_similarity(prompts.get("similarity_fn_name"), Dot() if predicts else Cosine()),
         heads=tuple(head for kind, place in after for head in _heads(kind, place)),
-        template=_template(prompts),
+        template=_template(prompts, folder / "config_sentence_transformers.json"),
         max_tokens=settings.get("max_seq_length"),
         lowercase=bool(settings.get("do_lower_case", False)),
     )
@@ -234,11 +234,16 @@ def _dense(config: Mapping[str, Any], place: Path) -> list[HeadFile]:
         raise UsageError(f"{place / 'config.json'}: {error}.") from None
 
 
-def _template(settings: Mapping[str, Any]) -> Template:
+def _template(settings: Mapping[str, Any], place: Path) -> Template:
     """The prompts for queries and documents, else the one that is the default."""
     named = settings.get("prompts") or {}
     prompts = {name: text for name, text in named.items() if text is not None}
-    default = prompts.get(settings.get("default_prompt_name") or "", "")
+    usual = settings.get("default_prompt_name")
+    if usual is not None and usual not in named:
+        raise UsageError(
+            f"{place} has the default_prompt_name {usual!r}; there are {', '.join(named) or 'none'}."
+        )
+    default = prompts.get(usual or "", "")
     # An empty prompt is a prompt: only one that is absent falls back to the next.
     document = prompts.get("document", prompts.get("passage", default))
     return Template(query=prompts.get("query", default), document=document)

@@ -166,6 +166,7 @@ class PoolingSettings(TypedDict, total=False):
 
     pooling_mode: str | list[str]
     include_prompt: bool
+    word_embedding_dimension: Size
     pooling_mode_cls_token: bool
     pooling_mode_max_tokens: bool
     pooling_mode_mean_tokens: bool

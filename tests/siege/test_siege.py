@@ -253,7 +253,7 @@ WRONG = {
         "layer_norm_eps": SIZES, "hidden_act": SIZES[1:],
     },
     "1_Pooling/config.json": {
-        "pooling_mode_mean_tokens": ("yes", 3, [True], None),
+        "pooling_mode_mean_tokens": ("yes", 3, [True]),
         "word_embedding_dimension": (0, -1, 10**12, "wide", [12]),
         "include_prompt": ("no", 7, [True]),
     },
@@ -261,7 +261,7 @@ WRONG = {
         "prompts": ("q: ", ["q: "], {"query": 3}, 5),
         "default_prompt_name": (3, ["query"], "absent"),
     },
-    "sentence_bert_config.json": {"max_seq_length": ("long", -1, 0, [8], 10**12)},
+    "sentence_bert_config.json": {"max_seq_length": ("long", -1, 0, [8])},
 }  # fmt: skip
 FOREIGN = {
     "outside": ("modules.json", [{"type": "a.Transformer", "path": "../outside"}], "outside"),
