@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.thirds import mark_others_slow
+
 # Before anything imports jax, and in the environment so that subprocesses see the same.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")
@@ -54,8 +56,10 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Claims of committed records are checked only when asked for (`-m claims`)."""
+    """Long tables run in part; claims of committed records only when asked for (`-m claims`)."""
+    mark_others_slow(items)
     if "claims" in (config.option.markexpr or ""):
         return
     skip = pytest.mark.skip(reason="checks committed records; run with -m claims")

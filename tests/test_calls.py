@@ -17,7 +17,6 @@ from jaxemb.training import Stage
 from tests import contracts, toy
 from tests.calls import ESTIMATORS, INSIDE_ROWS, ROWS, B, Inputs, Row, public_parts
 from tests.losses import samples
-from tests.thirds import in_turn
 
 
 def over(rows) -> pytest.MarkDecorator:
@@ -177,7 +176,8 @@ def test_a_blank_row_stays_finite_with_its_gradient(row):
 READERS = ("encoder.mask=", "encoder=", "pooling=", "head=")
 
 
-@pytest.mark.parametrize("name", in_turn([n for n in contracts.rows() if n.startswith(READERS)]))
+@pytest.mark.in_turn
+@pytest.mark.parametrize("name", [n for n in contracts.rows() if n.startswith(READERS)])
 def test_a_text_without_tokens_stays_finite_with_its_gradient(name):
     embedder = contracts.rows()[name]
     mask = np.arange(contracts.TOKENS) < np.array([[0], [3]])

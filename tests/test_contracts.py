@@ -13,7 +13,6 @@ import pytest
 
 from jaxemb.config import from_json, to_json
 from jaxemb.text import TextBatch
-from tests import thirds
 from tests.contracts import TOKENS, VOCABULARY, rows
 
 ROWS = rows()
@@ -31,14 +30,12 @@ IDLE = (
 )
 
 
+pytestmark = pytest.mark.in_turn
+
+
 def pytest_generate_tests(metafunc):
     if "embedder" in metafunc.fixturenames:
-        shift = [name for name in globals() if name.startswith("test_")].index(
-            metafunc.definition.name
-        )
-        marks = thirds.marks(ROWS, shift)
-        named = [pytest.param(name, marks=own) for name, own in zip(ROWS, marks, strict=True)]
-        metafunc.parametrize("embedder", named, indirect=True)
+        metafunc.parametrize("embedder", ROWS, indirect=True)
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
-"""Long tables of tests run by thirds or less. Not a test itself.
+"""Long tables of tests of which a part runs, by the marker `in_turn`. Not a test itself.
 
-Which third it is follows from the sources: the same sources have the same third, and the next change
-has perhaps another. The whole table: python -m pytest FILE -m "slow or not slow".
+`@pytest.mark.in_turn` keeps one row in three, `in_turn(8)` one in eight; the others are `slow`. Which
+ones follows from the sources: the same sources have the same rows, and the next change has perhaps
+others. A whole table: python -m pytest FILE -m "slow or not slow".
 """
 
+import collections
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -24,14 +26,17 @@ def turn() -> int:
     return int.from_bytes(digest.digest()[:4], "big")
 
 
-def marks(rows: Sequence, shift: int = 0, of: int = 3) -> list[tuple]:
-    """For each row the marks of its test: `slow` for those that are not in turn; one in `of` is."""
-    return [() if (n + shift + turn()) % of == 0 else (pytest.mark.slow,) for n in range(len(rows))]
-
-
-def in_turn(names: Sequence[str]) -> list:
-    """The names as parameters of a test, `slow` where they are not in turn."""
-    return [
-        pytest.param(name, marks=own, id=name)
-        for name, own in zip(names, marks(names), strict=True)
-    ]
+def mark_others_slow(items: Iterable[pytest.Item]) -> None:
+    """Marks the rows that are not in turn; the tests of a file begin at different rows."""
+    places: dict[str, dict[str, int]] = collections.defaultdict(dict)
+    seen: collections.Counter[str] = collections.Counter()
+    for item in items:
+        marker = item.get_closest_marker("in_turn")
+        if marker is None or item.get_closest_marker("slow"):
+            continue
+        file, test = str(item.path), f"{item.path}::{getattr(item, 'originalname', item.name)}"
+        shift = places[file].setdefault(test, len(places[file]))
+        (of,) = marker.args or (3,)
+        if (seen[test] + shift + turn()) % of:
+            item.add_marker(pytest.mark.slow)
+        seen[test] += 1

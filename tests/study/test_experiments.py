@@ -23,7 +23,6 @@ from jaxemb.study import execution, registry
 from jaxemb.study.claims import EVERY_TASK
 from jaxemb.study.execution import Named, Options
 from jaxemb.study.smoke import smoke
-from tests.thirds import marks
 
 NAMES = sorted(registry.discover().entries)
 
@@ -60,12 +59,10 @@ def of_headline(name: str) -> tuple[str, ...]:
 
 
 WHOLE = [pytest.param(name, (), marks=pytest.mark.slow, id=f"{name}-whole") for name in NAMES]
-HEADLINES = [
-    pytest.param(name, of_headline(name), marks=own, id=name)
-    for name, own in zip(NAMES, marks(NAMES), strict=True)
-]
+HEADLINES = [pytest.param(name, of_headline(name), id=name) for name in NAMES]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("name, arms", [*HEADLINES, *WHOLE])
 def test_every_experiment_runs_at_smoke(name, arms, tmp_path):
     """One arm of the headline, of a third of the experiments; all arms of all by the marker."""
