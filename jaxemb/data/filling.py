@@ -1,5 +1,6 @@
 """Orders that fill the batches of another one anew: by length, and with groups of a label."""
 
+import functools
 from abc import ABC
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
@@ -115,14 +116,46 @@ class LengthBucketed(Filling):
     def epoch(
         self, examples: Examples, places: Places, batch_size: int, draw: np.random.Generator
     ) -> Int[np.ndarray, "batches batch"]:
-        groups = self.inner.epoch(examples, places, batch_size, draw).reshape(-1, self.each)
-        lengths = np.array([sum(_length(examples[one]) for one in own) for own in groups.tolist()])
-        reach = self.window * batch_size // self.each
-        parts = [
-            groups[start : start + reach][np.argsort(lengths[start : start + reach], kind="stable")]
-            for start in range(0, len(groups), reach)
-        ]
-        return draw.permutation(cut(np.concatenate(parts).ravel(), batch_size))
+        rows = self.rows(examples, places, batch_size, draw)
+        return np.stack([rows[n] for n in range(len(rows))])
+
+    def rows(
+        self, examples: Examples, places: Places, batch_size: int, draw: np.random.Generator
+    ) -> "Windowed":
+        """Examples are read a window at a time."""
+        inner = self.inner.epoch(examples, places, batch_size, draw)
+        return Windowed(examples, inner, self.each, self.window, draw.permutation(len(inner)))
+
+
+class Windowed:
+    """The batches of an epoch, sorted by length among those of their window when one is read."""
+
+    def __init__(
+        self,
+        examples: Examples,
+        inner: Int[np.ndarray, "batches batch"],
+        each: int,
+        window: int,
+        order: Int[np.ndarray, " batches"],
+    ):
+        self._examples, self._inner, self._each = examples, inner, each
+        self._window, self._order = window, order
+        self._read = functools.cache(self._sorted)
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, number: int) -> Places:
+        window, place = divmod(int(self._order[number]), self._window)
+        return self._read(window)[place]
+
+    def _sorted(self, window: int) -> Int[np.ndarray, "batches batch"]:
+        """One window, its groups by the length of all their texts."""
+        batches = self._inner[window * self._window : (window + 1) * self._window]
+        groups = batches.reshape(-1, self._each)
+        read = [[_length(self._examples[place]) for place in own] for own in groups.tolist()]
+        order = np.argsort(np.sum(read, axis=1), kind="stable")
+        return groups[order].reshape(batches.shape)
 
 
 @dataclass(frozen=True, kw_only=True)

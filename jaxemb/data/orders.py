@@ -17,12 +17,14 @@ import numpy as np
 from jaxtyping import Int
 
 from jaxemb.config import Part, UsageError
-from jaxemb.data.repeats import batches_without, without_repeats
+from jaxemb.data.repeats import BatchesWithout, without_repeats
 
 Examples = Sequence[dict[str, Any]]
 Places = Int[np.ndarray, " places"]
 Sequel = Any
 """A `grain.MapDataset` of the places of each batch, `[batch]`; not imported until it is made."""
+Rows = Any
+"""The batches of an epoch by their number: an array, or what makes each when it is asked for."""
 Put = Callable[["Order"], "Order"]
 Choice = tuple[str, int | str | None]
 
@@ -125,26 +127,25 @@ class EpochOrder(Order, ABC):
     def __call__(self, examples: Examples, places: Places, batch_size: int, seed: int) -> Sequel:
         check_fills(len(places), batch_size, "the data")
 
-        def laid_out(epoch: int) -> Int[np.ndarray, "batches batch"]:
+        def laid_out(epoch: int) -> Rows:
             draw = np.random.default_rng((seed, epoch))
-            return self.epoch(examples, places, batch_size, draw)
+            return self.rows(examples, places, batch_size, draw)
 
         return _endless(laid_out, self.steps(examples, places, batch_size))
 
     def distinct(self, examples: Examples, places: Places, batch_size: int, seed: int) -> Sequel:
         check_fills(len(places), batch_size, "the data")
-        steps = self.steps(examples, places, batch_size)
 
-        def laid_out(epoch: int) -> Int[np.ndarray, "batches batch"]:
+        def laid_out(epoch: int) -> Rows:
             draw = np.random.default_rng((seed, epoch))
             own = self.epoch(examples, places, batch_size, draw).reshape(-1, self.each)
             left, spare = own, own
             if self.each == 1:  # what the epoch leaves out can stand in for what repeats a text
                 rest = np.setdiff1d(places, own)
                 left, spare = np.concatenate([own, rest[:, None]]), places[:, None]
-            return batches_without(examples, left, draw.permutation(spare), steps, batch_size)
+            return BatchesWithout(examples, left, draw.permutation(spare), batch_size)
 
-        return _endless(laid_out, steps)
+        return _endless(laid_out, self.steps(examples, places, batch_size))
 
     def with_inside(self, put: Put) -> Order:
         return put(self)
@@ -161,6 +162,12 @@ class EpochOrder(Order, ABC):
         self, examples: Examples, places: Places, batch_size: int, draw: np.random.Generator
     ) -> Int[np.ndarray, "batches batch"]:
         """The batches of one epoch."""
+
+    def rows(
+        self, examples: Examples, places: Places, batch_size: int, draw: np.random.Generator
+    ) -> Rows:
+        """The same, each by its number; an order that reads examples may read few for each."""
+        return self.epoch(examples, places, batch_size, draw)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +233,7 @@ class WithoutDuplicates(Around):
 # --- what orders share
 
 
-def _endless(laid_out: Callable[[int], np.ndarray], steps: int) -> Sequel:
+def _endless(laid_out: Callable[[int], Rows], steps: int) -> Sequel:
     """Epochs one after the other; an epoch is laid out when it is first read."""
     import grain
 

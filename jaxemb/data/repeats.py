@@ -1,5 +1,7 @@
 """Batches in which no text stands twice: groups of rows that repeat one another are kept apart."""
 
+import functools
+import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -10,42 +12,56 @@ from jaxemb.config import UsageError
 
 Examples = Sequence[dict[str, Any]]
 Keys = frozenset[Hashable]
+Group = tuple[int, ...]
 
 _IDS = ("query_id", "positive_id", "negatives_id")
 _REACH = 1000  # batches in which something is looked for that repeats nothing
 
 
-def batches_without(
-    examples: Examples,
-    offered: Int[np.ndarray, "groups each"],
-    spare: Int[np.ndarray, "spares each"],
-    steps: int,
-    batch_size: int,
-) -> Int[np.ndarray, "steps batch"]:
+class BatchesWithout:
     """Batches of groups in the order in which they are offered, the last ones filled with spare ones.
 
+    A batch is made when it or a later one is read, and no more examples are read than that needs.
+
+    Args:
+        examples: with the numbers of their texts.
+        offered: the groups of an epoch.
+        spare: what fills a batch where too few of these are left.
+        batch_size: rows of a batch.
+
     Raises:
-        UsageError: too few groups have different texts.
+        UsageError: when read, if too few groups have different texts.
     """
-    each = offered.shape[1]
-    keys = {
-        own: _keys(examples, own) for own in map(tuple, np.concatenate([offered, spare]).tolist())
-    }
-    left, others = (
-        [own for own in map(tuple, some.tolist()) if keys[own] is not None]
-        for some in (offered, spare)
-    )
-    batches = []
-    for _ in range(steps):
-        batch, left = _distinct(keys, left, batch_size // each, [])
-        more, _ = _distinct(keys, others, batch_size // each, batch)
-        if len(more) < batch_size // each:
+
+    def __init__(
+        self,
+        examples: Examples,
+        offered: Int[np.ndarray, "groups each"],
+        spare: Int[np.ndarray, "spares each"],
+        batch_size: int,
+    ):
+        self._left, self._spare = (list(map(tuple, x.tolist())) for x in (offered, spare))
+        self._size, self._each = batch_size, offered.shape[1]
+        self._keys = functools.cache(lambda group: _keys(examples, group))
+        self._made: list[Int[np.ndarray, " batch"]] = []
+        self._lock = threading.Lock()  # batches are prepared by several threads
+
+    def __getitem__(self, number: int) -> Int[np.ndarray, " batch"]:
+        with self._lock:
+            while len(self._made) <= number:
+                self._made.append(self._next())
+        return self._made[number]
+
+    def _next(self) -> Int[np.ndarray, " batch"]:
+        count = self._size // self._each
+        batch, self._left = _distinct(self._keys, self._left, count, [])
+        batch, _ = _distinct(self._keys, self._spare, count, batch)
+        if len(batch) < count:
             raise UsageError(
-                f"Only {len(more) * each} examples have different texts, fewer than "
-                f"batch_size={batch_size}."
+                f"Only {len(batch) * self._each} examples have different texts, fewer than "
+                f"batch_size={self._size}."
             )
-        batches.append(np.concatenate(more))
-    return np.array(batches)
+        return np.concatenate(batch)
 
 
 def without_repeats(
@@ -111,20 +127,25 @@ def _key(example: dict[str, Any]) -> set[Hashable]:
 
 
 def _distinct(
-    keys: dict[tuple[int, ...], Keys],
-    offered: list[tuple[int, ...]],
-    count: int,
-    batch: Sequence[tuple[int, ...]],
-) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
-    """A batch filled with what repeats no text of it, and what is left of the offered."""
+    keys: Callable[[Group], Keys | None], offered: list[Group], count: int, batch: list[Group]
+) -> tuple[list[Group], list[Group]]:
+    """A batch filled with what repeats no text of it, and what is left of the offered.
+
+    What repeats a text by itself is left out.
+    """
     batch, passed = list(batch), []
-    seen = {key for own in batch for key in keys[own]}
+    if len(batch) == count:
+        return batch, offered
+    seen = {key for own in batch for key in keys(own)}
     for at, group in enumerate(offered):
         if len(batch) == count:
             return batch, passed + offered[at:]
-        if keys[group] & seen:
+        own = keys(group)
+        if own is None:
+            continue
+        if own & seen:
             passed.append(group)
         else:
             batch.append(group)
-            seen |= keys[group]
+            seen |= own
     return batch, passed

@@ -154,6 +154,39 @@ def test_parts_of_a_batch_follow_their_orders(examples):
         SideBySide(orders=(Shuffled(),), shares=(1, 2))
 
 
+class Counted(list):
+    """Examples that say how many of them were read."""
+
+    read = 0
+
+    def __getitem__(self, place):
+        self.read += 1
+        return super().__getitem__(place)
+
+
+@pytest.mark.parametrize(
+    ("order", "most"),
+    [
+        (LengthBucketed(window=5), 5 * BATCH),
+        (WithoutDuplicates(), 3 * BATCH),
+        (WithoutDuplicates(inner=LabelGroups(by="half")), SIZE * 10 * 4 + 6 * BATCH),
+    ],
+)
+def test_the_first_batch_reads_few_of_many_examples(order, most):
+    draw = np.random.default_rng(0)
+    rows = Counted(
+        {"query": "x" * int(n), "query_id": k, "half": k % 2, "positive_id": 10**6 + int(n)}
+        for k, n in enumerate(draw.integers(1, 10**5, SIZE * 10))
+    )
+    sequel = order(rows, np.arange(len(rows)), BATCH, 0)
+    assert len(set(sequel[0].tolist())) == BATCH
+    assert 0 < rows.read <= most
+    first = [np.asarray(sequel[n]) for n in range(30)]
+    late = order(rows, np.arange(len(rows)), BATCH, 0)
+    for n in (29, 0, 17):
+        np.testing.assert_array_equal(late[n], first[n])
+
+
 # --- every pair of orders: what each promises holds in both nestings
 
 
