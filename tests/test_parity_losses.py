@@ -1,7 +1,10 @@
-"""The parity table of losses: every loss with every gradient method on every layout of devices.
+"""The parity tables of losses: every loss, and every wrapper around each kind of inner loss, with
+every gradient method on every layout of devices.
 
-The network is one linear map for each width, on vectors that are drawn, so that a step is cheap.
-One step of each loss is compared in one combination; `-m slow` runs every sample in all of them.
+The network is one linear map for each width, on vectors that are drawn, so that a step is cheap; its
+dropout is on. One step is compared with that of the whole batch on one device. By default a third of
+the losses runs, each in one combination, and of the wrappers as many cells as it takes for every two
+values of two axes to meet; `-m "slow or not slow"` runs both tables whole.
 """
 
 import dataclasses
@@ -16,14 +19,17 @@ import optax
 import pytest
 
 from jaxemb.config import choices
-from jaxemb.losses import Embedded, Loss
+from jaxemb.losses import Embedded, Loss, Wrapper
+from jaxemb.nn.dropout import keep_mask
 from jaxemb.runtime import Jit, Pmap, Runtime
 from jaxemb.training import SGD, Constant, Everything, Full, GradCache, GradientMethod, Microbatch
 from jaxemb.training.state import create
 from jaxemb.training.step import Compiles, Program, start
-from tests.losses.samples import SAMPLES
+from tests.losses.compositions import INNERS, QUICK, WRAPPERS, composition, pairs, pairwise
+from tests.losses.samples import SAMPLES, Sample
+from tests.thirds import marks
 
-ROWS, DEVICES = 16, 4
+ROWS, DEVICES, DROPOUT = 16, 4, 0.1
 ONE = Runtime(devices=Jit(limit=1))
 LAYOUTS = {
     "jit": Runtime(devices=Jit(limit=DEVICES)),
@@ -52,7 +58,7 @@ class Drawn(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Linear:
-    """One matrix for each width of vectors, and one number for what stands beside them."""
+    """Dropout, one matrix for each width of vectors, and one number for what stands beside them."""
 
     def init(self, columns: dict[str, Drawn]) -> dict[str, np.ndarray]:
         rng = np.random.default_rng(0)
@@ -65,10 +71,13 @@ class Linear:
         return jax.tree.map(lambda x: x.astype(np.float32), params)
 
     def embed(self, params: Any, inputs: dict[str, Drawn], reads: Any, keys: Any = None) -> dict:
-        return {name: self._one(params, column) for name, column in inputs.items()}
+        own = dict.fromkeys(inputs) if keys is None else keys
+        return {name: self._one(params, column, own[name]) for name, column in inputs.items()}
 
-    def _one(self, params: Any, column: Drawn) -> Embedded:
+    def _one(self, params: Any, column: Drawn, keys: Any) -> Embedded:
         x = jnp.asarray(column.vectors)
+        if keys is not None:
+            x = jnp.where(keep_mask(keys, 0, x.shape[1:], DROPOUT), x / (1 - DROPOUT), 0.0)
         extra = {
             name: jnp.asarray(x) * params["extra"] if x.dtype == np.float32 else jnp.asarray(x)
             for name, x in column.extra.items()
@@ -87,9 +96,14 @@ class RecordingSGD(SGD):
         )
 
 
+def sample(name: str) -> Sample:
+    """A loss by its name, or by those of a wrapper and an inner loss: `matryoshka of queue`."""
+    return composition(*name.split(" of ")) if " of " in name else SAMPLES[name]
+
+
 def batch_of(name: str) -> dict[str, Any]:
     """Columns in 32 bits; a quarter of the rows is filler, unevenly over devices."""
-    loss, draw = SAMPLES[name]
+    loss, draw = sample(name)
     kinds = {"i": np.int32, "f": np.float32, "b": np.bool_}
     columns = jax.tree.map(
         lambda x: x.astype(kinds[x.dtype.kind]), draw(np.random.default_rng(4), ROWS)
@@ -105,7 +119,7 @@ def batch_of(name: str) -> dict[str, Any]:
 @functools.cache
 def outcome(name: str, method: str, layout: str | None) -> dict[str, Any]:
     """Loss, terms, gradient, parameters and memory after one step, as numpy."""
-    loss, network, batch = SAMPLES[name].loss, Linear(), batch_of(name)
+    loss, network, batch = sample(name).loss, Linear(), batch_of(name)
     runtime = ONE if layout is None else LAYOUTS[layout]
     optimizer = RecordingSGD(learning_rate=0.1, schedule=Constant(), clip=None)
     compiles = Compiles(network, loss, METHODS[method], optimizer, Everything(), runtime)
@@ -158,10 +172,17 @@ CHOSEN = [
 ]
 
 
-@pytest.mark.parametrize(("number", "name"), list(enumerate(CHOSEN)), ids=CHOSEN)
-def test_parity_of_a_loss(number, name):
-    # Over the losses, all combinations occur equally often.
-    layout, method = TABLE[number % len(TABLE)]
+def one_combination_each() -> list:
+    """Each loss with one combination; in every third of the losses all occur equally often."""
+    rows = zip(CHOSEN, marks(CHOSEN), strict=True)
+    return [
+        pytest.param(name, *TABLE[(n // 3 + 3 * n) % len(TABLE)], marks=own, id=name)
+        for n, (name, own) in enumerate(rows)
+    ]
+
+
+@pytest.mark.parametrize(("name", "layout", "method"), one_combination_each())
+def test_parity_of_a_loss(name, layout, method):
     compare(name, method, layout)
 
 
@@ -170,3 +191,50 @@ def test_parity_of_a_loss(number, name):
 @pytest.mark.parametrize("name", SAMPLES)
 def test_parity_of_every_combination(name, layout, method):
     compare(name, method, layout)
+
+
+AXES = (list(WRAPPERS), list(QUICK), list(METHODS), list(LAYOUTS))
+COVER = pairwise(AXES)
+WHOLE = itertools.product(WRAPPERS, INNERS, METHODS, LAYOUTS)
+
+
+def test_every_wrapper_is_in_the_table():
+    around = {type(around.loss(INNERS["triplet"])) for around in WRAPPERS.values()}
+    assert {cls for cls in choices(Loss).values() if issubclass(cls, Wrapper)} <= around
+    assert all(type(inner) in FIRST for inner in INNERS.values())
+
+
+def test_in_the_cells_that_run_every_two_values_meet():
+    wanted = {
+        ((m, one), (n, other))
+        for (m, first), (n, second) in itertools.combinations(enumerate(AXES), 2)
+        for one, other in itertools.product(first, second)
+    }
+    assert set().union(*map(pairs, COVER)) == wanted
+    assert len(COVER) == len(WRAPPERS) * len(QUICK), "no fewer cells would do"
+
+
+def test_dropout_is_on_and_each_row_has_a_draw_of_its_own():
+    column = Drawn(np.ones((4, 6), np.float32), None, {})
+    params = Linear().init({"query": column})
+    keys = jax.random.split(jax.random.key(0), 4)
+    found = np.asarray(
+        Linear().embed(params, {"query": column}, {}, {"query": keys})["query"].vectors
+    )
+    assert len(np.unique(found, axis=0)) > 1
+    again = Linear().embed(params, {"query": column}, {}, {"query": keys[::-1]})["query"].vectors
+    np.testing.assert_array_equal(again[::-1], found)
+
+
+@pytest.mark.parametrize(("wrapper", "inner", "method", "layout"), COVER)
+def test_parity_of_a_composition(wrapper, inner, method, layout):
+    compare(f"{wrapper} of {inner}", method, layout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wrapper", "inner", "method", "layout"),
+    [cell for cell in WHOLE if cell not in COVER],
+)
+def test_parity_of_every_composition(wrapper, inner, method, layout):
+    compare(f"{wrapper} of {inner}", method, layout)
