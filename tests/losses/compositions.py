@@ -18,15 +18,15 @@ from tests.losses.samples import Sample, W, texts
 Columns = dict[str, Any]
 Cell = tuple[str, ...]
 
-# One that remembers, one with parameters, one that sorts the whole batch, and one of each row alone.
+# One with candidates, a parameter and a memory, one that orders the whole batch, and one of each row.
 QUICK: dict[str, L.Loss] = {
-    "queue": L.InfoNCE(temperature=0.3, memory=L.Queue(size=12)),
-    "sigmoid": L.SigmoidPairs(bias=-1.0),
+    "queue": L.InfoNCE(temperature=L.LearnedTemperature(start=0.3), memory=L.Queue(size=12)),
     "cosent": L.CoSENT(temperature=0.2),
     "triplet": L.Triplet(margin=1.0),
 }
-# What else there is: one that draws, which takes long to compile, and one that looks at labels.
+# What else there is, which takes longer to compile: one that draws, and one that looks at labels.
 INNERS = QUICK | {
+    "sigmoid": L.SigmoidPairs(bias=-1.0),
     "mixed_pairs": L.InfoNCE(
         temperature=L.LearnedTemperature(start=0.3),
         blocks=(L.QueryToDocument(), L.DocumentToQuery(), L.MixedPairs(mixtures=2)),
@@ -81,8 +81,9 @@ WRAPPERS: dict[str, Wrapping] = {
         )
     ),
     "several": Wrapping(
-        lambda inner: L.SampledDimension(
-            inner=L.Progressive(inner=summed(inner), start=0.5, steps=3), dims=(2, 4)
+        lambda inner: L.OfFamily(
+            inner=L.Progressive(inner=L.Matryoshka(inner=summed(inner), dims=(4,)), start=0.5),
+            family=1,
         )
     ),
 }
