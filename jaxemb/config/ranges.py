@@ -5,21 +5,21 @@ part is built from JSON or changed by an override; a part that is written in Pyt
 calling `check_ranges` in its `__post_init__`.
 """
 
+import abc
 import dataclasses
 import numbers
-from abc import ABC, abstractmethod
 from typing import Any
 
 
-class Range(ABC):
+class Range(abc.ABC):
     """Which numbers a field takes; `words` says it after the kind of number."""
 
     @property
-    @abstractmethod
+    @abc.abstractmethod
     def words(self) -> str:
         """As in "a whole number of at least 1"."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def holds(self, number: numbers.Real) -> bool:
         """Whether the field takes the number."""
 

@@ -1,6 +1,6 @@
 """The slots of data: sources of records, views that make examples of them, datasets that batch."""
 
-from abc import ABC, abstractmethod
+import abc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -12,20 +12,20 @@ SPLITS = ("train", "dev", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source(Part, ABC):
+class Source(Part, abc.ABC):
     """Where records come from."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def records(self, split: str) -> Sequence[dict[str, Any]]:
         """The records of a split: dicts of fields."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def fingerprint(self) -> str:
         """Hex of a hash that changes when the records do."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class View(Part, ABC):
+class View(Part, abc.ABC):
     """What an example is, read off records.
 
     `columns` says what an example has before any record is read: texts (`query`, `positive`,
@@ -34,11 +34,11 @@ class View(Part, ABC):
     """
 
     @property
-    @abstractmethod
+    @abc.abstractmethod
     def columns(self) -> tuple[str, ...]:
         """The columns of a batch."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def __call__(self, records: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
         """The examples that the records give, in their order.
 
@@ -47,7 +47,7 @@ class View(Part, ABC):
         """
 
 
-class Batches(ABC):
+class Batches(abc.ABC):
     """An endless iterator of batches whose position can be saved.
 
     A batch is a dict of columns whose rows come first: inputs such as a `TextBatch`, and arrays.
@@ -56,7 +56,7 @@ class Batches(ABC):
     def __iter__(self) -> "Batches":
         return self
 
-    @abstractmethod
+    @abc.abstractmethod
     def __next__(self) -> dict[str, Any]:
         """The next batch."""
 
@@ -68,11 +68,11 @@ class Batches(ABC):
         """
         return ""
 
-    @abstractmethod
+    @abc.abstractmethod
     def get_state(self) -> dict[str, Any]:
         """Where the iterator stands, as JSON."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from a state: the batches that follow are those that followed then."""
 
@@ -97,23 +97,23 @@ class Batches(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dataset(Part, ABC):
+class Dataset(Part, abc.ABC):
     """What a stage reads: texts to fit on, batches to train on."""
 
     @property
-    @abstractmethod
+    @abc.abstractmethod
     def columns(self) -> tuple[str, ...]:
         """The columns of a batch, known before any data is read."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def __len__(self) -> int:
         """The number of examples in an epoch."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def texts(self) -> Iterable[str]:
         """Every text of the examples, repeated ones too, in a fixed order."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def batches(self, model: Any, *, seed: int) -> Batches:
         """An endless, shuffled iterator of batches of static shapes.
 
@@ -121,7 +121,7 @@ class Dataset(Part, ABC):
         more. A `Tokenizer` will do where nothing else is asked.
         """
 
-    @abstractmethod
+    @abc.abstractmethod
     def fingerprint(self) -> str:
         """Hex of a hash that changes when the batches do."""
 
@@ -148,7 +148,7 @@ class MissingField(UsageError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExampleData(Dataset, ABC):
+class ExampleData(Dataset, abc.ABC):
     """Base of datasets whose examples are a sequence, which others filter and add columns to.
 
     `batch_size` is how many examples a batch has.
@@ -159,11 +159,11 @@ class ExampleData(Dataset, ABC):
         """The order of the batches that `batches_of` makes."""
         return Shuffled()
 
-    @abstractmethod
+    @abc.abstractmethod
     def examples_for(self, model: Any) -> Sequence[dict[str, Any]]:
         """The examples in a fixed order; `model` is that of the stage, for data that ask it."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def batches_of(
         self, examples: Sequence[dict[str, Any]], columns: tuple[str, ...], model: Any, *, seed: int
     ) -> Batches:
@@ -173,7 +173,7 @@ class ExampleData(Dataset, ABC):
         return self.batches_of(self.examples_for(model), self.columns, model, seed=seed)
 
 
-class Extending(ExampleData, ABC):
+class Extending(ExampleData, abc.ABC):
     """Base of data that filter the examples of others, in their slot `inner`, or add columns to them."""
 
     inner: ExampleData

@@ -1,6 +1,6 @@
 """Pairs of a sentence and a passage, drawn from pages with sections and links: no labels needed."""
 
-from abc import ABC, abstractmethod
+import abc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -18,7 +18,7 @@ Draw = np.random.Generator
 
 
 @dataclass(frozen=True, kw_only=True)
-class SentenceToPassage(View, ABC):
+class SentenceToPassage(View, abc.ABC):
     """Base of views that draw a sentence and a passage: `each` pairs for every record that has them.
 
     A passage is a run of at most `sentences` sentences of the field `body`; runs do not overlap.
@@ -46,7 +46,7 @@ class SentenceToPassage(View, ABC):
             for pair in self.drawn(place, records, np.random.default_rng((self.seed, place)))
         )
 
-    @abstractmethod
+    @abc.abstractmethod
     def drawn(self, place: int, records: Sequence[Record], draw: Draw) -> Iterator[tuple[str, str]]:
         """Pairs of a sentence and a passage for the record at a place."""
 

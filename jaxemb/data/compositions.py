@@ -1,6 +1,6 @@
 """A text and itself again, or its parts: positives for training without pairs."""
 
-from abc import ABC, abstractmethod
+import abc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -50,10 +50,10 @@ def _once(records: Sequence[Record], fields: Sequence[str]) -> Iterator[tuple[st
 
 
 @dataclass(frozen=True, kw_only=True)
-class Division(Part, ABC):
+class Division(Part, abc.ABC):
     """Slot: which two spans of a text's words are its parts."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def __call__(self, words: Sequence[str], draw: np.random.Generator) -> tuple[str, str]:
         """Two parts of at least two words; none of them is the whole text."""
 

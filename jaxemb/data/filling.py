@@ -1,7 +1,7 @@
 """Orders that fill the batches of another one anew: by length, and with groups of a label."""
 
+import abc
 import functools
-from abc import ABC
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -26,7 +26,7 @@ from jaxemb.data.orders import (
 _TEXTS = ("query", "positive", "negatives")
 
 
-class Filling(EpochOrder, ABC):
+class Filling(EpochOrder, abc.ABC):
     """Base of orders that lay out the epochs of another one anew.
 
     Around an order that chooses examples or keeps texts apart they stand inside it: they fill its

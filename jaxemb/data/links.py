@@ -4,7 +4,7 @@ A record's `links` are the names of the records that it refers to. Links out of 
 are left out, so no split sees the records of another.
 """
 
-from abc import ABC, abstractmethod
+import abc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -50,10 +50,10 @@ def neighbours(records: Sequence[Record]) -> Places:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Relation(Part, ABC):
+class Relation(Part, abc.ABC):
     """Slot: which records are related, `records -> places`."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def __call__(self, records: Sequence[Record]) -> Places:
         """For every record, the places of those that are related to it."""
 

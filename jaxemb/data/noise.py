@@ -1,6 +1,6 @@
 """Batches in which a text stands again, damaged: what losses restore it from."""
 
-from abc import ABC, abstractmethod
+import abc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from jaxemb.text import TextBatch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Damaging(Dataset, ABC):
+class Damaging(Dataset, abc.ABC):
     """Base of the inner data with the texts of a column again, damaged anew in each batch.
 
     Raises:
@@ -47,14 +47,14 @@ class Damaging(Dataset, ABC):
         return fingerprint(self, [self.inner.fingerprint()])
 
 
-class DamagedBatches(Batches, ABC):
+class DamagedBatches(Batches, abc.ABC):
     """The inner batches; what is damaged in batch `n` depends on the seed and `n` alone."""
 
     def __init__(self, data: Damaging, model: Any, seed: int):
         self.data, self.seed, self.position = data, seed, 0
         self._inner = data.inner.batches(model, seed=seed)
 
-    @abstractmethod
+    @abc.abstractmethod
     def added(self, texts: TextBatch, draw: np.random.Generator) -> dict[str, Any]:
         """The columns that are made of the texts of a batch."""
 

@@ -7,8 +7,8 @@ the outside: which examples (`Where`, `Stratified`, `SideBySide`), then `Without
 `Stratified(inner=LengthBucketed())` are the same batches, and each promise holds in both.
 """
 
+import abc
 import functools
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,14 +32,14 @@ _ENDLESS = 1 << 40  # batches; more than any run reads
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order(Part, ABC):
+class Order(Part, abc.ABC):
     """Slot: batches of examples without end, which can be read at any place.
 
     Batch `n` depends on the examples, the seed and `n` alone, so that a run that goes on from a
     checkpoint reads what it would have read.
     """
 
-    @abstractmethod
+    @abc.abstractmethod
     def __call__(self, examples: Examples, places: Places, batch_size: int, seed: int) -> Sequel:
         """The places of the examples of each batch, all of them among `places`.
 
@@ -90,7 +90,7 @@ class Order(Part, ABC):
         return without_repeats(examples, sequel, self.groups(batch_size), alike)
 
 
-class Around(Order, ABC):
+class Around(Order, abc.ABC):
     """Base of orders around another one, in their slot `inner`."""
 
     inner: Order
@@ -113,7 +113,7 @@ class Around(Order, ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EpochOrder(Order, ABC):
+class EpochOrder(Order, abc.ABC):
     """Base of orders that lay out an epoch at a time: `len(places) // batch_size` batches.
 
     Attributes:
@@ -157,7 +157,7 @@ class EpochOrder(Order, ABC):
         """How many batches an epoch has."""
         return len(places) // batch_size
 
-    @abstractmethod
+    @abc.abstractmethod
     def epoch(
         self, examples: Examples, places: Places, batch_size: int, draw: np.random.Generator
     ) -> Int[np.ndarray, "batches batch"]:

@@ -1,6 +1,6 @@
 """Batches in which spans of a text are cut out, and what stood there is written after sentinels."""
 
-from abc import ABC, abstractmethod
+import abc
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
@@ -14,10 +14,10 @@ from jaxemb.text import SPECIALS, TextBatch, Tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sentinels(Part, ABC):
+class Sentinels(Part, abc.ABC):
     """Slot: the pieces that stand for the first, the second, … span that was cut out."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def __call__(self, tokenizer: Tokenizer, count: int) -> Int[np.ndarray, " count"]:
         """The ids of so many sentinels.
 
@@ -84,7 +84,7 @@ class MaskPieces(Sentinels):
         return np.full(count, mask_piece(tokenizer))
 
 
-class CuttingSpans(Damaging, ABC):
+class CuttingSpans(Damaging, abc.ABC):
     """Base of data with texts from which spans are cut out: `SpanCorrupted` says how."""
 
     share: float

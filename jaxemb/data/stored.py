@@ -4,9 +4,9 @@ What the examples of a whole collection have to agree on, the numbers of their t
 pass and kept on disk by content; every process maps it.
 """
 
+import abc
 import functools
 import hashlib
-from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -39,10 +39,10 @@ class ReadsRows(Protocol):
 class _OneByOne(Sequence):
     """Base of sequences whose members are read from disk when they are asked for."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def __len__(self) -> int: ...
 
-    @abstractmethod
+    @abc.abstractmethod
     def _at(self, place: int) -> Any:
         """One of them, by its number from 0."""
 
@@ -64,7 +64,7 @@ class StoredRecords(_OneByOne):
 
     address: str
 
-    @abstractmethod
+    @abc.abstractmethod
     def record(self, place: int) -> Record:
         """One of them, by its number from 0."""
 

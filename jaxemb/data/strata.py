@@ -1,6 +1,6 @@
 """Orders of several orders: batches of one stratum each, and batches made of parts."""
 
-from abc import ABC, abstractmethod
+import abc
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -24,10 +24,10 @@ from jaxemb.data.orders import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Turns(Part, ABC):
+class Turns(Part, abc.ABC):
     """Slot: how often each stratum has its turn, from their sizes."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def weights(self, sizes: list[int]) -> list[float]:
         """The share of batches of each stratum, up to a factor."""
 

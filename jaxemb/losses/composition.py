@@ -1,7 +1,7 @@
 """Losses of vectors that are made of several, and of vectors behind a head of the loss's own."""
 
+import abc
 import dataclasses
-from abc import abstractmethod
 from typing import Any
 
 import jax
@@ -19,7 +19,7 @@ from jaxemb.losses.wrapper import Wrapper
 class Composer(Part):
     """Slot: several vectors of a row to one, `[rows, items, dim] -> [rows, dim]`."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def __call__(
         self, vectors: Float[Array, "rows items dim"], real: Bool[Array, "rows items"]
     ) -> Float32[Array, "rows dim"]:

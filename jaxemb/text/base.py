@@ -1,9 +1,9 @@
 """The slot "how text becomes ids", and the fitted tokenizer that fills it."""
 
+import abc
 import functools
 import os
 import re
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -29,7 +29,7 @@ _LONG = 8  # characters a kept token; a longer text is cut first
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text(Part, ABC):
+class Text(Part, abc.ABC):
     """How text becomes ids: `train` fits a tokenizer of at most `vocabulary` pieces to texts.
 
     A text becomes at most `max_tokens` ids, the special ones at its ends included; in the role of a
@@ -57,7 +57,7 @@ class Text(Part, ABC):
         """The most tokens that a text keeps in a role."""
         return self.query_tokens or self.max_tokens if side_of(role) == "query" else self.max_tokens
 
-    @abstractmethod
+    @abc.abstractmethod
     def train(self, texts: Iterable[str]) -> "Tokenizer":
         """Fit a tokenizer to texts; equal texts in equal order give an equal tokenizer."""
 

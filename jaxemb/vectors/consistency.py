@@ -1,6 +1,6 @@
 """Pairs that a model finds consistent, and the others left out."""
 
-from abc import ABC, abstractmethod
+import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from jaxemb.vectors.judges import Judge, UnderTraining
 from jaxemb.vectors.ranks import Ranked
 
 
-class Consistency(Part, ABC):
+class Consistency(Part, abc.ABC):
     """Slot: which pairs are kept, `ranked -> Bool[examples]`.
 
     Attributes:
@@ -23,7 +23,7 @@ class Consistency(Part, ABC):
 
     depth: int = 1
 
-    @abstractmethod
+    @abc.abstractmethod
     def __call__(self, found: Ranked) -> Bool[np.ndarray, " examples"]:
         """True where a pair is kept."""
 

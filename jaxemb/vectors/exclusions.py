@@ -1,6 +1,6 @@
 """Which texts are never a query's negatives, and which texts may be beside the dataset's own."""
 
-from abc import ABC, abstractmethod
+import abc
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +15,10 @@ Examples = Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exclusion(Part, ABC):
+class Exclusion(Part, abc.ABC):
     """Slot: which texts are never negatives of a query, however few others there are."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def __call__(self, examples: Examples, candidates: Examples) -> Answers:
         """The numbers of the texts that are left out, for each query's number."""
 
@@ -82,10 +82,10 @@ class SameValue(Exclusion):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidates(Part, ABC):
+class Candidates(Part, abc.ABC):
     """Slot: which texts may be negatives beside the positives of the dataset itself."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def __call__(self, examples: Examples) -> list[dict[str, Any]]:
         """More rows with `positive` and `positive_id`; equal texts have equal numbers."""
 

@@ -1,7 +1,7 @@
 """Which model data ask: the one under training, or another."""
 
+import abc
 import functools
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from jaxemb.vectors.store import EmbeddingStore
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judge(Part, ABC):
+class Judge(Part, abc.ABC):
     """Slot: the model that ranks texts for a dataset.
 
     Attributes:
@@ -26,7 +26,7 @@ class Judge(Part, ABC):
 
     changes: ClassVar[bool] = False
 
-    @abstractmethod
+    @abc.abstractmethod
     def searcher(self, current: Callable[[], Any]) -> Any:
         """Something with `index(texts)`; `current()` is the model under training at this step."""
 
@@ -75,7 +75,7 @@ class AnotherModel(Judge):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairScore(Part, ABC):
+class PairScore(Part, abc.ABC):
     """Slot: how well a text answers a query, read together.
 
     Attributes:
@@ -84,7 +84,7 @@ class PairScore(Part, ABC):
 
     changes: ClassVar[bool] = False
 
-    @abstractmethod
+    @abc.abstractmethod
     def scorer(self, current: Callable[[], Any]) -> ScorePairs:
         """The function `queries, texts -> [pairs]`; `current()` is as in `Judge.searcher`."""
 

@@ -1,6 +1,6 @@
 """One look at the texts of a dataset: who ranks them, and who scores a pair."""
 
-from abc import ABC, abstractmethod
+import abc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +17,10 @@ ScorePairs = Callable[[Sequence[str], Sequence[str]], Float[np.ndarray, " pairs"
 """Queries and texts, one of each per pair, to how well the text answers the query."""
 
 
-class Look(ABC):
+class Look(abc.ABC):
     """Ranks the candidates of some examples, and scores a few of them."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def ranked(
         self,
         examples: Examples,
@@ -32,13 +32,13 @@ class Look(ABC):
     ) -> Ranked:
         """As `jaxemb.vectors.ranked`."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def scores_of(
         self, examples: Examples, numbers: Int[np.ndarray, "examples k"], candidates: Examples
     ) -> Float[np.ndarray, "examples k"]:
         """The scores of each example's query with some of the candidates."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def kept(self) -> "Look":
         """The same, for several searches among which a text is embedded once."""
 

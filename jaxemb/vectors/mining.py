@@ -1,6 +1,6 @@
 """Hard negatives that a model finds: once, or by the model under training every so many steps."""
 
-from abc import ABC
+import abc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ _IDS = ("query", "positive", "query_id", "positive_id")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mining(Dataset, ABC):
+class Mining(Dataset, abc.ABC):
     """Base of the inner pairs with `count` negatives each, searched among all candidates."""
 
     inner: ExampleData = Pairs()

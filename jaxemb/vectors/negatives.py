@@ -1,6 +1,6 @@
 """Which of a query's ranked texts may be its negatives, and which of these are taken."""
 
-from abc import ABC, abstractmethod
+import abc
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from jaxemb.vectors.ranks import Ranked
 Eligibility = Bool[np.ndarray, "examples depth"]
 
 
-class Eligible(Part, ABC):
+class Eligible(Part, abc.ABC):
     """Slot: which of the ranked others may be negatives, `ranked -> Bool[examples, depth]`.
 
     Attributes:
@@ -28,7 +28,7 @@ class Eligible(Part, ABC):
         """What it says after so many steps of training; by default always the same."""
         return self
 
-    @abstractmethod
+    @abc.abstractmethod
     def __call__(self, found: Ranked) -> Eligibility:
         """True where one may be."""
 
@@ -201,10 +201,10 @@ class BelowShareOfPositive(Narrowed):
         return self.inner(found) & (found.scores < self.share * found.own[:, None])
 
 
-class Taking(Part, ABC):
+class Taking(Part, abc.ABC):
     """Slot: which of the eligible ones are taken: the largest `keys` come first."""
 
-    @abstractmethod
+    @abc.abstractmethod
     def keys(self, found: Ranked, draw: np.random.Generator) -> Float[np.ndarray, "examples depth"]:
         """What the others are ordered by."""
 
