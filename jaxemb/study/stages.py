@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,8 @@ def keep_programs() -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "programs"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+    # Another process may be writing the same program, or was killed while it did: JAX compiles it.
+    warnings.filterwarnings("ignore", "Error reading persistent compilation cache entry")
 
 
 def address(recipe: Recipe, stage: Stage, before: str) -> str:
