@@ -40,9 +40,15 @@ class Normalize(Head, kw_only=True):
     epsilon: Annotated[float, Above(0)] = 1e-12
 
     def __call__(self, vectors: Float32[Array, "*batch width"]) -> Float32[Array, "*batch width"]:
-        # The bound is on the square: the root's gradient at 0 is infinite.
-        square = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
-        return vectors * jax.lax.rsqrt(jnp.maximum(square, self.epsilon**2))
+        return _unit(vectors, self.epsilon)
+
+
+def _unit(
+    vectors: Float32[Array, "*batch width"], epsilon: float
+) -> Float32[Array, "*batch width"]:
+    # The bound is on the square: the root's gradient at 0 is infinite.
+    square = jnp.sum(vectors * vectors, axis=-1, keepdims=True)
+    return vectors * jax.lax.rsqrt(jnp.maximum(square, epsilon**2))
 
 
 class Linear(Head, kw_only=True):
@@ -94,7 +100,7 @@ class FirstNumbers(Head, kw_only=True):
             raise UsageError(
                 f"dim={self.dim} is above the width of the vectors, {vectors.shape[-1]}."
             )
-        return Normalize()(vectors[..., : self.dim])
+        return _unit(vectors[..., : self.dim], Normalize.epsilon)
 
     def small(self) -> "FirstNumbers":
         return smaller(self, dim=8)

@@ -64,6 +64,7 @@ def slope(encoder):
     return jax.jit(jax.value_and_grad(loss, argnums=(0, 1), has_aux=True))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("name", NETWORKS)
 def test_numbers_parameters_and_slopes_are_those_of_the_written_out(name):
     encoder = NETWORKS[name]

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxemb.heads import Chain, Head, Identity, Linear, Normalize
+from jaxemb.config import UsageError
+from jaxemb.heads import Chain, FirstNumbers, Head, Identity, Linear, Normalize
 
 
 def draw(seed: int = 0, rows: int = 5, width: int = 7) -> np.ndarray:
@@ -74,3 +75,12 @@ def test_a_chain_applies_heads_in_order():
 def test_an_empty_chain_is_the_identity():
     vectors = draw(6)
     np.testing.assert_array_equal(run(Chain(), vectors), vectors)
+
+
+def test_first_numbers_are_a_prefix_at_unit_length():
+    vectors = draw(7)
+    kept = vectors[:, :3].astype(np.float64)
+    expected = kept / np.linalg.norm(kept, axis=1, keepdims=True)
+    np.testing.assert_allclose(run(FirstNumbers(dim=3), vectors), expected, rtol=1e-5)
+    with pytest.raises(UsageError, match="dim=8 is above the width of the vectors, 7"):
+        run(FirstNumbers(dim=8), vectors)

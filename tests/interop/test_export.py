@@ -80,6 +80,7 @@ def made(pooling=None, head=None, **changes) -> Model:
     return dataclasses.replace(model, params=params, tokenizer=text.train(TEXTS))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("name", HEADS)
 def test_a_folder_is_read_back(name, tmp_path):
     model = made(*HEADS[name])
@@ -256,6 +257,7 @@ def of_kind(kind: str) -> Model:
     return dataclasses.replace(model, params=params)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_kinds_of_networks_are_read_back(kind, tmp_path):
     model = of_kind(kind)

@@ -111,6 +111,7 @@ SIDES = {
 }
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("side", SIDES)
 def test_states_are_those_of_transformers(pair, side):
     """Positions count from the first real token, wherever padding stands.

@@ -35,6 +35,7 @@ def slope(encoder):
     return jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("name", NETWORKS)
 def test_numbers_and_parameters_are_the_same(name):
     encoder = NETWORKS[name]
