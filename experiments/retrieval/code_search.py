@@ -20,6 +20,7 @@ from jaxemb.heads import LanguageModelHead
 from jaxemb.losses import DocumentToQuery, InfoNCE, LearnedTemperature, NextToken, QueryToDocument
 from jaxemb.nn import Causal
 from jaxemb.study.near_bag import near_bag, trained
+from jaxemb.study.sets import searched_texts
 from jaxemb.text import Template
 from jaxemb.training import Shared
 
@@ -36,7 +37,10 @@ def code_search() -> Experiment:
     train = trained(pairs, loss, learning_rate=3e-3, steps=80)
     base = near_bag(
         (Shared(inner=reading, name="language"), train),
-        (Retrieval(data=PyDocsRetrieval(answer="code", queries=1000, documents=1000)),),
+        (
+            Retrieval(data=PyDocsRetrieval(answer="code", queries=1000, documents=1000)),
+            Retrieval(name="web", data=searched_texts("cosqa", otherwise=PyDocsRetrieval())),
+        ),
         texts=Texts(fields=fields),
         max_tokens=32,
         output=LanguageModelHead(),
@@ -53,6 +57,8 @@ def code_search() -> Experiment:
             Better("retrieval/mrr@10", "base", than="small-batch"),
             Better("retrieval/mrr@10", "base", than="no-language"),
             Better("retrieval/mrr@10", "own-marks", than="base"),
+            Better("web/mrr@10", "base", than="small-batch"),
+            Better("web/mrr@10", "base", than="no-language"),
         ),
         tuning=None,
     )
