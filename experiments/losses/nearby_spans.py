@@ -29,8 +29,8 @@ def nearby_spans() -> Experiment:
     spans = NearbySpans(shortest=4, longest=24)
     contrast = Composed(inner=InfoNCE(temperature=0.05, blocks=ALL_BLOCKS))
     guessing = MaskedLanguageModel(column="masked")
-    data = Masked(inner=Pairs(view=spans, batch_size=48))
-    train = trained(data, Sum(losses=(contrast, guessing)), learning_rate=1e-4, steps=80)
+    data = Masked(inner=Pairs(view=spans, batch_size=32))
+    train = trained(data, Sum(losses=(contrast, guessing)), learning_rate=1e-4, steps=40)
     search = Retrieval(data=PyDocsRetrieval(queries=600, documents=1500))
     return Experiment(
         base=Recipe(
