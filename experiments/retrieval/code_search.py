@@ -29,13 +29,11 @@ def code_search() -> Experiment:
     fields = ("summary", "body", "code")
     texts = Texts(fields=fields, batch_size=32)
     reading = trained(texts, NextToken(), learning_rate=3e-3, steps=100, name="language")
-    loss = InfoNCE(
-        temperature=LearnedTemperature(start=0.05), blocks=(QueryToDocument(), DocumentToQuery())
-    )
+    blocks = (QueryToDocument(), DocumentToQuery())
+    loss = InfoNCE(temperature=LearnedTemperature(start=0.05), blocks=blocks)
     pairs = Pairs(view=SummaryToCode(), batch_size=64)
     train = trained(pairs, loss, learning_rate=3e-3, steps=80)
     search = Retrieval(data=PyDocsRetrieval(answer="code", queries=1000, documents=1000))
-    marks = Template(query="text: ", document="code: ")
     base = near_bag(
         (Shared(inner=reading, name="language"), train),
         (search, Retrieval(name="web", data=searched_texts("cosqa"))),
@@ -49,7 +47,7 @@ def code_search() -> Experiment:
             arm("base", mask=Causal()),
             arm("small-batch", {"train.data.batch_size": 8}, mask=Causal()),
             arm("no-language", mask=Causal(), stages=(*base.stages[:2], train)),
-            arm("own-marks", mask=Causal(), template=marks),
+            arm("own-marks", mask=Causal(), template=Template(query="text: ", document="code: ")),
         ),
         claims=(
             Better("retrieval/mrr@10", "base", than="small-batch"),
