@@ -10,7 +10,9 @@ Differs  Three layers of all-MiniLM-L6-v2, which knows sentences already, where 
          a masked language model; spans of 4 to 24 words of docstrings, for 32 to 512 tokens of pages.
          Anchors are read twice, whole for the contrast and with hidden tokens for the guessing,
          where the paper reads them once. Hence the contrast does not see masks.
-Found    To be recorded.
+Found    Supported: both losses .394 recall@10, guessing alone .303, +0.091 [0.044, 0.139]; the static
+         bag has .360 and BM25 .685. Contradicted is that guessing adds to spans, -0.027 [-0.042,
+         -0.013], and that both are better in text similarity, -0.022 [-0.043, -0.002] on STS-B.
 """
 
 from jaxemb import Better, Experiment, Pretrained, Recipe, arm, experiment
