@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.thirds import mark_others_slow
+from tests.turns import mark_others_slow
 
 # Before anything imports jax, and in the environment so that subprocesses see the same.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")

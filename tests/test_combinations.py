@@ -90,7 +90,7 @@ def test_the_cover_has_every_pair_and_is_no_larger_than_it_must_be():
     assert len(cover()) < len({row[0] for row in rows}) * poolings + masks * poolings
 
 
-@pytest.mark.in_turn(48)
+@pytest.mark.in_turn(12)
 @pytest.mark.parametrize("row", _parameters())
 def test_parts_fit_together(row):
     """Finite, one program per shape, blind to padding and to the other rows, the same in `pmap`."""

@@ -30,7 +30,7 @@ IDLE = (
 )
 
 
-pytestmark = pytest.mark.in_turn
+pytestmark = pytest.mark.in_turn(16)
 
 
 def pytest_generate_tests(metafunc):

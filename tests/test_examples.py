@@ -77,7 +77,7 @@ class AsPrecise(doctest.OutputChecker):
         return abs(float(wanted) - float(found)) < 0.5001 * 10**-digits
 
 
-@pytest.mark.in_turn(2)
+@pytest.mark.in_turn(120)
 @pytest.mark.parametrize("name", modules())
 def test_examples_give_what_they_show(name):
     runner, told = doctest.DocTestRunner(AsPrecise(), optionflags=OPTIONS), []

@@ -129,7 +129,7 @@ def test_parity_of_layouts(loss, layout):
     assert_same(outcome(LOSSES[loss], Full(), LAYOUTS[layout]), reference, 1e-5)
 
 
-@pytest.mark.in_turn
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_parity_of_grad_cache(loss, layout):

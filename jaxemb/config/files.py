@@ -79,6 +79,13 @@ def write_whole(path: Path, content: str) -> None:
         staging.write_text(content, encoding="utf-8")
 
 
+def write_over(path: Path, content: str) -> None:
+    """As `write_whole`, for files of jaxemb's own folders: a folder in the file's place goes."""
+    if path.is_dir():
+        discard(path)
+    write_whole(path, content)
+
+
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """An empty folder beside `path` to fill: it becomes `path` when the block ends.

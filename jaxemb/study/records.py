@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxemb.config import UsageError, provenance
-from jaxemb.config.files import warn, write_whole
+from jaxemb.config.files import warn, write_over, write_whole
 from jaxemb.config.manifests import read_sealed
 from jaxemb.evaluation import flatten
 from jaxemb.statistics import level
@@ -22,6 +22,7 @@ from jaxemb.study.jobs import Job
 from jaxemb.study.rankings import ranking
 from jaxemb.study.run_files import check_run, read_results, read_run, read_scores
 from jaxemb.study.specification import Experiment
+from jaxemb.study.tuning import Tuned
 from jaxemb.study.verdicts import FORMAT
 
 Finished = Mapping[int, Mapping[str, Result]]
@@ -64,7 +65,7 @@ def write(
         "failed": failed,
     }
     record = finite(record)
-    write_whole(folder / "record.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
+    write_over(folder / "record.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
     with contextlib.suppress(OSError):  # the file may have gone while its experiment ran
         write_whole(folder / "experiment.py", Path(named.file).read_text(encoding="utf-8"))
     return record
@@ -162,7 +163,7 @@ def _spent(job: Job, seeds: Iterable[int]) -> int | None:
 def _learning_rate(job: Job) -> float | None:
     path = Path(job.folder) / "tuning.json"
     with contextlib.suppress(UsageError):
-        return read_sealed(path, dict)["learning_rate"] if path.exists() else None
+        return read_sealed(path, Tuned)["learning_rate"] if path.exists() else None
     return None
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 from jaxemb.config import AtLeast, UsageError
-from jaxemb.config.files import discard, warn, write_whole
+from jaxemb.config.files import discard, warn, write_over
 from jaxemb.config.manifests import MANIFEST, Damaged, check, listed, seal
 from jaxemb.config.reading import check_format, read_json, read_json_lines
 from jaxemb.evaluation import flatten
@@ -162,5 +162,5 @@ def read_curve(folder: Path) -> list[dict]:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Writes JSON whole."""
-    write_whole(path, json.dumps(content, indent=1))
+    """Writes JSON whole, in the place of whatever is there."""
+    write_over(path, json.dumps(content, indent=1))

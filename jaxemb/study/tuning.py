@@ -24,7 +24,7 @@ def tuned(job: Job, recipe: Recipe, emit: Emit) -> Recipe:
     """The recipe at the learning rate that does best on dev at a fraction of the budget."""
     tuning = job.trials
     path = Path(job.folder) / "tuning.json"
-    found = processes.agree(_kept(path, _Tuned))
+    found = processes.agree(_kept(path, Tuned))
     if found is None:
         trials = [_trial(job, recipe, rate, emit) for rate in tuning.learning_rates]
         best = max(trials, key=lambda trial: trial["score"])["learning_rate"]
@@ -38,7 +38,7 @@ class _Trial(TypedDict):
     score: float
 
 
-class _Tuned(TypedDict):
+class Tuned(TypedDict):
     learning_rate: Annotated[float, Above(0)]
 
 

@@ -1,10 +1,11 @@
 """The slot "how text becomes ids", and the fitted tokenizer that fills it."""
 
 import abc
+import contextlib
 import functools
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -17,6 +18,18 @@ from jaxemb.text.templates import Template, side_of
 # The tokenizers library warns (and may hang) when a process forks after it used its own threads.
 # Batches are tokenised in the loader's threads, so its threads are off unless the user says so.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@contextlib.contextmanager
+def _told_by_the_library() -> Iterator[None]:
+    """What a damaged tokenizer makes the library raise (plain exceptions, panics) in a sentence."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error) is not Exception and type(error).__name__ != "PanicException":
+            raise
+        raise UsageError(f"This tokenizer cannot read texts: {error}.") from None
+
 
 PAD, UNK, CLS, SEP, MASK = range(5)
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -163,7 +176,8 @@ class Tokenizer:
     ) -> list[np.ndarray]:
         """Ids of texts with what stands before and after them; where it is too long, the text is cut."""
         heads = [prefix + _head(text, limit) for text in texts]
-        encodings = self.uncut._backend.encode_batch([head + suffix for head in heads])
+        with _told_by_the_library():
+            encodings = self.uncut._backend.encode_batch([head + suffix for head in heads])
         around = len(self.uncut._backend.encode(prefix + suffix).ids)
         if around >= limit and heads:
             raise UsageError(
@@ -228,7 +242,8 @@ class Tokenizer:
         prefix = self.text.template.prefix(role)
         limit = self.text.limit(role)
         limit = limit if max_tokens is None else min(limit, max_tokens)
-        encodings = self._backend.encode_batch([prefix + one.text for one in chunked])
+        with _told_by_the_library():
+            encodings = self._backend.encode_batch([prefix + one.text for one in chunked])
         found = []
         for one, encoding in zip(chunked, encodings, strict=True):
             moved = [(a + len(prefix), b + len(prefix)) for a, b in one.chunks]
@@ -240,11 +255,12 @@ class Tokenizer:
         return found
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
-        try:
-            return [encoding.ids for encoding in self._backend.encode_batch_fast(texts)]
-        except (UnicodeEncodeError, TypeError):  # lone surrogates have no UTF-8 form
-            clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-            return [encoding.ids for encoding in self._backend.encode_batch_fast(clean)]
+        with _told_by_the_library():
+            try:
+                return [encoding.ids for encoding in self._backend.encode_batch_fast(texts)]
+            except (UnicodeEncodeError, TypeError):  # lone surrogates have no UTF-8 form
+                clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+                return [encoding.ids for encoding in self._backend.encode_batch_fast(clean)]
 
     def _cut(self, ids: np.ndarray, limit: int) -> np.ndarray:
         """At most `limit` ids, the last of them still the mark of the text's end, if there is one."""
@@ -257,7 +273,8 @@ class Tokenizer:
     @functools.cached_property
     def _is_closed(self) -> bool:
         """Whether a mark is put at the end of every text."""
-        empty, text = (self._backend.encode(text).ids for text in ("", "a"))
+        with _told_by_the_library():
+            empty, text = (self._backend.encode(text).ids for text in ("", "a"))
         return len(text) > len(empty) > 0 and text[-1] == empty[-1]
 
     def to_json(self) -> str:

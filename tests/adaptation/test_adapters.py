@@ -27,19 +27,21 @@ def normals(tree):
 
 def test_a_bottleneck_reads_what_a_map_gives_and_adds_to_it():
     layer, x = Dense(features=5), jnp.asarray(RNG.normal(size=(2, 3, 4)), jnp.float32)
-    params = normals(layer.init(KEY, x)["params"])
+    params = normals(jax.eval_shape(layer.init, KEY, x)["params"])
     part = BottleneckAdapters(width=2, targets=("output",))
     moved, kept = part.split({"output": params}, KEY)
     assert kept == {"output": params}
     first = moved["adapters"]["output"]
-    plain = layer.apply({"params": params}, x)
-    np.testing.assert_array_equal(layer.apply({"params": params, "adapters": first}, x), plain)
+    plain = jax.jit(layer.apply)({"params": params}, x)
+    np.testing.assert_array_equal(
+        jax.jit(layer.apply)({"params": params, "adapters": first}, x), plain
+    )
     own = normals(first)
-    y = np.asarray(layer.apply({"params": params}, x), np.float64)
+    y = np.asarray(jax.jit(layer.apply)({"params": params}, x), np.float64)
     hidden = y @ own["down"] + own["down_bias"]
     hidden = 0.5 * hidden * (1 + np.tanh(np.sqrt(2 / np.pi) * (hidden + 0.044715 * hidden**3)))
     expected = y + hidden @ own["up"] + own["up_bias"]
-    found = layer.apply({"params": params, "adapters": own}, x)
+    found = jax.jit(layer.apply)({"params": params, "adapters": own}, x)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -50,11 +52,11 @@ def test_every_token_reads_a_prefix_beside_the_tokens_it_may_read(groups):
     x = jnp.asarray(RNG.normal(size=(2, tokens, width)), jnp.float32)
     mask = jnp.asarray([[True] * 4, [True, True, False, False]])
     allowed, bias = Causal()(mask), LinearBias().bias(tokens, heads)
-    params = normals(layer.init(KEY, x, allowed)["params"])
+    params = normals(jax.eval_shape(layer.init, KEY, x, allowed)["params"])
     part = PrefixAdapters(tokens=prefix)
     moved, _ = part.split({"attention": params}, KEY)
     own = normals(moved["adapters"]["attention"])
-    found = layer.apply({"params": params, "adapters": own}, x, allowed, bias=bias)
+    found = jax.jit(layer.apply)({"params": params, "adapters": own}, x, allowed, bias=bias)
 
     wide = {n: {k: np.asarray(v, np.float64) for k, v in p.items()} for n, p in params.items()}
     q, k, v = (
@@ -156,7 +158,7 @@ def test_a_tower_s_additions_reach_it():
             Tower(name="document", network=two, columns=("positive",), shares=("encoder",)),
         )
     )
-    params = towers.init(KEY)
+    params = jax.jit(towers.init)(KEY)
     part = BottleneckAdapters(width=2)
     moved, kept = part.split(params, KEY)
     joined = part.join(jax.tree.map(jnp.ones_like, moved), kept)
@@ -165,4 +167,6 @@ def test_a_tower_s_additions_reach_it():
         own = towers.params_of(joined, name)
         plain = towers.params_of(params, name)
         network = towers.by_name[name]
-        assert not np.allclose(network.apply(own, batch), network.apply(plain, batch), atol=1e-3)
+        assert not np.allclose(
+            jax.jit(network.apply)(own, batch), jax.jit(network.apply)(plain, batch), atol=1e-3
+        )

@@ -25,26 +25,36 @@ from tests import toy
 RNG = np.random.default_rng()
 X = jnp.asarray(RNG.normal(size=(3, 5, 6)), jnp.float32)
 DENSE = FeedForward(hidden=8)
-PARAMS = jax.tree.map(
-    lambda p: jnp.asarray(RNG.normal(size=p.shape), jnp.float32),
-    DENSE.init(jax.random.key(0), X)["params"],
-)
-GROWN = upcycled({"feed_forward": PARAMS}, jax.random.key(1), experts=4)["feed_forward"]
+
+
+@pytest.fixture(scope="module")
+def params():
+    start = jax.eval_shape(DENSE.init, jax.random.key(0), X)["params"]
+    return jax.tree.map(lambda p: jnp.asarray(RNG.normal(size=p.shape), jnp.float32), start)
+
+
+@pytest.fixture(scope="module")
+def grown(params):
+    return upcycled({"feed_forward": params}, jax.random.key(1), experts=4)["feed_forward"]
 
 
 @pytest.mark.parametrize("routing", [RenormalizedTopExperts(active=2), Top(active=4)])
-def test_weights_that_sum_to_one_give_what_the_dense_layer_gave(routing):
+def test_weights_that_sum_to_one_give_what_the_dense_layer_gave(routing, params, grown):
     layer = ExpertFeedForward(hidden=8, experts=4, routing=routing)
-    found = layer.apply({"params": GROWN}, X)
-    np.testing.assert_allclose(found, DENSE.apply({"params": PARAMS}, X), rtol=1e-5, atol=1e-5)
+    found = jax.jit(layer.apply)({"params": grown}, X)
+    np.testing.assert_allclose(
+        found, jax.jit(DENSE.apply)({"params": params}, X), rtol=1e-5, atol=1e-5
+    )
 
 
-def test_otherwise_the_layer_gives_less_by_the_experts_that_are_not_asked():
+def test_otherwise_the_layer_gives_less_by_the_experts_that_are_not_asked(params, grown):
     layer = ExpertFeedForward(hidden=8, experts=4, routing=Top(active=2))
-    p = jax.nn.softmax(X @ GROWN["router"])
+    p = jax.nn.softmax(X @ grown["router"])
     asked = jnp.sort(p, axis=-1)[..., 2:].sum(-1, keepdims=True)
-    expected = asked * DENSE.apply({"params": PARAMS}, X)
-    np.testing.assert_allclose(layer.apply({"params": GROWN}, X), expected, rtol=1e-5, atol=1e-5)
+    expected = asked * jax.jit(DENSE.apply)({"params": params}, X)
+    np.testing.assert_allclose(
+        jax.jit(layer.apply)({"params": grown}, X), expected, rtol=1e-5, atol=1e-5
+    )
     assert 0.4 < float(asked.mean()) < 0.65  # about 2 of 4
 
 
@@ -54,18 +64,18 @@ def test_an_upcycled_transformer_gives_what_it_gave():
     dense = Transformer(layers=2, width=6, heads=2)
     experts = PreNorm(feed_forward=Experts(experts=4, routing=RenormalizedTopExperts()))
     sparse = dataclasses.replace(dense, pattern=(Layer(), Layer(block=experts)))
-    params = dense.init(jax.random.key(0), X, mask)["params"]
+    params = jax.jit(dense.init)(jax.random.key(0), X, mask)["params"]
     grown = upcycled(params, jax.random.key(1), experts=4, chosen=lambda path: "block_1" in path)
     np.testing.assert_allclose(
-        sparse.apply({"params": grown}, X, mask),
-        dense.apply({"params": params}, X, mask),
+        jax.jit(sparse.apply)({"params": grown}, X, mask),
+        jax.jit(dense.apply)({"params": params}, X, mask),
         atol=1e-5,
     )
 
 
 def test_chosen_layers_are_replaced_and_all_others_left():
     encoder = Transformer(layers=4, width=6, heads=2)
-    params = encoder.init(jax.random.key(0), X, jnp.ones((3, 5), bool))["params"]
+    params = jax.jit(encoder.init)(jax.random.key(0), X, jnp.ones((3, 5), bool))["params"]
     odd = upcycled(
         {"encoder": params}, jax.random.key(1), experts=2,
         chosen=lambda path: path in ("encoder/block_1/feed_forward", "encoder/block_3/feed_forward"),
@@ -83,7 +93,7 @@ def test_chosen_layers_are_replaced_and_all_others_left():
 
 
 def test_a_gated_layer_is_no_feed_forward_and_nothing_to_replace_is_an_error():
-    gated = GatedFeedForward(hidden=8).init(jax.random.key(0), X)["params"]
+    gated = jax.jit(GatedFeedForward(hidden=8).init)(jax.random.key(0), X)["params"]
     with pytest.raises(UsageError, match="no feed-forward layer"):
         upcycled({"feed_forward": gated}, jax.random.key(1), experts=2)
 
@@ -102,7 +112,9 @@ def test_a_model_starts_as_the_dense_one_and_every_second_layer_has_experts():
     assert grown == [1]
     batch = toy.text(RNG, 4)
     np.testing.assert_allclose(
-        after.embedder.apply(after.params, batch), dense.apply(before.params, batch), atol=1e-5
+        jax.jit(after.embedder.apply)(after.params, batch),
+        jax.jit(dense.apply)(before.params, batch),
+        atol=1e-5,
     )
     assert from_json(to_json(start)) == start and start.small().network.encoder.layers == 2
 
@@ -110,7 +122,7 @@ def test_a_model_starts_as_the_dense_one_and_every_second_layer_has_experts():
 def test_without_renormalization_the_branch_shrinks_by_the_share_of_the_active_experts():
     dense = toy.embedder(dropout=0.0)
     key, batch = jax.random.key(0), toy.text(RNG, 8)
-    expected = dense.apply(dense.start(key).params, batch)
+    expected = jax.jit(dense.apply)(dense.start(key).params, batch)
 
     def gap(start):
         return np.abs(start.network.apply(start.start(key).params, batch) - expected).max()

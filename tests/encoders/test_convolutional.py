@@ -52,8 +52,8 @@ def wide(params):
 @pytest.mark.parametrize("window", [1, 2, 3, 5])
 def test_a_convolution_is_its_formula_and_padding_never_enters(window):
     layer = Convolution(features=5, window=window)
-    params = normals(layer.init(jax.random.key(0), DIRTY, MASK)["params"])
-    y = layer.apply({"params": params}, DIRTY, MASK)
+    params = normals(jax.eval_shape(layer.init, jax.random.key(0), DIRTY, MASK)["params"])
+    y = jax.jit(layer.apply)({"params": params}, DIRTY, MASK)
     for b, n in enumerate(LENGTHS):
         expected = loop(X[b, :n], *(wide(params)[name] for name in ("kernel", "bias")))
         np.testing.assert_allclose(y[b, :n], expected, atol=1e-5)
@@ -62,9 +62,9 @@ def test_a_convolution_is_its_formula_and_padding_never_enters(window):
 
 def test_the_hierarchy_reads_every_layer():
     encoder = Convolutional(layers=4, width=W)
-    params = normals(encoder.init(jax.random.key(0), DIRTY, MASK)["params"])
-    states = encoder.apply({"params": params}, DIRTY, MASK)
-    read = LayerConcatenation(layers=4, inner=Max()).apply({}, states, MASK)
+    params = normals(jax.eval_shape(encoder.init, jax.random.key(0), DIRTY, MASK)["params"])
+    states = jax.jit(encoder.apply)({"params": params}, DIRTY, MASK)
+    read = jax.jit(LayerConcatenation(layers=4, inner=Max()).apply)({}, states, MASK)
     for b, n in enumerate(LENGTHS):
         h, expected = X[b, :n], []
         for layer in range(4):
@@ -76,8 +76,8 @@ def test_the_hierarchy_reads_every_layer():
 
 def test_windows_stand_side_by_side():
     encoder = ConvolutionWindows(width=W, windows=(1, 2, 4), features=3)
-    params = normals(encoder.init(jax.random.key(0), DIRTY, MASK)["params"])
-    states = encoder.apply({"params": params}, DIRTY, MASK)
+    params = normals(jax.eval_shape(encoder.init, jax.random.key(0), DIRTY, MASK)["params"])
+    states = jax.jit(encoder.apply)({"params": params}, DIRTY, MASK)
     for b, n in enumerate(LENGTHS):
         found = [
             loop(X[b, :n], *(wide(params[f"window_{k}"])[name] for name in ("kernel", "bias")))
@@ -87,7 +87,7 @@ def test_windows_stand_side_by_side():
             states[0, b, :n], np.maximum(np.concatenate(found, axis=1), 0), atol=1e-5
         )
     with pytest.raises(UsageError, match="shared among 3 windows"):
-        ConvolutionWindows(width=W).init(jax.random.key(0), DIRTY, MASK)
+        jax.jit(ConvolutionWindows(width=W).init)(jax.random.key(0), DIRTY, MASK)
 
 
 # --- the recursion
@@ -138,12 +138,12 @@ def test_the_count_of_parameters_does_not_depend_on_the_length():
 def test_the_recursion_is_a_scan_of_one_group_over_masked_lengths():
     """The same by another form: one length throughout, the group carried along by `lax.scan`."""
     x, mask = text_batch(32, 17, 9, 3, tokens=32)
-    params = normals(ENCODER.init(jax.random.key(0), x, mask)["params"])
+    params = normals(jax.eval_shape(ENCODER.init, jax.random.key(0), x, mask)["params"])
     found = run(ENCODER, params, x, mask)[0, :, :4]
     block, steps = ConvolutionBlock(), halvings(mask)
     h = jnp.where(mask[..., None], x, 0)
     for n in range(2):
-        h = block.apply({"params": params[f"prefix_{n}"]}, h, region(steps, 32))
+        h = jax.jit(block.apply)({"params": params[f"prefix_{n}"]}, h, region(steps, 32))
 
     def step(h, n):
         left = steps - n
@@ -161,7 +161,7 @@ def test_the_recursion_is_a_scan_of_one_group_over_masked_lengths():
 
 def test_a_text_is_halved_by_its_own_length_not_the_batch_s():
     x, mask = text_batch(40, 16, 5, tokens=40)
-    params = normals(ENCODER.init(jax.random.key(0), x, mask)["params"])
+    params = normals(jax.eval_shape(ENCODER.init, jax.random.key(0), x, mask)["params"])
     code = FirstTokens(tokens=4).apply({}, run(ENCODER, params, x, mask), mask)
     assert code.shape == (3, 4 * W)
     for b, n in enumerate((40, 16, 5)):
@@ -179,14 +179,14 @@ def test_a_decoder_s_logits_depend_on_the_text_s_own_length_alone():
     decoder = RecursiveDecoder(blocks=2, vocabulary=9)
     _, mask = text_batch(40, 16, 5, tokens=40)
     vectors = jnp.asarray(RNG.normal(size=(3, 4 * W)), jnp.float32)
-    variables = decoder.init(jax.random.key(0), vectors, mask)
+    variables = jax.jit(decoder.init)(jax.random.key(0), vectors, mask)
     logits = run(decoder, variables["params"], vectors, mask)
     for b, n in enumerate((40, 16, 5)):
         alone = run(decoder, variables["params"], vectors[b : b + 1], mask[b : b + 1, :n])
         np.testing.assert_allclose(alone[0], logits[b, :n], atol=1e-5)
         assert not np.asarray(logits[b, n:]).any()
     with pytest.raises(UsageError, match="cut into 4"):
-        decoder.init(jax.random.key(0), vectors[:, :-1], mask)
+        jax.jit(decoder.init)(jax.random.key(0), vectors[:, :-1], mask)
 
 
 def test_an_autoencoder_learns_its_texts_by_heart():
@@ -219,8 +219,8 @@ def test_an_autoencoder_learns_its_texts_by_heart():
     keys, one = jax.random.split(jax.random.key(0), 3), mask[:1]
     params = {
         "tokens": parts["tokens"].init(keys[0], ids, vocabulary=261, width=32)["params"],
-        "encoder": parts["encoder"].init(keys[1], x, one)["params"],
-        "decoder": parts["decoder"].init(keys[2], jnp.ones((1, 128)), one)["params"],
+        "encoder": jax.jit(parts["encoder"].init)(keys[1], x, one)["params"],
+        "decoder": jax.jit(parts["decoder"].init)(keys[2], jnp.ones((1, 128)), one)["params"],
     }
     optimizer = optax.adam(3e-3)
 
@@ -245,8 +245,8 @@ def test_an_autoencoder_learns_its_texts_by_heart():
 def test_without_norm_the_blocks_are_plain_residuals():
     x, mask = text_batch(6, 3, tokens=6)
     block = ConvolutionBlock(norm=NoNorm())
-    params = normals(block.init(jax.random.key(0), x, mask)["params"])
-    y = block.apply({"params": params}, x, mask)
+    params = normals(jax.eval_shape(block.init, jax.random.key(0), x, mask)["params"])
+    y = jax.jit(block.apply)({"params": params}, x, mask)
     for b, n in enumerate((6, 3)):
         text = np.asarray(x[b, :n], np.float64)
         first = loop(text, wide(params["convolution_0"])["kernel"], 0)

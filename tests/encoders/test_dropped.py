@@ -34,9 +34,9 @@ def network(tokens) -> Embedder:
 
 def test_it_is_the_mean_of_the_words_that_were_kept_then_layers():
     embedder = network(TokenTable())
-    params = embedder.init(jax.random.key(0))
+    params = jax.jit(embedder.init)(jax.random.key(0))
     states = np.asarray(embedder.states(params, TextBatch(IDS, MASK), keys=KEYS))[0]
-    found = embedder.apply(params, TextBatch(IDS, MASK), keys=KEYS)
+    found = jax.jit(embedder.apply)(params, TextBatch(IDS, MASK), keys=KEYS)
     table = np.asarray(params["tokens"]["embedding"], np.float64)
     for b, n in enumerate(LENGTHS):
         kept = np.abs(states[b, :n]).max(1) > 0
@@ -52,7 +52,7 @@ def test_words_are_left_out_at_the_rate_and_each_text_loses_its_own():
     texts, tokens = 400, 50
     mask = jnp.ones((texts, tokens), bool)
     keys = jax.random.split(jax.random.key(1), texts)
-    states = WordDropout(inner=Bag(width=1), rate=0.3).apply(
+    states = jax.jit(WordDropout(inner=Bag(width=1), rate=0.3).apply)(
         {}, jnp.ones((texts, tokens, 1)), mask, keys
     )
     left_out = np.asarray(states[0, ..., 0] == 0)
@@ -60,7 +60,9 @@ def test_words_are_left_out_at_the_rate_and_each_text_loses_its_own():
     assert abs(left_out.mean() - 0.3) < 5 * deviation
     assert len({row.tobytes() for row in left_out}) == texts
     np.testing.assert_allclose(states.mean(2), 1, rtol=1e-5)  # whatever was left out
-    assert WordDropout(inner=Bag(width=1)).apply({}, states[0], mask).mean() == states.mean()
+    assert (
+        jax.jit(WordDropout(inner=Bag(width=1)).apply)({}, states[0], mask).mean() == states.mean()
+    )
 
 
 def test_what_is_left_out_is_not_read_by_the_others():
@@ -68,11 +70,13 @@ def test_what_is_left_out_is_not_read_by_the_others():
     inner = Transformer(layers=1, width=8, heads=2)
     encoder = WordDropout(inner=inner, rate=0.5)
     x = jnp.asarray(RNG.normal(size=(B, T, 8)), jnp.float32)
-    variables = encoder.init(jax.random.key(0), x, MASK)
-    states = encoder.apply(variables, x, MASK, KEYS)
+    variables = jax.jit(encoder.init)(jax.random.key(0), x, MASK)
+    states = jax.jit(encoder.apply)(variables, x, MASK, KEYS)
     kept = jnp.abs(states[0]).max(-1) > 0
     clean = x + jnp.where(kept[..., None], 0, 100.0)
-    np.testing.assert_allclose(encoder.apply(variables, clean, MASK, KEYS), states, atol=1e-4)
+    np.testing.assert_allclose(
+        jax.jit(encoder.apply)(variables, clean, MASK, KEYS), states, atol=1e-4
+    )
     assert not kept[:2].all()
 
 
@@ -84,27 +88,31 @@ def test_only_n_grams_tell_the_order_of_words():
     batch = TextBatch(jnp.asarray([ids, ids[order]]), jnp.ones((2, T), bool))
     for tokens, same in ((TokenTable(), True), (HashedNgrams(buckets=1000), False)):
         embedder = network(tokens)
-        one, other = embedder.apply(embedder.init(jax.random.key(0)), batch)
+        one, other = jax.jit(embedder.apply)(jax.jit(embedder.init)(jax.random.key(0)), batch)
         assert np.allclose(one, other, atol=1e-5) == same
 
 
 def test_a_sum_by_the_root_of_the_length_is_so_much_longer_than_the_mean():
     states = jnp.asarray(RNG.normal(size=(1, B, T, W)), jnp.float32)
-    mean, by_root = (pooling.apply({}, states, MASK) for pooling in (Mean(), RootLengthSum()))
+    mean, by_root = (
+        jax.jit(pooling.apply)({}, states, MASK) for pooling in (Mean(), RootLengthSum())
+    )
     np.testing.assert_allclose(by_root, mean * np.sqrt(LENGTHS)[:, None], rtol=1e-5, atol=1e-6)
 
 
 def test_layers_have_their_nonlinearity_and_rates_are_checked():
     assert FeedForwardHead().activation == ReLU()
     with pytest.raises(UsageError, match="must lie in"):
-        WordDropout(rate=1.0).apply({}, jnp.ones((1, 2, 128)), jnp.ones((1, 2), bool))
+        jax.jit(WordDropout(rate=1.0).apply)({}, jnp.ones((1, 2, 128)), jnp.ones((1, 2), bool))
 
 
 def test_a_cut_one_leaves_out_the_same_words():
     inner = Transformer(layers=3, width=8, heads=2)
     encoder = WordDropout(inner=inner, rate=0.5)
     x = jnp.asarray(RNG.normal(size=(B, T, 8)), jnp.float32)
-    variables = encoder.init(jax.random.key(0), x, MASK)
+    variables = jax.jit(encoder.init)(jax.random.key(0), x, MASK)
     assert (encoder.depth, encoder.layers, encoder.width) == (3, 3, 8)
-    whole = encoder.apply(variables, x, MASK, KEYS)
-    np.testing.assert_array_equal(encoder.truncated(2).apply(variables, x, MASK, KEYS), whole[:2])
+    whole = jax.jit(encoder.apply)(variables, x, MASK, KEYS)
+    np.testing.assert_array_equal(
+        jax.jit(encoder.truncated(2).apply)(variables, x, MASK, KEYS), whole[:2]
+    )

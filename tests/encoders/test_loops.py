@@ -64,15 +64,15 @@ def slope(encoder):
     return jax.jit(jax.value_and_grad(loss, argnums=(0, 1), has_aux=True))
 
 
-@pytest.mark.in_turn
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_numbers_parameters_and_slopes_are_those_of_the_written_out(name):
     encoder = NETWORKS[name]
-    params = encoder.init(jax.random.key(0), X, MASK)["params"]
+    params = jax.jit(encoder.init)(jax.random.key(0), X, MASK)["params"]
     jax.tree.map(
         np.testing.assert_array_equal,
         params,
-        looped(encoder).init(jax.random.key(0), X, MASK)["params"],
+        jax.jit(looped(encoder).init)(jax.random.key(0), X, MASK)["params"],
     )
     found, expected = slope(looped(encoder))(params, X), slope(encoder)(params, X)
     assert jax.tree.structure(found) == jax.tree.structure(expected)
@@ -82,7 +82,7 @@ def test_numbers_parameters_and_slopes_are_those_of_the_written_out(name):
 
 def test_a_loop_of_blocks_that_are_computed_again():
     encoder = NETWORKS["rotary"]
-    params = encoder.init(jax.random.key(0), X, MASK)["params"]
+    params = jax.jit(encoder.init)(jax.random.key(0), X, MASK)["params"]
     found, expected = (slope(e)(params, X) for e in (looped(encoder).checkpointed(), encoder))
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)
@@ -90,7 +90,7 @@ def test_a_loop_of_blocks_that_are_computed_again():
 
 def test_additions_beside_the_parameters_reach_their_own_layer():
     encoder = NETWORKS["bert"]
-    params = encoder.init(jax.random.key(0), X, MASK)["params"]
+    params = jax.jit(encoder.init)(jax.random.key(0), X, MASK)["params"]
     draw = np.random.default_rng(1)
 
     def low_rank():
@@ -98,28 +98,30 @@ def test_additions_beside_the_parameters_reach_their_own_layer():
         return {"attention": {"query": {"a": a, "b": b, "scale": jnp.float32(1.0)}}}
 
     given = {"params": params, "adapters": {f"block_{n}": low_rank() for n in range(2)}}
-    expected = encoder.apply(given, X, MASK)
-    np.testing.assert_allclose(looped(encoder).apply(given, X, MASK), expected, atol=1e-5)
-    assert float(jnp.abs(expected - encoder.apply({"params": params}, X, MASK)).max()) > 1e-2
+    expected = jax.jit(encoder.apply)(given, X, MASK)
+    np.testing.assert_allclose(jax.jit(looped(encoder).apply)(given, X, MASK), expected, atol=1e-5)
+    assert (
+        float(jnp.abs(expected - jax.jit(encoder.apply)({"params": params}, X, MASK)).max()) > 1e-2
+    )
 
 
 @pytest.mark.parametrize("kind", [Transformer, SharedTransformer])
 def test_each_layer_drops_elements_of_its_own_and_a_row_its_own(kind):
     """With all weights zero but the output's biases, each layer adds a row of its mask."""
     encoder = looped(kind(layers=40, width=W, heads=2, hidden=4, dropout=0.5))
-    params = encoder.init(jax.random.key(0), X, MASK)["params"]
+    params = jax.jit(encoder.init)(jax.random.key(0), X, MASK)["params"]
     params = jax.tree.map(jnp.zeros_like, params)
     for name, block in params.items():
         if name.startswith("block"):
             block["attention"]["output"]["bias"] = jnp.ones(W)
     keys = jax.random.split(jax.random.key(3), B)
-    states = encoder.apply({"params": params}, jnp.zeros_like(X), MASK, keys)
+    states = jax.jit(encoder.apply)({"params": params}, jnp.zeros_like(X), MASK, keys)
     added = np.diff(np.asarray(states), axis=0)
     assert set(np.unique(added)) == {0.0, 2.0}
     kept = (added > 0).reshape(39, -1)
     assert 0.4 < kept.mean() < 0.6
     assert len(np.unique(kept, axis=0)) == 39
-    alone = encoder.apply({"params": params}, jnp.zeros_like(X)[1:2], MASK[1:2], keys[1:2])
+    alone = jax.jit(encoder.apply)({"params": params}, jnp.zeros_like(X)[1:2], MASK[1:2], keys[1:2])
     np.testing.assert_array_equal(alone[:, 0], states[:, 1])
 
 
@@ -136,8 +138,8 @@ def test_one_body_is_compiled_for_all_layers():
 def test_attention_weights_are_dropped_where_that_is_asked_for():
     keys = jax.random.split(jax.random.key(3), B)
     encoder = Transformer(layers=1, **SIZES)
-    params = encoder.init(jax.random.key(0), X, MASK)["params"]
+    params = jax.jit(encoder.init)(jax.random.key(0), X, MASK)["params"]
     for rate, same in ((0.0, True), (0.5, False)):
         asked = dataclasses.replace(encoder, attention_dropout=rate)
-        found, plain = (asked.apply({"params": params}, X, MASK, k) for k in (keys, None))
+        found, plain = (jax.jit(asked.apply)({"params": params}, X, MASK, k) for k in (keys, None))
         assert bool(jnp.array_equal(found, plain)) == same

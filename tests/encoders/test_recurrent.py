@@ -20,9 +20,9 @@ X = jnp.asarray(RNG.normal(size=(B, T, W)), jnp.float32)
 
 def drawn(encoder, x=X, mask=MASK):
     """Random parameters, away from zeros, and the states."""
-    params = encoder.init(jax.random.key(0), x, mask)["params"]
+    params = jax.jit(encoder.init)(jax.random.key(0), x, mask)["params"]
     params = jax.tree.map(lambda p: jnp.asarray(RNG.normal(size=p.shape) / 2, jnp.float32), params)
-    return params, encoder.apply({"params": params}, x, mask)
+    return params, jax.jit(encoder.apply)({"params": params}, x, mask)
 
 
 def test_layers_are_recurrences_one_upon_the_other():
@@ -30,16 +30,16 @@ def test_layers_are_recurrences_one_upon_the_other():
     params, states = drawn(encoder)
     layer, x = Recurrence(features=H, cell=GRU(), direction=BothWays()), X
     for n in range(2):
-        x, _ = layer.apply({"params": params[f"layer_{n}"]}, x, MASK)
+        x, _ = jax.jit(layer.apply)({"params": params[f"layer_{n}"]}, x, MASK)
         np.testing.assert_allclose(states[n], x, atol=1e-6)
     np.testing.assert_array_equal(
-        encoder.truncated(1).apply({"params": params}, X, MASK), states[:1]
+        jax.jit(encoder.truncated(1).apply)({"params": params}, X, MASK), states[:1]
     )
 
 
 def test_what_cannot_be_shared_among_passes_is_refused():
     with pytest.raises(UsageError, match="shared among 2 passes"):
-        Recurrent(width=5, direction=BothWays()).init(jax.random.key(0), X, MASK)
+        jax.jit(Recurrent(width=5, direction=BothWays()).init)(jax.random.key(0), X, MASK)
 
 
 def test_the_ends_of_both_passes_are_those_of_the_text_alone():
@@ -47,7 +47,9 @@ def test_the_ends_of_both_passes_are_those_of_the_text_alone():
     params, states = drawn(encoder)
     read = BothEnds().apply({}, states, MASK)
     for b, n in enumerate((6, 3, 1)):
-        alone = encoder.apply({"params": params}, X[b : b + 1, :n], MASK[b : b + 1, :n])[-1, 0]
+        alone = jax.jit(encoder.apply)({"params": params}, X[b : b + 1, :n], MASK[b : b + 1, :n])[
+            -1, 0
+        ]
         expected = np.concatenate([alone[-1, :H], alone[0, H:]])
         np.testing.assert_allclose(read[b], expected, atol=1e-6)
 
@@ -55,14 +57,14 @@ def test_the_ends_of_both_passes_are_those_of_the_text_alone():
 def test_recurrent_pooling_is_the_last_state_of_the_text_alone():
     """As with packed sequences, and wherever padding stands."""
     pooling = RecurrentPooling(hidden=H)
-    variables = pooling.init(jax.random.key(1), X[None], MASK)
-    pooled = pooling.apply(variables, X[None], MASK)
+    variables = jax.jit(pooling.init)(jax.random.key(1), X[None], MASK)
+    pooled = jax.jit(pooling.apply)(variables, X[None], MASK)
     encoder = Recurrent(layers=1, width=W, hidden=H)
     renamed = {"params": {"layer_0": variables["params"]["recurrence"]}}
-    states = encoder.apply(renamed, X, MASK)
+    states = jax.jit(encoder.apply)(renamed, X, MASK)
     np.testing.assert_allclose(pooled, LastToken().apply({}, states, MASK), atol=1e-6)
     left = jnp.stack([jnp.roll(X[b], T - n, axis=0) for b, n in enumerate((6, 3, 1))])
-    turned = pooling.apply(variables, left[None], MASK[:, ::-1])
+    turned = jax.jit(pooling.apply)(variables, left[None], MASK[:, ::-1])
     np.testing.assert_allclose(turned, pooled, atol=1e-6)
 
 
@@ -72,7 +74,7 @@ READ = LayerConcatenation(layers=3, inner=Max())
 
 def test_the_first_refinement_is_a_recurrence_by_itself():
     params, states = drawn(REFINED)
-    alone, _ = Recurrence(features=H, direction=BothWays()).apply(
+    alone, _ = jax.jit(Recurrence(features=H, direction=BothWays()).apply)(
         {"params": params["layer_0"]}, X, MASK
     )
     vector = READ.apply({}, states, MASK)
@@ -83,9 +85,9 @@ def test_later_refinements_read_the_words_and_start_with_what_was_carried():
     params, states = drawn(REFINED)
     layer, carries = Recurrence(features=H, direction=BothWays()), None
     for n in range(3):
-        h, carries = layer.apply({"params": params[f"layer_{n}"]}, X, MASK, carries)
+        h, carries = jax.jit(layer.apply)({"params": params[f"layer_{n}"]}, X, MASK, carries)
         np.testing.assert_allclose(states[n], h, atol=1e-6)
-        fresh, _ = layer.apply({"params": params[f"layer_{n}"]}, X, MASK)
+        fresh, _ = jax.jit(layer.apply)({"params": params[f"layer_{n}"]}, X, MASK)
         assert n == 0 or np.abs(fresh - h).max() > 1e-3, "what was carried does not matter"
 
 
@@ -99,7 +101,7 @@ def test_where_nothing_is_carried_the_order_of_the_passes_does_not_matter():
             cell["hf"]["bias"] = jnp.full_like(cell["hf"]["bias"], -1e4)
     order = [2, 0, 1]
     moved = {f"layer_{n}": params[f"layer_{m}"] for n, m in enumerate(order)}
-    states, turned = (REFINED.apply({"params": p}, X, MASK) for p in (params, moved))
+    states, turned = (jax.jit(REFINED.apply)({"params": p}, X, MASK) for p in (params, moved))
     np.testing.assert_allclose(turned, states[jnp.array(order)], atol=1e-6)
 
 
@@ -117,7 +119,7 @@ def test_padding_never_changes_a_refined_vector():
     params, states = drawn(REFINED)
     vector = READ.apply({}, states, MASK)
     for b, n in enumerate((6, 3, 1)):
-        alone = REFINED.apply({"params": params}, X[b : b + 1, :n], MASK[b : b + 1, :n])
+        alone = jax.jit(REFINED.apply)({"params": params}, X[b : b + 1, :n], MASK[b : b + 1, :n])
         found = READ.apply({}, alone, MASK[b : b + 1, :n])
         np.testing.assert_allclose(found[0], vector[b], atol=1e-6)
 
@@ -159,7 +161,8 @@ def test_without_contexts_the_order_of_words_does_not_matter(silent):
     while (order == np.arange(T)).all():
         order = RNG.permutation(T)
     read = [
-        Max().apply({}, BETWEEN.apply({"params": params}, x, mask), mask) for x in (X, X[:, order])
+        Max().apply({}, jax.jit(BETWEEN.apply)({"params": params}, x, mask), mask)
+        for x in (X, X[:, order])
     ]
     assert np.allclose(*read, atol=1e-6) == silent
 
@@ -169,7 +172,7 @@ def test_dropout_is_drawn_for_each_example(encoder):
     encoder = dataclasses.replace(encoder, dropout=0.5)
     params, _ = drawn(encoder)
     keys, order = jax.random.split(jax.random.key(4), B), jnp.array([2, 0, 1])
-    dropped = encoder.apply({"params": params}, X, MASK, keys)
-    moved = encoder.apply({"params": params}, X[order], MASK[order], keys[order])
+    dropped = jax.jit(encoder.apply)({"params": params}, X, MASK, keys)
+    moved = jax.jit(encoder.apply)({"params": params}, X[order], MASK[order], keys[order])
     np.testing.assert_allclose(moved, dropped[:, order], atol=1e-6)
-    assert np.abs(dropped - encoder.apply({"params": params}, X, MASK)).max() > 1e-3
+    assert np.abs(dropped - jax.jit(encoder.apply)({"params": params}, X, MASK)).max() > 1e-3

@@ -204,7 +204,7 @@ def test_untrained_states_are_near_their_tokens_and_the_last_one_has_read_the_ot
     encoder = Transformer(layers=3, width=64, heads=2, position=NoPosition(), mask=Causal())
     x, mask = jax.random.normal(jax.random.key(1), (4, 9, 64)), jnp.ones((4, 9), bool)
     x = x.at[:, -1].set(0.0)  # what marks a text's end is the same for all texts
-    variables = encoder.init(jax.random.key(0), x, mask)
+    variables = jax.jit(encoder.init)(jax.random.key(0), x, mask)
     states = np.asarray(encode(encoder, variables["params"], x, mask))[-1]
 
     def unit(v):
@@ -224,7 +224,7 @@ def test_one_norm_reads_every_depth(norm):
     x, mask = draw()
     params = random_params(normed)
     raw = encode(plain, params, x, mask)
-    expected = norm.apply({"params": params.get("norm", {})}, raw)
+    expected = jax.jit(norm.apply)({"params": params.get("norm", {})}, raw)
     np.testing.assert_allclose(encode(normed, params, x, mask), expected, rtol=1e-4, atol=1e-4)
 
 

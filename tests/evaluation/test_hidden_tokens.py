@@ -29,7 +29,7 @@ class Few(Background):
 def model():
     text = WordPiece(vocabulary=80, max_tokens=12)
     embedder = dataclasses.replace(toy.embedder(), text=text, output=LanguageModelHead())
-    params = embedder.init(jax.random.key(np.random.default_rng().integers(2**31)))
+    params = jax.jit(embedder.init)(jax.random.key(np.random.default_rng().integers(2**31)))
     return dataclasses.replace(
         toy.model(), embedder=embedder, params=params, tokenizer=text.train(TEXTS)
     )

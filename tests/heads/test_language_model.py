@@ -50,7 +50,7 @@ def transformed(params, states):
 def test_a_tied_head_reads_the_token_table_and_has_nothing_of_its_own():
     variables = initial(LanguageModelHead(), WIDE)
     assert not variables["params"]
-    logits = LanguageModelHead(logit_scale=0.5).apply(variables, STATES)
+    logits = jax.jit(LanguageModelHead(logit_scale=0.5).apply)(variables, STATES)
     expected = 0.5 * np.asarray(STATES, np.float64) @ np.asarray(WIDE).T
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
@@ -62,7 +62,7 @@ def test_the_head_of_a_masked_language_model():
     assert sorted(params) == ["bias", "transform"] and params["bias"].shape == (V,)
     expected = transformed(params["transform"], np.asarray(STATES, np.float64)) @ TABLE.T
     np.testing.assert_allclose(
-        head.apply(variables, STATES), expected + params["bias"], rtol=1e-4, atol=1e-4
+        jax.jit(head.apply)(variables, STATES), expected + params["bias"], rtol=1e-4, atol=1e-4
     )
 
 
@@ -72,7 +72,7 @@ def test_an_untied_head_has_its_own_rows():
     assert variables["params"]["embedding"].shape == (V, W)
     raw = np.asarray(STATES, np.float64) @ np.asarray(variables["params"]["embedding"]).T
     np.testing.assert_allclose(
-        head.apply(variables, STATES), 3 * np.tanh(raw / 3), rtol=1e-4, atol=1e-5
+        jax.jit(head.apply)(variables, STATES), 3 * np.tanh(raw / 3), rtol=1e-4, atol=1e-5
     )
 
 
@@ -90,14 +90,14 @@ def test_the_gradient_reaches_the_table_from_both_sides():
 
 def test_the_table_must_be_given():
     with pytest.raises(ValueError, match="reads the token table"):
-        LanguageModelHead().apply({}, STATES)
+        jax.jit(LanguageModelHead().apply)({}, STATES)
 
 
 def test_states_of_another_width_than_the_table_s_are_refused():
     with pytest.raises(
         UsageError, match="The states are 5 wide and the token table 4: give the output"
     ):
-        LanguageModelHead().apply({"tied": {"table": jnp.ones((7, 4))}}, jnp.ones((2, 5)))
+        jax.jit(LanguageModelHead().apply)({"tied": {"table": jnp.ones((7, 4))}}, jnp.ones((2, 5)))
 
 
 def test_json_keeps_it():
@@ -113,11 +113,11 @@ def test_a_head_of_small_tables_gives_products_with_the_vectors_that_they_compos
     whole = tokens.apply({"params": small}, ids, **options)[0]
     head = BiasedOutput(inner=ComposedLanguageModelHead(vocabulary=V, logit_scale=0.5))
     bias = jnp.asarray(rng.normal(size=V), jnp.float32)
-    found = head.apply({"tied": small, "params": {"bias": bias}}, STATES)
+    found = jax.jit(head.apply)({"tied": small, "params": {"bias": bias}}, STATES)
     expected = 0.5 * np.asarray(STATES, np.float64) @ np.asarray(whole, np.float64).T + bias
     np.testing.assert_allclose(found, expected, atol=1e-5)
     with pytest.raises(UsageError, match="no|none"):
-        ComposedLanguageModelHead(vocabulary=V).apply({"tied": {"table": WIDE}}, STATES)
+        jax.jit(ComposedLanguageModelHead(vocabulary=V).apply)({"tied": {"table": WIDE}}, STATES)
 
 
 def test_an_embedder_of_small_tables_predicts_tokens_and_its_tables_learn_from_both_ends():
@@ -128,7 +128,7 @@ def test_an_embedder_of_small_tables_predicts_tokens_and_its_tables_learn_from_b
         pooling=Mean(),
         output=ComposedLanguageModelHead(vocabulary=V),
     )
-    params = network.init(jax.random.key(0))
+    params = jax.jit(network.init)(jax.random.key(0))
     batch = TextBatch(jnp.array([[5, 6, 7]]), jnp.ones((1, 3), bool))
     assert params["output"] == {}
     found = network.logits(params, batch).vectors

@@ -80,7 +80,7 @@ def made(pooling=None, head=None, **changes) -> Model:
     return dataclasses.replace(model, params=params, tokenizer=text.train(TEXTS))
 
 
-@pytest.mark.in_turn
+@pytest.mark.in_turn(5)
 @pytest.mark.parametrize("name", HEADS)
 def test_a_folder_is_read_back(name, tmp_path):
     model = made(*HEADS[name])
@@ -252,12 +252,12 @@ def of_kind(kind: str) -> Model:
     rng = np.random.default_rng(1)
     params = jax.tree.map(
         lambda x: x + 0.3 * rng.normal(size=x.shape).astype(x.dtype),
-        model.embedder.init(jax.random.key(0)),
+        jax.jit(model.embedder.init)(jax.random.key(0)),
     )
     return dataclasses.replace(model, params=params)
 
 
-@pytest.mark.in_turn
+@pytest.mark.in_turn(5)
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_kinds_of_networks_are_read_back(kind, tmp_path):
     model = of_kind(kind)

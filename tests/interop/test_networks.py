@@ -111,7 +111,7 @@ SIDES = {
 }
 
 
-@pytest.mark.in_turn
+@pytest.mark.in_turn(15)
 @pytest.mark.parametrize("side", SIDES)
 def test_states_are_those_of_transformers(pair, side):
     """Positions count from the first real token, wherever padding stands.

@@ -34,7 +34,7 @@ def made(**changes):
     return dataclasses.replace(
         given,
         embedder=embedder,
-        params=embedder.init(jax.random.key(3)),
+        params=jax.jit(embedder.init)(jax.random.key(3)),
         tokenizer=given.tokenizer.read_as(text),
     )
 

@@ -32,8 +32,8 @@ def drawn(rows=6, width=4):
 def test_a_deep_classifier_is_its_layers_written_out():
     deep = Chain(heads=(FeedForwardHead(dims=(5,)), Linear(dim=3)))
     loss, columns = DeepPairClassifier(head=PairHead(inner=deep)), drawn()
-    state = loss.init(KEY, columns)
-    terms, _ = loss.apply(state, columns, key=KEY)
+    state = jax.jit(loss.init)(KEY, columns)
+    terms, _ = jax.jit(loss.apply)(state, columns, key=KEY)
     u, v = (np.asarray(columns[n], np.float64) for n in ("query", "positive"))
     x = np.concatenate([u, v, np.abs(u - v), u * v], axis=1)
     leaves = jax.tree.map(lambda p: np.asarray(p, np.float64), state.params)
@@ -53,16 +53,16 @@ def test_two_tasks_in_one_batch_are_the_mean_of_each_by_itself():
             OfFamily(inner=InfoNCE(temperature=0.3), family=1),
         )
     )
-    state = both.init(KEY, columns | {"family": family})
-    terms, _ = both.apply(state, columns | {"family": family}, key=KEY)
+    state = jax.jit(both.init)(KEY, columns | {"family": family})
+    terms, _ = jax.jit(both.apply)(state, columns | {"family": family}, key=KEY)
     _, parts = reduce(terms)
     own = state.params["of_family"]["family_0"]
     rows = np.flatnonzero(family == 0)
     few = {n: x[rows] for n, x in columns.items()}
-    alone, _ = DeepPairClassifier().apply(LossState(own, {}), few, key=KEY)
+    alone, _ = jax.jit(DeepPairClassifier().apply)(LossState(own, {}), few, key=KEY)
     np.testing.assert_allclose(parts["of_family/family_0/class"], reduce(alone)[0], rtol=1e-5)
     only = [n for n in parts if n.startswith("of_family_2/")]
-    batch_of_one, _ = both.apply(state, columns | {"family": jnp.zeros(8, int)}, key=KEY)
+    batch_of_one, _ = jax.jit(both.apply)(state, columns | {"family": jnp.zeros(8, int)}, key=KEY)
     _, parts = reduce(batch_of_one)
     assert only and all(float(parts[name]) == 0 for name in only)
 

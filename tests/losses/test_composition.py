@@ -102,7 +102,7 @@ def test_the_head_comes_after_the_composition_and_its_last_numbers_get_no_gradie
     head = Chain(heads=(Linear(dim=6), Activated()))
     loss = Composed(inner=Headed(inner=Matryoshka(inner=InfoNCE(), dims=(4,)), head=head))
     columns = {"query": drawn(5, 8), "positive": drawn(5, 2, 8, seed=1)}
-    state = loss.init(KEY, columns)
+    state = jax.jit(loss.init)(KEY, columns)
 
     def value(params):
         return reduce(loss.apply(LossState(params, state.memory), columns, key=KEY)[0])[0]

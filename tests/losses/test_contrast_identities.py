@@ -1,5 +1,7 @@
 """Identities that forms of InfoNCE must keep: joint, focal, mixed, and of prefixes."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,10 +36,12 @@ def drawn(rows: int, negatives: int = 0, width: int = 6) -> dict:
     return {name: jnp.asarray(rng.normal(size=s), jnp.float32) for name, s in shapes.items()}
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def value(loss, columns):
     return reduce(loss(columns, key=KEY))[0]
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def slope(loss, columns):
     return jax.grad(lambda c: value(loss, c))(columns)
 
@@ -95,9 +99,13 @@ def test_without_focus_it_is_the_plain_softmax():
 def test_the_focal_gradient_is_the_plain_one_times_a_constant_weight():
     columns = drawn(5)
     plain = InfoNCE(temperature=0.3)
-    values = plain(columns, key=KEY)["query"].value
-    weight = (1 - jnp.exp(-values)) ** 0.5
-    weighted = jax.grad(lambda c: jnp.mean(weight * plain(c, key=KEY)["query"].value))(columns)
+
+    @jax.jit
+    def values(columns):
+        return plain(columns, key=KEY)["query"].value
+
+    weight = (1 - np.exp(-values(columns))) ** 0.5
+    weighted = jax.jit(jax.grad(lambda c: jnp.mean(weight * values(c))))(columns)
     focal = slope(InfoNCE(temperature=0.3, reweighting=Focal(gamma=0.5)), columns)
     for one, other in zip(*map(jax.tree.leaves, (focal, weighted)), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-7)
@@ -109,22 +117,33 @@ def test_the_focal_gradient_is_the_plain_one_times_a_constant_weight():
 def test_a_mixture_is_at_least_as_hard_as_what_it_is_mixed_of():
     """Where the weighted mean of scores is not negative: a shorter vector is scaled up."""
     columns = drawn(300, negatives=3)
-    batch = by_role(columns, "rows dim", None, None)
     block, alike = MixedPairs(mixtures=2), Cosine()
-    shares = block.shares(batch, alike, jnp.ones((300, 3), bool), KEY)
-    mixed = block.scores(batch, alike, KeepAll(), KEY).values
-    own = alike.paired(columns["query"], columns["negatives"])
+
+    @jax.jit
+    def measured(columns):
+        batch = by_role(columns, "rows dim", None, None)
+        shares = block.shares(batch, alike, jnp.ones((300, 3), bool), KEY)
+        mixed = block.scores(batch, alike, KeepAll(), KEY).values
+        return shares, mixed, alike.paired(columns["query"], columns["negatives"])
+
+    shares, mixed, own = map(np.asarray, measured(columns))
     means = np.einsum("rmk,rk->rm", shares, own)
     assert (means >= 0).sum() > 100
     assert (mixed >= means - 1e-5)[means >= 0].all()
     # A share of one is the negative itself.
-    whole = jnp.zeros_like(shares).at[..., 1].set(1.0)
+    whole = np.zeros_like(shares)
+    whole[..., 1] = 1.0
 
     class Given(MixedPairs):
         def shares(self, *_):
             return whole
 
-    found = Given(mixtures=2).scores(batch, alike, KeepAll(), KEY).values
+    @jax.jit
+    def mixed_as_given(columns):
+        batch = by_role(columns, "rows dim", None, None)
+        return Given(mixtures=2).scores(batch, alike, KeepAll(), KEY).values
+
+    found = mixed_as_given(columns)
     np.testing.assert_allclose(found, np.repeat(own[:, 1:2], 2, axis=1), atol=1e-5)
 
 

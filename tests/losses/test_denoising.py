@@ -29,10 +29,10 @@ def drawn(rows: int):
 
 def test_the_loss_is_the_mean_over_all_pieces_that_follow_one():
     given, columns = drawn(6)
-    state = LOSS.init(KEY, columns)
-    found = reduce(LOSS.apply(state, columns, key=KEY)[0])[0]
+    state = jax.jit(LOSS.init)(KEY, columns)
+    found = reduce(jax.jit(LOSS.apply)(state, columns, key=KEY)[0])[0]
     whole = columns["positive"].extra
-    logits = LOSS.decoder.apply(
+    logits = jax.jit(LOSS.decoder.apply)(
         {"params": state.params}, columns["query"], whole["ids"], whole["mask"]
     )
     logits = np.asarray(logits, np.float64)
@@ -48,7 +48,7 @@ def test_the_loss_is_the_mean_over_all_pieces_that_follow_one():
 def test_a_piece_is_read_off_the_vector_and_what_stands_before_it():
     _, columns = drawn(4)
     ids, mask = jnp.arange(20).reshape(4, 5) % V, jnp.ones((4, 5), bool)
-    params = LOSS.decoder.init(KEY, columns["query"], ids, mask)
+    params = jax.jit(LOSS.decoder.init)(KEY, columns["query"], ids, mask)
 
     def logits(vectors, ids, mask=mask):
         return LOSS.decoder.apply(params, vectors, ids, mask)
@@ -68,8 +68,8 @@ def test_the_ids_of_padding_do_not_matter():
     extra = columns["positive"].extra
     ids = jnp.where(extra["mask"], extra["ids"], V - 1 - extra["ids"])
     other = columns | {"positive": Embedded(jnp.zeros((5, 1)), extra={**extra, "ids": ids})}
-    state = LossState(LOSS.init(KEY, columns).params, {})
-    one, two = (LOSS.apply(state, x, key=KEY)[0]["token"] for x in (columns, other))
+    state = LossState(jax.jit(LOSS.init)(KEY, columns).params, {})
+    one, two = (jax.jit(LOSS.apply)(state, x, key=KEY)[0]["token"] for x in (columns, other))
     np.testing.assert_array_equal(one.value, two.value)
 
 

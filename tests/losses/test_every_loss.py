@@ -19,6 +19,9 @@ DRAWS_BY_PLACE = ("mixed_pairs", "masked_reconstruction", "masked_auto_encoding"
 TWO_STEPS = ("queue", "progressive", "composed", "tiled_blocks")
 
 
+pytestmark = pytest.mark.in_turn(50)
+
+
 def over_samples() -> pytest.MarkDecorator:
     return pytest.mark.parametrize("name", SAMPLES)
 
@@ -89,12 +92,14 @@ def test_values_and_gradients_are_finite_and_not_all_zero(name):
     assert value != 0 and any(np.any(np.asarray(x)) for x in jax.tree.leaves(grads))
 
 
-@pytest.mark.parametrize("seed", [2, 3])
-@pytest.mark.parametrize("name", REFERENCES)
-def test_equals_the_definition_written_out(name, seed):
-    columns = SAMPLES[name].columns(np.random.default_rng(seed), ROWS)
-    value, _ = outcome(name, as_jax(columns))
-    np.testing.assert_allclose(value, REFERENCES[name](columns), rtol=2e-5)
+@over_samples()
+def test_equals_the_definition_written_out(name):
+    if name not in REFERENCES:
+        pytest.skip("its parts have tests of their own")
+    for seed in (2, 3):
+        columns = SAMPLES[name].columns(np.random.default_rng(seed), ROWS)
+        value, _ = outcome(name, as_jax(columns))
+        np.testing.assert_allclose(value, REFERENCES[name](columns), rtol=2e-5)
 
 
 def test_few_losses_have_no_reference():

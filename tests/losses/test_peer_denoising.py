@@ -77,7 +77,7 @@ def test_value_and_gradient_are_the_librarys(seed):
     columns = {"query": jnp.asarray(vectors, jnp.float32), "positive": whole}
     drawn = jax.tree.map(
         lambda x: jnp.asarray(x + rng.normal(size=x.shape) / 5, jnp.float32),
-        loss.init(KEY, columns).params,
+        jax.jit(loss.init)(KEY, columns).params,
     )
 
     def ours(params, x):

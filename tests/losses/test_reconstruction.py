@@ -26,10 +26,12 @@ def test_the_loss_is_the_mean_over_all_real_tokens():
     rng = np.random.default_rng()
     columns = spelled(rng, 5)
     found = jax.tree.map(jnp.asarray, columns["query"])
-    state = LOSS.init(KEY, {"query": found})
+    state = jax.jit(LOSS.init)(KEY, {"query": found})
     weight = jnp.asarray(columns["weight"], jnp.float32)
-    terms, _ = LOSS.apply(state, {"query": found, "weight": weight}, key=KEY)
-    logits = LOSS.decoder.apply({"params": state.params}, found.vectors, found.extra["mask"])
+    terms, _ = jax.jit(LOSS.apply)(state, {"query": found, "weight": weight}, key=KEY)
+    logits = jax.jit(LOSS.decoder.apply)(
+        {"params": state.params}, found.vectors, found.extra["mask"]
+    )
     logits = np.asarray(logits, np.float64)
     logs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     total = count = 0.0
@@ -45,8 +47,10 @@ def test_the_ids_of_padding_do_not_matter():
     found = jax.tree.map(jnp.asarray, columns["query"])
     ids = jnp.where(found.extra["mask"], found.extra["ids"], 6 - found.extra["ids"])
     other = Embedded(found.vectors, extra={**found.extra, "ids": ids})
-    state = LossState(LOSS.init(KEY, {"query": found}).params, {})
-    values = [LOSS.apply(state, {"query": x}, key=KEY)[0]["token"].value for x in (found, other)]
+    state = LossState(jax.jit(LOSS.init)(KEY, {"query": found}).params, {})
+    values = [
+        jax.jit(LOSS.apply)(state, {"query": x}, key=KEY)[0]["token"].value for x in (found, other)
+    ]
     np.testing.assert_array_equal(*values)
 
 

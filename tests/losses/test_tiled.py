@@ -40,7 +40,7 @@ def outcome(loss, columns):
     return found, floats, memory
 
 
-@pytest.mark.in_turn
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize(
     ("name", "tiles"), [("all_blocks", (1, 7, 9)), *((n, (3,)) for n in PLAIN)]
 )

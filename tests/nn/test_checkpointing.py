@@ -35,7 +35,7 @@ def slope(encoder):
     return jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
 
 
-@pytest.mark.in_turn
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_numbers_and_parameters_are_the_same(name):
     encoder = NETWORKS[name]
@@ -68,7 +68,7 @@ def test_adapters_get_their_gradient():
     again = dataclasses.replace(Transformer(), block=PreNorm()).checkpointed().block
     again = again.layer(Sizes(heads=4, hidden=W), name="block")
     allowed = Bidirectional()(MASK)
-    params = layer.init(jax.random.key(0), X, allowed)["params"]
+    params = jax.jit(layer.init)(jax.random.key(0), X, allowed)["params"]
     rng = np.random.default_rng(2)
     a, b = (jnp.asarray(rng.normal(size=s) / 4, jnp.float32) for s in ((W, 2), (2, W)))
     adapters = {"attention": {"query": {"a": a, "b": b, "scale": jnp.float32(1)}}}
@@ -96,7 +96,7 @@ def test_what_a_layer_says_besides_comes_out():
         def __call__(self, x):
             return recomputed_module(lambda layer, x: layer(x))(Telling(name="inner"), x)
 
-    variables = Outer().init(jax.random.key(0), X)
+    variables = jax.jit(Outer().init)(jax.random.key(0), X)
     y, told = Outer().apply({"params": variables["params"]}, X, mutable=["extra"])
     np.testing.assert_array_equal(told["extra"]["inner"]["seen"][0], y)
 

@@ -73,7 +73,7 @@ def test_no_two_examples_share_a_row_of_draws():
 
 def test_what_is_kept_is_scaled_so_that_the_mean_stays():
     x = 1 + np.random.default_rng(0).random((64, 32, 64)).astype(np.float32)
-    y = np.asarray(Dropout(rate=0.3).apply({}, jnp.asarray(x), keys(*range(64))))
+    y = np.asarray(jax.jit(Dropout(rate=0.3).apply)({}, jnp.asarray(x), keys(*range(64))))
     np.testing.assert_allclose(y[y != 0], (x / 0.7)[y != 0], rtol=1e-6)
     deviation = np.sqrt(np.mean(x**2) * 0.3 / 0.7 / x.size)
     assert abs(y.mean() - x.mean()) < 6 * deviation
@@ -89,21 +89,21 @@ class TwoLayers(nn.Module):
 def test_layers_draw_independently():
     """Their names are all that tells them apart."""
     x = jnp.ones((16, 32, 64))
-    first, second = TwoLayers().apply({}, x, keys(*range(16)))
+    first, second = jax.jit(TwoLayers().apply)({}, x, keys(*range(16)))
     assert correlation(np.asarray(first), np.asarray(second)) < 5 / np.sqrt(x.size)
 
 
 def test_steps_draw_independently():
     x = jnp.ones((16, 32, 64))
     step = [jax.random.split(jax.random.fold_in(jax.random.key(0), n), 16) for n in (0, 1)]
-    first, second = (np.asarray(Dropout(rate=0.5).apply({}, x, key)) for key in step)
+    first, second = (np.asarray(jax.jit(Dropout(rate=0.5).apply)({}, x, key)) for key in step)
     assert correlation(first, second) < 5 / np.sqrt(x.size)
 
 
 def test_without_keys_or_rate_nothing_is_dropped():
     x = jnp.arange(6.0).reshape(1, 2, 3)
-    np.testing.assert_array_equal(Dropout(rate=0.5).apply({}, x, None), x)
-    np.testing.assert_array_equal(Dropout(rate=0.0).apply({}, x, keys(0)), x)
+    np.testing.assert_array_equal(jax.jit(Dropout(rate=0.5).apply)({}, x, None), x)
+    np.testing.assert_array_equal(jax.jit(Dropout(rate=0.0).apply)({}, x, keys(0)), x)
 
 
 def test_the_gradient_passes_where_the_value_did():
@@ -114,13 +114,13 @@ def test_the_gradient_passes_where_the_value_did():
 
 
 def kept_by(drop: Dropout, x: jax.Array) -> np.ndarray:
-    return np.asarray(drop.apply({}, x, keys(0, 1))) != 0
+    return np.asarray(jax.jit(drop.apply)({}, x, keys(0, 1))) != 0
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_the_dtype_is_kept_and_the_draw_does_not_depend_on_it(dtype):
     x = jnp.ones((2, 8, 16), dtype)
-    y = Dropout(rate=0.4).apply({}, x, keys(0, 1))
+    y = jax.jit(Dropout(rate=0.4).apply)({}, x, keys(0, 1))
     assert y.dtype == dtype
     np.testing.assert_array_equal(y != 0, kept_by(Dropout(rate=0.4), jnp.ones((2, 8, 16))))
 
@@ -128,4 +128,4 @@ def test_the_dtype_is_kept_and_the_draw_does_not_depend_on_it(dtype):
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 2.0])
 def test_a_rate_out_of_range_is_refused(rate):
     with pytest.raises(ValueError, match=r"must lie in \[0, 1\)"):
-        Dropout(rate=rate).apply({}, jnp.ones((1, 2)), keys(0))
+        jax.jit(Dropout(rate=rate).apply)({}, jnp.ones((1, 2)), keys(0))

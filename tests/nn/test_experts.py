@@ -26,7 +26,7 @@ MASK = jnp.asarray(np.arange(T) < np.array([[5], [3], [1]]))
 
 
 def drawn(layer):
-    params = layer.init(jax.random.key(0), X)["params"]
+    params = jax.jit(layer.init)(jax.random.key(0), X)["params"]
     return jax.tree.map(lambda p: jnp.asarray(RNG.normal(size=p.shape), jnp.float32), params)
 
 
@@ -56,7 +56,7 @@ def test_sending_to_few_is_all_experts_with_the_others_weights_zero(active, rout
         jax.value_and_grad(lambda p, x: jnp.sum(jnp.sin(layer.apply({"params": p}, x))), (0, 1))
     )(params, X)
     np.testing.assert_allclose(
-        layer.apply({"params": params}, X), dense(params, X, weights), rtol=1e-4, atol=1e-4
+        jax.jit(layer.apply)({"params": params}, X), dense(params, X, weights), rtol=1e-4, atol=1e-4
     )
 
     def other(p, x):
@@ -108,8 +108,10 @@ def test_a_token_s_result_does_not_depend_on_its_neighbours():
     params = drawn(layer)
     params["router"] = params["router"].at[:, 1].add(100 * jnp.sign(X[0, 0]))
     crowd = jnp.concatenate([jnp.repeat(X[:1, :1], 50, axis=1), X[:1]], axis=1)
-    found = layer.apply({"params": params}, crowd)
-    np.testing.assert_allclose(found[:, 50:], layer.apply({"params": params}, X[:1]), atol=1e-4)
+    found = jax.jit(layer.apply)({"params": params}, crowd)
+    np.testing.assert_allclose(
+        found[:, 50:], jax.jit(layer.apply)({"params": params}, X[:1]), atol=1e-4
+    )
     np.testing.assert_allclose(found[0, :50], jnp.repeat(found[:, 0], 50, axis=0), atol=1e-4)
 
 
@@ -131,7 +133,7 @@ def test_in_a_block_padding_has_no_probabilities():
             block=PreNorm(feed_forward=Experts(experts=E)),
             mask=mask_kind,
         )
-        params = encoder.init(jax.random.key(0), X, MASK)["params"]
+        params = jax.jit(encoder.init)(jax.random.key(0), X, MASK)["params"]
         _, said = encoder.apply({"params": params}, X, MASK, mutable=["extra"])
         for n in range(2):
             (router,) = said["extra"][f"block_{n}"]["feed_forward"]["router"]

@@ -89,7 +89,7 @@ def test_forms_of_attention(name):
     params = random_params(module, x, allowed)
     maps = {name for name in ("query", "key", "value", "output") if "bias" in params[name]}
     assert maps == set(form.biases)
-    found = module.apply({"params": params}, x, allowed, bias=bias)
+    found = jax.jit(module.apply)({"params": params}, x, allowed, bias=bias)
     for b in range(B):
         may = np.asarray(allowed)[b, 0]
         expected = attention(params, np.asarray(x[b], np.float64), may, form, 4, bias[0])
@@ -174,7 +174,7 @@ def test_blocks_are_their_formulas(kind, scale):
         "feed_forward": lambda y: gated(p["feed_forward"], y),
     }
     for found, h in zip(
-        module.apply({"params": p}, x, allowed), np.asarray(x, np.float64), strict=True
+        jax.jit(module.apply)({"params": p}, x, allowed), np.asarray(x, np.float64), strict=True
     ):
         for name, branch in branches.items():
             if kind is PreNorm:
@@ -193,11 +193,11 @@ def test_norms_without_a_bias_and_with_an_offset():
     wide = np.asarray(x, np.float64)
     centred = wide - wide.mean(-1, keepdims=True)
     expected = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * scale
-    found = BiasFreeLayerNorm().apply({"params": {"scale": scale}}, x)
+    found = jax.jit(BiasFreeLayerNorm().apply)({"params": {"scale": scale}}, x)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    found = OffsetRMSNorm().apply({"params": {"scale": scale}}, x)
+    found = jax.jit(OffsetRMSNorm().apply)({"params": {"scale": scale}}, x)
     np.testing.assert_allclose(
         found, rms(x, 1 + np.asarray(scale, np.float64)), rtol=1e-4, atol=1e-5
     )
-    start = OffsetRMSNorm().init(jax.random.key(0), x)["params"]["scale"]
+    start = jax.jit(OffsetRMSNorm().init)(jax.random.key(0), x)["params"]["scale"]
     assert not np.any(start)

@@ -69,7 +69,7 @@ def test_self_attention_is_its_formula(order):
     may = mask[:, None, None, :] & (np.tril(np.ones((5, 5), bool)) if order == "causal" else True)
     y = softmax(np.where(may, scores, -1e300)) @ heads("value")
     expected = affine(p["output"], y.transpose(0, 2, 1, 3).reshape(2, 5, 8))
-    np.testing.assert_allclose(layer.apply(variables, x, allowed), expected, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(layer.apply)(variables, x, allowed), expected, atol=1e-5)
 
 
 def test_a_row_of_padding_stays_finite_with_its_gradient():
@@ -83,7 +83,7 @@ def test_a_row_of_padding_stays_finite_with_its_gradient():
 def test_heads_must_divide_the_width():
     allowed = Bidirectional()(jnp.ones((1, 3), bool))
     with pytest.raises(UsageError, match="width of 10 cannot be cut into 4 heads"):
-        SelfAttention(heads=4).init(jax.random.key(0), jnp.ones((1, 3, 10)), allowed)
+        jax.jit(SelfAttention(heads=4).init)(jax.random.key(0), jnp.ones((1, 3, 10)), allowed)
 
 
 def test_layer_norm_is_its_formula():
@@ -93,7 +93,7 @@ def test_layer_norm_is_its_formula():
     centred = wide - wide.mean(-1, keepdims=True)
     expected = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-6)
     np.testing.assert_allclose(
-        LayerNorm().apply(variables, x), expected * p["scale"] + p["bias"], atol=1e-5
+        jax.jit(LayerNorm().apply)(variables, x), expected * p["scale"] + p["bias"], atol=1e-5
     )
 
 
@@ -103,14 +103,14 @@ def test_rms_norm_is_its_formula():
     wide = np.asarray(x, np.float64)
     expected = wide / np.sqrt((wide**2).mean(-1, keepdims=True) + 1e-6)
     scale = doubles(variables["params"])["scale"]
-    np.testing.assert_allclose(RMSNorm().apply(variables, x), expected * scale, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(RMSNorm().apply)(variables, x), expected * scale, atol=1e-5)
 
 
 def test_layer_norm_has_no_trouble_with_an_offset_or_a_constant():
     x = 1e4 + normal(4, 64)
-    y = LayerNorm().apply({"params": {"scale": jnp.ones(64), "bias": jnp.zeros(64)}}, x)
+    y = jax.jit(LayerNorm().apply)({"params": {"scale": jnp.ones(64), "bias": jnp.zeros(64)}}, x)
     np.testing.assert_allclose(np.std(y, axis=-1), 1.0, atol=1e-2)
-    constant = LayerNorm().apply(
+    constant = jax.jit(LayerNorm().apply)(
         {"params": {"scale": jnp.ones(8), "bias": jnp.zeros(8)}}, jnp.ones((1, 8))
     )
     np.testing.assert_array_equal(constant, np.zeros((1, 8)))
@@ -126,7 +126,7 @@ def test_feed_forward_is_its_formula(activation):
         activation(jnp.asarray(affine(p["expand"], np.asarray(x, np.float64)), jnp.float32))
     )
     expected = affine(p["output"], hidden.astype(np.float64))
-    np.testing.assert_allclose(layer.apply(variables, x), expected, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(layer.apply)(variables, x), expected, atol=1e-5)
 
 
 def test_gated_feed_forward_is_its_formula():
@@ -136,14 +136,16 @@ def test_gated_feed_forward_is_its_formula():
     p = doubles(variables["params"])
     gate, value = np.split(affine(p["expand"], np.asarray(x, np.float64)), 2, axis=-1)
     hidden = np.asarray(GELU()(jnp.asarray(gate, jnp.float32))) * value
-    np.testing.assert_allclose(layer.apply(variables, x), affine(p["output"], hidden), atol=1e-5)
+    np.testing.assert_allclose(
+        jax.jit(layer.apply)(variables, x), affine(p["output"], hidden), atol=1e-5
+    )
 
 
 def test_a_mean_before_the_last_map_is_the_mean_after_it():
     x = normal(2, 3, 4)
     layer = GatedFeedForward(hidden=6)
     variables = random_params(layer, x)
-    expected = layer.apply(variables, x).mean(axis=1)
+    expected = jax.jit(layer.apply)(variables, x).mean(axis=1)
     early = layer.apply(variables, x, over=lambda h: h.mean(axis=1))
     np.testing.assert_allclose(early, expected, atol=1e-6)
 
@@ -179,7 +181,9 @@ def test_dense_map_and_dense_of_one_name_start_alike():
             return side_by_side(x, [DenseMap(features=3, name="query")(x.shape[-1])])
 
     x, key = normal(2, 5), jax.random.key(1)
-    jax.tree.map(np.testing.assert_array_equal, *(m.init(key, x) for m in (One(), Other())))
+    jax.tree.map(
+        np.testing.assert_array_equal, *(jax.jit(m.init)(key, x) for m in (One(), Other()))
+    )
 
 
 def test_dense_gradients_are_right_in_float32_and_near_in_bfloat16():
@@ -253,7 +257,7 @@ def test_an_adapter_adds_a_low_rank_product():
     variables, adapter = random_params(layer, x), low_rank(6, 4)
     p = doubles(variables["params"])
     expected = affine({**p, "kernel": p["kernel"] + added(adapter)}, np.asarray(x, np.float64))
-    found = layer.apply({**variables, "adapters": adapter}, x)
+    found = jax.jit(layer.apply)({**variables, "adapters": adapter}, x)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -271,10 +275,10 @@ def test_each_map_of_an_attention_has_its_own_adapter():
             for name, own in params.items()
         }
         merged = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), merged)
-        found = layer.apply({"params": params, "adapters": adapters}, x, allowed)
-        expected = layer.apply({"params": merged}, x, allowed)
+        found = jax.jit(layer.apply)({"params": params, "adapters": adapters}, x, allowed)
+        expected = jax.jit(layer.apply)({"params": merged}, x, allowed)
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-        assert np.abs(found - layer.apply({"params": params}, x, allowed)).max() > 1e-2
+        assert np.abs(found - jax.jit(layer.apply)({"params": params}, x, allowed)).max() > 1e-2
 
 
 def test_the_gradient_of_an_adapter_leaves_the_kernel_alone():

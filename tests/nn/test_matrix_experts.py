@@ -24,10 +24,10 @@ X = jnp.asarray(RNG.normal(size=(B, T, W)), jnp.float32)
 
 def test_untrained_experts_give_what_the_plain_layer_gives():
     layer = MatrixExpertFeedForward(hidden=H, experts=E)
-    params = layer.init(jax.random.key(1), X)["params"]
+    params = jax.jit(layer.init)(jax.random.key(1), X)["params"]
     plain = {name: params[name] for name in ("expand", "output")}
-    found = layer.apply({"params": params}, X)
-    np.testing.assert_array_equal(found, FeedForward(hidden=H).apply({"params": plain}, X))
+    found = jax.jit(layer.apply)({"params": params}, X)
+    np.testing.assert_array_equal(found, jax.jit(FeedForward(hidden=H).apply)({"params": plain}, X))
 
 
 @pytest.mark.parametrize("routing", [RenormalizedTopExperts(active=1), TopExperts(active=2)])
@@ -35,7 +35,7 @@ def test_a_token_is_mapped_by_its_experts(routing):
     layer = MatrixExpertFeedForward(hidden=H, experts=E, routing=routing)
     params = jax.tree.map(
         lambda p: jnp.asarray(RNG.normal(size=p.shape), jnp.float32),
-        layer.init(jax.random.key(0), X)["params"],
+        jax.jit(layer.init)(jax.random.key(0), X)["params"],
     )
     p = jax.tree.map(lambda x: np.asarray(x, np.float64), params)
     expected = np.zeros((B, T, W))
@@ -52,14 +52,16 @@ def test_a_token_is_mapped_by_its_experts(routing):
             hidden = hidden + w * (x @ p["expert_kernels"][e] + p["expert_biases"][e])
         bent = np.asarray(GELU()(jnp.asarray(hidden, jnp.float32)), np.float64)
         expected[at] = bent @ p["output"]["kernel"] + p["output"]["bias"]
-    np.testing.assert_allclose(layer.apply({"params": params}, X), expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(
+        jax.jit(layer.apply)({"params": params}, X), expected, rtol=1e-3, atol=1e-3
+    )
 
 
 def test_only_experts_and_gate_move():
     block = PreNorm(feed_forward=MatrixExperts())
     encoder = Transformer(layers=2, width=W, heads=2, block=block)
     mask = jnp.ones((B, T), bool)
-    params = encoder.init(jax.random.key(0), X, mask)["params"]
+    params = jax.jit(encoder.init)(jax.random.key(0), X, mask)["params"]
     trains = Only(patterns=("expert_kernels", "expert_biases", "gate"))
     moved, kept = trains.split(params, jax.random.key(1))
     names = {path[-1].key for path, _ in jax.tree_util.tree_flatten_with_path(moved)[0]}

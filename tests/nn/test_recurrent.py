@@ -64,7 +64,9 @@ def random_like(params):
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: type(cell).__name__)
 def test_both_passes_are_loops_over_the_real_tokens(cell):
     layer = Recurrence(features=H, cell=cell, direction=BothWays())
-    params = random_like(layer.init(jax.random.key(0), DIRTY, jnp.asarray(MASKS))["params"])
+    params = random_like(
+        jax.jit(layer.init)(jax.random.key(0), DIRTY, jnp.asarray(MASKS))["params"]
+    )
     apply = jax.jit(lambda p, x, m: layer.apply({"params": p}, x, m))
     states, carries = apply(jax.tree.map(jnp.float32, params), DIRTY, jnp.asarray(MASKS))
     ends = layer.read(carries)
@@ -81,30 +83,30 @@ def test_both_passes_are_loops_over_the_real_tokens(cell):
 
 def test_one_pass_is_that_half_of_both():
     both = Recurrence(features=H, direction=BothWays())
-    params = both.init(jax.random.key(1), DIRTY, jnp.asarray(MASKS))["params"]
-    states, _ = both.apply({"params": params}, DIRTY, jnp.asarray(MASKS))
+    params = jax.jit(both.init)(jax.random.key(1), DIRTY, jnp.asarray(MASKS))["params"]
+    states, _ = jax.jit(both.apply)({"params": params}, DIRTY, jnp.asarray(MASKS))
     for direction, name, half in (
         (LeftToRight(), "forward", np.s_[:H]),
         (RightToLeft(), "backward", np.s_[H:]),
     ):
         one = Recurrence(features=H, direction=direction)
-        found, _ = one.apply({"params": {name: params[name]}}, DIRTY, jnp.asarray(MASKS))
+        found, _ = jax.jit(one.apply)({"params": {name: params[name]}}, DIRTY, jnp.asarray(MASKS))
         np.testing.assert_array_equal(found, states[..., half])
 
 
 def test_a_recurrence_goes_on_from_what_was_carried():
     layer, mask = Recurrence(features=H), jnp.ones((B, T), bool)
     x = jnp.asarray(X, jnp.float32)
-    params = layer.init(jax.random.key(2), x, mask)
-    whole, _ = layer.apply(params, x, mask)
-    _, carries = layer.apply(params, x[:, :2], mask[:, :2])
-    rest, _ = layer.apply(params, x[:, 2:], mask[:, 2:], carries)
+    params = jax.jit(layer.init)(jax.random.key(2), x, mask)
+    whole, _ = jax.jit(layer.apply)(params, x, mask)
+    _, carries = jax.jit(layer.apply)(params, x[:, :2], mask[:, :2])
+    rest, _ = jax.jit(layer.apply)(params, x[:, 2:], mask[:, 2:], carries)
     np.testing.assert_allclose(rest, whole[:, 2:], atol=1e-6)
 
 
 def test_a_text_without_tokens_carries_its_start():
     layer = Recurrence(features=H)
     x, nothing = jnp.asarray(X, jnp.float32), jnp.zeros((B, T), bool)
-    params = layer.init(jax.random.key(3), x, nothing)
-    states, carries = layer.apply(params, x, nothing)
+    params = jax.jit(layer.init)(jax.random.key(3), x, nothing)
+    states, carries = jax.jit(layer.apply)(params, x, nothing)
     assert not states.any() and not layer.read(carries).any()

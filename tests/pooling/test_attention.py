@@ -64,11 +64,13 @@ def test_attention_pooling_is_its_formula_and_starts_as_the_mean():
     for b, n in enumerate([6, 4, 1]):
         h = CLEAN[-1, b, :n]
         expected.append(softmax(h @ query / np.sqrt(8)) @ h)
-    v = AttentionPooling().apply({"params": params}, STATES, MASK)
+    v = jax.jit(AttentionPooling().apply)({"params": params}, STATES, MASK)
     np.testing.assert_allclose(v, expected, atol=1e-5)
-    fresh = AttentionPooling().init(jax.random.key(0), STATES, MASK)
+    fresh = jax.jit(AttentionPooling().init)(jax.random.key(0), STATES, MASK)
     mean = Mean().apply({}, STATES, MASK)
-    np.testing.assert_allclose(AttentionPooling().apply(fresh, STATES, MASK), mean, atol=1e-6)
+    np.testing.assert_allclose(
+        jax.jit(AttentionPooling().apply)(fresh, STATES, MASK), mean, atol=1e-6
+    )
 
 
 def test_latents_over_tokens_are_their_formula():
@@ -76,7 +78,9 @@ def test_latents_over_tokens_are_their_formula():
     params = fitted(pooling)
     p = doubles(params["block"])
     expected = [latent_block(p, CLEAN[-1, b, :n], 2) for b, n in enumerate([6, 4, 1])]
-    np.testing.assert_allclose(pooling.apply({"params": params}, STATES, MASK), expected, atol=1e-4)
+    np.testing.assert_allclose(
+        jax.jit(pooling.apply)({"params": params}, STATES, MASK), expected, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("summary", [Mean(), LastToken()])
@@ -89,7 +93,9 @@ def test_latents_over_layers_are_their_formula(summary):
         h = CLEAN[:, b, :n]
         layers = h.mean(1) if summary == Mean() else h[:, -1]
         expected.append(latent_block(p["block"], layers + p["position"], 2))
-    np.testing.assert_allclose(pooling.apply({"params": params}, STATES, MASK), expected, atol=1e-4)
+    np.testing.assert_allclose(
+        jax.jit(pooling.apply)({"params": params}, STATES, MASK), expected, atol=1e-4
+    )
 
 
 def test_one_latent_without_projections_is_single_query_attention():
@@ -107,7 +113,7 @@ def test_one_latent_without_projections_is_single_query_attention():
     for b, n in enumerate([6, 4, 1]):
         states, query = norm(CLEAN[-1, b, :n], unit), norm(latent, unit)
         expected = latent + softmax(query @ states.T / np.sqrt(8)) @ states
-        v = pooling.apply({"params": params}, STATES, MASK)[b]
+        v = jax.jit(pooling.apply)({"params": params}, STATES, MASK)[b]
         np.testing.assert_allclose(v, expected[0], atol=1e-5)
 
 
@@ -117,8 +123,8 @@ def test_layer_positions_are_what_tells_layers_apart():
     flat = params | {"position": jnp.zeros_like(params["position"])}
     order = jnp.array([2, 0, 1])
     for p, same in ((flat, True), (params, False)):
-        v = pooling.apply({"params": p}, STATES, MASK)
-        moved = pooling.apply({"params": p}, STATES[order], MASK)
+        v = jax.jit(pooling.apply)({"params": p}, STATES, MASK)
+        moved = jax.jit(pooling.apply)({"params": p}, STATES[order], MASK)
         assert np.allclose(v, moved, atol=1e-5) == same
 
 
@@ -127,7 +133,9 @@ def test_padding_content_does_not_matter(summary):
     dirty = jnp.where(MASK[None, ..., None], STATES, jnp.nan)
     for pooling in (LatentOverTokens(), LatentOverLayers(summary=summary), AttentionPooling()):
         variables = {"params": fitted(pooling)}
-        clean, other = (pooling.apply(variables, states, MASK) for states in (STATES, dirty))
+        clean, other = (
+            jax.jit(pooling.apply)(variables, states, MASK) for states in (STATES, dirty)
+        )
         np.testing.assert_array_equal(clean, other)
 
 
@@ -136,28 +144,28 @@ def test_fewer_layers_read_the_first_positions_and_more_are_refused():
     params = fitted(pooling)
     short = params | {"position": params["position"][:2]}
     np.testing.assert_array_equal(
-        pooling.apply({"params": params}, STATES[:2], MASK),
-        pooling.apply({"params": short}, STATES[:2], MASK),
+        jax.jit(pooling.apply)({"params": params}, STATES[:2], MASK),
+        jax.jit(pooling.apply)({"params": short}, STATES[:2], MASK),
     )
     with pytest.raises(UsageError, match="knows 2 layers, not 3"):
-        pooling.apply({"params": short}, STATES, MASK)
+        jax.jit(pooling.apply)({"params": short}, STATES, MASK)
 
 
 def test_the_last_token_under_a_causal_mask_ignores_what_follows():
     encoder = Transformer(layers=2, width=8, heads=2, mask=Causal())
     x = jax.random.normal(jax.random.key(2), (1, 6, 8))
-    variables = encoder.init(jax.random.key(0), x, MASK[:1])
+    variables = jax.jit(encoder.init)(jax.random.key(0), x, MASK[:1])
     mask = jnp.arange(6)[None] < 4
-    before = LastToken().apply({}, encoder.apply(variables, x, mask), mask)
+    before = LastToken().apply({}, jax.jit(encoder.apply)(variables, x, mask), mask)
     changed = x.at[:, 4:].set(5.0)
-    longer = encoder.apply(variables, changed, jnp.ones((1, 6), bool))
+    longer = jax.jit(encoder.apply)(variables, changed, jnp.ones((1, 6), bool))
     np.testing.assert_array_equal(before, LastToken().apply({}, longer, mask))
 
 
 @pytest.mark.parametrize("pooling", [LatentOverTokens(), LatentOverLayers()])
 def test_an_untrained_block_is_near_the_mean_of_what_it_reads(pooling):
-    variables = pooling.init(jax.random.key(0), STATES, MASK)
-    v = pooling.apply(variables, STATES, MASK)
+    variables = jax.jit(pooling.init)(jax.random.key(0), STATES, MASK)
+    v = jax.jit(pooling.apply)(variables, STATES, MASK)
     mean = Mean().apply(
         {}, STATES if isinstance(pooling, LatentOverTokens) else STATES.mean(0)[None], MASK
     )

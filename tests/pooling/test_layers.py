@@ -32,11 +32,11 @@ TEXTS = [STATES[:, b, :n] for b, n in enumerate(LENGTHS)]
 
 
 def pooled(pooling, params=None, states=DIRTY, mask=MASK):
-    return np.asarray(pooling.apply({"params": params or {}}, states, mask))
+    return np.asarray(jax.jit(pooling.apply)({"params": params or {}}, states, mask))
 
 
 def normals(pooling, states=DIRTY):
-    params = pooling.init(jax.random.key(0), states, MASK)["params"]
+    params = jax.eval_shape(pooling.init, jax.random.key(0), states, MASK)["params"]
     return jax.tree.map(lambda p: jnp.asarray(RNG.normal(size=p.shape), jnp.float32), params)
 
 
@@ -56,7 +56,7 @@ def test_a_mix_of_layers_is_its_formula_and_cut_models_mix_what_is_left():
         weights = float(params["scale"]) * softmax(np.asarray(params["weight"], np.float64)[:depth])
         expected = [np.einsum("n,ntw->tw", weights, h[:depth]).mean(0) for h in TEXTS]
         np.testing.assert_allclose(pooled(pooling, params, DIRTY[:depth]), expected, atol=1e-5)
-    fresh = pooling.init(jax.random.key(0), DIRTY[:2], MASK)["params"]
+    fresh = jax.jit(pooling.init)(jax.random.key(0), DIRTY[:2], MASK)["params"]
     with pytest.raises(UsageError, match="knows 2 layers, not 4"):
         pooled(pooling, fresh)
 
@@ -117,7 +117,9 @@ def test_marks_are_left_out(first, last):
 
 def test_convolutions_that_do_nothing_leave_the_mean():
     pooling = ConvolutionPooling(convolutions=2)
-    params = jax.tree.map(jnp.zeros_like, pooling.init(jax.random.key(0), DIRTY, MASK)["params"])
+    params = jax.tree.map(
+        jnp.zeros_like, jax.jit(pooling.init)(jax.random.key(0), DIRTY, MASK)["params"]
+    )
     for n in range(2):
         kernel = params[f"convolution_{n}"]["kernel"]
         params[f"convolution_{n}"]["kernel"] = kernel.at[1].set(jnp.eye(W))
@@ -157,9 +159,9 @@ def test_a_mark_s_state_matters_to_others_but_not_by_itself():
     """Through the encoder the first token is still read; it is only not in the mean."""
     encoder = Transformer(layers=1, width=W, heads=2, position=NoPosition())
     x = jnp.asarray(STATES[0], jnp.float32)
-    variables = encoder.init(jax.random.key(0), x, MASK)
+    variables = jax.jit(encoder.init)(jax.random.key(0), x, MASK)
     v = [
-        pooled(Trimmed(), None, encoder.apply(variables, y, MASK), MASK)
+        pooled(Trimmed(), None, jax.jit(encoder.apply)(variables, y, MASK), MASK)
         for y in (x, x.at[:, 0].add(jnp.arange(W)))
     ]
     assert np.abs(v[0] - v[1])[0].max() > 1e-4

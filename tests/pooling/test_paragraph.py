@@ -112,7 +112,7 @@ def test_an_optimum_far_out_is_found():
     few = rng.integers(60, size=(20, 5))
     pooling, states = ParagraphBag(alpha=1e-4), jnp.asarray(rows, jnp.float32)[few][None]
     tied = {"tied": {"table": jnp.asarray(rows, jnp.float32)}}
-    vectors = np.asarray(pooling.apply(tied, states, jnp.ones((20, 5), bool)), np.float64)
+    vectors = np.asarray(jax.jit(pooling.apply)(tied, states, jnp.ones((20, 5), bool)), np.float64)
     for ids, found in zip(few, vectors, strict=True):
 
         def value(query, ids=ids):
@@ -134,8 +134,8 @@ def test_what_has_no_optimum_is_refused():
     states, mask = jnp.ones((1, 1, 2, 3)), jnp.ones((1, 2), bool)
     tied = {"tied": {"table": jnp.ones((4, 3))}}
     with pytest.raises(UsageError, match="alpha=0"):
-        ParagraphBag(alpha=0.0).apply(tied, states, mask)
+        jax.jit(ParagraphBag(alpha=0.0).apply)(tied, states, mask)
     with pytest.raises(UsageError, match="3 numbers"):
-        ParagraphMemory().apply(tied, states, mask)
+        jax.jit(ParagraphMemory().apply)(tied, states, mask)
     with pytest.raises(UsageError, match="rows of the token table, which have 3 .* states have 2"):
-        ParagraphBag().apply(tied, jnp.ones((1, 1, 2, 2)), mask)
+        jax.jit(ParagraphBag().apply)(tied, jnp.ones((1, 1, 2, 2)), mask)

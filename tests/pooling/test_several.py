@@ -20,7 +20,7 @@ DIRTY = jnp.asarray(np.where(MASK[..., None], STATES, np.nan), jnp.float32)
 
 
 def drawn(pooling):
-    params = pooling.init(jax.random.key(0), DIRTY, MASK)["params"]
+    params = jax.jit(pooling.init)(jax.random.key(0), DIRTY, MASK)["params"]
     return jax.tree.map(lambda p: jnp.asarray(RNG.normal(size=p.shape), jnp.float32), params)
 
 
@@ -47,7 +47,7 @@ def test_selected_tokens_are_numpy_s_best_in_their_order(share, layer):
 
 def test_all_tokens_selected_are_each_token():
     pooling = SelectedTokens(share=1.0)
-    v = pooling.apply({"params": drawn(pooling)}, DIRTY, MASK)
+    v = jax.jit(pooling.apply)({"params": drawn(pooling)}, DIRTY, MASK)
     np.testing.assert_array_equal(v, EachToken().apply({}, DIRTY, MASK))
     np.testing.assert_array_equal(pooling.items(MASK), EachToken().items(MASK))
 
@@ -57,15 +57,17 @@ def test_scores_learn_through_a_decoder_and_change_nothing_it_gives(straight_thr
     pooling, decoder = SelectedTokens(share=0.5), Decoder(heads=2)
     params, real = drawn(pooling), pooling.items(MASK)
     y, one = jnp.asarray(RNG.normal(size=(B, 1, W)), jnp.float32), jnp.ones((B, 1), bool)
-    written = decoder.init(jax.random.key(1), y, jnp.ones((B, real.shape[1], W)), one, real)
+    written = jax.jit(decoder.init)(
+        jax.random.key(1), y, jnp.ones((B, real.shape[1], W)), one, real
+    )
 
     def output(params):
         vectors, said = pooling.apply({"params": params}, DIRTY, MASK, mutable=["extra"])
         bias = said["extra"]["scores"][0] if straight_through else None
         return decoder.apply(written, y, vectors, one, real, bias=bias)
 
-    vectors = pooling.apply({"params": params}, DIRTY, MASK)
-    plain = decoder.apply(written, y, vectors, one, real)
+    vectors = jax.jit(pooling.apply)({"params": params}, DIRTY, MASK)
+    plain = jax.jit(decoder.apply)(written, y, vectors, one, real)
     np.testing.assert_allclose(output(params), plain, atol=1e-6)
     slope = jax.grad(lambda p: jnp.sum(jnp.sin(output(p))))(params)
     moved = max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(slope))
@@ -87,7 +89,7 @@ def test_what_every_part_must_do(pooling):
     lengths = np.array([8, 5, 3, 2])
     mask = jnp.asarray(np.arange(8) < lengths[:, None])
     ids = jnp.where(mask, jnp.asarray(RNG.integers(5, contracts.VOCABULARY, mask.shape)), 0)
-    params = embedder.init(jax.random.key(0))
+    params = jax.jit(embedder.init)(jax.random.key(0))
     apply = jax.jit(embedder.apply)
     vectors, real = apply(params, TextBatch(ids, mask)), pooling.items(mask)
     assert vectors.dtype == jnp.float32 and np.isfinite(vectors).all()

@@ -49,7 +49,7 @@ from tests.probes.shared import (
     trained,
 )
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(4, table="file")
 QUERIES = [record["query"] for record in RECORDS]
 ANSWERS = [record["positive"] for record in RECORDS]
 

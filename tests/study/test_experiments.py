@@ -62,10 +62,10 @@ WHOLE = [pytest.param(name, (), marks=pytest.mark.slow, id=f"{name}-whole") for 
 HEADLINES = [pytest.param(name, of_headline(name), id=name) for name in NAMES]
 
 
-@pytest.mark.in_turn
+@pytest.mark.in_turn(10)
 @pytest.mark.parametrize("name, arms", [*HEADLINES, *WHOLE])
 def test_every_experiment_runs_at_smoke(name, arms, tmp_path):
-    """One arm of the headline, of a third of the experiments; all arms of all by the marker."""
+    """One arm of the headline, of ten experiments; all arms of all by the marker."""
     options = Options(scale="smoke", runs=tmp_path, jobs=1, arms=arms)
     record = execution.run(named(name), options, lambda _: None)
     assert record["failed"] == [] and record["verdict"] is None

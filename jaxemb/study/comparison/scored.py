@@ -74,6 +74,7 @@ def _run(path: Path) -> ScoredArm:
             "`jaxemb eval --out` wrote."
         )
     first, described = done[0]
+    shaped(described, _Described, first / "run.json")
     return ScoredArm(
         path=path,
         name=described["arm"],
@@ -100,7 +101,7 @@ def _embedder(folder: Path, described: Mapping[str, Any]) -> dict[str, Any] | No
     saved = folder / "model" / "model.json"
     told = read_description(saved.parent).get("embedder") if saved.exists() else None
     if told is not None:
-        return told
+        return shaped(told, _Network, saved, "embedder")
     try:
         network = from_json(described["recipe"]).network
     except UsageError:
@@ -125,12 +126,56 @@ def _evaluated(path: Path) -> ScoredArm:
     )
 
 
-class _Evaluated(TypedDict, total=False):
+class _Text(TypedDict, total=False):
+    template: dict[str, Any] | None
+    max_tokens: int | None
+    query_tokens: int | None
+
+
+class _Network(TypedDict, total=False):
+    text: _Text | None
+
+
+class _Stage(TypedDict):
+    part: str
+
+
+class _Data(TypedDict, total=False):
+    split: str | None
+
+
+class _Task(TypedDict, total=False):
+    name: str
+    data: _Data | None
+    inner: "_Task"
+
+
+class _Runtime(TypedDict, total=False):
+    dtype: str
+
+
+class _Recipe(TypedDict, total=False):
+    stages: list[_Stage]
+    evaluation: list[_Task]
+    runtime: _Runtime | None
+
+
+class _Used(TypedDict):
+    prompt: str
+    max_tokens: int | None
+
+
+class _Described(TypedDict, total=False):
+    recipe: _Recipe | None
+    settings: dict[str, _Used]
+    descriptive: list[str]
+
+
+class _Evaluated(_Described, total=False):
     scores: dict[str, float]
     model: str
-    embedder: dict[str, Any] | None
+    embedder: _Network | None
     data: dict[str, str]
-    descriptive: list[str]
 
 
 def _records(path: Path, scores: Mapping[str, float]) -> dict[str, Result]:
