@@ -15,6 +15,7 @@ import pytest
 from jaxemb.config import UsageError, override
 from jaxemb.text import TextBatch
 from tests import contracts
+from tests.covers import pairs, pairwise
 
 OTHER_WIDTH = ("recurrent", "convolution_windows")  # their states are as wide as they say
 SLOTS = ("encoder", "pooling", "encoder.mask")
@@ -58,21 +59,10 @@ def combinations() -> list[tuple[str, str, str]]:
     ]
 
 
-def pairs(row: tuple[str, ...]) -> set[tuple]:
-    return set(itertools.combinations(enumerate(row), 2))
-
-
 @functools.cache
 def cover() -> tuple[tuple[str, str, str], ...]:
-    """Combinations in which each pair of parts stands together at least once, greedily."""
-    rows, chosen = combinations(), []
-    left = set().union(*map(pairs, rows))
-    for wanted in (3, 2, 1):
-        for row in rows:
-            if len(pairs(row) & left) >= wanted:
-                chosen.append(row)
-                left -= pairs(row)
-    return tuple(chosen)
+    """Combinations in which each pair of parts stands together at least once."""
+    return tuple(pairwise(combinations()))
 
 
 def _parameters() -> list:

@@ -25,7 +25,8 @@ from jaxemb.runtime import Jit, Pmap, Runtime
 from jaxemb.training import SGD, Constant, Everything, Full, GradCache, GradientMethod, Microbatch
 from jaxemb.training.state import create
 from jaxemb.training.step import Compiles, Program, start
-from tests.losses.compositions import INNERS, QUICK, WRAPPERS, composition, pairs, pairwise
+from tests.covers import pairs, pairwise
+from tests.losses.compositions import INNERS, QUICK, WRAPPERS, composition
 from tests.losses.samples import SAMPLES, Sample
 
 ROWS, DEVICES, DROPOUT = 16, 4, 0.1
@@ -195,7 +196,7 @@ def test_parity_of_every_combination(name, layout, method):
 
 
 AXES = (list(WRAPPERS), list(QUICK), list(METHODS), list(LAYOUTS))
-COVER = pairwise(AXES)
+COVER = pairwise(itertools.product(*AXES))
 WHOLE = itertools.product(WRAPPERS, INNERS, METHODS, LAYOUTS)
 
 

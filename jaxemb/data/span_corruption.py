@@ -84,12 +84,13 @@ class MaskPieces(Sentinels):
         return np.full(count, mask_piece(tokenizer))
 
 
+@dataclass(frozen=True, kw_only=True)
 class CuttingSpans(Damaging, abc.ABC):
     """Base of data with texts from which spans are cut out: `SpanCorrupted` says how."""
 
-    share: float
-    mean: float
-    sentinels: Sentinels
+    share: Annotated[float, Above(0), Below(1)] = 0.15
+    mean: Annotated[float, AtLeast(1)] = 3.0
+    sentinels: Sentinels = LastPieces()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,10 +124,6 @@ class SpanCorrupted(CuttingSpans):
     Reference: Raffel et al., Exploring the Limits of Transfer Learning with a Unified Text-to-Text
     Transformer, arXiv:1910.10683, section 3.3.4.
     """
-
-    share: Annotated[float, Above(0), Below(1)] = 0.15
-    mean: Annotated[float, AtLeast(1)] = 3.0
-    sentinels: Sentinels = LastPieces()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -163,10 +160,6 @@ class SpanCompleted(CuttingSpans):
     arXiv:2205.05131.
     """
 
-    share: Annotated[float, Above(0), Below(1)] = 0.15
-    mean: Annotated[float, AtLeast(1)] = 3.0
-    sentinels: Sentinels = LastPieces()
-
     @property
     def columns(self) -> tuple[str, ...]:
         return (*self.inner.columns, "completed", "completed_targets")
@@ -195,7 +188,7 @@ class SpanBatches(DamagedBatches):
         most = spans_of(np.array([pieces.shape[1]]), self.data.share, self.data.mean)
         sentinels = self._tokenizer_sentinels(int(most.spans[0]) + 1)
         gone = spans_drawn(pieces, self.data.share, self.data.mean, draw)
-        first = gone & ~np.pad(gone, ((0, 0), (1, 0)))[:, :-1]
+        first = _beginnings(gone)
         number = np.cumsum(first, axis=1) - 1
         marked = np.where(first, sentinels[np.maximum(number, 0)], ids)
         corrupted = compact(marked, real & (~gone | first))
@@ -263,6 +256,11 @@ def spans_drawn(
     return found
 
 
+def _beginnings(gone: Bool[np.ndarray, "rows tokens"]) -> Bool[np.ndarray, "rows tokens"]:
+    """The first piece of each span: no piece before it is in one."""
+    return gone & ~np.pad(gone, ((0, 0), (1, 0)))[:, :-1]
+
+
 def _segments(
     counts: Int[np.ndarray, " rows"],
     parts: Int[np.ndarray, " rows"],
@@ -312,7 +310,7 @@ def written(
     rank = np.cumsum(gone, axis=1) - 1
     rows, columns = np.nonzero(gone)
     found[rows, (rank + number + 1)[rows, columns]] = ids[rows, columns]
-    first = gone & ~np.pad(gone, ((0, 0), (1, 0)))[:, :-1]
+    first = _beginnings(gone)
     rows, columns = np.nonzero(first)
     found[rows, (rank + number)[rows, columns]] = sentinels[number[rows, columns]]
     spans, pieces = first.sum(axis=1), gone.sum(axis=1)

@@ -1,21 +1,20 @@
 """A whole text from the vector of its damaged self, written by a decoder of the loss's own."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from jaxemb.heads import CausalDecoder, TextDecoder
-from jaxemb.losses.base import Columns, Loss, LossState, Term, column
+from jaxemb.losses.base import Columns, LossState, Term, column
 from jaxemb.losses.classification import cross_entropy
-from jaxemb.losses.embedded import Pieces, Reading, Vector, embedded
 from jaxemb.losses.language import token_term
+from jaxemb.losses.restoring import Restoring
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Denoising(Loss):
+class Denoising(Restoring):
     r"""Each piece of a text from what stands before it and the vector of the damaged text.
 
     $$-\log p(x_t \mid x_{<t}, v(\tilde x))$$
@@ -43,44 +42,13 @@ class Denoising(Loss):
     column: str = "query"
     target: str = "positive"
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Both columns."""
-        return (self.column, self.target)
-
-    @property
-    def vectors(self) -> tuple[str, ...]:
-        """The damaged texts."""
-        return (self.column,)
-
-    @property
-    def reads(self) -> Mapping[str, Reading]:
-        """The vectors of the damaged texts, and the pieces of the whole ones."""
-        return {self.column: Vector(), self.target: Pieces()}
-
-    def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
-        """The decoder's parameters, drawn."""
-        shapes = embedded(columns[self.column]).vectors, *self._text(columns)
-        one = (jnp.zeros((1, *x.shape[1:]), x.dtype) for x in shapes)
-        return LossState(self.decoder.init(key, *one).get("params", {}), {})
-
     def apply(
         self, state: LossState, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
     ) -> tuple[dict[str, Term], Any]:
         """The term `token`."""
         x = column(columns, self.column, "rows dim").astype(jnp.float32)
-        ids, mask = self._text(columns)
+        ids, mask = self.text(columns)
         logits = self.decoder.apply({"params": state.params}, x, ids, mask)
         targets = jnp.where(mask[:, 1:] & mask[:, :-1], ids[:, 1:].astype(jnp.int32), -1)
         values = cross_entropy(logits[:, :-1], targets)
         return {"token": token_term(values, targets, columns)}, state.memory
-
-    def __call__(
-        self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
-    ) -> dict[str, Term]:
-        """The terms, with the parameters that they start at."""
-        return self.apply(self.init(key, columns), columns, key=key, axis=axis)[0]
-
-    def _text(self, columns: Columns) -> tuple[Any, Any]:
-        found = embedded(columns[self.target])
-        return found.extra["ids"], found.extra["mask"]

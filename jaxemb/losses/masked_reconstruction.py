@@ -9,15 +9,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Key
 
 from jaxemb.heads import MaskedDecoder, TwoStreamDecoder
-from jaxemb.losses.base import Columns, Loss, LossState, Term, column
+from jaxemb.losses.base import Columns, LossState, Term, column
 from jaxemb.losses.classification import cross_entropy
-from jaxemb.losses.embedded import Pieces, Reading, Vector, VectorWithLogits, embedded
+from jaxemb.losses.embedded import Pieces, Reading, VectorWithLogits, embedded
 from jaxemb.losses.language import token_term
+from jaxemb.losses.restoring import Restoring
 from jaxemb.runtime import own_rows
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MaskedReconstruction(Loss):
+class MaskedReconstruction(Restoring):
     r"""The hidden pieces of a text from those left to see and the vector of its masked self.
 
     $$-\log p(x_t \mid v(\tilde x), s_t(x))$$
@@ -47,47 +48,22 @@ class MaskedReconstruction(Loss):
     column: str = "masked"
     target: str = "query"
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Both columns."""
-        return (self.column, self.target)
-
-    @property
-    def vectors(self) -> tuple[str, ...]:
-        """The masked texts."""
-        return (self.column,)
-
-    @property
-    def reads(self) -> Mapping[str, Reading]:
-        """The vectors of the masked texts, and the pieces of the whole ones."""
-        return {self.column: Vector(), self.target: Pieces()}
-
-    def init(self, key: Key[Array, ""], columns: Columns) -> LossState:
-        """The decoder's parameters, drawn."""
-        extra = embedded(columns[self.target]).extra
-        shapes = embedded(columns[self.column]).vectors, extra["ids"], extra["mask"]
-        one = (jnp.zeros((1, *x.shape[1:]), x.dtype) for x in shapes)
-        made = self.decoder.init(key, *one, jax.random.split(key, 1))
-        return LossState(made.get("params", {}), {})
+    def drawn(self, key: Key[Array, ""]) -> tuple[Any, ...]:
+        """The key of one text."""
+        return (jax.random.split(key, 1),)
 
     def apply(
         self, state: LossState, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
     ) -> tuple[dict[str, Term], Any]:
         """The term `token`."""
         x = column(columns, self.column, "rows dim").astype(jnp.float32)
-        extra = embedded(columns[self.target]).extra
-        ids, mask = from_the_start(extra["ids"].astype(jnp.int32), extra["mask"])
+        ids, mask = self.text(columns)
+        ids, mask = from_the_start(ids.astype(jnp.int32), mask)
         keys = jax.vmap(jax.random.fold_in, (None, 0))(key, own_rows(len(x), axis))
         logits, asked = self.decoder.apply({"params": state.params}, x, ids, mask, keys)
         targets = jnp.where(asked, ids, -1)
         term = token_term(cross_entropy(logits, targets), targets, columns)
         return {"token": term}, state.memory
-
-    def __call__(
-        self, columns: Columns, *, key: Key[Array, ""], axis: str | None = None
-    ) -> dict[str, Term]:
-        """The terms, with the parameters that they start at."""
-        return self.apply(self.init(key, columns), columns, key=key, axis=axis)[0]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

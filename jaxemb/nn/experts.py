@@ -92,12 +92,7 @@ class Experts(FeedForwardForm):
 
     def layer(self, sizes: Sizes, *, name: str) -> "ExpertFeedForward":
         return ExpertFeedForward(
-            hidden=sizes.hidden,
-            experts=self.experts,
-            routing=self.routing,
-            activation=sizes.activation,
-            dtype=sizes.dtype,
-            name=name,
+            experts=self.experts, routing=self.routing, **sizes.feed_forward, name=name
         )
 
     def called(
@@ -119,12 +114,7 @@ class SharedBiasExperts(Experts):
 
     def layer(self, sizes: Sizes, *, name: str) -> "SharedBiasExpertFeedForward":
         return SharedBiasExpertFeedForward(
-            hidden=sizes.hidden,
-            experts=self.experts,
-            routing=self.routing,
-            activation=sizes.activation,
-            dtype=sizes.dtype,
-            name=name,
+            experts=self.experts, routing=self.routing, **sizes.feed_forward, name=name
         )
 
 

@@ -49,13 +49,7 @@ class MLP(FeedForwardForm):
     biases: tuple[Layer, ...] = BOTH
 
     def layer(self, sizes: Sizes, *, name: str) -> "FeedForward":
-        return FeedForward(
-            hidden=sizes.hidden,
-            activation=sizes.activation,
-            dtype=sizes.dtype,
-            biases=self.biases,
-            name=name,
-        )
+        return FeedForward(biases=self.biases, **sizes.feed_forward, name=name)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,13 +67,7 @@ class GatedMLP(FeedForwardForm):
     biases: tuple[Layer, ...] = ()
 
     def layer(self, sizes: Sizes, *, name: str) -> "GatedFeedForward":
-        return GatedFeedForward(
-            hidden=sizes.hidden,
-            activation=sizes.activation,
-            dtype=sizes.dtype,
-            biases=self.biases,
-            name=name,
-        )
+        return GatedFeedForward(biases=self.biases, **sizes.feed_forward, name=name)
 
 
 class FeedForward(nn.Module, kw_only=True):

@@ -34,12 +34,7 @@ class MatrixExperts(FeedForwardForm):
 
     def layer(self, sizes: Sizes, *, name: str) -> "MatrixExpertFeedForward":
         return MatrixExpertFeedForward(
-            hidden=sizes.hidden,
-            experts=self.experts,
-            routing=self.routing,
-            activation=sizes.activation,
-            dtype=sizes.dtype,
-            name=name,
+            experts=self.experts, routing=self.routing, **sizes.feed_forward, name=name
         )
 
 

@@ -1,6 +1,7 @@
 """What a transformer tells all its blocks."""
 
 import dataclasses
+from typing import Any
 
 from jaxemb.nn.activations import GELU, Activation
 
@@ -24,3 +25,8 @@ class Sizes:
     dropout: float = 0.0
     attention_dropout: float = 0.0
     dtype: str = "float32"
+
+    @property
+    def feed_forward(self) -> dict[str, Any]:
+        """What of these every feed-forward network takes."""
+        return {"hidden": self.hidden, "activation": self.activation, "dtype": self.dtype}

@@ -1,12 +1,6 @@
-"""Losses around losses: every wrapper with every inner loss, and columns for all of them. Not a test.
+"""Losses around losses: every wrapper with every inner loss, and columns for all of them. Not a test."""
 
-What a table needs beside them stands here too: the fewest of its cells in which every two values of
-any two of its axes meet.
-"""
-
-import itertools
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +10,6 @@ from jaxemb import losses as L
 from tests.losses.samples import Sample, W, texts
 
 Columns = dict[str, Any]
-Cell = tuple[str, ...]
 
 # One with candidates, a parameter and a memory, one that orders the whole batch, and one of each row.
 QUICK: dict[str, L.Loss] = {
@@ -101,28 +94,3 @@ def composition(wrapper: str, inner: str) -> Sample:
     return Sample(
         around.loss(INNERS[inner]), lambda rng, rows: around.columns(rng, columns(rng, rows))
     )
-
-
-def pairs(cell: Cell) -> set[tuple]:
-    """Every two of a cell's values, with their axes."""
-    return set(itertools.combinations(enumerate(cell), 2))
-
-
-def pairwise(axes: Sequence[Sequence[str]]) -> list[Cell]:
-    """Few cells of a table in which every two values of two axes meet, chosen one by one.
-
-    The next cell is one with the most pairs that are not there yet, and of several that whose pairs
-    were there least often.
-    """
-    table = [(cell, pairs(cell)) for cell in itertools.product(*axes)]
-    missing = set().union(*(own for _, own in table))
-    seen: Counter[tuple] = Counter()
-    chosen = []
-    while missing:
-        cell, own = max(
-            table, key=lambda row: (len(row[1] & missing), -sum(seen[pair] for pair in row[1]))
-        )
-        chosen.append(cell)
-        missing -= own
-        seen.update(own)
-    return chosen

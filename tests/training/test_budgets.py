@@ -1,36 +1,16 @@
 """Budgets that end training early: at the right step, and at the same one when resumed."""
 
-import jax
 import numpy as np
 import pytest
 
 from jaxemb.config import UsageError, from_json, small, to_json
 from jaxemb.training import SGD, Patience, Steps, Until
-from tests.training.test_loop import OneBatch, run, same, stage
+from tests.training.stages import Memory, OneBatch, run, same, stage
 
 
 def still(budget):
     """A stage whose loss stays where it is."""
     return stage(data=OneBatch(), optimizer=SGD(learning_rate=0.0), budget=budget)
-
-
-class Kept:
-    """Checkpoints in memory, of every step."""
-
-    every = 1
-
-    def __init__(self):
-        self.saved = {}
-
-    def save(self, step, state, extra):
-        self.saved[step] = (jax.tree.map(np.array, state), extra)
-
-    def resume(self, like):
-        step = max(self.saved, default=None)
-        return None if step is None else (step, *self.saved[step])
-
-    def wait(self):
-        pass
 
 
 def scores(step, model):
@@ -70,7 +50,7 @@ def test_until_ends_at_the_evaluation_that_reaches_it():
 def test_a_resumed_run_ends_where_the_whole_one_does(at):
     patient = Patience(inner=Steps(20), patience=4, gain=1e9, every=2)
     budget = Until(inner=patient, metric="score", target=100.0, every=2)
-    kept, whole = Kept(), stage(budget=budget)
+    kept, whole = Memory(), stage(budget=budget)
     model, reports = run(whole, checkpoints=kept, evaluate=scores)
     assert sorted(kept.saved) == list(range(1, 7)), "two looks after the first: steps 2, 4 and 6"
     kept.saved = {step: state for step, state in kept.saved.items() if step <= at}

@@ -16,8 +16,7 @@ from jaxemb.training import (
     Shared,
     Steps,
 )
-from tests.training.test_budgets import Kept
-from tests.training.test_loop import run, same, stage
+from tests.training.stages import Memory, run, same, stage
 
 SCORES = {2: 0.3, 4: 0.7, 6: 0.7, 8: 0.1}
 
@@ -28,7 +27,7 @@ def scores(step, model):
 
 def after(steps):
     """The parameters after so many of the same eight steps."""
-    kept = Kept()
+    kept = Memory()
     run(stage(budget=Steps(8)), checkpoints=kept)
     return [jax.tree.leaves(kept.saved[step][0].params.network) for step in steps]
 
@@ -80,7 +79,7 @@ def test_a_decaying_mean_is_that_of_its_sum():
     "keeps", [Highest(metric="sts/spearman"), MeanOfSteps(first=2, every=3), DecayingMean()]
 )
 def test_a_resumed_training_keeps_the_same(keeps):
-    kept, whole = Kept(), stage(budget=Steps(8), keeps=keeps)
+    kept, whole = Memory(), stage(budget=Steps(8), keeps=keeps)
     model, _ = run(whole, checkpoints=kept, evaluate=scores)
     saved = dict(kept.saved)
     for at in (1, 5, 8):
