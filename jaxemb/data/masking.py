@@ -51,7 +51,6 @@ class MaskedBatches(DamagedBatches):
     def __init__(self, data: Masked, model: Any, seed: int):
         tokenizer = model.tokenizer_of(data.column)
         self._mask, self._size = mask_piece(tokenizer), tokenizer.size
-        self._marks = np.unique([self._mask, *tokenizer.encode([""])[0].tolist()])
         super().__init__(data, model, seed)
 
     def added(self, texts: TextBatch, draw: np.random.Generator) -> dict[str, Any]:
@@ -62,7 +61,7 @@ class MaskedBatches(DamagedBatches):
         self, texts: TextBatch, draw: np.random.Generator
     ) -> tuple[TextBatch, Int[np.ndarray, "rows tokens"]]:
         ids = np.asarray(texts.ids)
-        asked = np.asarray(texts.mask) & ~np.isin(ids, self._marks)
+        asked = np.asarray(texts.mask) & ~self.marks_in(texts) & (ids != self._mask)
         asked &= draw.random(ids.shape) < self.data.share
         kind = draw.random(ids.shape)
         seen = np.where(asked & (kind < 0.8), self._mask, ids)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+from jaxtyping import Bool
 
 from jaxemb.config import Below, Between, UsageError, check_ranges, fingerprint
 from jaxemb.data.base import Batches, Dataset
@@ -52,7 +53,12 @@ class DamagedBatches(Batches, abc.ABC):
 
     def __init__(self, data: Damaging, model: Any, seed: int):
         self.data, self.seed, self.position = data, seed, 0
-        self._inner = data.inner.batches(model, seed=seed)
+        self._inner, self._model = data.inner.batches(model, seed=seed), model
+
+    def marks_in(self, texts: TextBatch) -> Bool[np.ndarray, "*rows tokens"]:
+        """Which tokens are the marks at a text's ends; what a template writes is text."""
+        tokenizer = self._model.tokenizer_of(self.data.column)
+        return np.isin(np.asarray(texts.ids), tokenizer.encode([""], prompt="")[0])
 
     @abc.abstractmethod
     def added(self, texts: TextBatch, draw: np.random.Generator) -> dict[str, Any]:
@@ -120,13 +126,9 @@ class Deleted(Damaging):
 class DeletedBatches(DamagedBatches):
     """Texts without some of their pieces."""
 
-    def __init__(self, data: Deleted, model: Any, seed: int):
-        self._marks = np.unique(model.tokenizer_of(data.column).encode([""])[0])
-        super().__init__(data, model, seed)
-
     def added(self, texts: TextBatch, draw: np.random.Generator) -> dict[str, Any]:
         ids, real = np.asarray(texts.ids), np.asarray(texts.mask)
-        marks = np.isin(ids, self._marks)
+        marks = self.marks_in(texts)
         chance = np.where(real & ~marks, draw.random(ids.shape), -1.0)
         # Of a text that would lose everything, the piece that was the likeliest to stay does.
         least = np.minimum(chance.max(axis=1, keepdims=True), self.data.share)

@@ -212,7 +212,8 @@ class WithoutDuplicates(Around):
         inner: the order that is followed.
 
     Raises:
-        UsageError: when read, if a batch cannot be filled with different texts.
+        UsageError: when read, if a batch cannot be filled with different texts, or an example has
+            none of these numbers.
 
     Example:
         >>> rows = [{"query_id": n, "positive_id": n % 2 + 9} for n in range(4)]

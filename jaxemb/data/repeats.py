@@ -120,8 +120,14 @@ def _keys(examples: Examples, group: Sequence[int]) -> Keys | None:
 
 
 def _key(example: dict[str, Any]) -> set[Hashable]:
+    given = [example[name] for name in _IDS if name in example]
+    if not given:
+        raise UsageError(
+            f"Texts are told apart by {', '.join(_IDS)}, and an example has none of these fields; it "
+            f"has {', '.join(map(str, example))}."
+        )
     found: set[Hashable] = set()
-    for value in (example.get(name, ()) for name in _IDS):
+    for value in given:
         found.update(value if isinstance(value, tuple) else (value,))
     return found
 

@@ -175,7 +175,6 @@ class SpanBatches(DamagedBatches):
 
     def __init__(self, data: CuttingSpans, model: Any, seed: int):
         self._tokenizer = model.tokenizer_of(data.column)
-        self._marks = np.unique(self._tokenizer.encode([""])[0])
         super().__init__(data, model, seed)
 
     def added(self, texts: TextBatch, draw: np.random.Generator) -> dict[str, Any]:
@@ -184,15 +183,17 @@ class SpanBatches(DamagedBatches):
     def _cut(self, texts: TextBatch, draw: np.random.Generator) -> tuple[TextBatch, TextBatch]:
         """The corrupted texts, and their spans."""
         ids, real = np.asarray(texts.ids), np.asarray(texts.mask)
-        pieces = real & ~np.isin(ids, self._marks)
+        pieces = real & ~self.marks_in(texts)
         most = spans_of(np.array([pieces.shape[1]]), self.data.share, self.data.mean)
-        sentinels = self._tokenizer_sentinels(int(most.spans[0]) + 1)
         gone = spans_drawn(pieces, self.data.share, self.data.mean, draw)
         first = _beginnings(gone)
         number = np.cumsum(first, axis=1) - 1
+        # A mark that stands within a text parts the span around it: there may be more than drawn.
+        spans = max(int(most.spans[0]), int(number.max(initial=-1)) + 1)
+        sentinels = self._tokenizer_sentinels(spans + 1)
         marked = np.where(first, sentinels[np.maximum(number, 0)], ids)
-        corrupted = compact(marked, real & (~gone | first))
-        width = int(most.pieces[0] + most.spans[0]) + 1
+        corrupted = compact(marked, real & (~gone | first), texts.prompt)
+        width = int(most.pieces[0]) + spans + 1
         return corrupted, written(ids, gone, number, sentinels, width)
 
     def _tokenizer_sentinels(self, count: int) -> Int[np.ndarray, " count"]:
@@ -210,8 +211,11 @@ class CompletedBatches(SpanBatches):
         asked = np.zeros(real.shape, bool)
         asked[:, both[0].ids.shape[1] + 1 :] = both[1].mask[:, 1:]
         targets = compact(np.where(asked, ids, NOT_ASKED), real)
+        prompt = both[0].prompt
+        if prompt is not None:
+            prompt = np.pad(prompt, ((0, 0), (0, real.shape[1] - prompt.shape[1])))
         return {
-            "completed": compact(ids, real),
+            "completed": compact(ids, real, prompt),
             "completed_targets": np.where(targets.mask, targets.ids, NOT_ASKED).astype(np.int32),
         }
 
@@ -276,9 +280,11 @@ def _segments(
 
 
 def compact(
-    ids: Int[np.ndarray, "rows tokens"], keep: Bool[np.ndarray, "rows tokens"]
+    ids: Int[np.ndarray, "rows tokens"],
+    keep: Bool[np.ndarray, "rows tokens"],
+    prompt: Bool[np.ndarray, "rows tokens"] | None = None,
 ) -> TextBatch:
-    """What is kept of each row, from its beginning on, in as many places.
+    """What is kept of each row, from its beginning on, in as many places; `prompt` goes with it.
 
     Example:
         >>> compact(np.array([[5, 6, 7]]), np.array([[False, True, True]])).ids.tolist()
@@ -287,7 +293,9 @@ def compact(
     order = np.argsort(~keep, axis=1, kind="stable")
     mask = np.take_along_axis(keep, order, axis=1)
     seen = np.where(mask, np.take_along_axis(ids, order, axis=1), 0)
-    return TextBatch(seen.astype(np.int32), mask)
+    if prompt is not None:
+        prompt = np.take_along_axis(np.asarray(prompt), order, axis=1) & mask
+    return TextBatch(seen.astype(np.int32), mask, prompt=prompt)
 
 
 def written(

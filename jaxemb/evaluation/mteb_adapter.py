@@ -14,8 +14,9 @@ from jaxtyping import Float32
 from jaxemb import __version__
 from jaxemb.config import UsageError
 from jaxemb.interop import load
+from jaxemb.losses import Cosine, Dot, Euclidean, Manhattan, Similarity, SparseDot
 from jaxemb.model import Embedding, Model
-from jaxemb.statistics.similarities import unit_rows
+from jaxemb.retrieval import all_scores
 from jaxemb.vectors.cache import Embed, of_kind
 
 Vectors = Float32[np.ndarray, "*texts width"]
@@ -86,18 +87,24 @@ class MTEBEncoder:
         return np.asarray(embed(texts, self._role(task_metadata, prompt_type)))
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> Any:
-        """Cosine of every row of one with every row of the other, `[first, second]`.
+        """Every row of one with every row of the other as the model compares them, `[first, second]`.
 
         Two single vectors give one number.
         """
         first, second = (np.asarray(e, np.float32) for e in (embeddings1, embeddings2))
-        cosines = Model.similarity(first, second)
-        return cosines[0, 0] if first.ndim == second.ndim == 1 else cosines
+        scores = all_scores(self._compared, np.atleast_2d(first), np.atleast_2d(second))
+        return scores[0, 0] if first.ndim == second.ndim == 1 else scores
 
     def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> Any:
-        """Cosine of row i with row i."""
-        first, second = (unit_rows(np.atleast_2d(e)) for e in (embeddings1, embeddings2))
-        return np.einsum("pw,pw->p", first, second)
+        """Row i with row i, as the model compares them."""
+        both = (np.atleast_2d(np.asarray(e, np.float32)) for e in (embeddings1, embeddings2))
+        first, second = both
+        return np.asarray(self._compared.paired(first, second[:, None]))[:, 0]
+
+    @property
+    def _compared(self) -> Similarity:
+        """By cosine where what embeds does not say."""
+        return getattr(self._embed, "similarity", Cosine())
 
     @property
     def mteb_model_meta(self) -> Any:
@@ -114,7 +121,7 @@ class MTEBEncoder:
                 "embed_dim": self._model.dim,
                 "max_tokens": min(text.max_tokens, self._max_tokens or text.max_tokens),
                 "framework": ["JAX"],
-                "similarity_fn_name": ScoringFunction.COSINE,
+                "similarity_fn_name": _name(self._compared, ScoringFunction),
                 "modalities": ["text"],
                 "experiment_kwargs": {
                     "jaxemb": __version__,
@@ -128,6 +135,18 @@ class MTEBEncoder:
             return self._roles.get(metadata.type, "document")
         side = str(getattr(prompt_type, "value", prompt_type))
         return "query" if side == "query" else "document"
+
+
+def _name(similarity: Similarity, names: Any) -> Any:
+    """What mteb calls a similarity, of its own `names`."""
+    known = {
+        Cosine: names.COSINE,
+        Dot: names.DOT_PRODUCT,
+        SparseDot: names.DOT_PRODUCT,
+        Euclidean: names.EUCLIDEAN,
+        Manhattan: names.MANHATTAN,
+    }
+    return known.get(type(similarity), names.CUSTOM)
 
 
 ROLES = {"STS": "query", "PairClassification": "query", "Summarization": "query"}

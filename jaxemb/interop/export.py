@@ -13,16 +13,15 @@ from jaxemb.config.files import given_path, whole_folder, write_whole, writing_t
 from jaxemb.heads import Activated, Chain, Head, Identity, Linear, Normalize, Normed
 from jaxemb.interop.card import card
 from jaxemb.interop.files import WEIGHTS
-from jaxemb.interop.modules import POOLINGS
+from jaxemb.interop.modules import POOLINGS, SIMILARITIES
 from jaxemb.interop.outgoing import arrays_of, settings_of
 from jaxemb.interop.written import activation_name
-from jaxemb.losses import Cosine, Dot
+from jaxemb.losses import SparseDot
 from jaxemb.model import Model
 from jaxemb.pooling import Concatenation, Pooling, WithoutPrompt
 
 _TORCH = {"gelu": "GELU", "relu": "ReLU", "silu": "SiLU", "tanh": "Tanh"}
 _EAGER = {"attn_implementation": "eager"}
-_SIMILARITIES = {Cosine: "cosine", Dot: "dot"}
 _PLACE = "sentence_transformers.models."
 
 
@@ -118,8 +117,14 @@ def _settings(model: Model) -> dict[str, Any]:
 
 
 def _similarity(model: Model) -> dict[str, str]:
-    name = _SIMILARITIES.get(type(model.embedder.similarity))
-    return {} if name is None else {"similarity_fn_name": name}
+    similarity = model.embedder.similarity
+    names = {part: name for name, part in SIMILARITIES.items()} | {SparseDot: "dot"}
+    if type(similarity) not in names:
+        raise UsageError(
+            f"The similarity {expression(similarity)} has no counterpart in sentence-transformers, "
+            f"which would compare by the cosine; these are written: {', '.join(SIMILARITIES)}."
+        )
+    return {"similarity_fn_name": names[type(similarity)]}
 
 
 def _pooling(pooling: Pooling) -> dict[str, Any]:

@@ -114,10 +114,11 @@ def _layers(config: Config, **fields: Any) -> Transformer:
 def _windows(config: Config, layers: int) -> dict[str, Any]:
     """The mask, or the pattern of masks, that a config's sliding window stands for."""
     reach, kinds = config.get("sliding_window"), config.get("layer_types")
-    if reach is None or config.get("use_sliding_window", True) is False:
+    qwen = config["model_type"] in ("qwen2", "qwen3")
+    if reach is None or not config.get("use_sliding_window", not qwen):
         return {}
     window = Window(inner=Causal(), reach=reach - 1)
-    if config["model_type"] in ("qwen2", "qwen3") and kinds is None:
+    if qwen and kinds is None:
         first = config.get("max_window_layers", layers)
         kinds = ["full_attention"] * first + ["sliding_attention"] * (layers - first)
     if kinds is None or set(kinds) == {"sliding_attention"}:

@@ -1,7 +1,7 @@
 """Models in one GGUF file: settings, arrays (quantised ones are computed back) and pieces."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from jaxemb.interop.files import finite
 from jaxemb.interop.gguf_kinds import KINDS, POOLINGS, SETTINGS
 from jaxemb.interop.gguf_pieces import gguf_backend
 from jaxemb.pooling import Pooling
+
+_FREQUENCIES = "rope_freqs.weight"
 
 
 class GGUF:
@@ -34,9 +36,7 @@ class GGUF:
                 f"{', '.join(KINDS)}."
             )
         self._known = KINDS[self.kind]
-        self._ours = {
-            self._known.name(name): name for name in self._stored if name != "rope_freqs.weight"
-        }
+        self._ours = {self._known.name(name): name for name in self._stored if name != _FREQUENCIES}
 
     def said(self, key: str, default: Any = None) -> Any:
         """The value of a metadata key.
@@ -56,8 +56,7 @@ class GGUF:
             for theirs, ours in SETTINGS.items()
             if f"{self.kind}.{theirs}" in self._reader.fields
         }
-        if self.said(f"{self.kind}.rope.scaling.type", "none") not in ("none", ""):
-            raise UsageError(f"{self.place} has scaled rotary positions, which are not read here.")
+        self._check_attention(given)
         given = dict(self._known.given) | given
         for name in ("rms_norm_eps", "layer_norm_eps"):
             if name in given:  # kept in float32: the shortest number that it can have been
@@ -69,6 +68,36 @@ class GGUF:
             "vocab_size": self._rows("token_embd"),
             "tie_word_embeddings": not self._has("output"),
         }
+
+    def _check_attention(self, given: Mapping[str, Any]) -> None:
+        """Refuses positions and masks that no part made from these settings would have."""
+        scaling = self.said(f"{self.kind}.rope.scaling.type", "none")
+        if scaling not in ("none", "") or self._scales_frequencies():
+            raise UsageError(f"{self.place} has scaled rotary positions, which are not read here.")
+        heads = given.get("num_attention_heads")
+        width = given.get("head_dim", given.get("hidden_size", 0) // heads if heads else 0)
+        turned = self.said(f"{self.kind}.rope.dimension_count", width)
+        if width and turned != width:
+            raise UsageError(
+                f"{self.place} rotates {turned} of the {width} numbers of a head, and jaxemb reads "
+                "GGUF files that rotate all of them."
+            )
+        causal = self._known.causal
+        if bool(self.said(f"{self.kind}.attention.causal", causal)) != causal:
+            raise UsageError(
+                f"{self.place} says attention.causal={not causal}; jaxemb reads a "
+                f"{self.kind} whose tokens read {'those before them alone' if causal else 'all'}."
+            )
+
+    def _scales_frequencies(self) -> bool:
+        """Whether an array or a factor says that frequencies are divided.
+
+        Files of Llama 3 say it by the array alone.
+        """
+        if float(self.said(f"{self.kind}.rope.scale_linear", 1.0)) != 1.0:
+            return True
+        factors = self._stored.get(_FREQUENCIES)
+        return factors is not None and not np.all(np.asarray(factors.data) == 1)
 
     def _has(self, module: str) -> bool:
         return f"{module}.weight" in self._stored
@@ -102,7 +131,8 @@ class GGUF:
         count = counts.get(name.split(".")[-2])
         if count is None or not self._known.neighbours:
             return array
-        return _half_apart(array, int(self.said(f"{self.kind}.attention.{count}")))
+        usual = self.said(f"{self.kind}.attention.head_count")
+        return _half_apart(array, int(self.said(f"{self.kind}.attention.{count}", usual)))
 
     def backend(self) -> Any:
         """The tokenizer of the `tokenizers` library that its pieces and merges stand for.

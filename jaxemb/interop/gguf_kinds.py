@@ -18,6 +18,7 @@ class Kind:
         given: settings that the file does not have to say.
         neighbours: whether the pairs that rotary positions turn stand side by side there, and not
             half a head apart.
+        causal: whether a token reads those before it alone.
     """
 
     model_type: str
@@ -26,6 +27,7 @@ class Kind:
     inner: Mapping[str, str]
     given: Mapping[str, str | float]
     neighbours: bool = False
+    causal: bool = True
 
     def name(self, name: str) -> str:
         """`blk.3.attn_q.weight` as Hugging Face has it; what is not known stays."""
@@ -76,6 +78,7 @@ _BERT = Kind(
         "ffn_down": "output.dense", "layer_output_norm": "output.LayerNorm",
     },
     given={"hidden_act": "gelu", "layer_norm_eps": 1e-12},
+    causal=False,
 )  # fmt: skip
 _NOMIC = Kind(
     model_type="nomic_bert",
@@ -87,6 +90,7 @@ _NOMIC = Kind(
         "layer_output_norm": "norm2",
     },
     given={"hidden_act": "silu", "layer_norm_eps": 1e-12},
+    causal=False,
 )  # fmt: skip
 KINDS = {
     "llama": Kind("llama", **_DECODER, neighbours=True),

@@ -42,17 +42,28 @@ def _add_special(backend: Any, marks: Sequence[str]) -> None:
 # --- merged bytes
 
 
-def _bytes(said: Said, place: Path, pieces: list[str], types: list[int]) -> tuple[Any, list[str]]:
-    from tokenizers import Tokenizer, decoders, models
+# Llama 3: a word that is a piece is not merged from smaller ones, and texts begin with a mark.
+_WHOLE = ("llama-bpe",)
+# Their own tokenizers join letters and accents first.
+_COMPOSED = ("qwen2",)
 
+
+def _bytes(said: Said, place: Path, pieces: list[str], types: list[int]) -> tuple[Any, list[str]]:
+    from tokenizers import Tokenizer, decoders, models, normalizers
+
+    pre = said("tokenizer.ggml.pre", "default")
     merges = [tuple(merge.split(" ")) for merge in said("tokenizer.ggml.merges")]
-    backend = Tokenizer(models.BPE({piece: n for n, piece in enumerate(pieces)}, merges))
-    backend.pre_tokenizer = _words(said("tokenizer.ggml.pre", "default"), place)
+    vocabulary = {piece: n for n, piece in enumerate(pieces)}
+    backend = Tokenizer(models.BPE(vocabulary, merges, ignore_merges=pre in _WHOLE))
+    if pre in _COMPOSED:
+        backend.normalizer = normalizers.NFC()
+    backend.pre_tokenizer = _words(pre, place)
     backend.decoder = decoders.ByteLevel()
+    usual = {"bos": pre in _WHOLE, "eos": False}
     marks = {
         end: pieces[said(f"tokenizer.ggml.{end}_token_id")]
-        for end in ("bos", "eos")
-        if said(f"tokenizer.ggml.add_{end}_token", False)
+        for end in usual
+        if said(f"tokenizer.ggml.add_{end}_token", usual[end])
     }
     backend.post_processor = _ends(pieces, marks.get("bos"), marks.get("eos"))
     return backend, pieces

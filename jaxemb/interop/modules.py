@@ -21,7 +21,7 @@ from jaxemb.interop.settings import (
     VocabularySettings,
     read_settings,
 )
-from jaxemb.losses import Cosine, Dot, Similarity
+from jaxemb.losses import Cosine, Dot, Euclidean, Manhattan, Similarity
 from jaxemb.nn import LayerNorm
 from jaxemb.pooling import (
     Concatenation,
@@ -53,21 +53,31 @@ _VECTOR = "sentence_embedding"
 
 @dataclasses.dataclass(frozen=True)
 class HeadFile:
-    """A head, and where its parameters stand: the folder, and their names by path in ours."""
+    """A head, and where its parameters stand: the folder, and their names by path in ours.
+
+    Attributes:
+        absent: names of biases that the settings leave out, which are zero.
+    """
 
     head: Head
     place: Path
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    absent: tuple[str, ...] = ()
 
     def params(self) -> dict[str, Any]:
-        """The head's parameters; a bias that is left out there is zero."""
+        """The head's parameters.
+
+        Raises:
+            UsageError: the weights lack one that the settings do not leave out.
+        """
         if not self.names:
             return {}
         tensors = Tensors(self.place)
-        lacking = [n for n in self.names.values() if n not in tensors.names() and "bias" not in n]
+        wanted = [name for name in self.names.values() if name not in self.absent]
+        lacking = [name for name in wanted if name not in tensors.names()]
         if lacking:
             raise UsageError(f"The weights in {self.place} lack {lacking[0]}.")
-        arrays = tensors.read(name for name in self.names.values() if name in tensors.names())
+        arrays = tensors.read(wanted)
         found: dict[str, Any] = {}
         for path, name in self.names.items():
             *parents, leaf = path.split("/")
@@ -134,15 +144,16 @@ def read_modules(folder: Path) -> Modules:
     predicts = "SpladePooling" in kinds
     network = places[0] if listed else folder
     settings = read_settings(network / "sentence_bert_config.json", Sentences, {})
-    prompts = read_settings(folder / "config_sentence_transformers.json", Prompts, {})
+    about = folder / "config_sentence_transformers.json"
+    prompts, usual = read_settings(about, Prompts, {}), Dot() if predicts else Cosine()
     after = zip(kinds[2:], places[2:], strict=True)
     return Modules(
         network=network,
         pooling=_BEGINNINGS[tuple(kinds[:2])](places[1]) if listed else None,
         predicts=predicts,
-        similarity=_similarity(prompts.get("similarity_fn_name"), Dot() if predicts else Cosine()),
+        similarity=_similarity(prompts.get("similarity_fn_name"), usual, about),
         heads=tuple(head for kind, place in after for head in _heads(kind, place)),
-        template=_template(prompts, folder / "config_sentence_transformers.json"),
+        template=_template(prompts, about),
         max_tokens=settings.get("max_seq_length"),
         lowercase=bool(settings.get("do_lower_case", False)),
     )
@@ -192,9 +203,20 @@ _BEGINNINGS = {
 }
 
 
-def _similarity(name: str | None, usual: Similarity) -> Similarity:
-    """Of a name that has no part here, such as a distance, what is usual."""
-    return {"cosine": Cosine(), "dot": Dot()}.get(name or "", usual)
+SIMILARITIES: dict[str, type[Similarity]] = {
+    "cosine": Cosine, "dot": Dot, "euclidean": Euclidean, "manhattan": Manhattan,
+}  # fmt: skip
+"""By their names there; distances are negative in both."""
+
+
+def _similarity(name: str | None, usual: Similarity, place: Path) -> Similarity:
+    if name is None:
+        return usual
+    if name not in SIMILARITIES:
+        raise UsageError(
+            f"{place} has the similarity_fn_name {name!r}; jaxemb reads {', '.join(SIMILARITIES)}."
+        )
+    return SIMILARITIES[name]()
 
 
 def _heads(kind: str, place: Path) -> Sequence[HeadFile]:
@@ -224,7 +246,8 @@ def _dense(config: Mapping[str, Any], place: Path) -> list[HeadFile]:
     if "out_features" not in config:
         raise UsageError(f"{place / 'config.json'} does not say out_features.")
     names = {"kernel": "linear.weight", "bias": "linear.bias"}
-    linear = HeadFile(Linear(dim=config["out_features"]), place, names)
+    absent = () if config.get("bias", True) else ("linear.bias",)
+    linear = HeadFile(Linear(dim=config["out_features"]), place, names, absent)
     function = str(config.get("activation_function", "Tanh")).rpartition(".")[2]
     if function == "Identity":
         return [linear]
@@ -245,5 +268,6 @@ def _template(settings: Mapping[str, Any], place: Path) -> Template:
         )
     default = prompts.get(usual or "", "")
     # An empty prompt is a prompt: only one that is absent falls back to the next.
-    document = prompts.get("document", prompts.get("passage", default))
+    names = [name for name in ("document", "passage", "corpus") if name in prompts]
+    document = prompts[names[0]] if names else default
     return Template(query=prompts.get("query", default), document=document)

@@ -102,8 +102,9 @@ class HardMarginPairs(_MarginLoss):
         distance, label, weight = self._read(columns)
         everyone = [gather(x, axis) for x in (jax.lax.stop_gradient(distance), label, weight > 0)]
         furthest, nearest = _bounds(*everyone)
-        positive = (label == 1) & (distance > nearest)
-        negative = (label == 0) & (distance < furthest)
+        # Written so that a distance that is no number counts, and is seen.
+        positive = (label == 1) & ~(distance <= nearest)
+        negative = (label == 0) & ~(distance >= furthest)
         apart = jax.nn.relu(self.margin - distance) ** 2
         value = jnp.where(positive, distance**2, 0.0) + jnp.where(negative, apart, 0.0)
         return {"pairs": Term(value, weight)}

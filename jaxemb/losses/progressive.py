@@ -28,7 +28,8 @@ class Progressive(Wrapper):
         inner: any loss.
         start: $g_0$; 0 weights all rows alike.
         end: $g_1$.
-        steps: $T$, after how many steps $g_1$ is reached.
+        steps: $T$, after how many steps $g_1$ is reached; in a `Microbatch` each piece counts as
+            one, and $B$ are the rows of the piece.
         largest: no weight is above it before they are normalised; bounds what a wrong label does.
 
     Raises:

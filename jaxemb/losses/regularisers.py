@@ -46,7 +46,7 @@ class Alignment(Loss):
         """The term `alignment`."""
         query, positive = (unit(column(columns, name, "rows dim")) for name in self.vectors)
         square = jnp.sum((query - positive) ** 2, axis=1)
-        apart = square > 0
+        apart = square != 0  # of NaN too, which must not pass for equal vectors
         value = jnp.where(apart, jnp.where(apart, square, 1.0) ** (self.power / 2), 0.0)
         return {"alignment": Term(value, row_weights(columns, len(value)))}
 
@@ -91,7 +91,7 @@ def _entropy(texts: Texts, axis: str | None) -> Array:
     matrix = z @ z.T if z.shape[0] < z.shape[1] else z.T @ z
     values = jnp.linalg.eigvalsh(matrix)
     # Rounding makes eigenvalues of 0 negative or tiny; their share of the entropy is 0.
-    counts = values > 1e-7
+    counts = ~(values <= 1e-7)  # NaN counts, so that it is seen
     safe = jnp.where(counts, values, 1.0)
     return -jnp.sum(jnp.where(counts, values * jnp.log(safe), 0.0))
 

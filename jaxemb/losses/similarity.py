@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Float32
 from jaxemb.config import AtLeast, Part, UsageError
 from jaxemb.losses.base import LOWEST
 from jaxemb.losses.embedded import Embedded, embedded
-from jaxemb.retrieval import cosine_top_k, maxsim_top_k, sparse_top_k, top_k
+from jaxemb.retrieval import cosine_top_k, maxsim_top_k, scored_top_k, sparse_top_k, top_k
 
 SMALLEST_NORM = 1e-12
 
@@ -42,10 +42,11 @@ class Similarity(Part):
         Args:
             queries: `[queries, dim]`, or an array `[items, dim]` for each query.
             documents: the same of documents.
+
+        Raises:
+            UsageError: a score is no number.
         """
-        scores = np.asarray(self(jnp.asarray(queries), jnp.asarray(documents)))
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :k].astype(np.int32)
-        return order, np.take_along_axis(scores, order, axis=1)
+        return scored_top_k(self, queries, documents, k)
 
     def paired(self, rows: Any, own: Any) -> Float32[Array, "rows items"]:
         """Each row against its own few: `[rows, dim]` and `[rows, items, dim]` to `[rows, items]`.
@@ -132,7 +133,7 @@ class Euclidean(Similarity):
     def __call__(self, rows: Any, columns: Any) -> Float32[Array, "rows columns"]:
         """`[rows, columns]` negative distances."""
         square = _squares(_one_each(rows), _one_each(columns))
-        apart = square > 0
+        apart = square != 0  # of NaN too, which must not pass for equal vectors
         return jnp.where(apart, -jnp.sqrt(jnp.where(apart, square, 1.0)), 0.0)
 
 

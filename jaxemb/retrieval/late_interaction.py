@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, Int32
 
+from jaxemb.config import UsageError
 from jaxemb.statistics.similarities import unit_rows
 
 _BLOCK = 256  # documents scored at a time; all are padded to the longest of their block
@@ -21,6 +22,9 @@ def maxsim_top_k(
 
     Every document is scored; ties keep the lower number first.
 
+    Raises:
+        UsageError: a vector is not finite.
+
     Example:
         >>> eye = np.eye(2, dtype=np.float32)
         >>> maxsim_top_k([eye], [eye[:1], eye], k=2)[0].tolist()
@@ -28,6 +32,11 @@ def maxsim_top_k(
     """
     best = min(k, len(documents))
     scores = maxsim_scores(queries, documents)
+    if (bad := np.argwhere(np.isnan(scores))).size:
+        raise UsageError(
+            f"The score of query {bad[0][0]} with document {bad[0][1]} is no number: a vector is "
+            "not finite."
+        )
     order = np.argsort(-scores, axis=1, kind="stable")[:, :best].astype(np.int32)
     return order, np.take_along_axis(scores, order, axis=1)
 
@@ -51,7 +60,7 @@ def _scored(
     def one(items: Array, real: Array) -> Array:
         dots = jnp.einsum("id,njd->nij", items, documents, preferred_element_type=jnp.float32)
         found = jnp.max(jnp.where(of_document[:, None], dots, -jnp.inf), axis=-1)
-        found = jnp.where(jnp.isfinite(found), found, 0.0)
+        found = jnp.where(jnp.any(of_document, axis=-1)[:, None], found, 0.0)
         return jnp.sum(jnp.where(real, found, 0.0), axis=-1)
 
     return jax.lax.map(lambda row: one(*row), (queries, of_query))

@@ -7,7 +7,7 @@ import tokenizers
 from jaxemb.config import UsageError
 from jaxemb.data import Masked, Pairs, Texts
 from jaxemb.data.base import Source
-from jaxemb.text import CLS, MASK, PAD, SEP, Tokenizer, WordPiece
+from jaxemb.text import CLS, MASK, PAD, SEP, Template, Tokenizer, WordPiece
 
 
 class Told(Source):
@@ -62,6 +62,17 @@ def test_what_is_hidden_changes_from_batch_to_batch_and_comes_back_with_the_stat
     np.testing.assert_array_equal(resumed["masked_targets"], second["masked_targets"])
     with pytest.raises(UsageError, match="another seed"):
         data.batches(tokenizer, seed=4).set_state(state)
+
+
+def test_the_words_of_a_template_are_asked_where_a_text_has_them(data, tokenizer):
+    text = WordPiece(vocabulary=300, max_tokens=24, template=Template(document="word1 word2 "))
+    read, asked = tokenizer.read_as(text), set()
+    batches = data.batches(read, seed=0)
+    for _ in range(20):
+        targets = next(batches)["masked_targets"]
+        asked |= set(targets[targets >= 0].tolist())
+    words = set(read.encode(["word1 word2"], prompt="")[0].tolist()) - {CLS, SEP}
+    assert words <= asked
 
 
 def test_what_cannot_be_masked_is_refused(data):

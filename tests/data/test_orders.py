@@ -364,3 +364,9 @@ def test_contradictions_are_refused_when_the_order_is_built():
     with pytest.raises(UsageError, match="LabelGroups stands in another one"):
         LabelGroups(inner=LengthBucketed(inner=LabelGroups(each=4)))
     assert dataclasses.replace(Stratified(by="label"), inner=Where(equals=1)).by == "label"
+
+
+def test_texts_without_numbers_cannot_be_told_apart():
+    rows = [{"query": f"text {n % 2}"} for n in range(8)]
+    with pytest.raises(UsageError, match="has none of these fields; it has query"):
+        WithoutDuplicates()(rows, np.arange(8), 2, 0)[0]

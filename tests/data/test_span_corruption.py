@@ -17,7 +17,7 @@ from jaxemb.data import (
 from jaxemb.data.span_corruption import spans_drawn, spans_of
 from jaxemb.heads import CausalDecoder
 from jaxemb.losses import Denoising, Embedded, NextToken
-from jaxemb.text import CLS, MASK, SEP, WordPiece
+from jaxemb.text import CLS, MASK, SEP, Template, WordPiece
 
 DRAW = np.random.default_rng(0)
 WORDS = tuple(" ".join(f"word{k}" for k in DRAW.integers(0, 99, n % 30 + 1)) for n in range(96))
@@ -122,6 +122,41 @@ def test_left_padding_and_short_texts_are_read_as_they_are():
     real = np.array([[False, False, True, True, True, True], [False] * 5 + [True], [False] * 6])
     gone = spans_drawn(real, 0.5, 1.0, np.random.default_rng(0))
     assert not (gone & ~real).any() and gone.sum(axis=1).tolist() == [2, 0, 0]
+
+
+def test_what_a_template_writes_is_text_and_marks_may_stand_within(tokenizer):
+    # Every word of the document's prefix, and marks, within texts of the longest kind.
+    words = tuple(" ".join(["word1 [SEP] word2"] * 30 + [f"word{n}"]) for n in range(3, 11))
+    inner = Texts(source=GivenTexts(texts=words), fields=("text",), batch_size=8)
+    text = WordPiece(vocabulary=400, max_tokens=64, template=Template(document="word1 word2 "))
+    read = tokenizer.read_as(text)
+    data = SpanCorrupted(inner=inner, share=0.5, mean=4.0, sentinels=NumberedPieces())
+    known = NumberedPieces()(read, 40).tolist()
+    batch = next(data.batches(read, seed=0))
+    for row in range(8):
+        corrupted, after = (pieces(batch[name], row) for name in ("corrupted", "corrupted_spans"))
+        found, _ = restored(corrupted, after, known)
+        assert found == pieces(batch["query"], row)
+        whole = [piece for piece in found if piece not in (CLS, SEP)]
+        gone = sum(piece not in known for piece in after)
+        assert gone == spans_of(np.array([len(whole)]), 0.5, 4.0).pieces[0]
+
+
+def test_a_prompt_is_known_where_spans_are_gone(inner, tokenizer):
+    class Asks:
+        tokenizer_of = staticmethod(lambda column: prompted)
+        counts_prompt = staticmethod(lambda column: True)
+
+    template = Template(query="word7 word8 ")
+    prompted = tokenizer.read_as(WordPiece(vocabulary=400, max_tokens=64, template=template))
+    for data, name in ((SpanCorrupted, "corrupted"), (SpanCompleted, "completed")):
+        batch = next(data(inner=inner, share=0.15).batches(Asks, seed=0))
+        text, whole = batch[name], batch["query"].prompt.sum(axis=1)
+        assert text.prompt.shape == text.ids.shape and not (text.prompt & ~text.mask).any()
+        left = text.prompt.sum(axis=1)
+        # The first tokens of a row, some of which may be gone.
+        assert (left <= whole).all() and (left > 0).all()
+        assert (np.diff(text.prompt.astype(int), axis=1) <= 0).all()
 
 
 def test_spans_stand_behind_the_text_for_a_causal_model(inner, tokenizer):

@@ -10,6 +10,7 @@ import pytest
 from jaxemb.config import UsageError
 from jaxemb.evaluation import STS, MTEBEncoder, PairData, evaluate
 from jaxemb.evaluation.problems import PairProblem
+from jaxemb.losses import Dot, Euclidean, MeanSquare
 from jaxemb.model import Embedding, Model
 from jaxemb.text import Template, WordPiece
 from tests import toy
@@ -68,6 +69,21 @@ def test_similarities_are_cosines(model):
     np.testing.assert_allclose(encoder.similarity(a, b), cosine, atol=1e-6)
     np.testing.assert_allclose(encoder.similarity_pairwise(a, b), np.diag(cosine), atol=1e-6)
     assert float(encoder.similarity(a[0], b[1])) == pytest.approx(cosine[0, 1], abs=1e-6)
+
+
+def test_similarities_are_those_of_the_model(model):
+    draw = np.random.default_rng(1)
+    a, b = draw.normal(size=(3, 5)), draw.normal(size=(3, 5))
+    for similarity, name, expected in (
+        (Dot(), "dot", a @ b.T),
+        (Euclidean(), "euclidean", -np.linalg.norm(a[:, None] - b[None], axis=2)),
+        (MeanSquare(), "custom", -np.mean((a[:, None] - b[None]) ** 2, axis=2)),
+    ):
+        embedder = dataclasses.replace(model.embedder, similarity=similarity)
+        encoder = MTEBEncoder(dataclasses.replace(model, embedder=embedder))
+        np.testing.assert_allclose(encoder.similarity(a, b), expected, atol=1e-5)
+        np.testing.assert_allclose(encoder.similarity_pairwise(a, b), np.diag(expected), atol=1e-5)
+        assert encoder.mteb_model_meta.similarity_fn_name == name
 
 
 def test_every_mock_task_of_texts_runs(model):

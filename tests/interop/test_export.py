@@ -14,6 +14,7 @@ from jaxemb.encoders import Layer, PostNormTransformer, SharedTransformer, Trans
 from jaxemb.fitting import Slice
 from jaxemb.heads import Activated, Chain, Identity, Linear, Normalize, Normed
 from jaxemb.interop import export
+from jaxemb.losses import Angular, Cosine, Dot, Euclidean, Manhattan
 from jaxemb.model import Embedder, Model
 from jaxemb.nn import (
     GELU,
@@ -328,6 +329,23 @@ class Swapped(Activation):
 def test_what_has_no_counterpart_is_refused_before_anything_is_written(change, message, tmp_path):
     with pytest.raises(UsageError, match=message):
         export(made(**change), tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()
+
+
+@pytest.mark.parametrize("similarity", [Cosine(), Dot(), Euclidean(), Manhattan()])
+def test_the_similarity_is_read_back(similarity, tmp_path):
+    model = made()
+    model = dataclasses.replace(
+        model, embedder=dataclasses.replace(model.embedder, similarity=similarity)
+    )
+    assert jaxemb.load(export(model, tmp_path / "folder")).embedder.similarity == similarity
+
+
+def test_a_similarity_without_a_counterpart_is_refused(tmp_path):
+    model = made()
+    other = dataclasses.replace(model.embedder, similarity=Angular())
+    with pytest.raises(UsageError, match="angular.* has no counterpart in sentence-transformers"):
+        export(dataclasses.replace(model, embedder=other), tmp_path / "folder")
     assert not (tmp_path / "folder").exists()
 
 

@@ -9,6 +9,7 @@ import pytest
 import jaxemb
 from jaxemb import interop
 from jaxemb.config import UsageError
+from jaxemb.losses import Cosine, Dot, Euclidean, Manhattan
 from jaxemb.nn import GELU
 from jaxemb.text import Template, pad
 from tests.interop.folders import CONFIG, PIECES, reference, tensors, write
@@ -275,6 +276,62 @@ def test_arrays_that_no_part_reads_are_refused(tmp_path):
 def test_given_pieces_are_not_trained(folder):
     with pytest.raises(UsageError, match="came with its weights"):
         jaxemb.load(folder).embedder.text.train(["a text"])
+
+
+@pytest.mark.parametrize(
+    ("name", "similarity"),
+    [
+        ("cosine", Cosine()),
+        ("dot", Dot()),
+        ("euclidean", Euclidean()),
+        ("manhattan", Manhattan()),
+        (None, Cosine()),
+    ],
+)
+def test_the_similarity_is_the_one_that_is_named(name, similarity, tmp_path):
+    about = {"config_sentence_transformers": {"similarity_fn_name": name}}
+    model = jaxemb.load(write(tmp_path / "model", CONFIG, **about))
+    assert model.embedder.similarity == similarity
+    # Larger is more alike: a text is the nearest to itself, whatever the lengths of vectors.
+    texts = ["sort a list", "open the file", "join a string of number"]
+    ids, scores = model.index(texts).search(texts, k=3)
+    if name != "dot":
+        assert ids[:, 0].tolist() == [0, 1, 2]
+    assert np.all(np.diff(scores, axis=1) <= 0)
+
+
+def test_a_similarity_that_is_not_known_is_refused(tmp_path):
+    about = {"config_sentence_transformers": {"similarity_fn_name": "maxsim"}}
+    folder = write(tmp_path / "model", CONFIG, **about)
+    with pytest.raises(UsageError, match="similarity_fn_name 'maxsim'; jaxemb reads cosine, dot"):
+        jaxemb.load(folder)
+
+
+def test_the_prompt_of_a_corpus_is_that_of_documents(tmp_path):
+    files = {"config_sentence_transformers": {"prompts": {"query": "sort ", "corpus": "join "}}}
+    template = jaxemb.load(write(tmp_path / "model", CONFIG, **files)).embedder.text.template
+    assert template == Template(query="sort ", document="join ")
+
+
+@pytest.mark.parametrize("said", [{}, {"bias": True}, {"bias": False}])
+def test_a_bias_is_zero_only_where_the_settings_leave_it_out(said, tmp_path):
+    from safetensors.numpy import save_file
+
+    dense = {"out_features": 4, "activation_function": "torch.nn.modules.linear.Identity"} | said
+    modules = [*MODULES[:2], {"type": "x.Dense", "path": "2_Dense"}]
+    files = {
+        "modules": modules,
+        "1_Pooling__config": pooling("mean_tokens"),
+        "2_Dense__config": dense,
+    }
+    folder = write(tmp_path / "model", CONFIG, **files)
+    kernel = np.ones((4, CONFIG["hidden_size"]), np.float32)
+    save_file({"linear.weight": kernel}, folder / "2_Dense" / "model.safetensors")
+    if said.get("bias") is False:
+        assert not np.any(jaxemb.load(folder).params["head"]["bias"])
+        return
+    with pytest.raises(UsageError, match="lack linear.bias"):
+        jaxemb.load(folder)
 
 
 def test_an_empty_prompt_is_a_prompt(tmp_path):

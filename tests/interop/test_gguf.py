@@ -2,6 +2,7 @@
 
 import json
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import jaxemb
 from jaxemb.config import UsageError
 from jaxemb.interop import Pretrained, read_output
+from jaxemb.interop.gguf_pieces import gguf_backend
 from jaxemb.text import TextBatch
 
 gguf = pytest.importorskip("gguf")
@@ -61,6 +63,8 @@ def write_gguf(path, arrays, kind="F32", **changes):
     writer.add_bos_token_id(1)
     writer.add_add_bos_token(changes.get("bos", False))
     type_ = getattr(gguf.GGMLQuantizationType, kind)
+    for name, add, value in changes.get("more", ()):
+        getattr(writer, f"add_{add}")(name, value)
     for name, array in arrays.items():
         if array.ndim == 1:
             writer.add_tensor(f"{name}.weight", array)
@@ -170,6 +174,63 @@ def test_other_files_are_refused(tmp_path, change, settings, message):
     path = write_gguf(tmp_path / "model.gguf", change(for_llama(tensors())), **settings)
     with pytest.raises(UsageError, match=message):
         jaxemb.load(path)
+
+
+def with_frequencies(factors):
+    def change(arrays):
+        return arrays | {"rope_freqs": np.asarray(factors, np.float32)}
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "message"),
+    [
+        (with_frequencies([1, 1, 1, 1, 2, 4, 8, 8]), (), "scaled rotary positions"),
+        (dict, [("llama.rope.scale_linear", "float32", 4.0)], "scaled rotary positions"),
+        (dict, [("llama.rope.scaling.type", "string", "yarn")], "scaled rotary positions"),
+        (dict, [("llama.rope.dimension_count", "uint32", 8)], "rotates 8 of the 16 numbers"),
+        (dict, [("llama.attention.causal", "bool", False)], "attention.causal=False"),
+    ],
+)
+def test_positions_and_masks_of_another_kind_are_refused(tmp_path, change, more, message):
+    path = write_gguf(tmp_path / "model.gguf", change(for_llama(tensors())), more=more)
+    with pytest.raises(UsageError, match=message):
+        jaxemb.load(path)
+
+
+def test_frequencies_that_are_not_scaled_change_nothing(tmp_path):
+    plain = jaxemb.load(write_gguf(tmp_path / "plain.gguf", for_llama(tensors())))
+    arrays = with_frequencies(np.ones(8))(for_llama(tensors()))
+    more = [
+        ("llama.rope.dimension_count", "uint32", 16),
+        ("llama.attention.causal", "bool", True),
+    ]
+    said = jaxemb.load(write_gguf(tmp_path / "said.gguf", arrays, more=more))
+    assert said.embedder == plain.embedder
+
+
+def backend(**said):
+    """A tokenizer of merged bytes, of the metadata under `tokenizer.ggml`."""
+    usual = {"model": "gpt2", "bos_token_id": 0, "eos_token_id": 0}
+    keys = {f"tokenizer.ggml.{name}": value for name, value in (usual | said).items()}
+    return gguf_backend(lambda key, *default: keys.get(key, *default), Path("a file"))
+
+
+def test_a_piece_of_llama_3_is_not_merged_from_smaller_ones():
+    pieces = {"tokens": ["<b>", "c", "d", "cd"], "token_type": [3, 1, 1, 1], "merges": []}
+    assert backend(pre="gpt-2", **pieces).encode("cd").tokens == ["c", "d"]
+    # What is a piece stays one, and texts begin with a mark where the file says nothing of it.
+    assert backend(pre="llama-bpe", **pieces).encode("cd").tokens == ["<b>", "cd"]
+    told = backend(pre="llama-bpe", add_bos_token=False, **pieces)
+    assert told.encode("cd").tokens == ["cd"]
+
+
+def test_pieces_of_qwen_join_letters_and_accents():
+    pieces = {"tokens": ["<b>", "e", "\u00c3", "\u00a9", "\u00c3\u00a9", "\u00cc", "\u0123"]}
+    pieces |= {"token_type": [3] + [1] * 6, "merges": ["\u00c3 \u00a9"]}
+    assert backend(pre="qwen2", **pieces).encode("e\u0301").ids == [4]
+    assert backend(pre="gpt-2", **pieces).encode("e\u0301").ids == [1, 5, 6]
 
 
 def test_damaged_files_are_refused(tmp_path):

@@ -156,6 +156,18 @@ def test_zero_vectors_ties_and_a_batch_of_filler_stay_finite(name):
     assert finite(outcome(name, {**columns, **first})), "one row of zeros"
 
 
+def without_numbers(value: Any) -> Any:
+    return jax.tree.map(lambda x: x * jnp.nan if jnp.issubdtype(x.dtype, jnp.inexact) else x, value)
+
+
+@over_samples()
+def test_a_vector_that_is_no_number_is_never_hidden(name):
+    columns = drawn(SAMPLES[name])
+    learned, _ = split(SAMPLES[name].loss, columns)
+    value, _ = outcome(name, columns | {n: without_numbers(x) for n, x in learned.items()})
+    assert not np.isfinite(value)
+
+
 @over_samples()
 def test_another_order_of_the_rows_is_the_same_loss(name):
     if name in (*DRAWS_BY_PLACE, "queue", "composed"):

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
 from jaxemb.config import UsageError
-from jaxemb.retrieval import cosine_top_k, top_k
+from jaxemb.losses import Euclidean, Manhattan
+from jaxemb.retrieval import all_scores, cosine_top_k, scored_top_k, top_k
 
 
 def by_sorting(queries, documents, k):
@@ -146,3 +148,34 @@ def test_a_vector_that_is_not_finite_is_named():
         top_k(np.ones((2, 3), np.float32), iter([np.ones((5, 3), np.float32), documents]), 2)
     with pytest.raises(UsageError, match="vector of query 1 is not finite"):
         top_k(np.array([[1.0, 2.0], [np.inf, 0.0]]), np.ones((4, 2)), 1)
+
+
+@pytest.mark.parametrize(
+    ("similarity", "metric"), [(Euclidean(), "euclidean"), (Manhattan(), "cityblock")]
+)
+def test_distances_are_searched_piece_by_piece(similarity, metric):
+    draw = np.random.default_rng(3)
+    # Whole numbers, so that there are ties, which keep the lower number first.
+    queries = draw.integers(-2, 3, size=(70, 4)).astype("float32")
+    documents = draw.integers(-2, 3, size=(1100, 4)).astype("float32")
+    expected = -cdist(queries, documents, metric)
+    order = np.argsort(-expected, axis=1, kind="stable")[:, :9]
+    ids, scores = similarity.top_k(queries, documents, 9)
+    np.testing.assert_array_equal(ids, order)
+    np.testing.assert_allclose(scores, np.take_along_axis(expected, order, axis=1), rtol=1e-6)
+    np.testing.assert_allclose(all_scores(similarity, queries, documents), expected, rtol=1e-6)
+
+
+def test_no_more_pairs_are_scored_at_once_than_fit():
+    seen = []
+
+    def score(rows, columns):
+        seen.append((len(rows), len(columns)))
+        return rows @ columns.T
+
+    scored_top_k(score, np.ones((130, 2), "f"), np.ones((1030, 2), "f"), 1)
+    assert max(rows * columns for rows, columns in seen) <= 64 * 512
+    documents = np.ones((3, 2), "f")
+    documents[1] = np.nan
+    with pytest.raises(UsageError, match="row 0 with column 1 is no number"):
+        Euclidean().top_k(np.ones((1, 2), "f"), documents, 2)
