@@ -180,9 +180,7 @@ def test_the_part_on_the_page_pools_as_it_says(tmp_path):
     exec(compile(blocks(ROOT / "docs/extending.md", "python")[0], "extending.md", "exec"), space)
     states = np.random.default_rng(0).normal(size=(2, 1, 4, 3)).astype(np.float32)
     mask = np.array([[True, True, True, False]])
-    pooled = jax.jit(space["NormWeightedMean"](power=2.0).apply)(
-        {}, jnp.array(states), jnp.array(mask)
-    )
+    pooled = space["NormWeightedMean"](power=2.0).apply({}, jnp.array(states), jnp.array(mask))
     tokens = states[-1, 0, :3]
     weights = np.linalg.norm(tokens, axis=1) ** 2
     np.testing.assert_allclose(pooled[0], weights @ tokens / weights.sum(), rtol=1e-5)
