@@ -12,7 +12,6 @@ import numpy as np
 
 from jaxemb.config import UsageError, provenance
 from jaxemb.config.files import warn, write_over, write_whole
-from jaxemb.config.manifests import read_sealed
 from jaxemb.evaluation import flatten
 from jaxemb.statistics import level
 from jaxemb.statistics.result import Result
@@ -22,7 +21,7 @@ from jaxemb.study.jobs import Job
 from jaxemb.study.rankings import ranking
 from jaxemb.study.run_files import check_run, read_results, read_run, read_scores
 from jaxemb.study.specification import Experiment
-from jaxemb.study.tuning import Tuned
+from jaxemb.study.tuning import picked_rate
 from jaxemb.study.verdicts import FORMAT
 
 Finished = Mapping[int, Mapping[str, Result]]
@@ -143,7 +142,7 @@ def _arm(job: Job, seeds: Finished) -> dict:
         "fingerprint": Path(job.folder).name.rpartition("-")[2],
         **costs.of_recipe(recipe),
         "flops_spent": _spent(job, seeds),
-        "learning_rate": _learning_rate(job),
+        "learning_rate": picked_rate(job),
         "seeds": [
             {"seed": seed, "metrics": read_scores(Path(job.folder) / f"seed-{seed}")}
             for seed in seeds
@@ -158,13 +157,6 @@ def _spent(job: Job, seeds: Iterable[int]) -> int | None:
     """FLOPs that training a seed took, on average, as the steps counted them; None where any did not."""
     found = [read_run(Path(job.folder) / f"seed-{seed}").get("flops") for seed in seeds]
     return round(sum(found) / len(found)) if found and None not in found else None
-
-
-def _learning_rate(job: Job) -> float | None:
-    path = Path(job.folder) / "tuning.json"
-    with contextlib.suppress(UsageError):
-        return read_sealed(path, Tuned)["learning_rate"] if path.exists() else None
-    return None
 
 
 def _row(seeds: Sequence[Mapping[str, Result]], trained: bool) -> dict[str, dict[str, float]]:

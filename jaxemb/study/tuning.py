@@ -1,9 +1,8 @@
 """The learning rate of an arm: each is tried at a fraction of the budget and scored on dev."""
 
 import dataclasses
-import shutil
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, TypedDict
 
@@ -27,10 +26,34 @@ def tuned(job: Job, recipe: Recipe, emit: Emit) -> Recipe:
     found = processes.agree(_kept(path, Tuned))
     if found is None:
         trials = [_trial(job, recipe, rate, emit) for rate in tuning.learning_rates]
-        best = max(trials, key=lambda trial: trial["score"])["learning_rate"]
-        found = {"learning_rate": best, "trials": trials, "metrics": tuning.metrics}
+        found = _best(trials, tuning)
         write_sealed(path, found)
     return at_rate(recipe, found["learning_rate"])
+
+
+def picked_rate(job: Job) -> float | None:
+    """The learning rate of a finished arm, from its file or else from its trials' files."""
+    path = Path(job.folder) / "tuning.json"
+    if not path.exists():
+        return None
+    found = _kept(path, Tuned)
+    if found is None and job.trials is not None:
+        rates = job.trials.learning_rates
+        trials = [_kept(_place(job, rate), _Trial) for rate in rates]
+        if None in trials:
+            return None
+        found = _best(trials, job.trials)
+        write_sealed(path, found)
+    return None if found is None else found["learning_rate"]
+
+
+def _best(trials: Sequence[dict], tuning: Tuning) -> dict:
+    best = max(trials, key=lambda trial: trial["score"])["learning_rate"]
+    return {"learning_rate": best, "trials": trials, "metrics": tuning.metrics}
+
+
+def _place(job: Job, rate: float) -> Path:
+    return Path(job.folder) / "trials" / f"{rate!r}.json"
 
 
 class _Trial(TypedDict):
@@ -69,7 +92,7 @@ def try_rate(job: Job, recipe: Recipe, emit: Emit) -> None:
 def _trial(job: Job, recipe: Recipe, rate: float, emit: Emit) -> dict[str, float]:
     """What a rate scores on dev, from the arm's folder if a process has tried it."""
     tuning = job.trials
-    path = Path(job.folder) / "trials" / f"{rate!r}.json"
+    path = _place(job, rate)
     kept = processes.agree(_kept(path, _Trial))
     if kept is not None:
         return kept
@@ -88,8 +111,8 @@ def _trial(job: Job, recipe: Recipe, rate: float, emit: Emit) -> dict[str, float
 
 def forget_tuning(job: Job) -> None:
     """Take away what an arm's learning rates scored, for a job that is to be done again."""
-    (Path(job.folder) / "tuning.json").unlink(missing_ok=True)
-    shutil.rmtree(Path(job.folder) / "trials", ignore_errors=True)
+    for name in ("tuning.json", "trials"):
+        discard(Path(job.folder) / name)
 
 
 def at_rate(recipe: Recipe, rate: float) -> Recipe:

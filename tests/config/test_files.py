@@ -16,6 +16,7 @@ from jaxemb.config.files import (
     leftovers,
     whole_file,
     whole_folder,
+    write_over,
     write_whole,
     writing_to,
 )
@@ -80,6 +81,13 @@ def test_of_many_writers_one_folder_stays_whole(tmp_path):
         list(pool.map(write, range(40)))
     assert (tmp_path / "stage/a").read_text() == (tmp_path / "stage/b").read_text()
     assert names(tmp_path) == ["stage"]
+
+
+def test_a_folder_in_the_place_of_a_file_goes(tmp_path):
+    place = tmp_path / "record.json"
+    (place / "inside").mkdir(parents=True)
+    write_over(place, "{}")
+    assert place.read_text() == "{}" and list(tmp_path.iterdir()) == [place]
 
 
 def test_who_may_read_is_as_for_any_other_file(tmp_path):

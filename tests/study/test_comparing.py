@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import numpy as np
 import pytest
@@ -314,3 +315,22 @@ def test_what_is_no_run_is_told(arms, tmp_path):
 
 def test_recipes_of_the_test_are_real():
     assert from_json(RECIPE) == recipes.pair_retriever()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "field"),
+    [
+        ({"stages": [7]}, "recipe.stages.0 is 7"),
+        ({"stages": [{"part": ["Train"]}]}, "recipe.stages.0.part"),
+        ({"evaluation": {"name": "sts"}}, "recipe.evaluation"),
+        ({"evaluation": [{"name": "sts", "data": {"split": [1]}}]}, "evaluation.0.data.split"),
+        ({"evaluation": [{"name": "sts", "inner": {"data": 3}}]}, "evaluation.0.inner.data"),
+        ({"runtime": {"dtype": 32}}, "recipe.runtime.dtype"),
+        ("whole", "recipe is"),
+    ],
+)
+def test_a_recipe_of_another_shape_is_refused_by_its_field(tmp_path, arms, recipe, field):
+    odd = write_arm(tmp_path, "odd", 0.2, recipe=recipe)
+    with pytest.raises(UsageError, match=re.escape(field)) as told:
+        compare_runs([arms[0], odd])
+    assert "run.json" in str(told.value)

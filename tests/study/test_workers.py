@@ -115,6 +115,12 @@ def test_trials_are_kept_and_are_made_anew_when_asked(tmp_path):
     (folder / "seed-0" / "run.json").unlink()
     assert tried() == [2e-3]
     assert tried() == []
+    # A damaged choice is made again from the trials, and stands in the record.
+    chosen = json.loads((folder / "tuning.json").read_text())["learning_rate"]
+    (folder / "tuning.json").write_text("{}")
+    assert tried() == []
+    record = json.loads((folder.parent / "record.json").read_text())
+    assert record["arms"]["one"]["learning_rate"] == chosen
     assert tried(again=True) == [1e-3, 2e-3]
 
 

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+import tokenizers
 
 from jaxemb.config import UsageError, from_json, to_json
 from jaxemb.text import CLS, PAD, SEP, SPECIALS, UNK, Template, Tokenizer, WordPiece
@@ -99,6 +100,12 @@ def test_a_100_000_token_text_is_cut_quickly(tokenizer, text):
 def test_lone_surrogates_do_not_crash(tokenizer):
     (ids,) = tokenizer.encode(["sort \ud800 array"])
     assert ids[0] == CLS and ids[-1] == SEP
+
+
+def test_a_tokenizer_that_cannot_read_says_so_in_a_sentence():
+    backend = tokenizers.Tokenizer(tokenizers.models.WordPiece({"a": 0}, unk_token="[UNK]"))
+    with pytest.raises(UsageError, match="cannot read texts: WordPiece error"):
+        Tokenizer(backend, WordPiece(vocabulary=7)).encode(["zebra"])
 
 
 def test_a_value_that_is_no_string_is_named_by_position(tokenizer):
