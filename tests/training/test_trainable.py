@@ -31,9 +31,7 @@ def trained(model, trains, steps=3):
 def pooled():
     made = toy.model(dropout=0.0)
     network = dataclasses.replace(made.embedder, pooling=LatentOverTokens(latents=2, heads=2))
-    return dataclasses.replace(
-        made, embedder=network, params=jax.jit(network.init)(jax.random.key(1))
-    )
+    return dataclasses.replace(made, embedder=network, params=network.init(jax.random.key(1)))
 
 
 def changed(before, after):
