@@ -23,7 +23,7 @@ def tuned(job: Job, recipe: Recipe, emit: Emit) -> Recipe:
     """The recipe at the learning rate that does best on dev at a fraction of the budget."""
     tuning = job.trials
     path = Path(job.folder) / "tuning.json"
-    found = processes.agree(_kept(path, Tuned))
+    found = processes.agree(_kept(path, _Tuned))
     if found is None:
         trials = [_trial(job, recipe, rate, emit) for rate in tuning.learning_rates]
         found = _best(trials, tuning)
@@ -36,7 +36,7 @@ def picked_rate(job: Job) -> float | None:
     path = Path(job.folder) / "tuning.json"
     if not path.exists():
         return None
-    found = _kept(path, Tuned)
+    found = _kept(path, _Tuned)
     if found is None and job.trials is not None:
         rates = job.trials.learning_rates
         trials = [_kept(_place(job, rate), _Trial) for rate in rates]
@@ -61,7 +61,7 @@ class _Trial(TypedDict):
     score: float
 
 
-class Tuned(TypedDict):
+class _Tuned(TypedDict):
     learning_rate: Annotated[float, Above(0)]
 
 
